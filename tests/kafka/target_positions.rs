@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use kreplay::domain::TopicPartition;
 use kreplay::feed::RunState;
-use kreplay::handler::{HandlerSource as _, Logs, PositionStore};
+use kreplay::handler::{Logs, PositionStore, TargetPositions as _};
 use kreplay::journal::Journals;
 use kreplay::replay::{Command, JournalOptions, Session, SessionOptions};
 

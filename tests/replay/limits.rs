@@ -14,7 +14,7 @@ use kreplay::{
     demo::Datasets,
     domain::{Concurrency, EventCount, Lag, Ordering, RateLimit},
     feed::{Bottleneck, Event, EventKind, RunState, RunView},
-    handler::{Handler, HandlerChoice, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd},
+    handler::{Handler, HandlerChoice, LaneFailure, LaneRun, RunHandlers},
     kafka::embedded::EmbeddedBroker,
     plan::{Scope, Selection},
     replay::{Command, Session, SessionOptions},
@@ -169,23 +169,11 @@ impl Handler for BarrierHandler {
     }
 }
 
-struct BarrierHandlerSource(Arc<BarrierCounts>);
+struct BarrierHandlers(Arc<BarrierCounts>);
 
-impl HandlerSource for BarrierHandlerSource {
+impl RunHandlers for BarrierHandlers {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(BarrierHandler(Arc::clone(&self.0)))
-    }
-
-    fn wants_headers(&self) -> bool {
-        false
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
-    }
-
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        Ok(())
     }
 }
 
@@ -209,7 +197,7 @@ fn barriers_are_handled_alone_and_counted() {
         // Far less than the topic has: records that wait behind a barrier must not block it.
         options.settings.buffer_bytes = 1 << 17;
         let counts = Arc::<BarrierCounts>::default();
-        let source: Arc<dyn HandlerSource> = Arc::new(BarrierHandlerSource(Arc::clone(&counts)));
+        let source: Arc<dyn RunHandlers> = Arc::new(BarrierHandlers(Arc::clone(&counts)));
         let session = Session::spawn(options.handled_by(HandlerChoice::new(source))).unwrap();
         let feed = session.feed.clone();
         let view = session.join().run.unwrap();

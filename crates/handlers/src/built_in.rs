@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use kreplay_engine::handler::{
-    HandlerChoice, HandlerContext, HandlerError, HandlerFactory, HandlerFacts, HandlerSource, NullFactory,
+    HandlerChoice, HandlerContext, HandlerError, HandlerFactory, HandlerFacts, NullFactory, RunHandlers,
 };
 
 #[cfg(feature = "files")]
-use crate::files::{DryRunFiles, FileFormat, FilesSource};
-use crate::{HandlerSettings, HandlerSpec, SpecError, ndjson, setup::HandlerSetup, simulate::SimulateSource};
+use crate::files::{DryRunFiles, FileFormat, FilesHandlers};
+use crate::{HandlerSettings, HandlerSpec, SpecError, ndjson, setup::HandlerSetup, simulate::SimulateHandlers};
 
 /// One of kreplay's own handlers, with its settings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,11 +62,11 @@ impl HandlerFactory for BuiltInHandler {
         }
     }
 
-    fn open(&self, context: &HandlerContext) -> Result<Arc<dyn HandlerSource>, HandlerError> {
+    fn open(&self, context: &HandlerContext) -> Result<Arc<dyn RunHandlers>, HandlerError> {
         let context = &HandlerSetup { context: context.clone(), settings: self.settings.clone() };
         Ok(match &self.spec {
             HandlerSpec::Null => return NullFactory.open(context),
-            HandlerSpec::Simulate(settings) => Arc::new(SimulateSource::new(*settings)?),
+            HandlerSpec::Simulate(settings) => Arc::new(SimulateHandlers::new(*settings)?),
             #[cfg(feature = "files")]
             HandlerSpec::Files { format, .. } if context.preview_only => Arc::new(DryRunFiles::open(*format, context)?),
             #[cfg(feature = "files")]
@@ -74,20 +74,20 @@ impl HandlerFactory for BuiltInHandler {
                 Arc::new(DryRunFiles::open(FileFormat::Ndjson, context)?)
             }
             #[cfg(feature = "files")]
-            HandlerSpec::Files { format, dir } => Arc::new(FilesSource::open(*format, dir, context)?),
-            HandlerSpec::Ndjson { .. } if context.preview_only => Arc::new(ndjson::PreviewSource::of(context)),
+            HandlerSpec::Files { format, dir } => Arc::new(FilesHandlers::open(*format, dir, context)?),
+            HandlerSpec::Ndjson { .. } if context.preview_only => Arc::new(ndjson::PreviewHandlers::of(context)),
             #[cfg(feature = "files")]
             HandlerSpec::Ndjson { path: Some(path) } if path.is_dir() => {
-                Arc::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
+                Arc::new(FilesHandlers::open(FileFormat::Ndjson, path, context)?)
             }
-            HandlerSpec::Ndjson { path } => Arc::new(ndjson::NdjsonSource::open(path.as_deref(), context)?),
+            HandlerSpec::Ndjson { path } => Arc::new(ndjson::NdjsonHandlers::open(path.as_deref(), context)?),
             #[cfg(feature = "exec")]
-            HandlerSpec::Exec { command } => Arc::new(crate::exec::ExecSource::open(command, context)?),
+            HandlerSpec::Exec { command } => Arc::new(crate::exec::ExecHandlers::open(command, context)?),
             #[cfg(feature = "http")]
-            HandlerSpec::Http { url } => Arc::new(crate::http::HttpSource::open(url.as_ref(), context)?),
+            HandlerSpec::Http { url } => Arc::new(crate::http::HttpHandlers::open(url.as_ref(), context)?),
             #[cfg(feature = "projection")]
             HandlerSpec::Projection { path } => {
-                Arc::new(crate::projection::ProjectionSource::open(path.as_deref(), context)?)
+                Arc::new(crate::projection::ProjectionHandlers::open(path.as_deref(), context)?)
             }
             #[cfg(feature = "topic")]
             HandlerSpec::Topic { name } => Arc::new(crate::topic::open(name.as_ref(), context)?),
@@ -97,12 +97,12 @@ impl HandlerFactory for BuiltInHandler {
 
 #[cfg(test)]
 mod tests {
-    use kreplay_engine::handler::{RunEnd, testing::lane};
+    use kreplay_engine::handler::{HandlerNeeds, RunEnd, testing::lane};
     use kreplay_model::domain::TopicPartition;
 
     use super::*;
 
-    fn source(spec: &str) -> Arc<dyn HandlerSource> {
+    fn source(spec: &str) -> Arc<dyn RunHandlers> {
         spec.parse::<HandlerSpec>()
             .map(BuiltInHandler::from)
             .unwrap()
@@ -112,8 +112,8 @@ mod tests {
 
     #[test]
     fn handlers_report_their_needs_and_expected_time() {
-        assert_eq!((source("null").wants_headers(), source("null").expected_s()), (false, None));
-        assert_eq!(source("simulate:2ms").expected_s(), Some(0.002));
+        assert_eq!(source("null").needs(), HandlerNeeds::WITHOUT_HEADERS);
+        assert_eq!(source("simulate:2ms").needs().expected_s, Some(0.002));
         assert_eq!(source("simulate:0,fail=1").make(3).handle(&[lane(0, 1)]).len(), 1);
         source("null").finish(RunEnd::default()).unwrap();
     }
@@ -124,7 +124,7 @@ mod tests {
         let path = dir.path().join("out");
         // Each source opens the file separately, as another process would.
         let sources = [(); 2].map(|()| source(&format!("ndjson:{}", path.display())));
-        assert!(sources[0].wants_headers());
+        assert!(sources[0].needs().headers);
         std::thread::scope(|scope| {
             for worker in 0..4 {
                 let mut handler = sources[worker % 2].make(0);

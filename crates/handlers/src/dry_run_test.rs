@@ -25,9 +25,9 @@ fn a_dry_run_writes_nothing_and_counts_what_it_would_write() {
     let dir = tempfile::tempdir().unwrap();
     let spec = built_in(&format!("ndjson:{}", dir.path().join("out").display())).unwrap();
     let dry_run = open_dry_run(&DryRunMode::Single, &spec, &context()).unwrap();
-    assert!(!dry_run.single_threaded && dry_run.source.wants_headers());
-    assert_eq!(dry_run.source.make(0).handle(&batch(&[b"a", b"b\x1b", b"c", b"d"])), []);
-    let Some(DryRunFindings::DryRun(view)) = dry_run.source.dry_run_findings(true) else { panic!() };
+    assert!(!dry_run.single_threaded && dry_run.handlers.needs().headers);
+    assert_eq!(dry_run.handlers.make(0).handle(&batch(&[b"a", b"b\x1b", b"c", b"d"])), []);
+    let Some(DryRunFindings::DryRun(view)) = dry_run.handlers.dry_run_findings(true) else { panic!() };
     assert_eq!((view.records, view.failed, view.effects.len()), (4, 0, 1));
     let kind = &view.effects[0];
     assert_eq!((kind.what.as_str(), kind.count, kind.examples.len()), ("line", 4, 3));
@@ -42,8 +42,8 @@ fn a_dry_run_writes_nothing_and_counts_what_it_would_write() {
 fn records_that_would_fail_are_reported_but_do_not_fail() {
     let spec = built_in("simulate:1ms,poison=1").unwrap();
     let dry_run = open_dry_run(&DryRunMode::Single, &spec, &context()).unwrap();
-    assert_eq!(dry_run.source.make(0).handle(&batch(&[b"a", b"b"])), []);
-    let Some(DryRunFindings::DryRun(view)) = dry_run.source.dry_run_findings(true) else { panic!() };
+    assert_eq!(dry_run.handlers.make(0).handle(&batch(&[b"a", b"b"])), []);
+    let Some(DryRunFindings::DryRun(view)) = dry_run.handlers.dry_run_findings(true) else { panic!() };
     assert_eq!((view.records, view.failed, view.failures.len()), (2, 2, 2));
     assert!(view.failures[0].error.contains("poison"), "{view:?}");
 }
@@ -53,8 +53,8 @@ fn a_comparison_finds_the_first_difference_of_each_key() {
     let compare = |left: &str, right: &str| {
         let mode = DryRunMode::Compare { right: built_in(right).unwrap(), shown: 10 };
         let dry_run = open_dry_run(&mode, &built_in(left).unwrap(), &context()).unwrap();
-        dry_run.source.make(0).handle(&batch(&[b"a", b"b"]));
-        match dry_run.source.dry_run_findings(true) {
+        dry_run.handlers.make(0).handle(&batch(&[b"a", b"b"]));
+        match dry_run.handlers.dry_run_findings(true) {
             Some(DryRunFindings::Comparison(view)) => view,
             other => panic!("{other:?}"),
         }
@@ -85,8 +85,8 @@ fn compared(left: &HandlerChoice, right: &HandlerChoice, batch: &[LaneRun]) -> (
     let mode = DryRunMode::Compare { right: right.clone(), shown: 10 };
     let dry_run = open_dry_run(&mode, left, &context()).unwrap();
     assert!(dry_run.single_threaded, "rows depend on earlier records");
-    let failures = dry_run.source.make(0).handle(batch);
-    match dry_run.source.dry_run_findings(true) {
+    let failures = dry_run.handlers.make(0).handle(batch);
+    match dry_run.handlers.dry_run_findings(true) {
         Some(DryRunFindings::Comparison(view)) => (failures, view),
         other => panic!("{other:?}"),
     }

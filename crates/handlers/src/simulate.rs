@@ -11,8 +11,8 @@ use rand_distr::{Distribution, LogNormal};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    Advice, EffectForm, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewError,
-    PreviewedEffect, RunEnd, Simulate, WorkTime,
+    Advice, EffectForm, Handler, HandlerError, HandlerNeeds, LaneFailure, LaneRun, Preview, PreviewError,
+    PreviewedEffect, RunHandlers, Simulate, WorkTime,
 };
 
 /// Shorter sleeps are deferred: Linux wakes a thread about 50 µs late (its default timer slack).
@@ -29,12 +29,12 @@ const POISON_ERROR: &str = "simulated poison";
 
 /// Creates handlers that sleep.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SimulateSource {
+pub(super) struct SimulateHandlers {
     settings: CheckedSettings,
     mean_s: f64,
 }
 
-impl SimulateSource {
+impl SimulateHandlers {
     /// # Errors
     /// [`HandlerError::Settings`] if the distribution is invalid.
     pub(super) fn new(settings: Simulate) -> Result<Self, HandlerError> {
@@ -42,26 +42,18 @@ impl SimulateSource {
     }
 }
 
-impl HandlerSource for SimulateSource {
+impl RunHandlers for SimulateHandlers {
     /// The sequence of random times and failures depends only on the worker's number.
     fn make(&self, worker: u32) -> Box<dyn Handler> {
         Box::new(SimulateHandler::new(self.settings, u64::from(worker)))
     }
 
-    fn wants_headers(&self) -> bool {
-        false
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        Some(self.mean_s)
+    fn needs(&self) -> HandlerNeeds {
+        HandlerNeeds { expected_s: Some(self.mean_s), ..HandlerNeeds::WITHOUT_HEADERS }
     }
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         Ok(Box::new(SimulatePreview { poison: self.settings.poison }))
-    }
-
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        Ok(())
     }
 }
 

@@ -2,21 +2,7 @@
 
 use std::{fmt, ops::Deref, sync::Arc};
 
-use super::{HandlerContext, HandlerError, HandlerFactory, HandlerSource, null::NullFactory, open_with};
-
-/// What is known of a handler before it is opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct HandlerFacts {
-    /// The mean handling time of a record, in seconds.
-    pub work_s: Option<f64>,
-    /// Some attempts fail on purpose, so predictions leave out retries.
-    pub fails_on_purpose: bool,
-    /// Positions are committed in the handler's transactions, one offset for each partition. Each partition is then a
-    /// lane.
-    pub commits_partitions: bool,
-    /// Records are written to standard output, which nothing else may use.
-    pub uses_stdout: bool,
-}
+use super::{HandlerFactory, null::NullFactory};
 
 /// A handler that can be opened for a run. Cloning it is cheap.
 #[derive(Clone)]
@@ -26,14 +12,6 @@ impl HandlerChoice {
     /// The handlers that a factory opens.
     pub fn new(factory: impl HandlerFactory + 'static) -> Self {
         Self(Arc::new(factory))
-    }
-
-    /// Opens the source of a run's handlers. Partitions that join the run are added to the context's list.
-    ///
-    /// # Errors
-    /// As [`HandlerFactory::open`].
-    pub fn open_for_run(&self, context: &HandlerContext) -> Result<Arc<dyn HandlerSource>, HandlerError> {
-        open_with(self.0.as_ref(), context)
     }
 }
 

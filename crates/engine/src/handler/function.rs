@@ -5,7 +5,8 @@ use std::{fmt::Display, sync::Arc};
 use kreplay_model::domain::{AppendOnlyVec, Headers, Record, TopicPartition};
 
 use super::{
-    Advice, Handler, HandlerContext, HandlerError, HandlerFactory, HandlerSource, LaneFailure, LaneRun, RunEnd,
+    Advice, Handler, HandlerContext, HandlerError, HandlerFactory, LaneFailure, LaneRun, RecordFailure, RunHandlers,
+    handle_each,
 };
 
 /// A record and where it comes from.
@@ -89,27 +90,19 @@ struct FunctionFactory {
 }
 
 impl HandlerFactory for FunctionFactory {
-    fn open(&self, context: &HandlerContext) -> Result<Arc<dyn HandlerSource>, HandlerError> {
-        Ok(Arc::new(FunctionSource { handle: Arc::clone(&self.handle), partitions: Arc::clone(&context.partitions) }))
+    fn open(&self, context: &HandlerContext) -> Result<Arc<dyn RunHandlers>, HandlerError> {
+        Ok(Arc::new(FunctionHandlers { handle: Arc::clone(&self.handle), partitions: Arc::clone(&context.partitions) }))
     }
 }
 
-struct FunctionSource {
+struct FunctionHandlers {
     handle: Arc<Handle>,
     partitions: Arc<AppendOnlyVec<TopicPartition>>,
 }
 
-impl HandlerSource for FunctionSource {
+impl RunHandlers for FunctionHandlers {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(FunctionHandler { handle: Arc::clone(&self.handle), partitions: Arc::clone(&self.partitions) })
-    }
-
-    fn wants_headers(&self) -> bool {
-        true
-    }
-
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        Ok(())
     }
 }
 
@@ -120,16 +113,12 @@ struct FunctionHandler {
 
 impl Handler for FunctionHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
-        let first_failure = |(run, lane): (usize, &LaneRun)| {
-            lane.records.iter().enumerate().find_map(|(done, record)| {
-                let failure = |error, advice| Some(LaneFailure { run, done, error, advice });
-                let Some(source) = self.partitions.get(record.partition as usize) else {
-                    return failure("the record's partition is not part of the run".into(), Advice::Stop);
-                };
-                (self.handle)(RecordRef { record, source }).err().and_then(|error| failure(error, Advice::Retry))
-            })
-        };
-        batch.iter().enumerate().filter_map(first_failure).collect()
+        handle_each(batch, |record| {
+            let Some(source) = self.partitions.get(record.partition as usize) else {
+                return Err(RecordFailure::new("the record's partition is not part of the run", Advice::Stop));
+            };
+            (self.handle)(RecordRef { record, source }).map_err(RecordFailure::from)
+        })
     }
 }
 

@@ -1,29 +1,70 @@
 //! The handler contract: what is done with batches of records.
+//!
+//! [`handler_fn`] makes a handler from a closure. A handler with state for each worker implements three traits: a
+//! [`HandlerFactory`] opens the [`RunHandlers`] of a run, and these make a [`Handler`] for each worker.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use kreplay_engine::handler::{
+//!     Advice, Handler, HandlerContext, HandlerError, HandlerFactory, LaneFailure, LaneRun, RecordFailure, RunHandlers,
+//!     handle_each,
+//! };
+//!
+//! struct Printing;
+//!
+//! impl HandlerFactory for Printing {
+//!     fn open(&self, _context: &HandlerContext) -> Result<Arc<dyn RunHandlers>, HandlerError> {
+//!         Ok(Arc::new(Printing))
+//!     }
+//! }
+//!
+//! impl RunHandlers for Printing {
+//!     fn make(&self, _worker: u32) -> Box<dyn Handler> {
+//!         Box::new(Printing)
+//!     }
+//! }
+//!
+//! impl Handler for Printing {
+//!     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+//!         handle_each(batch, |record| match record.value() {
+//!             Some(value) => Ok(println!("{}", String::from_utf8_lossy(value))),
+//!             None => Err(RecordFailure::new("a tombstone cannot be printed", Advice::GiveUp)),
+//!         })
+//!     }
+//! }
+//! ```
 
+mod batch_progress;
 mod choice;
 mod context;
 mod dry_run;
 mod error;
+mod factory;
+mod failure;
 mod function;
 mod logs;
 mod null;
-mod opened;
+mod open_handlers;
+mod positions;
 mod preview;
-mod source;
+mod run_handlers;
 pub mod testing;
 
-pub use choice::{HandlerChoice, HandlerFacts};
+pub use batch_progress::{BatchProgress, RecordIndex, handle_each};
+pub use choice::HandlerChoice;
 pub use context::HandlerContext;
 pub use dry_run::{DryRunHandlers, DryRunMode, dry_run_of, open_dry_run};
 pub use error::HandlerError;
+pub use factory::{HandlerFactory, HandlerFacts};
+pub use failure::{Advice, LaneFailure, RecordFailure};
 pub use function::{RecordRef, handler_fn};
 pub use logs::{Differs, LogId, Logs};
 pub use null::NullFactory;
-pub use opened::open_with;
+pub use open_handlers::OpenHandlers;
+pub use positions::{Holder, PositionStore, Positions, TargetPositions};
 pub use preview::{EffectForm, Preview, PreviewError, PreviewOnlyHandler, PreviewedEffect};
-pub use source::{HandlerFactory, HandlerSource, Holder, PositionStore, Positions, RunEnd};
-
-use std::time::Duration;
+pub use run_handlers::{HandlerNeeds, RunEnd, RunHandlers};
 
 use kreplay_model::domain::Record;
 
@@ -34,39 +75,6 @@ pub struct LaneRun {
     pub lane: u32,
     /// At least one record.
     pub records: Vec<Record>,
-}
-
-/// A lane run of a batch that was not handled completely.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaneFailure {
-    /// The index of the run in the batch.
-    pub run: usize,
-    /// The number of its records that were handled before the one that failed.
-    pub done: usize,
-    /// Why the next record failed.
-    pub error: String,
-    /// What the handler advises about a retry.
-    pub advice: Advice,
-}
-
-/// What a handler advises about retrying a failed record.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Advice {
-    /// Retry by the run's retry schedule.
-    #[default]
-    Retry,
-    /// Retry after this delay or by the schedule, whichever is later. Counts as an attempt.
-    After(Duration),
-    /// The target is unavailable for every record. Retry by the schedule; if that is exhausted, the run pauses or
-    /// fails. No record is skipped or dead-lettered for it, and no key is quarantined.
-    Unable,
-    /// The record can never be handled: it fails for good without another attempt.
-    GiveUp,
-    /// No further record can be handled: the run fails at once.
-    Stop,
-    /// The target rejects the record because another process has claimed its partition. In a group this is expected:
-    /// the group will revoke the partition. Without a group the run fails.
-    Fenced,
 }
 
 /// Handles batches of records. Each worker has its own instance, so an instance needs no locks.

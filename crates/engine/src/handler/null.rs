@@ -5,8 +5,8 @@ use std::sync::Arc;
 use kreplay_model::domain::Record;
 
 use super::{
-    EffectForm, Handler, HandlerContext, HandlerError, HandlerFactory, HandlerFacts, HandlerSource, LaneFailure,
-    LaneRun, Preview, PreviewError, PreviewedEffect, RunEnd,
+    EffectForm, Handler, HandlerContext, HandlerError, HandlerFactory, HandlerFacts, HandlerNeeds, LaneFailure,
+    LaneRun, Preview, PreviewError, PreviewedEffect, RunHandlers,
 };
 
 /// Opens `null`.
@@ -22,34 +22,26 @@ impl HandlerFactory for NullFactory {
         HandlerFacts { work_s: Some(0.0), ..HandlerFacts::default() }
     }
 
-    fn open(&self, _context: &HandlerContext) -> Result<Arc<dyn HandlerSource>, HandlerError> {
-        Ok(Arc::new(NullSource))
+    fn open(&self, _context: &HandlerContext) -> Result<Arc<dyn RunHandlers>, HandlerError> {
+        Ok(Arc::new(NullHandlers))
     }
 }
 
 /// Creates handlers that accept every record.
 #[derive(Clone, Copy, Debug, Default)]
-struct NullSource;
+struct NullHandlers;
 
-impl HandlerSource for NullSource {
+impl RunHandlers for NullHandlers {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(NullHandler)
     }
 
-    fn wants_headers(&self) -> bool {
-        false
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
+    fn needs(&self) -> HandlerNeeds {
+        HandlerNeeds::WITHOUT_HEADERS
     }
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         Ok(Box::new(NullPreview))
-    }
-
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        Ok(())
     }
 }
 

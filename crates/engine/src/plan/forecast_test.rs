@@ -7,7 +7,7 @@ use kreplay_model::{
 
 use super::*;
 use crate::{
-    handler::{HandlerChoice, HandlerContext, HandlerError, HandlerFactory, HandlerSource},
+    handler::{HandlerChoice, HandlerContext, HandlerError, HandlerFactory, RunHandlers},
     plan::{PlannedPartition, scan::Tally},
     settings::PlanOptions,
 };
@@ -47,7 +47,7 @@ impl HandlerFactory for KnownWork {
         HandlerFacts { work_s: self.0, ..HandlerFacts::default() }
     }
 
-    fn open(&self, _context: &HandlerContext) -> Result<Arc<dyn HandlerSource>, HandlerError> {
+    fn open(&self, _context: &HandlerContext) -> Result<Arc<dyn RunHandlers>, HandlerError> {
         Err(HandlerError::NoPreview)
     }
 }

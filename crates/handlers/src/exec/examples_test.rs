@@ -3,15 +3,15 @@
 use kreplay_model::domain::TopicPartition;
 use kreplay_testkit::build::repository;
 
-use super::ExecSource;
+use super::ExecHandlers;
 use crate::setup::HandlerSetup;
-use crate::{Advice, HandlerSource, LaneRun, testing::record};
+use crate::{Advice, LaneRun, RunHandlers, testing::record};
 
 /// Sends records of two keys and one record without a key to an example; returns the failures.
 fn run(words: &[&str]) -> Vec<(usize, usize, Advice, String)> {
     let context = HandlerSetup::testing(&[TopicPartition::new("t", 0)]);
     let words: Vec<_> = words.iter().map(ToString::to_string).collect();
-    let source = ExecSource::open(&words, &context).unwrap();
+    let source = ExecHandlers::open(&words, &context).unwrap();
     let lane = |lane, key: Option<&[u8]>, values: [&str; 2]| LaneRun {
         lane,
         records: (0..).zip(values).map(|(offset, value)| record(0, offset, key, Some(value.as_bytes()), &[])).collect(),

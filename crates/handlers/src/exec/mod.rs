@@ -5,10 +5,11 @@ mod child;
 mod command;
 #[cfg(test)]
 mod examples_test;
+mod handlers;
 mod lines;
 mod probe;
 mod settings;
-mod source;
+mod shared;
 mod stderr_log;
 mod trouble;
 mod window;
@@ -18,5 +19,5 @@ mod worker;
 #[cfg(test)]
 mod worker_test;
 
+pub(super) use handlers::ExecHandlers;
 pub use settings::ExecSettings;
-pub(super) use source::ExecSource;

@@ -10,16 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::{Advice, LaneFailure, verdict::Verdict};
-
-/// The place of a record in a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RecordIndex {
-    /// The index of its run.
-    pub(super) run: usize,
-    /// Its index in the run.
-    pub(super) index: usize,
-}
+use crate::{BatchProgress, LaneFailure, RecordFailure, RecordIndex, verdict::Verdict};
 
 /// An acknowledgement that matches no record in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,23 +23,20 @@ pub(super) enum UnexpectedAck {
     NothingInFlight,
 }
 
-#[derive(Debug)]
-struct Run {
-    /// Records from this index on are not sent: the first failed record, or the run's length.
-    end: usize,
+/// What is sent of a run.
+#[derive(Clone, Debug, Default)]
+struct SentRun {
     /// The next record to send.
     next: usize,
-    /// The number of records acknowledged without a gap.
-    done: usize,
     /// Records acknowledged beyond a gap.
     out_of_order: BTreeSet<usize>,
-    failure: Option<(String, Advice)>,
 }
 
 /// The records of one batch.
 #[derive(Debug)]
 pub(super) struct Window {
-    runs: Vec<Run>,
+    progress: BatchProgress,
+    runs: Vec<SentRun>,
     pipeline: bool,
     one_at_a_time: bool,
     /// Runs with a record that may be sent.
@@ -60,10 +48,16 @@ pub(super) struct Window {
 impl Window {
     /// A batch with runs of these lengths. Records are numbered from `first_id` in the order in which they are sent.
     pub(super) fn new(lengths: impl Iterator<Item = usize>, pipeline: bool, first_id: u64) -> Self {
-        let run = |end| Run { end, next: 0, done: 0, out_of_order: BTreeSet::new(), failure: None };
-        let runs: Vec<_> = lengths.map(run).collect();
-        let ready = (0..runs.len()).collect();
-        Self { runs, pipeline, one_at_a_time: false, ready, in_flight: BTreeMap::new(), next_id: first_id }
+        let lengths: Vec<usize> = lengths.collect();
+        Self {
+            runs: vec![SentRun::default(); lengths.len()],
+            ready: (0..lengths.len()).collect(),
+            progress: BatchProgress::of_lengths(lengths),
+            pipeline,
+            one_at_a_time: false,
+            in_flight: BTreeMap::new(),
+            next_id: first_id,
+        }
     }
 
     /// The next record to send, with its number; from now on it is in flight. `None` if none may be sent now.
@@ -72,13 +66,12 @@ impl Window {
             return None;
         }
         while let Some(&run) = self.ready.front() {
-            let run_state = &mut self.runs[run];
-            if run_state.next >= run_state.end {
+            if self.is_sent(run) {
                 self.ready.pop_front();
                 continue;
             }
-            let at = RecordIndex { run, index: run_state.next };
-            run_state.next += 1;
+            let at = RecordIndex { run, index: self.runs[run].next };
+            self.runs[run].next += 1;
             if self.waits_for_acks() {
                 self.ready.pop_front();
             }
@@ -101,8 +94,8 @@ impl Window {
         };
         let at = self.in_flight.remove(&id).ok_or(UnexpectedAck::UnknownId(id))?;
         match verdict {
-            Verdict::Handled => self.runs[at.run].handled(at.index),
-            Verdict::Failed { error, advice } => self.fail(at, error, advice),
+            Verdict::Handled => self.handled(at),
+            Verdict::Failed { error, advice } => self.fail(at, RecordFailure { error, advice }),
         }
         if self.waits_for_acks() {
             self.ready.push_back(at.run);
@@ -111,13 +104,25 @@ impl Window {
     }
 
     /// Fails a record and the rest of its run.
-    pub(super) fn fail(&mut self, at: RecordIndex, error: String, advice: Advice) {
+    pub(super) fn fail(&mut self, at: RecordIndex, failure: impl Into<RecordFailure>) {
         self.in_flight.retain(|_, other| *other != at);
-        let run = &mut self.runs[at.run];
-        if at.index < run.end {
-            run.end = at.index;
-            run.failure = Some((error, advice));
+        self.progress.fail(at, failure);
+    }
+
+    fn handled(&mut self, at: RecordIndex) {
+        let out_of_order = &mut self.runs[at.run].out_of_order;
+        out_of_order.insert(at.index);
+        for index in self.progress.left_of(at.run) {
+            if !out_of_order.remove(&index) {
+                return;
+            }
+            self.progress.handle_through(RecordIndex { index, ..at });
         }
+    }
+
+    /// Whether all records of a run that are left are sent.
+    fn is_sent(&self, run: usize) -> bool {
+        self.runs[run].next >= self.progress.left_of(run).end
     }
 
     /// The child has died with all records in flight. If exactly one was in flight and the failure is `conclusive`,
@@ -126,13 +131,13 @@ impl Window {
         let suspect = self.in_flight.pop_first().map(|(_, at)| at);
         let culprit = suspect.filter(|_| self.in_flight.is_empty() && conclusive);
         match culprit {
-            Some(at) => self.fail(at, error.to_owned(), Advice::Retry),
+            Some(at) => self.fail(at, error.to_owned()),
             None => self.one_at_a_time |= suspect.is_some(),
         }
         self.in_flight.clear();
-        for run in &mut self.runs {
-            run.out_of_order.clear();
-            run.next = run.done;
+        for (run, sent) in self.runs.iter_mut().enumerate() {
+            sent.out_of_order.clear();
+            sent.next = self.progress.left_of(run).start;
         }
         // The suspect goes to the next child first, so that the outcome is conclusive.
         self.ready = suspect.iter().map(|at| at.run).chain(0..self.runs.len()).collect();
@@ -140,20 +145,15 @@ impl Window {
     }
 
     /// Fails every record that is not handled yet.
-    pub(super) fn fail_remaining(&mut self, error: &str, advice: Advice) {
+    pub(super) fn fail_left(&mut self, failure: impl Into<RecordFailure>) {
         self.in_flight.clear();
         self.ready.clear();
-        for run in &mut self.runs {
-            if run.done < run.end {
-                run.end = run.done;
-                run.failure = Some((error.to_owned(), advice));
-            }
-        }
+        self.progress.fail_left(failure);
     }
 
     /// Whether nothing is in flight and nothing is left to send.
     pub(super) fn is_done(&self) -> bool {
-        self.in_flight.is_empty() && self.runs.iter().all(|run| run.next >= run.end)
+        self.in_flight.is_empty() && (0..self.runs.len()).all(|run| self.is_sent(run))
     }
 
     /// The number of the next record.
@@ -163,24 +163,10 @@ impl Window {
 
     /// The runs that were not handled completely.
     pub(super) fn failures(self) -> Vec<LaneFailure> {
-        let runs = self.runs.into_iter().enumerate();
-        runs.filter_map(|(run, run_state)| {
-            let (error, advice) = run_state.failure?;
-            Some(LaneFailure { run, done: run_state.done, error, advice })
-        })
-        .collect()
+        self.progress.failures()
     }
 
     fn waits_for_acks(&self) -> bool {
         self.one_at_a_time || !self.pipeline
-    }
-}
-
-impl Run {
-    fn handled(&mut self, index: usize) {
-        self.out_of_order.insert(index);
-        while self.done < self.end && self.out_of_order.remove(&self.done) {
-            self.done += 1;
-        }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::window::{RecordIndex, UnexpectedAck, Window};
-use crate::{Advice, verdict::Verdict};
+use super::window::{UnexpectedAck, Window};
+use crate::{Advice, RecordFailure, RecordIndex, verdict::Verdict};
 
 fn window(lengths: &[usize], pipeline: bool) -> Window {
     Window::new(lengths.iter().copied(), pipeline, 1)
@@ -70,7 +70,7 @@ fn remaining_records_fail_from_the_first_unhandled_one() {
         it.acknowledge(Some(id), Verdict::Handled).unwrap();
     }
     sent(&mut it);
-    it.fail_remaining("no use", Advice::Stop);
+    it.fail_left(RecordFailure::new("no use", Advice::Stop));
     assert!(it.is_done() && sent(&mut it).is_empty());
     let failures: Vec<_> = it.failures().iter().map(|it| (it.run, it.done, it.advice)).collect();
     assert_eq!(failures, [(0, 1, Advice::Stop), (1, 0, Advice::Stop)]);

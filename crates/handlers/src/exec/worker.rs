@@ -10,13 +10,13 @@ use std::{
 use super::{
     child::{Child, ChildEnd},
     probe::probe,
-    source::ExecShared,
+    shared::ExecShared,
     stderr_log::StderrLog,
     trouble::ChildError,
     window::Window,
 };
 use crate::{
-    Advice, Handler, LaneFailure, LaneRun,
+    Advice, Handler, LaneFailure, LaneRun, RecordFailure,
     verdict::{Verdict, parse_line},
 };
 
@@ -59,7 +59,7 @@ impl Handler for ExecHandler {
             fruitless_restarts = if self.restarts_without_ack == 1 { 1 } else { fruitless_restarts + 1 };
             if let Some(fault) = self.command_fault(&cause) {
                 // The command is faulty, not a record.
-                window.fail_remaining(&fault, Advice::Stop);
+                window.fail_left(RecordFailure::new(fault, Advice::Stop));
                 continue;
             }
             // A child that exited may have failed because of an earlier record.
@@ -67,7 +67,7 @@ impl Handler for ExecHandler {
                 !self.has_acknowledged || !matches!(cause, ChildError::Exited { .. } | ChildError::Pipe(_));
             window.child_failed(&error, conclusive);
             if fruitless_restarts >= MAX_FRUITLESS_RESTARTS || matches!(cause, ChildError::Start(_)) {
-                window.fail_remaining(&error, Advice::Retry);
+                window.fail_left(error);
             }
         }
         self.next_id = window.next_id();
@@ -227,7 +227,7 @@ fn send_records(child: &mut Child, batch: &[LaneRun], window: &mut Window, share
     {
         let lane = &batch[at.run];
         if let Err(error) = shared.append(child.pending(), id, lane.lane, &lane.records[at.index]) {
-            window.fail(at, error, Advice::Retry);
+            window.fail(at, error);
         }
     }
 }

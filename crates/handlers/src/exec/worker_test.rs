@@ -8,13 +8,13 @@ use kreplay_model::{
 };
 use serde_json::Value;
 
-use super::{ExecSettings, ExecSource};
+use super::{ExecHandlers, ExecSettings};
 use crate::setup::HandlerSetup;
-use crate::{Advice, Handler, HandlerSource, LaneFailure, LaneRun, RunEnd, testing::record};
+use crate::{Advice, Handler, LaneFailure, LaneRun, RunEnd, RunHandlers, testing::record};
 
 /// A source with one worker.
 struct Fixture {
-    source: ExecSource,
+    source: ExecHandlers,
     handler: Option<Box<dyn Handler>>,
     events: EventLog,
     dir: tempfile::TempDir,
@@ -37,7 +37,7 @@ fn fixture_with(script: &str, change: impl FnOnce(&mut ExecSettings)) -> Fixture
     exec.timeout = Duration::from_secs(20);
     change(exec);
     let words = ["sh".into(), "-c".into(), script.to_owned()];
-    let source = ExecSource::open(&words, &context).unwrap();
+    let source = ExecHandlers::open(&words, &context).unwrap();
     let handler = Some(source.make(0));
     Fixture { source, handler, events: context.events.clone(), dir }
 }

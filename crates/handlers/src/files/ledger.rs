@@ -6,14 +6,10 @@
 
 use std::{path::Path, time::Duration};
 
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::domain::{OffsetSet, TopicPartition};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{
-    format::OutputFormat,
-    ledger_error::ExportError,
-    offset_runs::{OffsetRuns, decode, encode},
-};
+use super::{format::OutputFormat, ledger_error::ExportError};
 
 /// How long to wait for another process's lock on the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,9 +79,14 @@ pub(super) struct FileNote {
 pub(super) struct PartitionNote {
     pub(super) row: i64,
     pub(super) owner: i64,
-    pub(super) offset_runs: Vec<(i64, i64)>,
+    pub(super) offsets: OffsetSet,
     /// The run's position, if it is to be recorded.
     pub(super) position: Option<i64>,
+}
+
+/// All offsets below a position: they are exported, and need not be stored individually.
+pub(super) fn below(position: i64) -> OffsetSet {
+    [(0, position)].into_iter().collect()
 }
 
 /// The database.
@@ -137,7 +138,7 @@ impl ExportLedger {
         run: &str,
         id: &TopicPartition,
         owner: i64,
-    ) -> Result<(i64, OffsetRuns), ExportError> {
+    ) -> Result<(i64, OffsetSet), ExportError> {
         let change = self.change()?;
         change
             .prepare_cached(
@@ -149,18 +150,17 @@ impl ExportLedger {
                 "UPDATE partition SET owner = ? WHERE run = ? AND topic = ? AND number = ? RETURNING id, position",
             )?
             .query_row(params![owner, run, &*id.topic, id.partition.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut written = OffsetRuns::below(position);
+        let mut written = below(position);
         {
             let mut statement =
                 change.prepare_cached("SELECT stretches FROM written WHERE partition = ? AND last >= ?")?;
             let mut rows = statement.query(params![row, position])?;
             while let Some(row) = rows.next()? {
-                let offset_runs = decode(row.get_ref(0)?.as_blob().unwrap_or_default()).ok_or_else(|| {
+                let offsets = row.get_ref(0)?.as_blob().unwrap_or_default();
+                let offsets = OffsetSet::decode_uncounted(offsets).ok_or_else(|| {
                     ExportError::stop("the database of exported records is damaged; export to another directory".into())
                 })?;
-                for (first, end) in offset_runs {
-                    written.insert(first, end);
-                }
+                written.merge(&offsets);
             }
         }
         change.commit()?;
@@ -178,10 +178,10 @@ impl ExportLedger {
             if owner != Some(note.owner) {
                 return Err(ExportError::retry("another process has claimed the partition".into()));
             }
-            let last = note.offset_runs.last().map_or(0, |(_, end)| end - 1);
+            let last = note.offsets.end().map_or(0, |end| end - 1);
             change
                 .prepare_cached("INSERT INTO written (partition, last, stretches) VALUES (?, ?, ?)")?
-                .execute(params![note.row, last, encode(&note.offset_runs)])?;
+                .execute(params![note.row, last, note.offsets.encode_uncounted()])?;
             if let Some(position) = note.position {
                 advance(&change, note.row, position)?;
             }

@@ -11,11 +11,11 @@ mod column;
 mod complete;
 mod csv;
 mod format;
+mod handlers;
 mod hold;
 mod ledger;
 mod ledger_error;
 mod name;
-mod offset_runs;
 mod parquet;
 mod part_file;
 mod parts;
@@ -23,7 +23,6 @@ mod preview;
 mod recover;
 mod row_encoding;
 mod settings;
-mod source;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -31,6 +30,6 @@ mod writer;
 
 pub use column::{Column, ColumnError};
 pub use format::FileFormat;
+pub(super) use handlers::{DryRunFiles, FilesHandlers};
 pub use name::{NameError, NamePattern};
 pub use settings::{Compression, ExportSettings, Series};
-pub(super) use source::{DryRunFiles, FilesSource};

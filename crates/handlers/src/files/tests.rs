@@ -18,9 +18,9 @@ use parquet::{
 };
 use proptest::prelude::*;
 
-use super::{Compression, ExportSettings, FileFormat, FilesSource, Series};
+use super::{Compression, ExportSettings, FileFormat, FilesHandlers, Series};
 use crate::setup::HandlerSetup;
-use crate::{Advice, HandlerSource, LaneFailure, LaneRun, Positions, RunEnd, testing::record};
+use crate::{Advice, LaneFailure, LaneRun, Positions, RunEnd, RunHandlers, testing::record};
 
 const FORMATS: [FileFormat; 3] = [FileFormat::Csv, FileFormat::Parquet, FileFormat::Ndjson];
 
@@ -34,12 +34,12 @@ fn small() -> ExportSettings {
     ExportSettings { file_size: 1000, file_age: None, ..ExportSettings::default() }
 }
 
-fn open(format: FileFormat, dir: &Path, context: &HandlerSetup) -> FilesSource {
-    FilesSource::open(format, dir, context).unwrap_or_else(|error| panic!("{error}"))
+fn open(format: FileFormat, dir: &Path, context: &HandlerSetup) -> FilesHandlers {
+    FilesHandlers::open(format, dir, context).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn refused(format: FileFormat, dir: &Path, context: &HandlerSetup) -> String {
-    FilesSource::open(format, dir, context).err().expect("it is refused").to_string()
+    FilesHandlers::open(format, dir, context).err().expect("it is refused").to_string()
 }
 
 fn run(records: Vec<Record>) -> LaneRun {
@@ -137,7 +137,7 @@ fn handled_records_are_read_back_in_every_format_and_compression() {
             }
             let dir = tempfile::tempdir().unwrap();
             let source = open(format, dir.path(), &context(ExportSettings { compression, ..small() }));
-            assert!(source.wants_headers());
+            assert!(source.needs().headers);
             let mut handler = source.make(0);
             for batch in 0..10 {
                 assert_eq!(
@@ -406,7 +406,7 @@ fn many(topics: u32) -> HandlerSetup {
     context
 }
 
-fn bounded(format: FileFormat, dir: &Path, context: &HandlerSetup, max_open: usize) -> FilesSource {
+fn bounded(format: FileFormat, dir: &Path, context: &HandlerSetup, max_open: usize) -> FilesHandlers {
     let source = open(format, dir, context);
     source.writer.state.lock().parts.set_max_open(max_open);
     source

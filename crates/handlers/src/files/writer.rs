@@ -12,16 +12,15 @@ use std::{
 };
 
 use kreplay_model::{
-    domain::{AppendOnlyVec, TopicPartition, printable},
+    domain::{AppendOnlyVec, OffsetSet, TopicPartition, printable},
     feed::EventLog,
 };
 use parking_lot::Mutex;
 
 use super::{
     ExportSettings,
-    ledger::{ExportLedger, PartitionNote},
+    ledger::{ExportLedger, PartitionNote, below},
     ledger_error::ExportError,
-    offset_runs::{OffsetRuns, runs_of},
     part_file::{self, PartFile},
     parts::PartFiles,
     table::Table,
@@ -75,7 +74,7 @@ pub(super) struct ClaimedPartition {
     pub(super) owner: i64,
     /// The epoch of the assignment under which it was claimed.
     epoch: u32,
-    written: OffsetRuns,
+    written: OffsetSet,
     /// The number of batches so far.
     batches: u32,
 }
@@ -141,9 +140,9 @@ impl ExportWriter {
         outcome?;
         for (note, partition) in notes.iter().zip(batch_offsets.chunk_by(|a, b| a.0 == b.0).map(|chunk| chunk[0].0)) {
             let Some(claimed) = state.claimed_partitions.get_mut(&partition) else { continue };
-            note.offset_runs.iter().for_each(|(first, end)| claimed.written.insert(*first, *end));
+            claimed.written.merge(&note.offsets);
             if let Some(position) = note.position {
-                claimed.written.advance(position);
+                claimed.written.merge(&below(position));
             }
         }
         self.counts.rows.fetch_add(batch_offsets.len() as u64, Relaxed);
@@ -228,7 +227,7 @@ fn notes(
         notes.push(PartitionNote {
             row: claimed.row,
             owner: claimed.owner,
-            offset_runs: runs_of(chunk.iter().map(|(_, offset)| *offset)),
+            offsets: chunk.iter().map(|(_, offset)| *offset).collect(),
             position: positions.get(&chunk[0].0).copied().filter(|_| due),
         });
     }

@@ -9,12 +9,13 @@ mod answer_test;
 mod backoff_gate;
 mod client;
 mod endpoint;
+mod handlers;
 mod parcel;
 mod request;
 mod retry_after;
 mod settings;
+mod shared;
 mod size;
-mod source;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -23,5 +24,5 @@ mod worker;
 #[cfg(test)]
 mod worker_test;
 
+pub(super) use handlers::HttpHandlers;
 pub use settings::{Body, HttpSettings, Method, OnDenied};
-pub(super) use source::HttpSource;

@@ -11,11 +11,11 @@ use rustls::{
 };
 
 use super::{
-    HttpSettings, HttpSource,
+    HttpHandlers, HttpSettings,
     testing::{Endpoint, Wrap, status},
 };
 use crate::setup::HandlerSetup;
-use crate::{Advice, HandlerSource, LaneFailure, testing::lane};
+use crate::{Advice, LaneFailure, RunHandlers, testing::lane};
 
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -77,7 +77,7 @@ fn handle(endpoint: &Endpoint, host: &str, change: impl FnOnce(&mut HttpSettings
     let mut context = HandlerSetup::testing(&[TopicPartition::new("t", 0)]);
     change(&mut context.settings.http);
     let url = Secret::plain(SecretFormat::Address, format!("https://{host}:{}/x", endpoint.port()));
-    HttpSource::open(Some(&url), &context).unwrap().make(0).handle(&[lane(0, 2)])
+    HttpHandlers::open(Some(&url), &context).unwrap().make(0).handle(&[lane(0, 2)])
 }
 
 #[test]

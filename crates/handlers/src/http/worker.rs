@@ -7,12 +7,12 @@ use std::{
 
 use super::{
     answer::{AnswerOptions, FailureScope, RequestFailure, RequestOutcome},
-    parcel::{BatchProgress, RecordIndex},
+    parcel::next_parcel,
     request::RequestContent,
+    shared::HttpShared,
     size::HeaderSizes,
-    source::HttpShared,
 };
-use crate::{Advice, Handler, LaneFailure, LaneRun, verdict::Verdict};
+use crate::{Advice, BatchProgress, Handler, LaneFailure, LaneRun, RecordFailure, RecordIndex, verdict::Verdict};
 
 /// The maximum total time that a batch waits for an overloaded endpoint; then the rest is failed and retried by the
 /// run's schedule.
@@ -37,7 +37,7 @@ struct Delivery<'a> {
 
 impl Handler for HttpHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
-        let progress = BatchProgress::new(batch.iter().map(|run| run.records.len()));
+        let progress = BatchProgress::new(batch);
         let mut it = Delivery {
             shared: &self.shared,
             batch,
@@ -48,7 +48,7 @@ impl Handler for HttpHandler {
         while let Some((records, content)) = it.next_request() {
             it.send_request(&records, content);
         }
-        self.shared.counts.acknowledged.fetch_add(it.progress.count() as u64, Relaxed);
+        self.shared.counts.acknowledged.fetch_add(it.progress.handled() as u64, Relaxed);
         it.progress.failures()
     }
 }
@@ -69,7 +69,7 @@ impl<'a> Delivery<'a> {
             let mut content = RequestContent::new(settings);
             let mut unwritable = None;
             let batch = self.batch;
-            let records = self.progress.next(settings.per_record, |at| {
+            let records = next_parcel(&self.progress, settings.per_record, |at| {
                 let full = content.records() >= max_records
                     || (content.records() > 0 && content.len() as u64 >= settings.max_body);
                 if full || unwritable.is_some() {
@@ -82,7 +82,7 @@ impl<'a> Delivery<'a> {
             if let Some((at, error)) = unwritable
                 && records.is_empty()
             {
-                self.progress.fail(at, &error, Advice::Retry);
+                self.progress.fail(at, error);
                 continue;
             }
             return (!records.is_empty()).then_some((records, content));
@@ -92,7 +92,7 @@ impl<'a> Delivery<'a> {
     fn send_request(&mut self, records: &[RecordIndex], content: RequestContent<'_>) {
         if let Err(wait) = self.shared.gate.wait(&mut self.backoff_budget) {
             let error = format!("{} asked to back off; retrying later", self.shared.client.request());
-            return self.progress.fail_remaining(&error, Advice::After(wait));
+            return self.progress.fail_left(RecordFailure::new(error, Advice::After(wait)));
         }
         let settings = &self.shared.settings;
         let options = AnswerOptions {
@@ -108,15 +108,15 @@ impl<'a> Delivery<'a> {
             RequestOutcome::Accepted => {
                 self.endpoint_failures = 0;
                 for at in records {
-                    self.progress.handled(*at);
+                    self.progress.handle_through(*at);
                 }
             }
             RequestOutcome::PerRecord(verdicts) => {
                 self.endpoint_failures = 0;
                 for (at, verdict) in records.iter().zip(verdicts) {
                     match verdict {
-                        Verdict::Handled => self.progress.handled(*at),
-                        Verdict::Failed { error, advice } => self.progress.fail(*at, &error, advice),
+                        Verdict::Handled => self.progress.handle_through(*at),
+                        Verdict::Failed { error, advice } => self.progress.fail(*at, RecordFailure { error, advice }),
                     }
                 }
             }
@@ -131,40 +131,41 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    fn request_failed(&mut self, records: &[RecordIndex], failure: &RequestFailure) {
-        let RequestFailure { error, advice, scope } = failure;
+    fn request_failed(&mut self, records: &[RecordIndex], failed: &RequestFailure) {
+        let RequestFailure { error, advice, scope } = failed;
+        let failure = || RecordFailure::new(error.as_str(), *advice);
         match scope {
             FailureScope::Records => self.endpoint_failures = 0,
             FailureScope::Overload(time) => self.shared.gate.close_for(*time),
             FailureScope::Endpoint | FailureScope::Unknown => self.endpoint_failures += 1,
         }
         if *advice == Advice::Stop {
-            return self.progress.fail_remaining(error, *advice);
+            return self.progress.fail_left(failure());
         }
         if let [at] = records {
-            self.progress.fail(*at, error, *advice);
+            self.progress.fail(*at, failure());
         } else if matches!(scope, FailureScope::Endpoint | FailureScope::Overload(_)) {
             for at in records {
-                self.progress.fail(*at, error, *advice);
+                self.progress.fail(*at, failure());
             }
         } else {
             self.send_singly(records);
         }
         if self.endpoint_failures >= MAX_ENDPOINT_FAILURES {
-            self.progress.fail_remaining(error, *advice);
+            self.progress.fail_left(failure());
         }
     }
 
     /// Sends each record of a failed request alone, because only one of them may be the reason.
     fn send_singly(&mut self, records: &[RecordIndex]) {
         for at in records {
-            if self.progress.is_settled(*at) {
+            if !self.progress.is_left(*at) {
                 continue;
             }
             let mut content = RequestContent::new(&self.shared.settings);
             match append(self.shared, self.batch, *at, &mut content) {
                 Ok(()) => self.send_request(&[*at], content),
-                Err(error) => self.progress.fail(*at, &error, Advice::Retry),
+                Err(error) => self.progress.fail(*at, error),
             }
         }
     }

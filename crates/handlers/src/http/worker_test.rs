@@ -12,11 +12,11 @@ use kreplay_model::domain::{Secret, SecretFormat, TopicPartition};
 use serde_json::{Value, json};
 
 use super::{
-    Body, HttpSettings, HttpSource, Method,
+    Body, HttpHandlers, HttpSettings, Method,
     testing::{Endpoint, Reply, Request, status},
 };
 use crate::setup::HandlerSetup;
-use crate::{Advice, HandlerError, HandlerSource, LaneFailure, LaneRun, testing::record};
+use crate::{Advice, HandlerError, LaneFailure, LaneRun, RunHandlers, testing::record};
 
 /// A lane whose records have `v` and their offset as value.
 fn lane(number: u32, offsets: std::ops::Range<i64>) -> LaneRun {
@@ -25,21 +25,21 @@ fn lane(number: u32, offsets: std::ops::Range<i64>) -> LaneRun {
     LaneRun { lane: number, records }
 }
 
-fn open(url: &str, change: impl FnOnce(&mut HttpSettings)) -> Result<HttpSource, HandlerError> {
+fn open(url: &str, change: impl FnOnce(&mut HttpSettings)) -> Result<HttpHandlers, HandlerError> {
     let mut context = HandlerSetup::testing(&[TopicPartition::new("t", 0)]);
     change(&mut context.settings.http);
-    HttpSource::open(Some(&Secret::plain(SecretFormat::Address, url.to_owned())), &context)
+    HttpHandlers::open(Some(&Secret::plain(SecretFormat::Address, url.to_owned())), &context)
 }
 
-fn source(endpoint: &Endpoint, change: impl FnOnce(&mut HttpSettings)) -> HttpSource {
+fn source(endpoint: &Endpoint, change: impl FnOnce(&mut HttpSettings)) -> HttpHandlers {
     open(&endpoint.url("/x"), change).unwrap()
 }
 
-fn handle(source: &HttpSource, batch: &[LaneRun]) -> Vec<LaneFailure> {
+fn handle(source: &HttpHandlers, batch: &[LaneRun]) -> Vec<LaneFailure> {
     source.make(0).handle(batch)
 }
 
-fn effect(source: &HttpSource, what: &str) -> u64 {
+fn effect(source: &HttpHandlers, what: &str) -> u64 {
     source.effects().iter().find(|effect| effect.what == what).map_or(0, |effect| effect.count)
 }
 
@@ -288,6 +288,6 @@ fn invalid_settings_are_rejected_before_the_run() {
         let error = open(url, change).err().unwrap();
         assert!(error.is_usage() && error.to_string().contains(part), "{error}");
     }
-    let error = HttpSource::open(None, &HandlerSetup::testing(&[])).err().unwrap().to_string();
+    let error = HttpHandlers::open(None, &HandlerSetup::testing(&[])).err().unwrap().to_string();
     assert!(error.contains("no URL given"), "{error}");
 }

@@ -10,8 +10,8 @@ use kreplay_model::domain::{AppendOnlyVec, Record, TopicPartition};
 use parking_lot::Mutex;
 
 use super::{
-    Advice, EffectForm, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewError,
-    PreviewOnlyHandler, PreviewedEffect, RunEnd,
+    BatchProgress, EffectForm, Handler, HandlerError, HandlerNeeds, LaneFailure, LaneRun, Preview, PreviewError,
+    PreviewOnlyHandler, PreviewedEffect, RecordFailure, RecordIndex, RunEnd, RunHandlers,
 };
 use crate::setup::HandlerSetup;
 pub(super) use line::append_decoded;
@@ -21,15 +21,15 @@ use sink::{LineSink, WriteError};
 /// no second copy of itself in memory.
 const MAX_BLOCK_BYTES: usize = 1 << 20;
 
-/// The source of `ndjson` handlers: the output that all workers share.
+/// The `ndjson` handlers of a run: the output that all workers share.
 #[derive(Clone, Debug)]
-pub(super) struct NdjsonSource {
+pub(super) struct NdjsonHandlers {
     sink: Arc<Mutex<LineSink>>,
     partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
 }
 
-impl NdjsonSource {
+impl NdjsonHandlers {
     pub(super) fn open(path: Option<&Path>, context: &HandlerSetup) -> Result<Self, HandlerError> {
         Ok(Self {
             sink: Arc::new(Mutex::new(LineSink::open(path)?)),
@@ -39,21 +39,13 @@ impl NdjsonSource {
     }
 }
 
-impl HandlerSource for NdjsonSource {
+impl RunHandlers for NdjsonHandlers {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(NdjsonHandler::new(self.clone()))
     }
 
-    fn wants_headers(&self) -> bool {
-        true
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
-    }
-
-    fn decodes(&self) -> bool {
-        true
+    fn needs(&self) -> HandlerNeeds {
+        HandlerNeeds { undecodable: true, ..HandlerNeeds::default() }
     }
 
     /// If this fails, records that count as handled may be lost in a system crash.
@@ -62,39 +54,27 @@ impl HandlerSource for NdjsonSource {
     }
 }
 
-/// A source for previews only: it opens and writes nothing.
+/// Handlers for previews only: it opens and writes nothing.
 #[derive(Debug)]
-pub(super) struct PreviewSource {
+pub(super) struct PreviewHandlers {
     partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
 }
 
-impl PreviewSource {
+impl PreviewHandlers {
     pub(super) fn of(context: &HandlerSetup) -> Self {
         Self { partitions: Arc::clone(&context.partitions), rules: Arc::clone(&context.rules) }
     }
 }
 
-impl HandlerSource for PreviewSource {
-    /// Every record fails. Lines are written by [`NdjsonSource`].
+impl RunHandlers for PreviewHandlers {
+    /// Every record fails. Lines are written by [`NdjsonHandlers`].
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(PreviewOnlyHandler("the ndjson handler was opened for previews only"))
     }
 
-    fn wants_headers(&self) -> bool {
-        true
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
-    }
-
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         Ok(Box::new(LinePreview { partitions: Arc::clone(&self.partitions), rules: Arc::clone(&self.rules) }))
-    }
-
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        Ok(())
     }
 }
 
@@ -124,12 +104,12 @@ impl Preview for LinePreview {
 /// written lines that are written again on a retry.
 #[derive(Debug)]
 struct NdjsonHandler {
-    output: NdjsonSource,
+    output: NdjsonHandlers,
     block: Vec<u8>,
 }
 
 impl NdjsonHandler {
-    fn new(output: NdjsonSource) -> Self {
+    fn new(output: NdjsonHandlers) -> Self {
         Self { output, block: Vec::new() }
     }
 
@@ -144,55 +124,40 @@ impl NdjsonHandler {
 
 impl Handler for NdjsonHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
-        let mut failures = Vec::new();
-        // The first record that is not written yet, as run and index within the run.
-        let mut next = (0, 0);
-        for (run, lane) in batch.iter().enumerate() {
-            for (done, record) in lane.records.iter().enumerate() {
-                let appended = match self.output.partitions.get(record.partition as usize) {
-                    Some(source) => line::append_decoded(&mut self.block, source, &self.output.rules, record)
-                        .map_err(|error| (error.to_string(), error.advice())),
-                    None => Err((format!("partition {} is not in the plan", record.partition), Advice::Retry)),
-                };
-                if let Err((error, advice)) = appended {
-                    failures.push(LaneFailure { run, done, error, advice });
-                    break;
-                }
-                if self.block.len() >= MAX_BLOCK_BYTES {
-                    if let Err(write_error) = self.flush() {
-                        return fail_from(next, batch, failures, &write_error);
-                    }
-                    next = (run, done + 1);
-                }
-            }
+        let mut progress = BatchProgress::new(batch);
+        if let Err(write_error) = self.write_batch(batch, &mut progress) {
+            progress.fail_left(write_error);
         }
-        match self.flush() {
-            Ok(()) => failures,
-            Err(write_error) => fail_from(next, batch, failures, &write_error),
-        }
+        progress.failures()
     }
 }
 
-/// Fails every run that is not written completely, and drops the failures found for these runs before.
-fn fail_from(
-    (first, done): (usize, usize),
-    batch: &[LaneRun],
-    mut failures: Vec<LaneFailure>,
-    write_error: &WriteError,
-) -> Vec<LaneFailure> {
-    failures.retain(|failure| failure.run < first);
-    for (run, lane) in batch.iter().enumerate().skip(first) {
-        let done = if run == first { done } else { 0 };
-        if done < lane.records.len() {
-            failures.push(LaneFailure {
-                run,
-                done,
-                error: write_error.text.clone(),
-                advice: if write_error.is_final { Advice::Stop } else { Advice::Retry },
-            });
+impl NdjsonHandler {
+    fn write_batch(&mut self, batch: &[LaneRun], progress: &mut BatchProgress) -> Result<(), WriteError> {
+        for (run, lane) in batch.iter().enumerate() {
+            for (index, record) in lane.records.iter().enumerate() {
+                let at = RecordIndex { run, index };
+                if let Err(failure) = self.append(record) {
+                    progress.fail(at, failure);
+                    break;
+                }
+                if self.block.len() >= MAX_BLOCK_BYTES {
+                    self.flush()?;
+                    progress.handle_all_through(at);
+                }
+            }
         }
+        self.flush()?;
+        progress.handle_all();
+        Ok(())
     }
-    failures
+
+    fn append(&mut self, record: &Record) -> Result<(), RecordFailure> {
+        let source = self.output.partitions.get(record.partition as usize);
+        let source = source.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
+        line::append_decoded(&mut self.block, source, &self.output.rules, record)
+            .map_err(|error| RecordFailure::new(error.to_string(), error.advice()))
+    }
 }
 
 #[cfg(test)]
@@ -200,13 +165,9 @@ mod tests {
     use super::*;
     use crate::testing::{lane, record};
 
-    fn disk_error() -> WriteError {
-        WriteError { text: "disk".into(), is_final: false }
-    }
-
     fn handler(path: &Path) -> NdjsonHandler {
         let context = HandlerSetup::testing(&[TopicPartition::new("a", 0), TopicPartition::new("b", 1)]);
-        NdjsonHandler::new(NdjsonSource::open(Some(path), &context).unwrap())
+        NdjsonHandler::new(NdjsonHandlers::open(Some(path), &context).unwrap())
     }
 
     #[test]
@@ -244,19 +205,6 @@ mod tests {
         let failures = handler(Path::new("/dev/full")).handle(&[lane(0, 2), lane(1, 1)]);
         assert_eq!(failures.iter().map(|f| (f.run, f.done)).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
         assert!(failures[1].error.contains("/dev/full"), "{}", failures[1].error);
-    }
-
-    #[test]
-    fn written_runs_are_not_failed_by_a_later_block() {
-        let batch = [lane(0, 2), lane(1, 3), lane(2, 1)];
-        let known = vec![
-            LaneFailure { run: 0, done: 1, error: "own".into(), advice: Advice::Retry },
-            LaneFailure { run: 1, done: 2, error: "own".into(), advice: Advice::Retry },
-        ];
-        let failures = fail_from((1, 1), &batch, known, &disk_error());
-        let got: Vec<_> = failures.iter().map(|f| (f.run, f.done, f.error.as_str())).collect();
-        assert_eq!(got, [(0, 1, "own"), (1, 1, "disk"), (2, 0, "disk")]);
-        assert_eq!(fail_from((2, 1), &batch, Vec::new(), &disk_error()), []);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::HandlerError;
+use crate::{Advice, HandlerError, RecordFailure};
 
 /// The output that all workers write to, one block of whole lines at a time.
 ///
@@ -35,6 +35,12 @@ pub(super) struct WriteError {
     pub(super) text: String,
     /// Whether every further write would fail too: the reader has closed the pipe.
     pub(super) is_final: bool,
+}
+
+impl From<WriteError> for RecordFailure {
+    fn from(error: WriteError) -> Self {
+        Self::new(error.text, if error.is_final { Advice::Stop } else { Advice::Retry })
+    }
 }
 
 impl LineSink {

@@ -13,13 +13,13 @@
 //! A record whose offset is in the set of its partition is not applied again. The set is kept in memory and loaded by a
 //! claim. After a commit with an unknown outcome it is loaded again.
 //!
-//! [`OffsetSet`]: super::applied::OffsetSet
+//! [`OffsetSet`]: kreplay_model::domain::OffsetSet
 
 use std::{sync::Arc, time::Duration};
 
 use kreplay_model::domain::{Offset, TopicPartition};
 
-use super::{batch::Batch, shadow::PartitionSum};
+use super::batch::Batch;
 use crate::{Advice, HandlerError, LaneFailure, Logs, Positions};
 
 /// The handler's name.
@@ -80,6 +80,16 @@ pub(super) trait ProjectionStore: Send + Sync {
     /// # Errors
     /// The database cannot be closed.
     fn close(&self) -> Result<(), HandlerError>;
+}
+
+/// The records of a partition that were applied, or that the log contains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PartitionSum {
+    pub(super) id: TopicPartition,
+    /// The number of records.
+    pub(super) records: u64,
+    /// The sum of their fingerprints.
+    pub(super) digest: u64,
 }
 
 /// A worker's session with a database.

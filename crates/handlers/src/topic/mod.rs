@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `settings` | the table `[topic]` |
 //! | `targets`, `outgoing` | where a record is written |
-//! | `work`, `republish` | a batch, its remaining records, and its transaction |
+//! | `republish` | a batch and its transaction |
 //! | `ledger`, `offset_recovery` | positions: their owner, what is committed, what is uncertain |
 //! | `pool` | the producers |
 //! | `preview` | effects without writing |
@@ -25,7 +25,6 @@ mod settings;
 mod targets;
 #[cfg(test)]
 mod topic_test;
-mod work;
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -42,7 +41,9 @@ use kreplay_model::{
     feed::{EffectCount, EventKind, EventLog},
 };
 
-use super::{Handler, HandlerError, HandlerSource, PositionStore, Positions, Preview, RunEnd};
+use super::{
+    Handler, HandlerError, HandlerNeeds, Logs, PositionStore, Positions, Preview, RunEnd, RunHandlers, TargetPositions,
+};
 pub(super) use open::open;
 use republish::{Republisher, TopicHandler};
 
@@ -50,7 +51,7 @@ use republish::{Republisher, TopicHandler};
 const BATCH_TIME: Duration = Duration::from_millis(100);
 
 /// Creates the handlers of one run.
-pub(super) struct TopicSource {
+pub(super) struct TopicHandlers {
     shared: Arc<Republisher>,
     events: EventLog,
     /// Whether topics that are read must not be written to.
@@ -59,7 +60,7 @@ pub(super) struct TopicSource {
     position_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl TopicSource {
+impl TopicHandlers {
     fn stop(&self) {
         self.shared.stopped.store(true, Relaxed);
         if let Some(position_thread) = self.position_thread.lock().take() {
@@ -69,21 +70,13 @@ impl TopicSource {
     }
 }
 
-impl HandlerSource for TopicSource {
+impl RunHandlers for TopicHandlers {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(TopicHandler(Arc::clone(&self.shared)))
     }
 
-    fn wants_headers(&self) -> bool {
-        true
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
-    }
-
-    fn batch_time(&self) -> Option<Duration> {
-        Some(BATCH_TIME)
+    fn needs(&self) -> HandlerNeeds {
+        HandlerNeeds { batch_time: Some(BATCH_TIME), ..HandlerNeeds::default() }
     }
 
     fn joined(&self, id: &TopicPartition) {
@@ -95,24 +88,8 @@ impl HandlerSource for TopicSource {
         }
     }
 
-    fn position_store(&self) -> PositionStore {
-        if self.shared.ledger.is_some() { PositionStore::TargetGroup } else { PositionStore::Run }
-    }
-
-    fn claim(&self, partitions: &[TopicPartition], _logs: &super::Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
-        let Some(ledger) = &self.shared.ledger else { return Ok(vec![None; partitions.len()]) };
-        if !ledger.has_members() {
-            self.shared.pool.take_over().map_err(|error| self.shared.init_error(&error))?;
-        }
-        let within = self.shared.timeouts.max_pending_time();
-        let committed = ledger.committed(partitions, within).map_err(open::target_error)?;
-        for (id, committed) in partitions.iter().zip(&committed) {
-            let index = self.shared.router.sources.iter().zip(0_u32..).find(|(known, _)| *known == id);
-            if let Some((_, index)) = index.filter(|_| !ledger.has_members()) {
-                ledger.set_committed(index, *committed);
-            }
-        }
-        Ok(committed)
+    fn positions(&self) -> Option<&dyn TargetPositions> {
+        self.shared.ledger.is_some().then_some(self)
     }
 
     fn watch(&self, positions: Arc<dyn Positions>) {
@@ -129,17 +106,6 @@ impl HandlerSource for TopicSource {
                     "positions are committed only together with records, because a thread could not be started: {error}"
                 ),
             }),
-        }
-    }
-
-    fn release(&self, partitions: &[u32]) {
-        if let Err(error) = self.shared.commit_positions(partitions.iter().copied(), true) {
-            self.events.push(EventKind::Warning {
-                text: format!(
-                    "the last positions could not be committed, so records skipped or dead-lettered since then will be \
-                     processed again: {error}"
-                ),
-            });
         }
     }
 
@@ -161,7 +127,40 @@ impl HandlerSource for TopicSource {
     }
 }
 
-impl Drop for TopicSource {
+impl TargetPositions for TopicHandlers {
+    fn store(&self) -> PositionStore {
+        PositionStore::TargetGroup
+    }
+
+    fn claim(&self, partitions: &[TopicPartition], _logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
+        let Some(ledger) = &self.shared.ledger else { return Ok(vec![None; partitions.len()]) };
+        if !ledger.has_members() {
+            self.shared.pool.take_over().map_err(|error| self.shared.init_error(&error))?;
+        }
+        let within = self.shared.timeouts.max_pending_time();
+        let committed = ledger.committed(partitions, within).map_err(open::target_error)?;
+        for (id, committed) in partitions.iter().zip(&committed) {
+            let index = self.shared.router.sources.iter().zip(0_u32..).find(|(known, _)| *known == id);
+            if let Some((_, index)) = index.filter(|_| !ledger.has_members()) {
+                ledger.set_committed(index, *committed);
+            }
+        }
+        Ok(committed)
+    }
+
+    fn release(&self, partitions: &[u32]) {
+        if let Err(error) = self.shared.commit_positions(partitions.iter().copied(), true) {
+            self.events.push(EventKind::Warning {
+                text: format!(
+                    "the last positions could not be committed, so records skipped or dead-lettered since then will be \
+                     processed again: {error}"
+                ),
+            });
+        }
+    }
+}
+
+impl Drop for TopicHandlers {
     fn drop(&mut self) {
         self.stop();
     }

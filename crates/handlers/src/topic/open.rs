@@ -15,16 +15,16 @@ use kreplay_topics::TopicTemplate;
 use parking_lot::Mutex;
 
 use super::{
-    TopicSource,
+    TopicHandlers,
     ledger::PositionLedger,
     outgoing::Router,
     pool::{Pool, PoolError, ProducerTemplate},
     republish::Republisher,
     settings::{DELIVERY_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS, Timeouts, TopicSettings},
-    targets::{MissingTopic, RoutingError, TargetTopics},
+    targets::{MissingTopic, TargetTopics},
 };
 use crate::setup::HandlerSetup;
-use crate::{Advice, HandlerError};
+use crate::{Advice, HandlerError, RecordFailure};
 
 /// How long to wait for the initialization of a transactional id.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -50,7 +50,7 @@ fn settings_error(reason: impl ToString) -> HandlerError {
 }
 
 /// Opens the source of a run's handlers. `name` comes from the handler's text and takes precedence over the table.
-pub(crate) fn open(name: Option<&TopicTemplate>, context: &HandlerSetup) -> Result<TopicSource, HandlerError> {
+pub(crate) fn open(name: Option<&TopicTemplate>, context: &HandlerSetup) -> Result<TopicHandlers, HandlerError> {
     let settings = &context.settings.topic;
     let properties = properties(settings, &context.kafka);
     let timeouts = Timeouts::of(&properties).map_err(settings_error)?;
@@ -112,7 +112,7 @@ pub(crate) fn open(name: Option<&TopicTemplate>, context: &HandlerSetup) -> Resu
     if !context.preview_only {
         drop(shared.pool.take(INIT_TIMEOUT).map_err(|error| shared.init_error(&error))?);
     }
-    Ok(TopicSource {
+    Ok(TopicHandlers {
         shared: Arc::new(shared),
         events: context.events.clone(),
         guard_loops,
@@ -191,7 +191,7 @@ fn choose_position_group(settings: &TopicSettings, context: &HandlerSetup) -> Po
 /// Looks up the target topics that are known in advance.
 fn look_up_targets(router: &Router) -> Result<(), HandlerError> {
     for (topic, partitions) in router.known_channels() {
-        let found = router.targets.of(topic.as_bytes()).map_err(|RoutingError { error, advice }| match advice {
+        let found = router.targets.of(topic.as_bytes()).map_err(|RecordFailure { error, advice }| match advice {
             Advice::Retry => target_error(error),
             _ => settings_error(error),
         })?;

@@ -9,8 +9,9 @@ use kreplay_topics::Channel;
 
 use super::{
     settings::{Partitioner, TopicKey, TopicSettings},
-    targets::{RoutingError, TargetTopic, TargetTopics},
+    targets::{TargetTopic, TargetTopics, permanent},
 };
+use crate::RecordFailure;
 
 /// A record to write. Its value and headers are those of the source record.
 #[derive(Debug)]
@@ -86,15 +87,14 @@ impl Router {
     }
 
     /// The target of a record.
-    pub(super) fn route<'a>(&self, record: &'a Record) -> Result<Outgoing<'a>, RoutingError> {
+    pub(super) fn route<'a>(&self, record: &'a Record) -> Result<Outgoing<'a>, RecordFailure> {
         let source = &self.sources[record.partition as usize];
         let timestamp_ms = self.timestamps.of(record.timestamp_ms).map_err(|reason| {
-            RoutingError::permanent(format!("{reason}; set topic.timestamps = \"now\" to use the time of writing"))
+            permanent(format!("{reason}; set topic.timestamps = \"now\" to use the time of writing"))
         })?;
         let examined = self.rules.examine(record);
         let make = |template: &KeyTemplate, what: &str| {
-            let nothing =
-                || RoutingError::permanent(format!("{what} template {template} yields nothing for this record"));
+            let nothing = || permanent(format!("{what} template {template} yields nothing for this record"));
             examined.apply_template(template).ok_or_else(nothing)
         };
         let channel: Cow<'_, [u8]> = match self.channel.template() {
@@ -111,8 +111,7 @@ impl Router {
             (Some(template), ..) => {
                 let text = make(template, "the partition's")?;
                 let number = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
-                number
-                    .ok_or_else(|| RoutingError::permanent(format!("{template} does not yield a partition number")))?
+                number.ok_or_else(|| permanent(format!("{template} does not yield a partition number")))?
             }
             (None, Partitioner::Hash(hash), Some(key)) => hash.partition(key, target.partitions),
             (None, Partitioner::Hash(_), None) => source.partition.0 % target.partitions.max(1),
@@ -121,7 +120,7 @@ impl Router {
         if (0..target.partitions).contains(&partition) {
             Ok(Outgoing { target, partition, key, timestamp_ms })
         } else {
-            Err(RoutingError::permanent(format!(
+            Err(permanent(format!(
                 "topic {} has no partition {partition}; it has {} partitions",
                 target.name, target.partitions
             )))

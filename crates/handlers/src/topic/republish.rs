@@ -19,10 +19,9 @@ use super::{
     outgoing::{Outgoing, Router},
     pool::{Lease, Pool},
     settings::Timeouts,
-    targets::RoutingError,
-    work::{RecordIndex, RemainingWork},
+    targets::permanent,
 };
-use crate::{Advice, Handler, LaneFailure, LaneRun};
+use crate::{Advice, BatchProgress, Handler, LaneFailure, LaneRun, RecordFailure, RecordIndex};
 
 /// How long to wait beyond the delivery timeout for the result of a record.
 const DELIVERY_GRACE: Duration = Duration::from_secs(5);
@@ -49,7 +48,7 @@ pub(super) struct TopicHandler(pub(super) Arc<Republisher>);
 
 impl Handler for TopicHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
-        let mut work = RemainingWork::new(batch);
+        let mut work = BatchProgress::new(batch);
         self.0.handle(batch, &mut work);
         work.failures()
     }
@@ -70,30 +69,32 @@ enum AttemptEnd {
 }
 
 impl Republisher {
-    fn handle(&self, batch: &[LaneRun], work: &mut RemainingWork) {
+    fn handle(&self, batch: &[LaneRun], work: &mut BatchProgress) {
         if let Some(loop_error) = self.router.targets.loop_error() {
-            return work.fail_remaining(&loop_error, Advice::Stop);
+            return work.fail_left(RecordFailure::new(loop_error, Advice::Stop));
         }
         let outgoing = self.route(batch, work);
         for (lane, outgoing) in batch.iter().zip(&outgoing) {
-            self.router.targets.warn_about_timestamps(&lane.records, outgoing, &self.events);
+            let written = lane.records.iter().zip(outgoing);
+            let written = written.map(|(record, one)| (&*one.target, one.timestamp_ms, record.offset));
+            self.router.targets.warn_about_timestamps(written, &self.events);
         }
         let (mut attempts, mut singly) = (0, 0);
-        while work.len() > 0 {
+        while !work.is_over() {
             let ended = match &self.ledger {
                 Some(ledger) => self.transact(ledger, batch, &outgoing, work, singly),
                 None => self.send_without_transaction(batch, &outgoing, work, singly),
             };
             singly = 0;
             match ended {
-                AttemptEnd::Done => work.settle_all(),
+                AttemptEnd::Done => work.handle_all(),
                 AttemptEnd::Changed => {}
                 AttemptEnd::SendSingly(count) => singly = count,
-                AttemptEnd::Stop(error) => work.fail_remaining(&error, Advice::Stop),
+                AttemptEnd::Stop(error) => work.fail_left(RecordFailure::new(error, Advice::Stop)),
                 AttemptEnd::Transient(error) => {
                     attempts += 1;
                     if attempts == MAX_ATTEMPTS || self.stopped.load(Relaxed) {
-                        work.fail_remaining(&error, Advice::Retry);
+                        work.fail_left(error);
                     } else {
                         std::thread::sleep(RETRY_DELAY);
                     }
@@ -103,7 +104,7 @@ impl Republisher {
     }
 
     /// Routes the records of a batch, in order. Records without a target fail.
-    fn route<'a>(&self, batch: &'a [LaneRun], work: &mut RemainingWork) -> Vec<Vec<Outgoing<'a>>> {
+    fn route<'a>(&self, batch: &'a [LaneRun], work: &mut BatchProgress) -> Vec<Vec<Outgoing<'a>>> {
         let mut routed = Vec::with_capacity(batch.len());
         for (run, lane) in batch.iter().enumerate() {
             let mut outgoing = Vec::with_capacity(lane.records.len());
@@ -111,7 +112,7 @@ impl Republisher {
                 match self.router.route(record) {
                     Ok(one) => outgoing.push(one),
                     Err(error) => {
-                        work.fail((run, index), error);
+                        work.fail(RecordIndex { run, index }, error);
                         break;
                     }
                 }
@@ -137,11 +138,11 @@ impl Republisher {
         ledger: &PositionLedger,
         batch: &[LaneRun],
         outgoing: &[Vec<Outgoing<'_>>],
-        work: &mut RemainingWork,
+        work: &mut BatchProgress,
         singly: usize,
     ) -> AttemptEnd {
-        let record = |(run, index): RecordIndex| &batch[run].records[index];
-        let mut locked = ledger.lock(work.remaining().map(|at| record(at).partition).collect());
+        let record = |at: RecordIndex| &batch[at.run].records[at.index];
+        let mut locked = ledger.lock(work.left().map(|at| record(at).partition).collect());
         if let Err(error) = ledger.resolve_uncertain(&mut locked, &self.pool) {
             return AttemptEnd::Transient(format!(
                 "cannot determine whether the last transaction was committed: {error}"
@@ -153,15 +154,15 @@ impl Republisher {
             let written = state.is_some_and(|state| state.committed.is_some_and(|next| record(*at).offset < next));
             written || ledger.is_stale(record(*at))
         };
-        let settled: Vec<RecordIndex> = work.remaining().filter(|at| is_settled(at)).collect();
+        let settled: Vec<RecordIndex> = work.left().filter(|at| is_settled(at)).collect();
         if !settled.is_empty() {
             for at in settled {
-                work.settle_through(at);
+                work.handle_through(at);
             }
             return AttemptEnd::Changed;
         }
         let mut offsets_to_commit: Vec<OffsetToCommit> = Vec::new();
-        for at in work.remaining() {
+        for at in work.left() {
             let record = record(at);
             let offset = OffsetToCommit { partition: record.partition, epoch: record.epoch, next: record.offset + 1 };
             match offsets_to_commit.iter_mut().find(|known| known.partition == offset.partition) {
@@ -177,7 +178,7 @@ impl Republisher {
         if let Err(error) = producer.begin() {
             return self.abandon(ledger, lease, &mut locked, &offsets_to_commit, error);
         }
-        let at: Vec<RecordIndex> = work.remaining().collect();
+        let at: Vec<RecordIndex> = work.left().collect();
         match self.send(&lease, batch, outgoing, &at, singly) {
             Attempt::All => {}
             Attempt::Not(refused) => {
@@ -250,14 +251,14 @@ impl Republisher {
         &self,
         batch: &[LaneRun],
         outgoing: &[Vec<Outgoing<'_>>],
-        work: &mut RemainingWork,
+        work: &mut BatchProgress,
         singly: usize,
     ) -> AttemptEnd {
         let lease = match self.lease() {
             Ok(lease) => lease,
             Err(ended) => return ended,
         };
-        let at: Vec<RecordIndex> = work.remaining().collect();
+        let at: Vec<RecordIndex> = work.left().collect();
         match self.send(&lease, batch, outgoing, &at, singly) {
             Attempt::All => {
                 count(outgoing, &at);
@@ -276,15 +277,15 @@ impl Republisher {
                 let mut ended = vec![false; batch.len()];
                 let mut written = Vec::new();
                 for (number, at) in at.iter().enumerate() {
-                    ended[at.0] |= !refused.is_there(number);
-                    if !ended[at.0] {
+                    ended[at.run] |= !refused.is_there(number);
+                    if !ended[at.run] {
                         written.push(*at);
                     }
                 }
                 count(outgoing, &written);
                 let verdict = self.fail_refused(work, batch, outgoing, &at, refused, singly);
                 for at in written {
-                    work.settle_through(at);
+                    work.handle_through(at);
                 }
                 verdict
             }
@@ -304,7 +305,7 @@ impl Republisher {
         let within = self.timeouts.delivery + DELIVERY_GRACE;
         let mut headers: Vec<Header<'_>> = Vec::new();
         attempt(producer, at.len(), singly, within, |number| {
-            let (run, index) = at[number];
+            let RecordIndex { run, index } = at[number];
             let record = &batch[run].records[index];
             headers.clear();
             headers.extend(record.headers());
@@ -315,7 +316,7 @@ impl Republisher {
     /// Determines which of the rejected records failed, and fails them.
     fn fail_refused(
         &self,
-        work: &mut RemainingWork,
+        work: &mut BatchProgress,
         batch: &[LaneRun],
         outgoing: &[Vec<Outgoing<'_>>],
         at: &[RecordIndex],
@@ -323,7 +324,7 @@ impl Republisher {
         singly: usize,
     ) -> AttemptEnd {
         let explained = |number: usize, refusal: &Refusal| {
-            let (run, index) = at[number];
+            let RecordIndex { run, index } = at[number];
             let (record, one) = (&batch[run].records[index], &outgoing[run][index]);
             let headers: Vec<Header<'_>> = record.headers().collect();
             refusal
@@ -331,7 +332,7 @@ impl Republisher {
         };
         let now = chrono::Utc::now().timestamp_millis();
         let is_suspect = |number: usize| {
-            let (run, index) = at[number];
+            let RecordIndex { run, index } = at[number];
             let one = &outgoing[run][index];
             let limits = self.router.targets.limits_of(&one.target);
             one.timestamp_ms.is_some_and(|timestamp| limits.refuses_time(timestamp, now).is_some())
@@ -339,7 +340,7 @@ impl Republisher {
         match refused.verdict(singly, is_suspect) {
             Verdict::Blamed(blamed) => {
                 for (number, refusal) in blamed {
-                    work.fail(at[number], RoutingError::permanent(explained(number, &refusal)));
+                    work.fail(at[number], permanent(explained(number, &refusal)));
                 }
                 AttemptEnd::Changed
             }
@@ -352,11 +353,10 @@ impl Republisher {
 
 /// Counts written records per topic.
 fn count(outgoing: &[Vec<Outgoing<'_>>], at: &[RecordIndex]) {
-    for chunk in
-        at.chunk_by(|one, other| Arc::ptr_eq(&outgoing[one.0][one.1].target, &outgoing[other.0][other.1].target))
-    {
-        if let Some(&(run, index)) = chunk.first() {
-            outgoing[run][index].target.count(chunk.len() as u64);
+    let target = |at: &RecordIndex| &outgoing[at.run][at.index].target;
+    for chunk in at.chunk_by(|one, other| Arc::ptr_eq(target(one), target(other))) {
+        if let Some(first) = chunk.first() {
+            target(first).count(chunk.len() as u64);
         }
     }
 }

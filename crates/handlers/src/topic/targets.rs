@@ -12,7 +12,7 @@ use std::{
 use chrono::Utc;
 use kreplay_kafka::{Catalog, CatalogError, Client, TopicLimits, span, topic_limits};
 use kreplay_model::{
-    domain::{PartitionCount, Record},
+    domain::PartitionCount,
     feed::{EffectCount, EventKind, EventLog},
 };
 use kreplay_topics::{
@@ -21,8 +21,7 @@ use kreplay_topics::{
 };
 use parking_lot::{Mutex, RwLock};
 
-use super::outgoing::Outgoing;
-use crate::Advice;
+use crate::{Advice, RecordFailure};
 
 /// How long describing or creating a topic may take.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,19 +53,10 @@ impl TargetTopic {
     }
 }
 
-/// Why a record has no target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RoutingError {
-    pub(super) error: String,
-    pub(super) advice: Advice,
-}
-
-impl RoutingError {
-    /// An error that a retry cannot fix.
-    #[allow(clippy::needless_pass_by_value, reason = "errors are handed on by `map_err`")]
-    pub(super) fn permanent(error: impl ToString) -> Self {
-        Self { error: error.to_string(), advice: Advice::GiveUp }
-    }
+/// A failure that a retry cannot fix.
+#[allow(clippy::needless_pass_by_value, reason = "errors are handed on by `map_err`")]
+pub(super) fn permanent(error: impl ToString) -> RecordFailure {
+    RecordFailure::new(error.to_string(), Advice::GiveUp)
 }
 
 /// What to do about a missing topic.
@@ -120,14 +110,14 @@ impl TargetTopics {
     }
 
     /// The target topic of a channel.
-    pub(super) fn of(&self, channel: &[u8]) -> Result<Arc<TargetTopic>, RoutingError> {
+    pub(super) fn of(&self, channel: &[u8]) -> Result<Arc<TargetTopic>, RecordFailure> {
         if let Some(target) = self.by_channel.read().get(channel) {
             return Ok(Arc::clone(target));
         }
-        let destination = self.strategy.destination(channel).map_err(RoutingError::permanent)?;
+        let destination = self.strategy.destination(channel).map_err(permanent)?;
         let name = destination.topic.into_owned();
         if self.forbidden.read().contains(&name) {
-            return Err(RoutingError { error: loop_text(&name), advice: Advice::Stop });
+            return Err(RecordFailure { error: loop_text(&name), advice: Advice::Stop });
         }
         // One lookup at a time: other workers usually need the same topic.
         let mut all = self.all.lock();
@@ -145,7 +135,7 @@ impl TargetTopics {
     }
 
     /// The number of partitions of a topic. Creates the topic if it is missing and that is allowed.
-    fn find(&self, name: &str, partitions: PartitionCount) -> Result<i32, RoutingError> {
+    fn find(&self, name: &str, partitions: PartitionCount) -> Result<i32, RecordFailure> {
         let catalog = Catalog::new(&self.client, ADMIN_TIMEOUT);
         let found = match catalog.topic(name) {
             Err(CatalogError::UnknownTopic(_)) if self.missing == MissingTopic::AssumeCreated => {
@@ -154,7 +144,7 @@ impl TargetTopics {
             Err(CatalogError::UnknownTopic(_)) if self.missing == MissingTopic::Create => {
                 let wanted = [WantedTopic { name: name.to_owned(), partitions }];
                 let made = create::create(&self.client, &wanted, self.strategy.replication, false, ADMIN_TIMEOUT);
-                let failed = |error: &dyn std::fmt::Display| RoutingError {
+                let failed = |error: &dyn std::fmt::Display| RecordFailure {
                     error: format!("topic {name} cannot be created: {error}"),
                     advice: Advice::Stop,
                 };
@@ -166,15 +156,15 @@ impl TargetTopics {
             found => found,
         };
         found.map(|topic| topic.partitions).map_err(|error| match error {
-            CatalogError::UnknownTopic(_) => RoutingError::permanent(format!(
+            CatalogError::UnknownTopic(_) => permanent(format!(
                 "topic {name} does not exist; create it (kreplay topics create), or set topic.create = true"
             )),
-            CatalogError::NotAuthorized(_) => RoutingError {
+            CatalogError::NotAuthorized(_) => RecordFailure {
                 error: format!("not authorized for topic {name}; grant WRITE and DESCRIBE on it"),
                 advice: Advice::Stop,
             },
             other => {
-                RoutingError { error: format!("topic {name} cannot be written to: {other}"), advice: Advice::Retry }
+                RecordFailure { error: format!("topic {name} cannot be written to: {other}"), advice: Advice::Retry }
             }
         })
     }
@@ -201,13 +191,18 @@ impl TargetTopics {
         self.all.lock().values().filter_map(|target| target.limits.get()?.max_message_bytes).min()
     }
 
-    /// Warns once per topic if it does not keep timestamps, or if its retention would delete the records.
-    pub(super) fn warn_about_timestamps(&self, records: &[Record], outgoing: &[Outgoing<'_>], events: &EventLog) {
+    /// Warns once per topic if it does not keep timestamps, or if its retention would delete the records. Of each record
+    /// its target, its timestamp and its offset in the source are given.
+    pub(super) fn warn_about_timestamps<'a>(
+        &self,
+        records: impl Iterator<Item = (&'a TargetTopic, Option<i64>, i64)>,
+        events: &EventLog,
+    ) {
         let now = Utc::now().timestamp_millis();
-        for (record, one) in records.iter().zip(outgoing) {
-            let (Some(timestamp), false) = (one.timestamp_ms, one.target.has_warned.load(Relaxed)) else { continue };
-            let limits = self.limits_of(&one.target);
-            let name = &one.target.name;
+        for (target, timestamp, offset) in records {
+            let (Some(timestamp), false) = (timestamp, target.has_warned.load(Relaxed)) else { continue };
+            let limits = self.limits_of(target);
+            let name = &target.name;
             let text = if limits.log_append_time {
                 format!(
                     "topic {name} sets timestamps to the time of writing (message.timestamp.type = LogAppendTime), so \
@@ -215,17 +210,16 @@ impl TargetTopics {
                 )
             } else if limits.expires(timestamp, now) {
                 format!(
-                    "topic {name} keeps records for {} (retention.ms), but the record at offset {} is {} old and would \
+                    "topic {name} keeps records for {} (retention.ms), but the record at offset {offset} is {} old and would \
                      be deleted soon after it is written; raise retention.ms of {name}, or set topic.timestamps = \
                      \"now\"",
                     span(limits.retention_ms.unwrap_or_default()),
-                    record.offset,
                     span(now - timestamp)
                 )
             } else {
                 continue;
             };
-            if !one.target.has_warned.swap(true, Relaxed) {
+            if !target.has_warned.swap(true, Relaxed) {
                 events.push(EventKind::Warning { text });
             }
         }

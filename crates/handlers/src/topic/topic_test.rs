@@ -10,9 +10,9 @@ use kreplay_topics::{Channel, Strategy};
 use super::{
     outgoing::Router,
     settings::TopicSettings,
-    targets::{MissingTopic, RoutingError, TargetTopics},
+    targets::{MissingTopic, TargetTopics},
 };
-use crate::{Advice, testing::record};
+use crate::{Advice, RecordFailure, testing::record};
 
 /// A router for partition 3 of `orders.eu`, with targets that need no lookup.
 fn router(settings: &TopicSettings, strategy: Strategy, topics: &[(&str, i32)]) -> Router {
@@ -29,7 +29,7 @@ fn all_to(name: &str) -> Strategy {
     Strategy { default_topic: Some(name.parse().unwrap()), ..Strategy::default() }
 }
 
-fn routed(router: &Router, record: &Record) -> Result<(String, i32, Option<Vec<u8>>), RoutingError> {
+fn routed(router: &Router, record: &Record) -> Result<(String, i32, Option<Vec<u8>>), RecordFailure> {
     let outgoing = router.route(record)?;
     Ok((outgoing.target.name.clone(), outgoing.partition, outgoing.key.map(std::borrow::Cow::into_owned)))
 }

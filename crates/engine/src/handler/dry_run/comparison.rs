@@ -1,4 +1,4 @@
-//! The source of a comparison: handlers that build the effects of two others from the same records.
+//! A comparison: builds the effects of two handlers from the same records.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use parking_lot::Mutex;
 
 use super::{
     findings::{BuiltEffects, ComparisonFindings},
-    source::{all_failed, place_of, preview_for, stopped_at},
+    single::{all_failed, place_of, preview_for, stopped_at},
 };
 use crate::{
     decode::Undecodable,
     handler::{
-        Advice, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview,
-        PreviewError, PreviewedEffect, RunEnd,
+        Advice, EffectForm, Handler, HandlerContext, HandlerError, HandlerNeeds, LaneFailure, LaneRun, Preview,
+        PreviewError, PreviewedEffect, RunHandlers,
     },
     rules::Rules,
 };
 
 /// Creates handlers that build the effects of two others without applying them.
-pub(super) struct ComparisonSource {
+pub(super) struct ComparingHandlers {
     sides: [ComparedHandler; 2],
     partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
@@ -30,27 +30,27 @@ pub(super) struct ComparisonSource {
 }
 
 struct ComparedHandler {
-    source: Arc<dyn HandlerSource>,
+    handlers: Arc<dyn RunHandlers>,
     first: Mutex<Option<Box<dyn Preview>>>,
     keeps_state: bool,
     form: EffectForm,
 }
 
 impl ComparedHandler {
-    fn new(source: Arc<dyn HandlerSource>, name: &str) -> Result<Self, HandlerError> {
-        let first = source.preview().map_err(|error| match error {
+    fn new(handlers: Arc<dyn RunHandlers>, name: &str) -> Result<Self, HandlerError> {
+        let first = handlers.preview().map_err(|error| match error {
             HandlerError::NoPreview => HandlerError::NothingToCompare(name.to_owned()),
             other => other,
         })?;
-        Ok(Self { keeps_state: first.keeps_state(), form: first.form(), first: Mutex::new(Some(first)), source })
+        Ok(Self { keeps_state: first.keeps_state(), form: first.form(), first: Mutex::new(Some(first)), handlers })
     }
 }
 
-impl ComparisonSource {
+impl ComparingHandlers {
     /// # Errors
     /// One of the two has no effects to build or cannot build them; or their effects cannot be compared.
     pub(super) fn new(
-        [left, right]: [Arc<dyn HandlerSource>; 2],
+        [left, right]: [Arc<dyn RunHandlers>; 2],
         names: [String; 2],
         shown: usize,
         context: &HandlerContext,
@@ -75,11 +75,11 @@ impl ComparisonSource {
     }
 }
 
-impl HandlerSource for ComparisonSource {
+impl RunHandlers for ComparingHandlers {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         let [left, right] = &self.sides;
-        let previews = preview_for(&left.first, left.source.as_ref())
-            .and_then(|left| Ok([left, preview_for(&right.first, right.source.as_ref())?]));
+        let previews = preview_for(&left.first, left.handlers.as_ref())
+            .and_then(|left| Ok([left, preview_for(&right.first, right.handlers.as_ref())?]));
         Box::new(ComparisonHandler {
             previews,
             partitions: Arc::clone(&self.partitions),
@@ -89,25 +89,17 @@ impl HandlerSource for ComparisonSource {
         })
     }
 
-    fn wants_headers(&self) -> bool {
-        self.sides.iter().any(|side| side.source.wants_headers())
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
+    fn needs(&self) -> HandlerNeeds {
+        let headers = self.sides.iter().any(|side| side.handlers.needs().headers);
+        HandlerNeeds { headers, ..HandlerNeeds::default() }
     }
 
     fn joined(&self, id: &TopicPartition) {
-        self.sides.iter().for_each(|side| side.source.joined(id));
+        self.sides.iter().for_each(|side| side.handlers.joined(id));
     }
 
     fn dry_run_findings(&self, run_is_over: bool) -> Option<DryRunFindings> {
         Some(DryRunFindings::Comparison(self.findings.lock().view(run_is_over)))
-    }
-
-    /// Nothing was applied, so there is nothing to finish.
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        Ok(())
     }
 }
 

@@ -4,15 +4,13 @@
 mod comparison;
 mod findings;
 mod shown;
-mod source;
+mod single;
 mod tally;
 
 use std::sync::Arc;
 
-use kreplay_model::domain::AppendOnlyVec;
-
-use self::{comparison::ComparisonSource, source::DryRunSource};
-use super::{HandlerChoice, HandlerContext, HandlerError, HandlerSource};
+use self::{comparison::ComparingHandlers, single::CountingHandlers};
+use super::{HandlerChoice, HandlerContext, HandlerError, RunHandlers};
 
 /// The kind of dry run.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +28,8 @@ pub enum DryRunMode {
 
 /// The handlers of a dry run, in place of those that apply effects.
 pub struct DryRunHandlers {
-    /// The source that the run uses.
-    pub source: Arc<dyn HandlerSource>,
+    /// The handlers that the run uses.
+    pub handlers: Arc<dyn RunHandlers>,
     /// Whether one worker must handle all records, because a preview keeps state.
     pub single_threaded: bool,
 }
@@ -47,24 +45,21 @@ pub fn open_dry_run(
 ) -> Result<DryRunHandlers, HandlerError> {
     let context = HandlerContext { preview_only: true, ..context.clone() };
     match mode {
-        DryRunMode::Single => dry_run_of(handler.open_for_run(&context)?, &context),
+        DryRunMode::Single => dry_run_of(handler.open(&context)?, &context),
         DryRunMode::Compare { right, shown } => {
-            // Each side adds partitions that join to its own list.
-            let partitions: AppendOnlyVec<_> = context.partitions.iter().cloned().collect();
-            let other = HandlerContext { partitions: Arc::new(partitions), ..context.clone() };
-            let sides = [handler.open_for_run(&context)?, right.open_for_run(&other)?];
+            let sides = [handler.open(&context)?, right.open(&context)?];
             let names = [handler.to_string(), right.to_string()];
-            let comparison = ComparisonSource::new(sides, names, *shown, &context)?;
-            Ok(DryRunHandlers { single_threaded: comparison.keeps_state(), source: Arc::new(comparison) })
+            let comparison = ComparingHandlers::new(sides, names, *shown, &context)?;
+            Ok(DryRunHandlers { single_threaded: comparison.keeps_state(), handlers: Arc::new(comparison) })
         }
     }
 }
 
-/// Makes a dry run of an open handler source.
+/// Makes a dry run of open handlers.
 ///
 /// # Errors
 /// The handlers have no effects to build, or cannot build them.
-pub fn dry_run_of(source: Arc<dyn HandlerSource>, context: &HandlerContext) -> Result<DryRunHandlers, HandlerError> {
-    let dry_run = DryRunSource::new(source, context)?;
-    Ok(DryRunHandlers { single_threaded: dry_run.keeps_state(), source: Arc::new(dry_run) })
+pub fn dry_run_of(handlers: Arc<dyn RunHandlers>, context: &HandlerContext) -> Result<DryRunHandlers, HandlerError> {
+    let dry_run = CountingHandlers::new(handlers, context)?;
+    Ok(DryRunHandlers { single_threaded: dry_run.keeps_state(), handlers: Arc::new(dry_run) })
 }

@@ -84,7 +84,7 @@ impl Engine {
         self.partitions.add(planned, || {
             self.reorder_new_partition(&id);
             if let Some(handlers) = self.handlers.get() {
-                handlers.joined(&id);
+                handlers.join(&id);
             }
             self.scheduler.add_partition()
         })

@@ -38,7 +38,7 @@ use self::{
     topics::RunTopics,
 };
 use super::{failure_policy::FailurePolicy, scheduler::Scheduler, stop_token::StopToken};
-use crate::{handler::HandlerSource, plan::Plan, settings::Settings};
+use crate::{handler::OpenHandlers, plan::Plan, settings::Settings};
 
 /// The parts of a run. Readers, members, workers and the run itself share them.
 pub struct Engine {
@@ -71,7 +71,7 @@ pub struct Engine {
     /// The records that wait for the dead-letter thread.
     pub dead_letters: DeadLetterQueue,
     /// The handlers; they are notified of partitions added during the run.
-    pub handlers: OnceLock<Arc<dyn HandlerSource>>,
+    pub handlers: OnceLock<Arc<OpenHandlers>>,
     /// Partitions whose positions are being claimed, if the target stores positions.
     pub claims: Claims,
     /// What the members of the consumer group share.

@@ -14,8 +14,8 @@ impl Engine {
     /// Tells the target that partitions without records in flight are released, so that it can complete its
     /// bookkeeping.
     pub fn release_partitions(&self, partitions: &[u32]) {
-        if let Some(handlers) = self.handlers.get().filter(|handlers| handlers.position_store() != PositionStore::Run) {
-            handlers.release(partitions);
+        if let Some(positions) = self.handlers.get().and_then(|handlers| handlers.positions()) {
+            positions.release(partitions);
         }
     }
 

@@ -11,7 +11,7 @@ use kreplay_model::domain::{Offset, TopicPartition};
 
 use super::logs::{check_ends, look_up};
 use crate::{
-    handler::{HandlerError, HandlerSource, Logs},
+    handler::{HandlerError, Logs, OpenHandlers},
     replay::{
         background_task::{BackgroundTask, TaskState},
         engine::Engine,
@@ -95,7 +95,7 @@ pub fn claim(
 /// A claim and everything its thread needs.
 struct ClaimRequest {
     engine: Arc<Engine>,
-    source: Arc<dyn HandlerSource>,
+    source: Arc<OpenHandlers>,
     client: Option<Client>,
     ids: Vec<TopicPartition>,
 }
@@ -118,8 +118,10 @@ impl ClaimRequest {
         let client = client.as_ref();
         let logs = client.map_or_else(|| Ok(Logs::default()), |client| look_up(engine, client, ids))?;
         let target = |reason| HandlerError::Target { handler: "of this run", reason };
-        let positions = catch_unwind(AssertUnwindSafe(|| source.claim(ids, &logs)))
-            .unwrap_or_else(|_| Err(target("it panicked while claiming partitions".into())))?;
+        let positions = catch_unwind(AssertUnwindSafe(|| {
+            source.positions().map_or_else(|| Ok(vec![None; ids.len()]), |target| target.claim(ids, &logs))
+        }))
+        .unwrap_or_else(|_| Err(target("it panicked while claiming partitions".into())))?;
         if positions.len() != ids.len() {
             let reason =
                 format!("it was asked for {} partitions and returned positions for {}", ids.len(), positions.len());

@@ -10,7 +10,7 @@ use std::{
 use kreplay_model::feed::RunState;
 
 use crate::{
-    handler::{HandlerError, HandlerSource, RunEnd},
+    handler::{HandlerError, OpenHandlers, RunEnd},
     replay::{
         background_task::{BackgroundTask, TaskState},
         engine::Engine,
@@ -46,7 +46,7 @@ impl HandlerFinish {
     /// Starts finishing. A pending claim has to end first; nothing would release what it claims later.
     pub(super) fn begin(
         engine: &Arc<Engine>,
-        source: &Arc<dyn HandlerSource>,
+        source: &Arc<OpenHandlers>,
         end: RunEnd,
         state: RunState,
         ended_at: Instant,
@@ -56,10 +56,10 @@ impl HandlerFinish {
             while shared.claims.are_pending() {
                 std::thread::sleep(CLAIM_POLL_INTERVAL);
             }
-            results.send(finish(handlers.as_ref(), end));
+            results.send(finish(&handlers, end));
         });
         // Without a thread the session itself finishes the handlers and waits.
-        let task = task.unwrap_or_else(|_| BackgroundTask::ended(finish(source.as_ref(), end)));
+        let task = task.unwrap_or_else(|_| BackgroundTask::ended(finish(source, end)));
         Self { state, ended_at, begun: Instant::now(), is_reported: false, task }
     }
 
@@ -84,7 +84,7 @@ impl HandlerFinish {
     }
 }
 
-fn finish(source: &dyn HandlerSource, end: RunEnd) -> Result<(), FinishError> {
+fn finish(source: &OpenHandlers, end: RunEnd) -> Result<(), FinishError> {
     match catch_unwind(AssertUnwindSafe(|| source.finish(end))) {
         Ok(result) => {
             result.map_err(|error: HandlerError| FinishError { text: error.to_string(), usage: error.is_usage() })

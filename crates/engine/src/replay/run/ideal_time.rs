@@ -33,7 +33,7 @@ impl Run {
         }
         let measured_s =
             if handled > 0 { self.busy_seconds() / (self.before.handled + handled) as f64 } else { return None };
-        let expected_s = self.source.expected_s().filter(|expected| *expected > 0.0);
+        let expected_s = self.source.needs().expected_s.filter(|expected| *expected > 0.0);
         let record_s = expected_s.unwrap_or(measured_s);
         let mean_workers = self.worker_seconds / self.started_to_end_s().max(1e-9);
         let workers = if self.concurrency_changed { mean_workers.max(1.0) } else { f64::from(self.initial_workers) };

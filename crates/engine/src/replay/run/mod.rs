@@ -47,7 +47,7 @@ use super::{
     scheduler::pause::PauseCause,
 };
 use crate::{
-    handler::HandlerSource,
+    handler::OpenHandlers,
     journal::{BegunLog, Figures},
 };
 
@@ -98,7 +98,7 @@ pub struct Run {
     wanted_workers: u32,
     initial_workers: u32,
     concurrency_changed: bool,
-    source: Arc<dyn HandlerSource>,
+    source: Arc<OpenHandlers>,
     workers: Vec<WorkerSlot>,
     rebalances: Arc<Mutex<Rebalances>>,
     finished_rebalances: Vec<RebalanceView>,

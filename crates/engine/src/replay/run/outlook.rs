@@ -121,7 +121,9 @@ impl Run {
             RateLimit::Bytes(per_s) => per_s.get() as f64 * totals.handled as f64 / totals.bytes.max(1) as f64,
         });
         let pace = Pace {
-            record_s: recent_speed.and_then(|recent_speed| recent_speed.record_s).or_else(|| self.source.expected_s()),
+            record_s: recent_speed
+                .and_then(|recent_speed| recent_speed.record_s)
+                .or_else(|| self.source.needs().expected_s),
             handled_per_s: recent_speed.map(|recent_speed| recent_speed.handled_per_s),
             read_per_s: recent_speed.and_then(|recent_speed| recent_speed.read_per_s),
             allowed_per_s,

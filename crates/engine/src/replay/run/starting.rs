@@ -20,7 +20,7 @@ use super::{
 };
 use crate::replay::partition::Owner;
 use crate::{
-    handler::{HandlerSource, PositionStore},
+    handler::{OpenHandlers, PositionStore},
     journal::Figures,
     plan::Plan,
     replay::{
@@ -133,7 +133,7 @@ impl Run {
         plan: Arc<Plan>,
         settings: Settings,
         connection: &Connection,
-        source: Arc<dyn HandlerSource>,
+        source: Arc<OpenHandlers>,
         events: EventLog,
         journal: Option<OpenJournal>,
     ) -> Result<Self, RunError> {
@@ -160,7 +160,7 @@ impl Run {
                 before.forget_counts();
             }
         }
-        if let Some(batch_time) = source.batch_time() {
+        if let Some(batch_time) = source.needs().batch_time {
             engine.scheduler.set_batch_time(batch_time);
         }
         let engine = Arc::new(engine);
@@ -170,7 +170,7 @@ impl Run {
         }
         // A record that pauses the run may be dead-lettered with all its headers.
         let may_dead_letter = targets.is_some() || engine.settings.on_failure == OnFailure::Pause;
-        let headers = source.wants_headers() || may_dead_letter;
+        let headers = source.needs().headers || may_dead_letter;
         if let Some(targets) = targets {
             // The thread ends by itself when the run is over.
             drop(dead_letters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);

@@ -65,7 +65,7 @@ pub fn spawn(
         // continues.
         let may_fail = rules.decoding.is_specified() || rules.on_unjudged == Some(OnUnjudged::Fail);
         let must_decode = may_fail && engine.settings.dry_run.is_none();
-        let decodes = must_decode.then(|| engine.handlers.get().is_some_and(|source| source.decodes()));
+        let decodes = must_decode.then(|| engine.handlers.get().is_some_and(|source| source.needs().undecodable));
         while engine.scheduler.take(id, &mut batch) {
             let begun = Instant::now();
             stats.state.store(1, Relaxed);

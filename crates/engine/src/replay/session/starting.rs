@@ -11,7 +11,7 @@ use kreplay_model::{
 
 use super::SessionLoop;
 use crate::{
-    handler::{self, DryRunHandlers, HandlerContext, HandlerError, HandlerSource},
+    handler::{self, DryRunHandlers, HandlerContext, HandlerError, OpenHandlers},
     journal::Journals,
     plan::{Plan, Selection, held_back, resolve},
     replay::{
@@ -55,13 +55,13 @@ fn begin_at_committed_offsets(plan: &mut Plan, group: &str, catalog: &Catalog<'_
 }
 
 /// Opens the handlers of a run. Also returns whether they need one worker that sees all records.
-fn open_handlers(settings: &Settings, context: &HandlerContext) -> Result<(Arc<dyn HandlerSource>, bool), Problem> {
+fn open_handlers(settings: &Settings, context: &HandlerContext) -> Result<(Arc<OpenHandlers>, bool), Problem> {
     let opened = match &settings.dry_run {
         Some(mode) => handler::open_dry_run(mode, &settings.handler, context),
-        None => settings.handler.open_for_run(context).map(|source| DryRunHandlers { source, single_threaded: false }),
+        None => settings.handler.open(context).map(|handlers| DryRunHandlers { handlers, single_threaded: false }),
     };
     let problem = |error: HandlerError| Problem { usage: error.is_usage(), text: error.to_string() };
-    opened.map(|it| (it.source, it.single_threaded)).map_err(problem)
+    opened.map(|it| (Arc::new(OpenHandlers::new(it.handlers, context)), it.single_threaded)).map_err(problem)
 }
 
 impl SessionLoop {

@@ -15,6 +15,7 @@ mod connection;
 mod many;
 mod parameter;
 mod pending;
+mod pending_reply;
 mod placeholders;
 mod pooler;
 mod queries;
@@ -25,6 +26,7 @@ mod step;
 mod tls;
 mod transaction;
 mod way_out;
+mod worker_connection;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
@@ -47,17 +49,16 @@ use kreplay_model::{
 use self::{
     address::ServerAddress,
     claimed_partitions::{ClaimedPartitions, PartitionClaim},
-    connection::WorkerConnection,
     sqlstate::{ErrorClass, classify},
     step::DefinitionStatement,
     transaction::BatchTransaction,
+    worker_connection::WorkerConnection,
     writer::PostgresWriter,
 };
 use super::{
     batch::Batch,
     definition::Definition,
-    shadow::PartitionSum,
-    store::{ProjectionStore, RunPartition, StoreSession, settings_error, target_error},
+    store::{PartitionSum, ProjectionStore, RunPartition, StoreSession, settings_error, target_error},
 };
 use crate::setup::HandlerSetup;
 use crate::{HandlerError, Logs, Positions};
@@ -170,7 +171,7 @@ impl PostgresStoreInner {
         }
         let pooled =
             "a pooler is between kreplay and the server, so statements are sent as text instead of being prepared";
-        let notices = [Some(many::describe(definition, &statements)), connection.is_pooled.then(|| pooled.to_owned())];
+        let notices = [Some(step::describe(definition, &statements)), connection.is_pooled.then(|| pooled.to_owned())];
         for notice in notices.into_iter().flatten() {
             self.events.push(EventKind::Notice { text: format!("{}: {notice}", self.target_label) });
         }

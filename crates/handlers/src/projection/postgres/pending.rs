@@ -1,9 +1,11 @@
 //! The records of a batch that are still to be applied: without those that the target already has, and, in each run,
 //! only those before a failed record.
 
+use std::ops::Range;
+
 use super::super::batch::Batch;
 use super::claimed_partitions::AppliedRows;
-use crate::{Advice, LaneFailure};
+use crate::{BatchProgress, LaneFailure, RecordFailure, RecordIndex};
 
 /// A record that is to be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +20,9 @@ pub struct PendingRecord {
 #[derive(Debug)]
 pub struct PendingRecords {
     entries: Vec<PendingRecord>,
-    failures: Vec<LaneFailure>,
-    /// By run: the index of the record that failed.
-    cut_at: Vec<usize>,
+    progress: BatchProgress,
+    /// The progress before any failure: records before the first pending one of a run are in the target.
+    at_start: BatchProgress,
     /// By run: the index of its first record.
     run_starts: Vec<usize>,
     already_applied: u64,
@@ -35,10 +37,17 @@ impl PendingRecords {
             .enumerate()
             .flat_map(|(run, records)| records.clone().map(move |record| PendingRecord { run, record }));
         let (entries, already): (Vec<_>, Vec<_>) = all.partition(|entry| is_applied.get(entry.record) != Some(&true));
+        let mut progress = BatchProgress::of_lengths(batch.runs.iter().map(Range::len));
+        for (run, records) in batch.runs.iter().enumerate() {
+            let applied = records.clone().take_while(|record| is_applied.get(*record) == Some(&true)).count();
+            if let Some(index) = applied.checked_sub(1) {
+                progress.handle_through(RecordIndex { run, index });
+            }
+        }
         Self {
             entries,
-            failures: Vec::new(),
-            cut_at: vec![usize::MAX; batch.runs.len()],
+            at_start: progress.clone(),
+            progress,
             run_starts: batch.runs.iter().map(|run| run.start).collect(),
             already_applied: already.len() as u64,
         }
@@ -46,41 +55,31 @@ impl PendingRecords {
 
     /// The records that are to be applied, from the entry `from` on, each with the index of its entry.
     pub fn pending(&self, from: usize) -> Vec<(usize, PendingRecord)> {
-        let is_pending = |entry: &PendingRecord| entry.record < self.cut_at[entry.run];
+        let is_pending = |entry: &PendingRecord| self.progress.is_left(self.place_of(*entry));
         self.entries.iter().copied().enumerate().skip(from).filter(|(_, entry)| is_pending(entry)).collect()
     }
 
+    fn place_of(&self, entry: PendingRecord) -> RecordIndex {
+        RecordIndex { run: entry.run, index: entry.record - self.run_starts[entry.run] }
+    }
+
     /// Fails a record and the rest of its run.
-    pub fn fail(&mut self, entry: PendingRecord, error: String, advice: Advice) {
-        self.failures.retain(|failure| failure.run != entry.run);
-        self.cut_at[entry.run] = entry.record;
-        self.failures.push(LaneFailure {
-            run: entry.run,
-            done: entry.record - self.run_starts[entry.run],
-            error,
-            advice,
-        });
+    pub fn fail(&mut self, entry: PendingRecord, failure: impl Into<RecordFailure>) {
+        self.progress.fail(self.place_of(entry), failure);
     }
 
     /// Fails all records: nothing of the batch was applied.
-    pub fn fail_all(&mut self, error: &str, advice: Advice) {
-        self.failures.clear();
-        for run in 0..self.run_starts.len() {
-            // Records before the first pending one are in the target, so they count as done.
-            let Some(entry) = self.entries.iter().find(|entry| entry.run == run).copied() else { continue };
-            self.fail(entry, error.to_owned(), advice);
-        }
+    pub fn fail_all(&mut self, failure: impl Into<RecordFailure>) {
+        self.progress = self.at_start.clone();
+        self.progress.fail_left(failure);
     }
 
     /// Fails each run from its first record of the given partitions on.
-    pub fn fail_partitions(&mut self, batch: &Batch, partitions: &[u32], error: &str, advice: Advice) {
-        for run in 0..self.run_starts.len() {
-            let is_affected = |entry: &&PendingRecord| {
-                entry.run == run && partitions.contains(&batch.records[entry.record].partition)
-            };
-            let Some(entry) = self.entries.iter().find(is_affected).copied() else { continue };
-            if entry.record < self.cut_at[run] {
-                self.fail(entry, error.to_owned(), advice);
+    pub fn fail_partitions(&mut self, batch: &Batch, partitions: &[u32], failure: &RecordFailure) {
+        for index in 0..self.entries.len() {
+            let entry = self.entries[index];
+            if partitions.contains(&batch.records[entry.record].partition) {
+                self.fail(entry, failure.clone());
             }
         }
     }
@@ -90,10 +89,10 @@ impl PendingRecords {
         self.already_applied
     }
 
-    /// The failures, ordered by run.
+    /// The failures, ordered by run. All records that are still pending are applied.
     pub fn into_failures(mut self) -> Vec<LaneFailure> {
-        self.failures.sort_unstable_by_key(|failure| failure.run);
-        self.failures
+        self.progress.handle_all();
+        self.progress.failures()
     }
 
     /// The rows to store when all pending records are applied.
@@ -111,6 +110,7 @@ impl PendingRecords {
 mod tests {
     use super::super::super::batch::BoundRecord;
     use super::*;
+    use crate::Advice;
 
     fn batch(runs: &[&[i64]]) -> Batch {
         let mut batch = Batch::default();
@@ -136,13 +136,13 @@ mod tests {
         let batch = batch(&[&[1, 2, 3], &[7, 8], &[9]]);
         let mut records = PendingRecords::new(&batch, &[true, false, false, false, false, true]);
         assert_eq!((pending_indexes(&records, 0), records.already_applied()), (vec![1, 2, 3, 4], 2));
-        records.fail(PendingRecord { run: 0, record: 2 }, "bad".into(), Advice::Retry);
+        records.fail(PendingRecord { run: 0, record: 2 }, "bad".to_owned());
         assert_eq!(pending_indexes(&records, 0), [1, 3, 4]);
         assert_eq!(pending_indexes(&records, 2), [3, 4]);
         let rows = records.applied_rows(&batch);
         assert_eq!(rows.iter().map(|(index, row)| (*index, row.records)).collect::<Vec<_>>(), [(0, 1), (1, 2)]);
-        records.fail(PendingRecord { run: 0, record: 1 }, "worse".into(), Advice::Retry);
-        records.fail_partitions(&batch, &[0, 1, 2], "lost", Advice::Stop);
+        records.fail(PendingRecord { run: 0, record: 1 }, "worse".to_owned());
+        records.fail_partitions(&batch, &[0, 1, 2], &RecordFailure::new("lost", Advice::Stop));
         let failures = records.into_failures();
         let summary: Vec<_> = failures.iter().map(|it| (it.run, it.done, it.error.as_str())).collect();
         assert_eq!(summary, [(0, 1, "worse"), (1, 0, "lost")]);
@@ -152,8 +152,8 @@ mod tests {
     fn fail_all_fails_every_run_with_pending_records() {
         let batch = batch(&[&[1, 2], &[7], &[]]);
         let mut records = PendingRecords::new(&batch, &[true, false, true]);
-        records.fail(PendingRecord { run: 0, record: 1 }, "bad".into(), Advice::Retry);
-        records.fail_all("gone", Advice::Retry);
+        records.fail(PendingRecord { run: 0, record: 1 }, "bad".to_owned());
+        records.fail_all("gone".to_owned());
         let failures = records.into_failures();
         assert_eq!(failures, [LaneFailure { run: 0, done: 1, error: "gone".into(), advice: Advice::Retry }]);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kreplay_model::domain::{TopicPartition, printable};
+use kreplay_model::domain::{OffsetSet, TopicPartition, printable};
 use rand::RngExt as _;
 use tokio_postgres::{
     Row, SimpleQueryMessage,
@@ -11,15 +11,14 @@ use tokio_postgres::{
 
 use super::{
     super::{
-        applied::OffsetSet,
         log_identity::{LogMismatch, check_logs},
-        shadow::PartitionSum,
-        store::RunPartition,
+        store::{PartitionSum, RunPartition},
     },
     claimed_partitions::{AppliedRows, PartitionClaim},
-    connection::{Connection, PostgresError, WorkerConnection, with_timeout},
+    connection::{Connection, PostgresError, with_timeout},
     sql,
     transaction::partition_arrays,
+    worker_connection::WorkerConnection,
 };
 use crate::{LogId, Logs};
 

@@ -1,15 +1,11 @@
 //! A statement of the definition, ready to be sent on a connection.
 
-use tokio_postgres::{
-    Client, Error,
-    error::SqlState,
-    types::{Kind, Type},
-};
+use tokio_postgres::{Client, Error, error::SqlState, types::Type};
 
 use super::{
     super::{definition::Definition, statement::Statement},
     call::ServerStatement,
-    connection::{Connection, PostgresError, with_timeout},
+    connection::{Connection, PostgresError, type_of_oid, with_timeout},
     many::MultiRowInsert,
     placeholders::Placeholders,
     sql,
@@ -42,6 +38,20 @@ impl DefinitionStatement {
         let multi_row = MultiRowInsert::new(connection, statement, &placeholders, &types, definition).await?;
         Ok(Self { single_row, parameters: placeholders.parameters().to_vec(), multi_row })
     }
+}
+
+/// The notice about which of a definition's statements have a multi-row form.
+pub fn describe(definition: &Definition, statements: &[DefinitionStatement]) -> String {
+    let multi_row = statements.iter().filter(|prepared| prepared.multi_row.is_ok()).count();
+    let single_row = definition.statements.iter().zip(statements).filter_map(|(statement, prepared)| {
+        let reason = prepared.multi_row.as_ref().err()?;
+        Some(format!("; line {}: one by one, because {reason}", statement.line))
+    });
+    format!(
+        "{multi_row} of {} statements sent for many records at once{}",
+        statements.len(),
+        single_row.collect::<String>()
+    )
 }
 
 /// The placeholders of a statement and their types, as inferred by the server.
@@ -133,9 +143,4 @@ async fn placeholder_types_by_sql(client: &Client, text: &str) -> Result<Vec<Typ
     let rows = with_timeout(client.query_typed(sql::PREPARED_PARAMETER_TYPES, &[(&name, Type::TEXT)])).await;
     with_timeout(client.batch_execute(&format!("DEALLOCATE {name}"))).await?;
     rows?.iter().map(|row| Ok(type_of_oid(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
-}
-
-/// A type by its OID. A type that is not built in gets the given name and schema.
-pub fn type_of_oid(oid: u32, name: String, schema: String) -> Type {
-    Type::from_oid(oid).unwrap_or_else(|| Type::new(name, oid, Kind::Simple, schema))
 }

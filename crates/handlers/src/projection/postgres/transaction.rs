@@ -3,12 +3,7 @@
 //! Savepoints are used only after a record has failed: the transaction is rolled back and repeated with a savepoint
 //! before the failing record, which is then left out with the rest of its run.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    task::{Context, Poll},
-};
-
+use kreplay_model::domain::OffsetSet;
 use tokio_postgres::{
     Error, Row,
     error::{Severity, SqlState},
@@ -17,19 +12,19 @@ use tokio_postgres::{
 
 use super::{
     super::{
-        applied::OffsetSet,
         batch::{Batch, BoundStatement},
         definition::Definition,
         store::StatementCounts,
     },
     claimed_partitions::{AppliedRow, AppliedRows, Compaction, PartitionClaim},
-    connection::{PostgresError, WorkerConnection, with_timeout},
+    connection::{PostgresError, with_timeout},
     many::{RowGroup, StatementRequest, group_statements},
     parameter::TextParameter,
     pending::{PendingRecord, PendingRecords},
+    pending_reply::{PendingReply, send},
     sqlstate::{ErrorClass, classify, error_message},
+    worker_connection::WorkerConnection,
 };
-use crate::Advice;
 
 /// Why an attempt failed. Except for [`Self::UnknownOutcome`], nothing of it is in the database.
 #[derive(Debug)]
@@ -47,34 +42,6 @@ pub enum AttemptError {
 impl<T: Into<PostgresError>> From<T> for AttemptError {
     fn from(error: T) -> Self {
         Self::Database(error.into())
-    }
-}
-
-/// A request that was sent before earlier ones were answered.
-struct PendingReply<'a, T> {
-    future: Pin<Box<dyn Future<Output = Result<T, Error>> + 'a>>,
-    reply: Option<Result<T, Error>>,
-}
-
-/// Sends a request. The client sends it when the future is polled for the first time.
-async fn send<'a, T>(future: impl Future<Output = Result<T, Error>> + 'a) -> PendingReply<'a, T> {
-    let mut future: Pin<Box<dyn Future<Output = Result<T, Error>> + 'a>> = Box::pin(future);
-    let reply = poll_fn(|context: &mut Context<'_>| {
-        Poll::Ready(match future.as_mut().poll(context) {
-            Poll::Ready(reply) => Some(reply),
-            Poll::Pending => None,
-        })
-    })
-    .await;
-    PendingReply { future, reply }
-}
-
-impl<T> PendingReply<'_, T> {
-    async fn reply(self) -> Result<T, PostgresError> {
-        match self.reply {
-            Some(reply) => Ok(reply?),
-            None => with_timeout(self.future).await,
-        }
     }
 }
 
@@ -206,7 +173,7 @@ impl BatchTransaction<'_> {
                     SentStatement { pending_index, statement, records, rows, reply }
                 }
             };
-            let is_rejected = one.reply.reply.as_ref().is_some_and(Result::is_err);
+            let is_rejected = one.reply.is_rejected();
             sent.push(one);
             if is_rejected {
                 break;
@@ -305,7 +272,7 @@ impl BatchTransaction<'_> {
     ) -> Result<(), AttemptError> {
         match self.attempt_error(Some(entry), error) {
             AttemptError::Record(error) => {
-                pending.fail(entry, error, Advice::Retry);
+                pending.fail(entry, error);
                 Ok(())
             }
             other => Err(other),

@@ -16,13 +16,14 @@ use super::{
     },
     PostgresStoreInner,
     claimed_partitions::{AppliedRows, PartitionClaim},
-    connection::{PostgresError, WorkerConnection},
+    connection::PostgresError,
     pending::PendingRecords,
     queries,
     sqlstate::{ErrorClass, classify},
     transaction::{AttemptError, BatchTransaction},
+    worker_connection::WorkerConnection,
 };
-use crate::Advice;
+use crate::{Advice, RecordFailure};
 
 /// The maximum number of immediate retries of a batch after conflicts with other transactions.
 const MAX_RETRIES: u32 = 20;
@@ -113,7 +114,7 @@ impl StoreSession for PostgresWriter {
                     std::thread::sleep(RECONNECT_DELAY);
                 }
                 NextStep::Failed(error, advice) => {
-                    attempts.pending.fail_all(&error, advice);
+                    attempts.pending.fail_all(RecordFailure::new(error, advice));
                     return BatchOutcome { failures: attempts.pending.into_failures(), ..BatchOutcome::default() };
                 }
             }
@@ -183,7 +184,7 @@ impl BatchAttempts<'_> {
         let unclaimed: Vec<u32> = all.filter(|index| !is_claimed(*index)).collect();
         if !unclaimed.is_empty() {
             let error = "the partition was not claimed; resume the run";
-            self.pending.fail_partitions(self.batch, &unclaimed, error, Advice::Stop);
+            self.pending.fail_partitions(self.batch, &unclaimed, &RecordFailure::new(error, Advice::Stop));
         }
     }
 
@@ -197,7 +198,7 @@ impl BatchAttempts<'_> {
             }
             AttemptError::Fenced(lost) => {
                 let error = "another process has claimed this partition; the database now rejects writes from this one";
-                self.pending.fail_partitions(self.batch, &lost, error, Advice::Fenced);
+                self.pending.fail_partitions(self.batch, &lost, &RecordFailure::new(error, Advice::Fenced));
                 self.claims.retain(|claim| !lost.contains(&claim.index));
                 NextStep::Retry(Duration::ZERO)
             }
@@ -262,7 +263,7 @@ impl BatchAttempts<'_> {
             ),
             None => (reason, Advice::Unable),
         };
-        self.pending.fail_all(&error, advice);
+        self.pending.fail_all(RecordFailure::new(error, advice));
         BatchOutcome { failures: self.pending.into_failures(), ..BatchOutcome::default() }
     }
 }

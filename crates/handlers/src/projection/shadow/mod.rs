@@ -15,8 +15,6 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-pub(super) use verify::PartitionSum;
-
 use kreplay_model::feed::EventKind;
 
 use self::{

@@ -13,22 +13,12 @@ use kreplay_engine::rules::Rules;
 use kreplay_kafka::{ClientHealth, Consumer as _, Fetched, KafkaConfig, Reader, is_final};
 use kreplay_model::domain::{Offset, Tier, TopicPartition};
 
-use super::super::bind::fingerprint_of;
+use super::super::{bind::fingerprint_of, store::PartitionSum};
 
 const READ_TIMEOUT: Duration = Duration::from_millis(100);
 const MAX_READ_RECORDS: usize = 1000;
 /// The time without any records after which reading fails.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The records of a partition that were applied, or that the log contains.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::projection) struct PartitionSum {
-    pub(in crate::projection) id: TopicPartition,
-    /// The number of records.
-    pub(in crate::projection) records: u64,
-    /// The sum of their fingerprints.
-    pub(in crate::projection) digest: u64,
-}
 
 /// The part of a partition that a run has read: from `first` to `end` (exclusive).
 #[derive(Clone, Debug, PartialEq, Eq)]

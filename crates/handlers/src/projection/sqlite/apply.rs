@@ -2,21 +2,17 @@
 
 use std::ops::Range;
 
-use kreplay_model::domain::json::Number;
-use rusqlite::{
-    CachedStatement, Connection,
-    types::{ToSqlOutput, ValueRef},
-};
+use rusqlite::{CachedStatement, Connection};
 
 use super::{
-    destination::{Destination, ValueUse},
     error_class::ClassifiedError,
+    execute::{StatementCache, execute_record},
     open::SqliteDatabase,
 };
 use crate::{
-    Advice, LaneFailure,
+    Advice, BatchProgress, RecordIndex,
     projection::{
-        batch::{Batch, BoundRecord, BoundStatement, Value},
+        batch::Batch,
         store::{BatchOutcome, StatementCounts},
     },
 };
@@ -25,27 +21,20 @@ use crate::{
 /// own transaction.
 const MAX_RESTARTS: usize = 3;
 
-/// The maximum number of characters of a number that an error shows.
-const MAX_SHOWN_DIGITS: usize = 60;
-
-/// The part of a run that is to be applied.
+/// The records of a run that a transaction applies.
 struct RunSlice {
     batch: usize,
     run: usize,
-    /// The indexes of its records in the batch.
+    /// The indexes of the records in the run.
     records: Range<usize>,
-    /// The index of the run's first record.
-    start: usize,
-    /// The known failure of the record after them.
-    failure: Option<LaneFailure>,
 }
 
 /// Why a transaction failed.
 enum AttemptError {
     /// The target cannot be written.
     Target(ClassifiedError),
-    /// An error of the record at index `at` has ended the transaction.
-    TransactionEnded { slice: usize, at: usize, fault: ClassifiedError },
+    /// An error of this record of a batch has ended the transaction.
+    TransactionEnded { batch: usize, at: RecordIndex, fault: ClassifiedError },
     /// A constraint that is checked at the commit is violated. The failing record is unknown.
     AtCommit(ClassifiedError),
 }
@@ -65,98 +54,105 @@ impl From<rusqlite::Error> for AttemptError {
 /// The result of a committed transaction.
 #[derive(Default)]
 struct AttemptResult {
-    /// The failures, each with the index of its batch.
-    failures: Vec<(usize, LaneFailure)>,
+    /// The failed records, each with the index of its batch.
+    failures: Vec<(usize, RecordIndex, ClassifiedError)>,
     executed: Vec<StatementCounts>,
     already_applied: u64,
 }
 
 /// Applies batches and returns an outcome for each. The counts of all batches are in the first outcome.
 pub(super) fn apply(database: &mut SqliteDatabase, batches: &[Batch]) -> Vec<BatchOutcome> {
-    let mut slices: Vec<RunSlice> = Vec::new();
-    for (at, batch) in batches.iter().enumerate() {
-        let runs = batch.runs.iter().enumerate();
-        slices.extend(runs.map(|(run, records)| RunSlice {
-            batch: at,
-            run,
-            records: records.clone(),
-            start: records.start,
-            failure: None,
-        }));
-    }
-    let mut outcomes: Vec<BatchOutcome> = batches.iter().map(|_| BatchOutcome::default()).collect();
+    let mut work = Work::new(batches);
     for _ in 0..MAX_RESTARTS {
-        match attempt(database, batches, &slices) {
+        match attempt(database, batches, &work.slices()) {
             Ok(done) => {
-                add_result(&mut outcomes, done);
-                return outcomes;
+                work.applied(done);
+                return work.outcomes();
             }
             Err(AttemptError::Target(fault)) => {
                 return batches.iter().map(|batch| BatchOutcome::failed(batch, &fault.text, fault.advice)).collect();
             }
-            Err(AttemptError::TransactionEnded { slice, at, fault }) => {
-                let slice = &mut slices[slice];
-                slice.records.end = at;
-                slice.failure = Some(failure(slice.run, at - slice.start, fault));
-            }
+            Err(AttemptError::TransactionEnded { batch, at, fault }) => work.progress[batch].fail(at, fault),
             Err(AttemptError::AtCommit(_)) => break,
         }
     }
-    apply_one_by_one(database, batches, slices, &mut outcomes);
-    outcomes
-}
-
-fn failure(run: usize, done: usize, fault: ClassifiedError) -> LaneFailure {
-    LaneFailure { run, done, error: fault.text, advice: fault.advice }
-}
-
-fn add_result(outcomes: &mut [BatchOutcome], done: AttemptResult) {
-    for (batch, failure) in done.failures {
-        outcomes[batch].failures.push(failure);
-    }
-    if let Some(first) = outcomes.first_mut() {
-        first.executed.resize(done.executed.len().max(first.executed.len()), StatementCounts::default());
-        for (total, more) in first.executed.iter_mut().zip(done.executed) {
-            total.executions += more.executions;
-            total.rows += more.rows;
-        }
-        first.already_applied += done.already_applied;
-    }
+    apply_one_by_one(database, batches, &mut work);
+    work.outcomes()
 }
 
 /// Applies each record in its own transaction: slow, but it finds the failing record.
-fn apply_one_by_one(
-    database: &mut SqliteDatabase,
-    batches: &[Batch],
-    slices: Vec<RunSlice>,
-    outcomes: &mut [BatchOutcome],
-) {
-    for RunSlice { batch, run, records, start, failure: known } in slices {
-        let mut failed = known;
-        for at in records {
-            let single_record = RunSlice { batch, run, records: at..at + 1, start, failure: None };
-            let fault = match attempt(database, batches, &[single_record]) {
+fn apply_one_by_one(database: &mut SqliteDatabase, batches: &[Batch], work: &mut Work) {
+    for RunSlice { batch, run, records } in work.slices() {
+        for index in records {
+            let at = RecordIndex { run, index };
+            match attempt(database, batches, &[RunSlice { batch, run, records: index..index + 1 }]) {
                 Ok(done) => {
-                    let stop = done.failures.first().map(|(_, failure)| failure.clone());
-                    add_result(outcomes, AttemptResult { failures: Vec::new(), ..done });
-                    match stop {
-                        None => continue,
-                        Some(failure) => {
-                            failed = Some(failure);
-                            break;
-                        }
+                    work.applied(done);
+                    if !work.progress[batch].is_left(at) {
+                        break;
                     }
+                    work.progress[batch].handle_through(at);
                 }
                 Err(
                     AttemptError::Target(fault)
                     | AttemptError::TransactionEnded { fault, .. }
                     | AttemptError::AtCommit(fault),
-                ) => fault,
-            };
-            failed = Some(failure(run, at - start, fault));
-            break;
+                ) => {
+                    work.progress[batch].fail(at, fault);
+                    break;
+                }
+            }
         }
-        outcomes[batch].failures.extend(failed);
+    }
+}
+
+/// Batches that are being applied.
+struct Work {
+    progress: Vec<BatchProgress>,
+    executed: Vec<StatementCounts>,
+    already_applied: u64,
+}
+
+impl Work {
+    fn new(batches: &[Batch]) -> Self {
+        let progress = |batch: &Batch| BatchProgress::of_lengths(batch.runs.iter().map(Range::len));
+        Self { progress: batches.iter().map(progress).collect(), executed: Vec::new(), already_applied: 0 }
+    }
+
+    /// What is left of each run.
+    fn slices(&self) -> Vec<RunSlice> {
+        let batches = self.progress.iter().enumerate();
+        batches
+            .flat_map(|(batch, progress)| {
+                progress.runs_left().map(move |(run, records)| RunSlice { batch, run, records })
+            })
+            .collect()
+    }
+
+    /// Adds the result of a transaction. Records that it did not fail remain to be marked as handled.
+    fn applied(&mut self, done: AttemptResult) {
+        for (batch, at, fault) in done.failures {
+            self.progress[batch].fail(at, fault);
+        }
+        self.executed.resize(done.executed.len().max(self.executed.len()), StatementCounts::default());
+        for (total, more) in self.executed.iter_mut().zip(done.executed) {
+            total.executions += more.executions;
+            total.rows += more.rows;
+        }
+        self.already_applied += done.already_applied;
+    }
+
+    /// The outcomes, when all records that are left are applied.
+    fn outcomes(self) -> Vec<BatchOutcome> {
+        let outcome = |mut progress: BatchProgress| {
+            progress.handle_all();
+            BatchOutcome { failures: progress.failures(), ..BatchOutcome::default() }
+        };
+        let mut outcomes: Vec<BatchOutcome> = self.progress.into_iter().map(outcome).collect();
+        if let Some(first) = outcomes.first_mut() {
+            (first.executed, first.already_applied) = (self.executed, self.already_applied);
+        }
+        outcomes
     }
 }
 
@@ -215,20 +211,20 @@ fn apply_in_transaction(
     let connection: &Connection = connection;
     let mut statements: Vec<Option<CachedStatement<'_>>> = sql.iter().map(|_| None).collect();
     let mut done = AttemptResult { executed: vec![StatementCounts::default(); sql.len()], ..AttemptResult::default() };
-    for (number, slice) in slices.iter().enumerate() {
+    for slice in slices {
         let batch = &batches[slice.batch];
-        let mut failed = slice.failure.clone();
+        let first = batch.runs[slice.run].start;
         for at in slice.records.clone() {
-            let record = &batch.records[at];
-            let fail = |fault: ClassifiedError| Some(failure(slice.run, at - slice.start, fault));
+            let record = &batch.records[first + at];
+            let at = RecordIndex { run: slice.run, index: at };
             let index = record.partition as usize;
             let Some(Some(partition)) = partitions.get_mut(index) else {
                 let text = "the partition was not claimed; resume the run";
-                failed = fail(ClassifiedError::of_target(text, Advice::Stop));
+                done.failures.push((slice.batch, at, ClassifiedError::of_target(text, Advice::Stop)));
                 break;
             };
             if partition.lost {
-                failed = fail(lost_error(*is_group_run));
+                done.failures.push((slice.batch, at, lost_error(*is_group_run)));
                 break;
             }
             if partition.stale {
@@ -240,7 +236,7 @@ fn apply_in_transaction(
             }
             let use_savepoint = *needs_savepoints || record.statements.len() > 1;
             let cache = StatementCache { connection, sql, destinations, statements: &mut statements };
-            if let Err((statement, error)) = execute_record(cache, batch, record, use_savepoint, &mut done) {
+            if let Err((statement, error)) = execute_record(cache, batch, record, use_savepoint, &mut done.executed) {
                 let mut fault = ClassifiedError::classify(&error);
                 if !fault.is_record_error {
                     return Err(AttemptError::Target(fault));
@@ -251,9 +247,9 @@ fn apply_in_transaction(
                     fault.text = format!("{} (statement at line {line})", fault.text);
                 }
                 if connection.is_autocommit() {
-                    return Err(AttemptError::TransactionEnded { slice: number, at, fault });
+                    return Err(AttemptError::TransactionEnded { batch: slice.batch, at, fault });
                 }
-                failed = fail(fault);
+                done.failures.push((slice.batch, at, fault));
                 break;
             }
             partition.add(record);
@@ -261,7 +257,6 @@ fn apply_in_transaction(
                 offsets.push(record.offset);
             }
         }
-        done.failures.extend(failed.map(|failure| (slice.batch, failure)));
     }
     for (index, offsets) in (0_u32..).zip(new_offsets.iter()).filter(|(_, offsets)| !offsets.is_empty()) {
         if let Some(Some(partition)) = partitions.get_mut(index as usize) {
@@ -298,122 +293,4 @@ fn lost_error(is_group_run: bool) -> ClassifiedError {
     let text = "another run has claimed this projection, and two runs must not write it at once; stop one of them, then \
                 resume the other";
     ClassifiedError::of_target(text, Advice::Stop)
-}
-
-/// The statements of a definition, prepared on first use.
-struct StatementCache<'p, 'c> {
-    connection: &'c Connection,
-    sql: &'p [String],
-    destinations: &'p [Vec<Destination>],
-    statements: &'p mut [Option<CachedStatement<'c>>],
-}
-
-/// Executes the statements of one record: all of them or none. An error has the index of its statement.
-fn execute_record(
-    cache: StatementCache<'_, '_>,
-    batch: &Batch,
-    record: &BoundRecord,
-    use_savepoint: bool,
-    done: &mut AttemptResult,
-) -> Result<(), (usize, rusqlite::Error)> {
-    let StatementCache { connection, sql, destinations, statements } = cache;
-    let execute_sql = |text: &str| connection.prepare_cached(text).and_then(|mut statement| statement.raw_execute());
-    let without_statement = |error| (usize::MAX, error);
-    if use_savepoint {
-        execute_sql("SAVEPOINT kreplay_record").map_err(without_statement)?;
-    }
-    let mut executed = [(0, 0); 1];
-    let mut more = Vec::new();
-    for (number, bound) in batch.statements_of(record).iter().enumerate() {
-        let run = || -> rusqlite::Result<u64> {
-            let statement = match &mut statements[bound.index] {
-                Some(statement) => statement,
-                none => none.insert(connection.prepare_cached(&sql[bound.index])?),
-            };
-            bind(statement, batch, bound, &destinations[bound.index])?;
-            if statement.column_count() == 0 {
-                return Ok(statement.raw_execute()? as u64);
-            }
-            // The rows of a RETURNING clause are discarded.
-            let before = connection.total_changes();
-            let mut rows = statement.raw_query();
-            while rows.next()?.is_some() {}
-            Ok(connection.total_changes() - before)
-        };
-        match { run }() {
-            Ok(rows) if number == 0 => executed[0] = (bound.index, rows),
-            Ok(rows) => more.push((bound.index, rows)),
-            Err(error) => {
-                if use_savepoint && !connection.is_autocommit() {
-                    execute_sql("ROLLBACK TO kreplay_record").map_err(without_statement)?;
-                    execute_sql("RELEASE kreplay_record").map_err(without_statement)?;
-                }
-                return Err((bound.index, error));
-            }
-        }
-    }
-    if use_savepoint {
-        execute_sql("RELEASE kreplay_record").map_err(without_statement)?;
-    }
-    let count = record.statements.len();
-    for (statement, rows) in executed.into_iter().take(count).chain(more) {
-        done.executed[statement].executions += 1;
-        done.executed[statement].rows += rows;
-    }
-    Ok(())
-}
-
-/// A number that SQLite would round.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the number {0} would be rounded: SQLite stores only 64-bit integers and doubles; a column of type TEXT keeps its \
-     digits"
-)]
-struct RoundedNumberError(String);
-
-/// A number that is not a 64-bit integer, in the form that its destination stores.
-fn number(text: &str, to: Destination) -> Result<ValueRef<'_>, RoundedNumberError> {
-    let number = Number::parse(text);
-    let as_text = ValueRef::Text(text.as_bytes());
-    let rounded_error = || RoundedNumberError(text.chars().take(MAX_SHOWN_DIGITS).collect());
-    // An integer may be an id, which must always be stored as text and never by chance as a double.
-    let is_id = number.is_some_and(Number::is_plain_integer);
-    if to.is_only(ValueUse::Text) || is_id && !to.has(ValueUse::Number) && !to.has(ValueUse::Double) {
-        return Ok(as_text);
-    }
-    // A number in any notation may be a double or an integer: 1e3, or 9007199254740993.0.
-    match (number.and_then(Number::as_exact_f64), number.and_then(Number::as_i64)) {
-        (Some(double), _) => Ok(ValueRef::Real(double)),
-        (None, Some(integer)) => Ok(ValueRef::Integer(integer)),
-        (None, None) if to.has(ValueUse::Number) => Err(rounded_error()),
-        (None, None) if to.is_only(ValueUse::Double) => {
-            number.and_then(Number::as_f64).map(ValueRef::Real).ok_or_else(rounded_error)
-        }
-        (None, None) => Ok(as_text),
-    }
-}
-
-/// Binds values to a prepared statement.
-///
-/// # Errors
-/// An error of SQLite, or a number that would be rounded.
-pub(in crate::projection) fn bind(
-    statement: &mut rusqlite::Statement<'_>,
-    batch: &Batch,
-    bound: &BoundStatement,
-    destinations: &[Destination],
-) -> rusqlite::Result<()> {
-    for (at, value) in batch.values(bound).iter().enumerate() {
-        let value = match value {
-            Value::Null => ValueRef::Null,
-            Value::Bool(value) => ValueRef::Integer(i64::from(*value)),
-            Value::Integer(number) => ValueRef::Integer(*number),
-            Value::Number(range) => number(batch.text(range), destinations.get(at).copied().unwrap_or_default())
-                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?,
-            Value::Text(range) | Value::Json(range) => ValueRef::Text(batch.text(range).as_bytes()),
-            Value::Bytes(range) => ValueRef::Blob(batch.bytes(range)),
-        };
-        statement.raw_bind_parameter(at + 1, ToSqlOutput::Borrowed(value))?;
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Error, ErrorCode, ffi};
 
-use crate::Advice;
+use crate::{Advice, RecordFailure};
 
 /// An error of SQLite with its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,12 @@ pub(super) fn message(error: &Error) -> String {
         Error::SqlInputError { msg, .. } => msg.clone(),
         Error::ToSqlConversionFailure(error) => error.to_string(),
         other => other.to_string(),
+    }
+}
+
+impl From<ClassifiedError> for RecordFailure {
+    fn from(error: ClassifiedError) -> Self {
+        Self::new(error.text, error.advice)
     }
 }
 

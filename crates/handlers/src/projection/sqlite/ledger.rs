@@ -1,14 +1,11 @@
 //! kreplay's own tables in an SQLite file: the owner and the position of each partition, and the applied offsets above
 //! it.
 
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::domain::{OffsetSet, TopicPartition};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::error_class::ClassifiedError;
-use crate::{
-    Advice, LogId,
-    projection::{applied::OffsetSet, batch::BoundRecord},
-};
+use crate::{Advice, LogId, projection::batch::BoundRecord};
 
 /// kreplay's own tables. `position` is null while it is unknown; `past` is the end of the last run of `offsets`.
 /// `cluster_id` and `topic_id` are null if they are unknown; files of earlier versions lack these columns.
@@ -190,7 +187,7 @@ impl PartitionLedger {
         new_offsets: &[i64],
         position: Option<i64>,
     ) -> Result<(), ClassifiedError> {
-        let new_set: OffsetSet = new_offsets.iter().map(|offset| (*offset, offset + 1)).collect();
+        let new_set: OffsetSet = new_offsets.iter().copied().collect();
         self.append(connection, &new_set)?;
         if let Some((records, digest)) = self.sum {
             connection

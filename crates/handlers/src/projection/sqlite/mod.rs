@@ -6,6 +6,7 @@
 mod apply;
 mod destination;
 mod error_class;
+mod execute;
 mod group_commit;
 mod ledger;
 mod open;
@@ -18,9 +19,9 @@ use parking_lot::Mutex;
 use rusqlite::types::ValueRef;
 
 pub(super) use self::{
-    apply::bind,
     destination::Destination,
     error_class::ClassifiedError,
+    execute::bind,
     open::{check_statements, destinations_of},
 };
 use kreplay_model::domain::{Offset, TopicPartition, printable};
@@ -30,8 +31,7 @@ use super::{
     batch::Batch,
     definition::Definition,
     log_identity::{LogMismatch, check_logs},
-    shadow::PartitionSum,
-    store::{BatchOutcome, ProjectionStore, RunPartition, StoreSession, target_error},
+    store::{BatchOutcome, PartitionSum, ProjectionStore, RunPartition, StoreSession, target_error},
 };
 use crate::setup::HandlerSetup;
 use crate::{Advice, HandlerError, Logs, Positions};

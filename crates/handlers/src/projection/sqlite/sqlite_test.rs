@@ -15,7 +15,8 @@ use rusqlite::Connection;
 
 use crate::setup::HandlerSetup;
 use crate::{
-    Advice, HandlerError, HandlerSource, LaneFailure, LaneRun, Logs, Positions, RunEnd, projection::ProjectionSource,
+    Advice, HandlerError, LaneFailure, LaneRun, Logs, Positions, RunEnd, RunHandlers, TargetPositions as _,
+    projection::ProjectionHandlers,
 };
 
 /// A directory with a definition and its database.
@@ -45,11 +46,11 @@ impl TestProjection {
         self.dir.path().join("p.db")
     }
 
-    fn open(&self) -> Result<ProjectionSource, HandlerError> {
-        ProjectionSource::open(Some(&self.definition()), &self.context)
+    fn open(&self) -> Result<ProjectionHandlers, HandlerError> {
+        ProjectionHandlers::open(Some(&self.definition()), &self.context)
     }
 
-    fn source(&self) -> ProjectionSource {
+    fn source(&self) -> ProjectionHandlers {
         self.open().unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -107,7 +108,7 @@ fn keyed(key: &str, offsets: &[i64]) -> LaneRun {
     run(u32::try_from(hash_key(key.as_bytes()) >> 40).unwrap(), records.collect())
 }
 
-fn effects(source: &ProjectionSource) -> BTreeMap<String, u64> {
+fn effects(source: &ProjectionHandlers) -> BTreeMap<String, u64> {
     source.effects().into_iter().map(|effect| (effect.what, effect.count)).collect()
 }
 
@@ -119,7 +120,7 @@ fn summary(failures: &[LaneFailure]) -> Vec<(usize, usize, Advice)> {
 fn records_become_rows_and_are_not_applied_twice() {
     let projection = TestProjection::new(SCHEMA, UPSERT);
     let source = projection.source();
-    let claim = |source: &ProjectionSource| source.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
+    let claim = |source: &ProjectionHandlers| source.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
     assert_eq!(claim(&source), [None]);
     let batch = [keyed("a", &[0, 2, 5]), keyed("b", &[1])];
     assert_eq!(source.make(0).handle(&batch), []);
@@ -276,7 +277,7 @@ fn values_keep_their_types() {
     let projection = TestProjection::new(schema, sql);
     let value = br#"{"i": 7, "f": 1.5, "t": true, "none": null, "list": [1, {"a": "b"}], "type": "made", "big": 18446744073709551615}"#;
     let source = projection.source();
-    assert!(source.wants_headers());
+    assert!(source.needs().headers);
     assert_eq!(source.make(0).handle(&[run(0, vec![record(2, 9, Some("k"), Some(value))])]), []);
     let expected = r#"k text 7 real 1 null [1,{"a":"b"}] test u09 1000 made text"#;
     assert_eq!(projection.rows("SELECT * FROM v"), [expected]);
@@ -399,7 +400,7 @@ fn invalid_definitions_and_targets_are_rejected_before_the_run() {
     assert!(projection.open_error().contains("/no/such/dir/p.db: cannot open the file"), "{}", projection.open_error());
     projection.context.settings.projection.target = Some(target("sqlite::memory:"));
     assert!(projection.open_error().contains("would be lost"), "{}", projection.open_error());
-    let error = ProjectionSource::open(None, &HandlerSetup::testing(&[])).err().unwrap();
+    let error = ProjectionHandlers::open(None, &HandlerSetup::testing(&[])).err().unwrap();
     assert!(error.is_usage() && error.to_string().contains("no target given"), "{error}");
 }
 
@@ -490,7 +491,7 @@ fn the_built_in_projection_keeps_the_state_of_each_key() {
     let path = dir.path().join("b.db");
     let mut context = HandlerSetup::testing(&[TopicPartition::new("t", 0), TopicPartition::new("t", 1)]);
     context.settings.projection.target = Some(target(&format!("sqlite:{}", path.display())));
-    let source = ProjectionSource::open(None, &context).unwrap_or_else(|error| panic!("{error}"));
+    let source = ProjectionHandlers::open(None, &context).unwrap_or_else(|error| panic!("{error}"));
     let lanes = [
         run(0, vec![record(0, 0, Some("a"), Some(b"1")), record(0, 3, Some("a"), Some(b"\xff"))]),
         run(1, vec![record(0, 1, None, Some(b"x")), record(0, 2, None, None)]),

@@ -50,11 +50,10 @@ use super::{
         statement::{Statement, Token},
     },
     call::ServerStatement,
-    connection::{Connection, PostgresError, with_timeout},
+    connection::{Connection, PostgresError, type_of_oid, with_timeout},
     placeholders::Placeholders,
     sql,
     sqlstate::error_message,
-    step::{DefinitionStatement, type_of_oid},
 };
 
 /// The alias of the rows in a multi-row statement.
@@ -314,18 +313,4 @@ fn order(
     }
     let is_order_free = table.has_one_unique_index && !table.numbers_rows;
     Ok(if is_order_free { RowOrder::PerKey(key) } else { RowOrder::InOrderUniqueKeys(key) })
-}
-
-/// The notice about which of a definition's statements have a multi-row form.
-pub fn describe(definition: &Definition, statements: &[DefinitionStatement]) -> String {
-    let multi_row = statements.iter().filter(|prepared| prepared.multi_row.is_ok()).count();
-    let single_row = definition.statements.iter().zip(statements).filter_map(|(statement, prepared)| {
-        let reason = prepared.multi_row.as_ref().err()?;
-        Some(format!("; line {}: one by one, because {reason}", statement.line))
-    });
-    format!(
-        "{multi_row} of {} statements sent for many records at once{}",
-        statements.len(),
-        single_row.collect::<String>()
-    )
 }

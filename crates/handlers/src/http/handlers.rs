@@ -1,65 +1,34 @@
-//! The source of `http` handlers and the state that the workers of a run share.
+//! The `http` handlers of a run.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use kreplay_engine::rules::Rules;
 use kreplay_model::{
-    domain::{AppendOnlyVec, MASK, Record, Redactor, Secret, TopicPartition},
+    domain::{MASK, Record, Redactor, Secret},
     feed::EffectCount,
 };
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
-    Body, HttpSettings,
+    Body,
     backoff_gate::BackoffGate,
     client::Client,
     endpoint::Endpoint,
     request::{IDEMPOTENCY_KEY, RequestContent},
+    shared::{Counts, HttpShared},
     worker::HttpHandler,
 };
 use crate::setup::HandlerSetup;
-use crate::{EffectForm, Handler, HandlerError, HandlerSource, Preview, PreviewError, PreviewedEffect, RunEnd};
+use crate::{EffectForm, Handler, HandlerError, HandlerNeeds, Preview, PreviewError, PreviewedEffect, RunHandlers};
 
 /// Creates handlers that send requests.
-pub(crate) struct HttpSource {
+pub(crate) struct HttpHandlers {
     shared: Arc<HttpShared>,
 }
 
-/// The state shared by the workers of one run.
-pub(super) struct HttpShared {
-    pub(super) client: Client,
-    pub(super) gate: BackoffGate,
-    pub(super) settings: HttpSettings,
-    pub(super) partitions: Arc<AppendOnlyVec<TopicPartition>>,
-    pub(super) rules: Arc<Rules>,
-    pub(super) counts: Counts,
-    /// The configured headers of each request, masked for display.
-    shown: Vec<String>,
-}
-
-/// Counters for the report.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    requests: AtomicU64,
-    /// Answers by the first digit of their status; index 0 counts requests without an answer.
-    answers: [AtomicU64; 6],
-    pub(super) acknowledged: AtomicU64,
-}
-
-impl Counts {
-    pub(super) fn answered(&self, status: Option<u16>) {
-        self.requests.fetch_add(1, Relaxed);
-        let class = usize::from(status.unwrap_or_default() / 100);
-        if let Some(count) = self.answers.get(class) {
-            count.fetch_add(1, Relaxed);
-        }
-    }
-}
-
-impl HttpSource {
+impl HttpHandlers {
     /// # Errors
     /// No URL is configured, or it or another setting is invalid.
     pub(crate) fn open(url: Option<&Secret>, context: &HandlerSetup) -> Result<Self, HandlerError> {
@@ -107,25 +76,14 @@ fn header_of(given: &Secret) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value))
 }
 
-impl HttpShared {
-    /// The source partition of a record.
-    pub(super) fn source(&self, record: &Record) -> Result<&TopicPartition, String> {
-        let source = self.partitions.get(record.partition as usize);
-        source.ok_or_else(|| format!("partition {} is not in the plan", record.partition))
-    }
-}
-
-impl HandlerSource for HttpSource {
+impl RunHandlers for HttpHandlers {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(HttpHandler::new(Arc::clone(&self.shared)))
     }
 
-    fn wants_headers(&self) -> bool {
-        self.shared.settings.body != Body::Value || !self.shared.settings.record_headers.is_empty()
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
+    fn needs(&self) -> HandlerNeeds {
+        let headers = self.shared.settings.body != Body::Value || !self.shared.settings.record_headers.is_empty();
+        HandlerNeeds { headers, ..HandlerNeeds::default() }
     }
 
     fn effects(&self) -> Vec<EffectCount> {
@@ -139,10 +97,6 @@ impl HandlerSource for HttpSource {
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         Ok(Box::new(RequestPreview(Arc::clone(&self.shared))))
-    }
-
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        Ok(())
     }
 }
 

@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use kreplay_engine::{decode::Undecodable, rules::Field};
@@ -31,11 +30,12 @@ use super::{
 };
 use crate::setup::HandlerSetup;
 use crate::{
-    Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Logs, PositionStore, Positions, Preview, RunEnd,
+    Advice, Handler, HandlerError, HandlerNeeds, LaneFailure, LaneRun, Logs, Positions, Preview, RunEnd, RunHandlers,
+    TargetPositions,
 };
 
 /// Makes the handlers of one run.
-pub(crate) struct ProjectionSource {
+pub(crate) struct ProjectionHandlers {
     shared: Arc<ProjectionRun>,
     binder: Binder,
     wants_headers: bool,
@@ -61,7 +61,7 @@ struct StatementCounters {
     rows: AtomicU64,
 }
 
-impl ProjectionSource {
+impl ProjectionHandlers {
     /// Opens the target of a definition file, or of the built-in projection.
     ///
     /// # Errors
@@ -168,41 +168,19 @@ fn mark_claimed(claimed: &mut Vec<bool>, partitions: &[RunPartition]) {
     }
 }
 
-impl HandlerSource for ProjectionSource {
+impl RunHandlers for ProjectionHandlers {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         let session = self.shared.store.as_ref().map(|store| store.session());
         Box::new(ProjectionHandler { shared: Arc::clone(&self.shared), binder: self.binder.clone(), session })
     }
 
-    fn wants_headers(&self) -> bool {
-        self.wants_headers
+    fn needs(&self) -> HandlerNeeds {
+        let batch_time = self.shared.store.as_ref().and_then(|store| store.batch_time());
+        HandlerNeeds { headers: self.wants_headers, batch_time, ..HandlerNeeds::default() }
     }
 
-    fn expected_s(&self) -> Option<f64> {
-        None
-    }
-
-    fn batch_time(&self) -> Option<Duration> {
-        self.shared.store.as_ref()?.batch_time()
-    }
-
-    fn position_store(&self) -> PositionStore {
-        PositionStore::Target
-    }
-
-    fn claim(&self, partitions: &[TopicPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
-        let indexes: HashMap<&TopicPartition, u32> =
-            (0..).zip(self.shared.context.partitions.iter()).map(|(at, id)| (id, at)).collect();
-        let find = |id: &TopicPartition| {
-            let index = *indexes.get(id).ok_or_else(|| target_error(format!("{id} is not a partition of this run")))?;
-            Ok(RunPartition { index, id: id.clone() })
-        };
-        let partitions = partitions.iter().map(find).collect::<Result<Vec<_>, HandlerError>>()?;
-        // Locked during the claim, so that no batch claims the same partitions.
-        let mut claimed = self.shared.claimed.lock();
-        let positions = self.shared.store()?.claim(&partitions, logs)?;
-        mark_claimed(&mut claimed, &partitions);
-        Ok(positions)
+    fn positions(&self) -> Option<&dyn TargetPositions> {
+        Some(self)
     }
 
     fn watch(&self, positions: Arc<dyn Positions>) {
@@ -247,6 +225,23 @@ impl HandlerSource for ProjectionSource {
             Some(shadow) => shadow.finish(end, store.as_ref()),
             None => Ok(()),
         }
+    }
+}
+
+impl TargetPositions for ProjectionHandlers {
+    fn claim(&self, partitions: &[TopicPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
+        let indexes: HashMap<&TopicPartition, u32> =
+            (0..).zip(self.shared.context.partitions.iter()).map(|(at, id)| (id, at)).collect();
+        let find = |id: &TopicPartition| {
+            let index = *indexes.get(id).ok_or_else(|| target_error(format!("{id} is not a partition of this run")))?;
+            Ok(RunPartition { index, id: id.clone() })
+        };
+        let partitions = partitions.iter().map(find).collect::<Result<Vec<_>, HandlerError>>()?;
+        // Locked during the claim, so that no batch claims the same partitions.
+        let mut claimed = self.shared.claimed.lock();
+        let positions = self.shared.store()?.claim(&partitions, logs)?;
+        mark_claimed(&mut claimed, &partitions);
+        Ok(positions)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The source of a dry run: handlers that build effects and count them.
+//! A dry run of one handler: builds effects and counts them.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use super::tally::DryRunTally;
 use crate::{
     decode::Undecodable,
     handler::{
-        Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewError,
-        PreviewedEffect, RunEnd,
+        Advice, Handler, HandlerContext, HandlerError, HandlerNeeds, LaneFailure, LaneRun, Preview, PreviewError,
+        PreviewedEffect, RunHandlers,
     },
     rules::Rules,
 };
 
 /// Creates handlers that build effects without applying them.
-pub(super) struct DryRunSource {
-    inner: Arc<dyn HandlerSource>,
+pub(super) struct CountingHandlers {
+    inner: Arc<dyn RunHandlers>,
     partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
     /// The first preview, which the first worker gets.
@@ -29,10 +29,10 @@ pub(super) struct DryRunSource {
     tally: Arc<Mutex<DryRunTally>>,
 }
 
-impl DryRunSource {
+impl CountingHandlers {
     /// # Errors
     /// The handler has no effects to build, or cannot build them.
-    pub(super) fn new(inner: Arc<dyn HandlerSource>, context: &HandlerContext) -> Result<Self, HandlerError> {
+    pub(super) fn new(inner: Arc<dyn RunHandlers>, context: &HandlerContext) -> Result<Self, HandlerError> {
         let first = inner.preview()?;
         let keeps_state = first.keeps_state();
         let (partitions, rules) = (Arc::clone(&context.partitions), Arc::clone(&context.rules));
@@ -47,11 +47,11 @@ impl DryRunSource {
 /// The preview of a worker: the existing one if it is not taken, or else a new one.
 pub(super) fn preview_for(
     first: &Mutex<Option<Box<dyn Preview>>>,
-    source: &dyn HandlerSource,
+    handlers: &dyn RunHandlers,
 ) -> Result<Box<dyn Preview>, String> {
     match first.lock().take() {
         Some(preview) => Ok(preview),
-        None => source.preview().map_err(|error| error.to_string()),
+        None => handlers.preview().map_err(|error| error.to_string()),
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) fn place_of(partitions: &AppendOnlyVec<TopicPartition>, record: &Reco
     partitions.get(record.partition as usize).map_or_else(unknown, |id| RecordPlace::of(id, record.offset))
 }
 
-impl HandlerSource for DryRunSource {
+impl RunHandlers for CountingHandlers {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(DryRunHandler {
             preview: preview_for(&self.first, self.inner.as_ref()),
@@ -84,12 +84,8 @@ impl HandlerSource for DryRunSource {
         })
     }
 
-    fn wants_headers(&self) -> bool {
-        self.inner.wants_headers()
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
+    fn needs(&self) -> HandlerNeeds {
+        HandlerNeeds { headers: self.inner.needs().headers, ..HandlerNeeds::default() }
     }
 
     fn joined(&self, id: &TopicPartition) {
@@ -98,11 +94,6 @@ impl HandlerSource for DryRunSource {
 
     fn dry_run_findings(&self, _run_is_over: bool) -> Option<DryRunFindings> {
         Some(DryRunFindings::DryRun(self.tally.lock().view()))
-    }
-
-    /// Nothing was applied, so there is nothing to finish.
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        Ok(())
     }
 }
 

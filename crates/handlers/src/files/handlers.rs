@@ -1,4 +1,4 @@
-//! The source of handlers that export to files.
+//! The handlers of an export to files.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,8 @@ use super::{
 };
 use crate::setup::HandlerSetup;
 use crate::{
-    Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions, Preview, PreviewOnlyHandler, RunEnd,
+    Advice, Handler, HandlerError, HandlerNeeds, LaneFailure, LaneRun, Positions, Preview, PreviewOnlyHandler, RunEnd,
+    RunHandlers,
 };
 
 /// How often files are checked for their age.
@@ -35,11 +36,11 @@ const AGE_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 const MAX_IDLE_CHUNK_BYTES: usize = 2 << 20;
 
 /// Creates handlers that export records.
-pub(crate) struct FilesSource {
+pub(crate) struct FilesHandlers {
     pub(super) writer: Arc<ExportWriter>,
 }
 
-impl FilesSource {
+impl FilesHandlers {
     /// Opens a directory and completes the files that earlier processes have left there.
     ///
     /// # Errors
@@ -91,7 +92,7 @@ impl FilesSource {
     }
 }
 
-/// A source for previews only: the directory is not touched.
+/// Handlers for previews only: the directory is not touched.
 pub(crate) struct DryRunFiles {
     table: Table,
     by_topic: bool,
@@ -113,26 +114,18 @@ impl DryRunFiles {
     }
 }
 
-impl HandlerSource for DryRunFiles {
-    /// Every record fails. Files are written by [`FilesSource`].
+impl RunHandlers for DryRunFiles {
+    /// Every record fails. Files are written by [`FilesHandlers`].
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(PreviewOnlyHandler("the export was opened for previews only"))
     }
 
-    fn wants_headers(&self) -> bool {
-        self.table.output.wants_headers()
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
+    fn needs(&self) -> HandlerNeeds {
+        HandlerNeeds { headers: self.table.output.wants_headers(), ..HandlerNeeds::default() }
     }
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         Ok(make_preview(&self.table, self.by_topic, &self.partitions))
-    }
-
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        Ok(())
     }
 }
 
@@ -171,7 +164,7 @@ fn complete_old_files(writer: &Weak<ExportWriter>, age: Duration) {
     }
 }
 
-impl HandlerSource for FilesSource {
+impl RunHandlers for FilesHandlers {
     fn make(&self, worker: u32) -> Box<dyn Handler> {
         Box::new(FilesHandler {
             writer: Arc::clone(&self.writer),
@@ -181,12 +174,8 @@ impl HandlerSource for FilesSource {
         })
     }
 
-    fn wants_headers(&self) -> bool {
-        self.writer.table.output.wants_headers()
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
+    fn needs(&self) -> HandlerNeeds {
+        HandlerNeeds { headers: self.writer.table.output.wants_headers(), ..HandlerNeeds::default() }
     }
 
     fn watch(&self, positions: Arc<dyn Positions>) {
