@@ -51,15 +51,15 @@ impl DeadLetterQueue {
     }
 
     /// Queues records. Returns them if no thread would send them.
-    pub(super) fn submit(&self, batch: DeadLetterBatch) -> Result<(), DeadLetterBatch> {
+    pub(super) fn submit(&self, batch: DeadLetterBatch) -> Option<DeadLetterBatch> {
         let mut state = self.state.lock();
         if !state.is_open {
-            return Err(batch);
+            return Some(batch);
         }
         state.batches.push_back(batch);
         drop(state);
         self.changed.notify_one();
-        Ok(())
+        None
     }
 
     /// Waits for records, and takes about `max_records` of them. Returns `None` after the queue was closed.

@@ -114,7 +114,7 @@ impl Engine {
 
     /// Hands records to the dead-letter sender.
     pub fn send_to_dead_letters(&self, letter: DeadLetterBatch) {
-        let Err(letter) = self.dead_letters.submit(letter) else { return };
+        let Some(letter) = self.dead_letters.submit(letter) else { return };
         // A run that may need the sender is not started without it; this only guards against a mistake losing records.
         self.fail(
             "a record must go to the dead letters, but this run has no dead-letter sender; please report this".into(),

@@ -8,11 +8,11 @@ use std::{
 use kreplay_model::{domain::Ordering, feed::EventKind};
 
 use super::fixture::Fixture;
-use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
     replay::{
         RecordDecision,
+        partition::Owner,
         scheduler::{AfterFailure, ReturnedLane, pause::PausingRecord},
     },
     settings::{OnFailure, Retry, Settings},

@@ -126,6 +126,8 @@ impl RecordIngress {
         let name =
             |index| u32::try_from(index).map_or_else(|_| String::new(), |index| partitions.id(index).to_string());
         let findings = clocks.lock().findings(name);
-        findings.into_iter().for_each(|text| events.warn(text));
+        for text in findings {
+            events.warn(text);
+        }
     }
 }

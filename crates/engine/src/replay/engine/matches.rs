@@ -9,13 +9,13 @@ use std::sync::{
 use kreplay_model::{domain::Record, feed::EventLog};
 
 use super::{counters::RunCounters, partitions::RunPartitions};
-use crate::replay::partition::Owner;
-use crate::rules::Rules;
+use crate::{replay::partition::Owner, rules::Rules};
 
 /// Whether any record has passed the filter.
 #[derive(Debug)]
 pub struct FilterMatches {
     rules: Arc<Rules>,
+    is_filtered: bool,
     passed: AtomicBool,
     reported: AtomicBool,
     /// A description of the first excluded record.
@@ -28,6 +28,7 @@ impl FilterMatches {
     pub fn of(rules: &Arc<Rules>) -> Self {
         Self {
             rules: Arc::clone(rules),
+            is_filtered: !rules.filter.is_empty(),
             passed: AtomicBool::new(false),
             reported: AtomicBool::new(false),
             example: OnceLock::new(),
@@ -37,7 +38,7 @@ impl FilterMatches {
     /// Whether no record has passed so far, and that was not reported yet.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.rules.filter.is_empty() && !self.passed.load(Relaxed) && !self.reported.load(Relaxed)
+        self.is_filtered && !self.passed.load(Relaxed) && !self.reported.load(Relaxed)
     }
 
     /// Notes that a record has passed, in this attempt of the run or an earlier one.

@@ -1,8 +1,7 @@
 //! Where the positions of a run are stored, and partitions that begin at a stored position.
 
 use super::Engine;
-use crate::replay::partition::Owner;
-use crate::{handler::PositionStore, journal::StoredPartition};
+use crate::{handler::PositionStore, journal::StoredPartition, replay::partition::Owner};
 
 impl Engine {
     /// Where the positions of the run are stored.

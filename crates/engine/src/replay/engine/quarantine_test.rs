@@ -9,11 +9,14 @@ use std::{
 use proptest::prelude::*;
 
 use super::fixture::{Fixture, HOLE, Log};
-use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
     journal::{GroupsChange, StoredPartition},
-    replay::{engine::DeadLetterBatch, lanes::quarantine::QuarantineReason, partition::PositionSource},
+    replay::{
+        engine::DeadLetterBatch,
+        lanes::quarantine::QuarantineReason,
+        partition::{Owner, PositionSource},
+    },
     settings::{OnFailure, Retry, Settings},
 };
 

@@ -13,10 +13,9 @@ use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{Engine, fixture::Fixture};
-use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, Handler, LaneFailure, LaneRun},
-    replay::{limits::limiter::Throttle, run::worker},
+    replay::{limits::limiter::Throttle, partition::Owner, run::worker},
     settings::Retry,
 };
 

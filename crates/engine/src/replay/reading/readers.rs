@@ -19,10 +19,9 @@ use super::{
     shares::{ShareChange, Shares},
     stall_detector::StallDetector,
 };
-use crate::replay::partition::Owner;
 use crate::{
     handler::PositionStore,
-    replay::{engine::Engine, position_claims::take_over, probe::FetchPacer},
+    replay::{engine::Engine, partition::Owner, position_claims::take_over, probe::FetchPacer},
 };
 
 /// How often a fetcher does its housekeeping: throttling, health checks, and partitions that are not being read.

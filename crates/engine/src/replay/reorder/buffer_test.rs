@@ -12,12 +12,11 @@ use kreplay_model::{
 };
 use proptest::prelude::*;
 
-use crate::replay::partition::Owner;
 use crate::{
     handler::LaneRun,
     journal::StoredPartition,
     plan::{Plan, PlannedPartition, Scope, Selection},
-    replay::{engine::Engine, reading::fetch_throttle::FetchThrottle},
+    replay::{engine::Engine, partition::Owner, reading::fetch_throttle::FetchThrottle},
     settings::Settings,
 };
 

@@ -8,10 +8,9 @@ use super::{
     Reading, Run,
     handler_finish::{FinishError, HandlerFinish},
 };
-use crate::replay::partition::Owner;
 use crate::{
     handler::{PositionStore, RunEnd},
-    replay::engine::Engine,
+    replay::{engine::Engine, partition::Owner},
 };
 
 /// A run's end in progress.

@@ -8,8 +8,7 @@ use kreplay_model::{
 };
 
 use super::Run;
-use crate::replay::partition::Owner;
-use crate::schedule::assign;
+use crate::{replay::partition::Owner, schedule::assign};
 
 /// A partition that moves to another worker.
 struct Move {

@@ -18,7 +18,6 @@ use super::{
     outlook::Outlook,
     view::Meters,
 };
-use crate::replay::partition::Owner;
 use crate::{
     handler::{OpenHandlers, PositionStore},
     journal::Figures,
@@ -30,6 +29,7 @@ use crate::{
         group::{member::GroupContext, rebalance::Rebalances},
         lag_guard,
         lanes::quarantine::QuarantineReason,
+        partition::Owner,
         position_claims::PositionsView,
         reading::{
             discovery, identity,

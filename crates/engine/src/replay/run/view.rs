@@ -12,12 +12,11 @@ use kreplay_model::{
 };
 
 use super::{Run, outlook::RunObservation, rate::Rate};
-use crate::replay::partition::Owner;
 use crate::{
     plan::held_back,
     replay::{
         lag_guard::LagGuardThread,
-        partition::{PartitionRun, key_groups::Digest},
+        partition::{Owner, PartitionRun, key_groups::Digest},
     },
 };
 

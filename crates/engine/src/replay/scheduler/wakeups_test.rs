@@ -8,10 +8,9 @@ use std::{
 use kreplay_model::domain::Ordering;
 
 use super::{AfterFailure, ReturnedLane};
-use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
-    replay::engine::fixture::Fixture,
+    replay::{engine::fixture::Fixture, partition::Owner},
 };
 
 /// Far more than a worker needs to wake up.

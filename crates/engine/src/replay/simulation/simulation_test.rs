@@ -7,10 +7,12 @@ use kreplay_model::domain::{Ordering, RecordBufferBuilder, Route};
 use proptest::prelude::*;
 
 use super::Sim;
-use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure},
-    replay::engine::fixture::{Fixture, HOLE, Log},
+    replay::{
+        engine::fixture::{Fixture, HOLE, Log},
+        partition::Owner,
+    },
 };
 
 const PARTITIONS: u32 = 3;

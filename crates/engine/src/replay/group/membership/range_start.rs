@@ -4,10 +4,12 @@ use kreplay_kafka::StartAt;
 use kreplay_model::domain::{Offset, TopicPartition};
 
 use super::RunMembership;
-use crate::replay::partition::Owner;
 use crate::{
     plan::RangeStart,
-    replay::position_claims::{CLAIM_TIMEOUT, StartEvents, StartPosition, claim},
+    replay::{
+        partition::Owner,
+        position_claims::{CLAIM_TIMEOUT, StartEvents, StartPosition, claim},
+    },
 };
 
 /// The partitions that have begun, and the start of every assigned partition in order.
