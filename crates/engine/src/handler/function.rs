@@ -67,7 +67,7 @@ impl<'a> RecordRef<'a> {
 /// text appears in events and dead letters.
 ///
 /// ```
-/// use kreplay::handler::{RecordRef, handler_fn};
+/// use kreplay_engine::handler::{RecordRef, handler_fn};
 ///
 /// let printing = handler_fn(|record: RecordRef<'_>| {
 ///     println!("{}-{} at {}", record.topic(), record.partition(), record.offset());

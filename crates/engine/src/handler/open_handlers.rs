@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use kreplay_model::domain::{AppendOnlyVec, TopicPartition};
 
-use super::{HandlerContext, PositionStore, RunHandlers};
+use super::{HandlerContext, PositionStore, RunHandlers, TargetPositions};
 
 /// The open handlers of a run, and the list of partitions that they were opened with.
 pub struct OpenHandlers {
@@ -28,7 +28,7 @@ impl OpenHandlers {
     /// Where the run's positions are stored.
     #[must_use]
     pub fn position_store(&self) -> PositionStore {
-        self.positions().map_or(PositionStore::Run, |positions| positions.store())
+        self.positions().map_or(PositionStore::Run, TargetPositions::store)
     }
 }
 

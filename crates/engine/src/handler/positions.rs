@@ -30,8 +30,8 @@ pub trait TargetPositions: Send + Sync {
     /// Claims partitions before their first record: from then on the target rejects writes of earlier owners, in this
     /// process or another. Returns the target's position of each partition, in the given order; `None` if it has none.
     ///
-    /// May block for a bounded time. `logs` identifies at least the topics of these partitions; a position is valid only
-    /// for the log that it was stored for.
+    /// May block for a bounded time. `logs` identifies at least the topics of these partitions; a position is valid
+    /// only for the log that it was stored for.
     ///
     /// # Errors
     /// The target cannot be reached; or [`HandlerError::OtherLog`], and then nothing was changed.

@@ -191,8 +191,8 @@ impl TargetTopics {
         self.all.lock().values().filter_map(|target| target.limits.get()?.max_message_bytes).min()
     }
 
-    /// Warns once per topic if it does not keep timestamps, or if its retention would delete the records. Of each record
-    /// its target, its timestamp and its offset in the source are given.
+    /// Warns once per topic if it does not keep timestamps, or if its retention would delete the records. Each record
+    /// is given by its target, its timestamp and its offset in the source.
     pub(super) fn warn_about_timestamps<'a>(
         &self,
         records: impl Iterator<Item = (&'a TargetTopic, Option<i64>, i64)>,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::varint;
 
-/// A set of offsets, stored as runs of consecutive offsets that do not touch. Insertion and lookup take logarithmic time in the number of
-/// runs, independent of the number of offsets.
+/// A set of offsets, stored as runs of consecutive offsets that do not touch. Insertion and lookup take logarithmic
+/// time in the number of runs, independent of the number of offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetSet {
     /// The first offset of each run, and its end (exclusive).
