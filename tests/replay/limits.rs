@@ -51,7 +51,10 @@ fn a_rate_limit_is_kept_and_changes_nothing_else() {
             let least = if matches!(rate, RateLimit::Bytes(_)) { 1.0 } else { 10.0 / 8.0 };
             // The token bucket allows a burst of a tenth of a second.
             assert!(view.handling_s >= least - 0.15, "{rate} {ordering}: {} s", view.handling_s);
-            assert_eq!(view.ideal.unwrap().limit, Bottleneck::Rate, "{rate} {ordering}");
+            // On a starved machine reading takes longer than the rate allows, and is named as the limit then.
+            if view.handling_s < least * 1.2 {
+                assert_eq!(view.ideal.unwrap().limit, Bottleneck::Rate, "{rate} {ordering}");
+            }
         }
     }
 }
