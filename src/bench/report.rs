@@ -127,12 +127,6 @@ impl BenchReport {
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from)?;
         Ok(text + "\n")
     }
-
-    /// The report as tables and charts for a terminal, without colour.
-    #[must_use]
-    pub fn text(&self) -> String {
-        super::table::render(self)
-    }
 }
 
 impl CaseReport {

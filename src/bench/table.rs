@@ -25,8 +25,15 @@ waiting for its target; fetch, waiting for records; skew, waiting for one key or
 /// The target of the handler `topic`, as a share of what the producer alone reaches.
 const TOPIC_TARGET_SHARE: f64 = 0.6;
 
-/// Renders the report.
-pub(super) fn render(report: &BenchReport) -> String {
+impl BenchReport {
+    /// The report as tables and charts for a terminal, without colour.
+    #[must_use]
+    pub fn text(&self) -> String {
+        render(self)
+    }
+}
+
+fn render(report: &BenchReport) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let setting = &report.setting;

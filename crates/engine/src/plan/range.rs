@@ -1,9 +1,10 @@
 //! The range of a selection: where reading starts and ends.
 
+mod duration;
 mod text;
 mod time;
 
-pub(super) use text::in_units;
+pub(super) use duration::in_units;
 
 use std::time::Duration;
 

@@ -72,7 +72,7 @@ pub(super) fn hint(text: &str) -> String {
             write!(hint, "; for seconds since 1970 write s:{seconds}")
         }
         _ if text == "now" => write!(hint, "; for the end of the log write latest"),
-        _ if super::text::duration(text).is_some() => write!(hint, "; for a time before now write -{text}"),
+        _ if super::duration::duration(text).is_some() => write!(hint, "; for a time before now write -{text}"),
         _ => match local(text) {
             Some((_, zone)) => {
                 write!(hint, "; its time zone `{}` is not understood: write Z, +01:00 or +0100", zone.trim_start())
