@@ -21,6 +21,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `tls` | certificates of TLS clients; part of `registry` |
 //! | `registry` (default) | values in Avro, Protobuf and JSON Schema, decoded with a schema registry over HTTP |
 
 pub mod decode;
@@ -31,6 +32,8 @@ pub mod replay;
 pub mod rules;
 pub mod schedule;
 pub mod settings;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use kreplay_kafka as kafka;
 pub use kreplay_model::{domain, feed};

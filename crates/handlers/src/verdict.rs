@@ -128,6 +128,7 @@ pub(super) fn escaped_excerpt(text: &str) -> String {
 ///
 /// # Errors
 /// One sentence: why the line is not a verdict.
+#[cfg(feature = "exec")]
 pub(super) fn parse_line(line: &[u8]) -> Result<(Option<u64>, Verdict), String> {
     let line = line.trim_ascii();
     if line.starts_with(b"{") {

@@ -1,9 +1,7 @@
 //! The HTTP client. The time of each request and the bytes read of each answer are bounded.
 
 use std::{
-    fs,
     io::{ErrorKind, Read},
-    path::Path,
     time::Duration,
 };
 
@@ -12,7 +10,6 @@ use kreplay_model::domain::Redactor;
 use ureq::{
     Agent, Error, Timeout,
     http::{HeaderMap, Request, Response, header},
-    tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem},
 };
 
 use super::{
@@ -20,6 +17,7 @@ use super::{
     answer::{Answer, AnswerOptions, FailureScope, RequestFailure, RequestOutcome, has_result_per_record, interpret},
     endpoint::Endpoint,
     retry_after,
+    tls::{tls_config, with_tls_hint},
 };
 use crate::{Advice, verdict::escaped_excerpt};
 
@@ -63,7 +61,7 @@ impl Client {
             .max_idle_connections(MAX_IDLE_CONNECTIONS)
             .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
             .user_agent(concat!("kreplay/", env!("CARGO_PKG_VERSION")));
-        let config = if endpoint.is_encrypted() { config.tls_config(tls(settings)?) } else { config };
+        let config = if endpoint.is_encrypted() { config.tls_config(tls_config(settings)?) } else { config };
         let method = settings.method.to_string();
         Ok(Self {
             agent: config.build().into(),
@@ -185,62 +183,4 @@ impl Client {
             RequestOutcome::Accepted => RequestOutcome::Accepted,
         }
     }
-}
-
-/// Adds a hint about what to configure to a TLS error.
-fn with_tls_hint(error: String) -> String {
-    if error.contains("UnknownIssuer") || error.contains("CaUsedAsEndEntity") {
-        return error + "; set http.ca to the certificate of the authority that signed the server's certificate";
-    }
-    if error.contains("CertificateRequired") || error.contains("HandshakeFailure") {
-        return error
-            + "; the server may require a client certificate: set http.client_certificate and http.client_key";
-    }
-    error
-}
-
-fn tls(settings: &HttpSettings) -> Result<TlsConfig, String> {
-    let roots = match &settings.ca {
-        Some(path) => RootCerts::new_with_certs(&certificates("http.ca", path)?),
-        None => system_roots(),
-    };
-    let identity = match (&settings.client_certificate, &settings.client_key) {
-        (Some(chain), Some(key)) => {
-            let pem = read("http.client_key", key)?;
-            let key = PrivateKey::from_pem(&pem)
-                .map_err(|_| format!("http.client_key {} contains no PEM private key", key.display()))?;
-            Some(ClientCert::new_with_certs(&certificates("http.client_certificate", chain)?, key))
-        }
-        (None, None) => None,
-        _ => return Err("http.client_certificate and http.client_key must be set together".into()),
-    };
-    Ok(TlsConfig::builder().root_certs(roots).client_cert(identity).build())
-}
-
-/// The system's trusted roots, or Mozilla's list if the system has none.
-fn system_roots() -> RootCerts {
-    let found = rustls_native_certs::load_native_certs().certs;
-    if found.is_empty() {
-        return RootCerts::WebPki;
-    }
-    let certificates: Vec<_> = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-    RootCerts::new_with_certs(&certificates)
-}
-
-fn certificates(setting: &str, path: &Path) -> Result<Vec<Certificate<'static>>, String> {
-    let pem = read(setting, path)?;
-    let certificates: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        return Err(format!("{setting} {} contains no PEM certificate", path.display()));
-    }
-    Ok(certificates)
-}
-
-fn read(setting: &str, path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("{setting} {} cannot be read: {error}", path.display()))
 }

@@ -18,6 +18,7 @@ mod shared;
 mod size;
 #[cfg(test)]
 mod testing;
+mod tls;
 #[cfg(test)]
 mod tls_test;
 mod worker;

@@ -1,7 +1,8 @@
 //! TLS to PostgreSQL with rustls. `sslmode` means the same as in libpq.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
+use kreplay_engine::tls::{certificates, system_authorities};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
@@ -9,8 +10,8 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{CertificateCheck, ServerAddress};
@@ -41,9 +42,13 @@ fn webpki_verifier(
 ) -> Result<Arc<WebPkiServerVerifier>, String> {
     let mut roots = RootCertStore::empty();
     match &address.authorities {
-        Some(path) => add_certificates(&mut roots, path)?,
+        Some(path) => {
+            for certificate in certificates(path).map_err(|reason| format!("sslrootcert: {reason}"))? {
+                roots.add(certificate).map_err(|error| format!("sslrootcert={}: {error}", path.display()))?;
+            }
+        }
         None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots.add_parsable_certificates(system_authorities());
         }
     }
     if roots.is_empty() {
@@ -52,15 +57,6 @@ fn webpki_verifier(
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(|error| error.to_string())
-}
-
-fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
-    let file_error = |reason: &dyn ToString| format!("sslrootcert={}: {}", path.display(), reason.to_string());
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| file_error(&error))? {
-        let certificate = certificate.map_err(|error| file_error(&error))?;
-        roots.add(certificate).map_err(|error| file_error(&error))?;
-    }
-    if roots.is_empty() { Err(file_error(&"the file contains no certificate")) } else { Ok(()) }
 }
 
 /// Accepts any certificate, like libpq with `prefer` and `require`. Still checks that the server has the private key.
