@@ -209,7 +209,8 @@ fn handlers(out: &mut String, cases: &[&CaseReport]) {
         let met = if part >= TOPIC_TARGET_SHARE { "met" } else { "missed" };
         let _ = writeln!(
             out,
-            "topic, with transactions, reaches {percent:.0} % of the producer alone, without them (≥ {least} %: {met})"
+            "topic (with transactions) reaches {percent:.0} % of the speed of the plain producer (without \
+             transactions) (≥ {least} %: {met})"
         );
     }
     chart(out, cases, |case| case.records_per_s, "/s");

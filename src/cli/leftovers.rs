@@ -144,7 +144,7 @@ fn text(leftovers: &[Leftover], has_removed: bool) -> String {
             (_, _, Need::NotNeeded) => "no longer needed; use --remove to remove it".to_owned(),
             (_, _, Need::Needed) => "needed: its run is active or can be resumed (see kreplay runs)".to_owned(),
             (_, _, Need::Unknown) => {
-                "this machine does not know its run, which may be active elsewhere; use --remove --unknown to remove it"
+                "its run is unknown on this machine and may be active elsewhere; use --remove --unknown to remove the group"
                     .to_owned()
             }
             (_, _, Need::HasMembers) => "has members; left unchanged".to_owned(),

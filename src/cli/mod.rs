@@ -47,8 +47,8 @@ use crate::config::{Assignment, Config, Environment, Overrides};
 
 /// Replay Kafka topics in parallel without breaking the order of each key
 ///
-/// Without a command, kreplay opens the console on the cluster given by --bootstrap-server or the configuration; choose
-/// topics there, or give them with --topics. If no cluster is given, it opens the demo.
+/// Without a command, kreplay opens the console on the cluster given by --bootstrap-server or the configuration. Choose
+/// topics in the console, or pass them with --topics. If no cluster is given, kreplay opens the demo.
 #[derive(Parser, Clone)]
 #[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done; 1 failed; 2 invalid flags or configuration; 3 done, but records were \
@@ -75,8 +75,8 @@ pub enum Command {
     ///
     /// Each measurement is a run in a separate process, and the report shows medians of interleaved rounds. Without a
     /// cluster, bench reads a generated topic on the built-in broker, which shares the processors with the run and
-    /// limits many figures. On a cluster, it reads the given topics in full and without a group, or a temporary topic
-    /// with --create.
+    /// is the bottleneck of many measurements. On a cluster, it reads the given topics in full and without a group, or
+    /// a temporary topic with --create.
     Bench(BenchArgs),
     /// Compare the effects that two handlers, or two versions of one, would have on the same records
     ///

@@ -40,7 +40,7 @@ pub enum DemoError {
     /// A dataset has more events than a partition of the embedded broker can hold.
     #[error(
         "dataset{dataset} would get {events} events, but a partition of the embedded broker can hold only {most}: \
-         ask for fewer events, more datasets or less skew"
+         use fewer events, more datasets or less skew"
     )]
     TooLarge {
         /// The number of the first such dataset, from 1; it is the largest one.
@@ -52,7 +52,7 @@ pub enum DemoError {
     },
     /// The topics have more partitions in total than the embedded broker can create in reasonable time.
     #[error(
-        "{partitions} partitions in total exceed the embedded broker's limit of {most}: ask for fewer datasets or partitions"
+        "{partitions} partitions in total exceed the embedded broker's limit of {most}: use fewer datasets or partitions"
     )]
     TooMany {
         /// The requested number.
@@ -63,7 +63,7 @@ pub enum DemoError {
     /// The broker does not hold all produced events.
     #[error(
         "{partition} holds the offsets {low} to {high}, but 0 to {expected} were produced: the embedded broker dropped \
-         events; ask for fewer events, more datasets or less skew"
+         events; use fewer events, more datasets or less skew"
     )]
     Incomplete {
         /// The partition.

@@ -57,7 +57,7 @@ fn a_demo_that_is_too_large_is_refused_before_it_starts() {
         .timeout(RUN_TIMEOUT)
         .run();
     assert_eq!(finished.code(), Some(2), "{finished:?}");
-    assert!(finished.stderr.contains("ask for fewer events, more datasets or less skew"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("use fewer events, more datasets or less skew"), "{}", finished.stderr);
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn topics_that_cannot_be_created_are_reported_in_one_sentence() {
         (vec!["a b"], 2, "is not a valid topic name"),
         (vec![], 2, "no topics given"),
         (vec!["--channels", "other", "--map", "user.*=t"], 2, "no group matches channel `other`"),
-        (vec!["--map", "a=t:3", "--default-topic", "t:4"], 2, "3 partitions, and 4"),
+        (vec!["--map", "a=t:3", "--default-topic", "t:4"], 2, "both 3 and 4 partitions"),
         (vec![prefix.as_str(), "--replication", "7"], 1, "1 of 1 topics cannot be created"),
     ] {
         let finished = create(broker, &args);

@@ -52,7 +52,7 @@ fn a_dead_letter_is_the_unchanged_record_with_its_origin_and_error_in_headers() 
     assert_eq!((ended.view.totals.dead_lettered, ended.view.totals.retried), (2, 2), "{}", ended.log());
     assert_eq!(handler.by_key()["a"], ["good-1", "good-2"]);
     assert!(
-        ended.log().contains(&format!("went to {dead_letters} after 2 attempts: cannot handle bad-1")),
+        ended.log().contains(&format!("dead-lettered to {dead_letters} after 2 attempts: cannot handle bad-1")),
         "{}",
         ended.log()
     );
@@ -270,7 +270,7 @@ fn a_pause_without_a_console_ends_the_run_with_a_message() {
         .run();
     assert_eq!(finished.code(), Some(4), "{finished:?}");
     assert!(finished.stderr.contains("simulated poison"), "{finished:?}");
-    assert!(finished.stderr.contains("without a console nothing can resume it"), "{finished:?}");
+    assert!(finished.stderr.contains("without a console it cannot be resumed interactively"), "{finished:?}");
 }
 
 /// The barrier waits for the quarantined keys, these wait for all other records, and in time order those wait for the

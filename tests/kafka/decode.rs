@@ -204,7 +204,7 @@ fn undecodable_values_are_dead_lettered_with_the_reason(broker: &Broker, registr
     let good = schemas.avro("red", 1);
     let bad = [
         ("plain", b"{\"team\":\"red\"}".to_vec(), "0x7b"),
-        ("unknown", with_id(999_999, &[&good[5..]]), "does not know schema 999999"),
+        ("unknown", with_id(999_999, &[&good[5..]]), "has no schema 999999"),
         ("short", good[..good.len() - 1].to_vec(), "truncated"),
         ("long", [&good[..], &[0]].concat(), "left over"),
     ];
@@ -299,12 +299,12 @@ fn runs_wait_for_a_registry_that_becomes_unavailable(broker: &Broker, registry: 
     let expect_message = |run: &Running, part: &str| {
         wait::until(part, RUN_TIMEOUT, || run.stderr().contains(part).then_some(()));
     };
-    expect_message(&reading, "reading waits");
+    expect_message(&reading, "reading is paused");
     expect_message(&handling, "cannot be decoded now");
     assert_eq!((reading.stdout().lines().count(), handling.stdout().lines().count()), (2, 2));
     registry.restart();
     expect(4);
-    expect_message(&reading, "answers again");
+    expect_message(&reading, "is available again");
     for run in [reading, handling] {
         send_signal(run.id(), "TERM");
         // The stopped run has handled all records of the log.

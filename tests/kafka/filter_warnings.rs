@@ -49,10 +49,16 @@ fn records_that_a_filter_cannot_judge_are_counted_and_reported_with_every_policy
     let topic = mixed_topic(broker);
     let names = ["handled", "filtered", "unjudged", "unjudged_dropped", "skipped"];
     for (flags, lines, code, expected, part) in [
-        (&[][..], 1, 3, [1, 2, 2, 2, 0], "cannot judge it, so it is left out"),
-        (&["--on-unjudged", "drop"], 1, 3, [1, 2, 2, 2, 0], "so it is left out"),
-        (&["--on-unjudged", "pass"], 3, 3, [3, 2, 2, 0, 0], "and it is handled"),
-        (&["--on-unjudged", "fail", "--on-failure", "skip"], 1, 3, [1, 2, 0, 0, 2], "cannot judge it (--on-unjudged)"),
+        (&[][..], 1, 3, [1, 2, 2, 2, 0], "the filter cannot be evaluated, so the record is excluded"),
+        (&["--on-unjudged", "drop"], 1, 3, [1, 2, 2, 2, 0], "so the record is excluded"),
+        (&["--on-unjudged", "pass"], 3, 3, [3, 2, 2, 0, 0], "and the record is handled"),
+        (
+            &["--on-unjudged", "fail", "--on-failure", "skip"],
+            1,
+            3,
+            [1, 2, 0, 0, 2],
+            "cannot be evaluated on it (--on-unjudged)",
+        ),
     ] {
         let (written, report, finished) = run_filtered(broker, &topic, flags);
         assert_eq!((written, finished.code()), (lines, Some(code)), "{flags:?}: {finished:?}");

@@ -241,7 +241,7 @@ fn denied_access_or_an_unreachable_server_fails_the_run() {
     let url = endpoint.url("/events");
     let finished = workspace.kreplay(&["run", "--topics", &topic, "--handler", &url]).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");
-    assert!(finished.stderr.contains("answered 401 Unauthorized"), "{finished:?}");
+    assert!(finished.stderr.contains("returned 401 Unauthorized"), "{finished:?}");
     assert_eq!(report(&finished)["totals"]["dead_lettered"], 0);
     drop(endpoint);
 
@@ -271,7 +271,7 @@ fn headers_that_a_server_rejects_are_named_and_can_be_excluded() {
     let arguments = ["run", "--topics", &topic, "--on-failure", "fail", "--handler", &url];
     let finished = Workspace::new(broker, "body = 'value'").kreplay(&arguments).run();
     assert_eq!((finished.code(), *requests.lock().unwrap()), (Some(1), 1), "the request was retried: {finished:?}");
-    for part in ["answered 431", "kreplay-headers", "the record's header trace has 12005", "http.record_headers"] {
+    for part in ["returned 431", "kreplay-headers", "the record's header trace has 12005", "http.record_headers"] {
         assert!(finished.stderr.contains(part), "{part}: {}", finished.stderr);
     }
     Workspace::new(broker, "body = 'value'\nrecord_headers = ['small']").kreplay(&arguments).run().expect_success();

@@ -117,7 +117,8 @@ fn a_topic_that_the_group_no_longer_reads_is_named_and_can_be_excluded() {
         let guard = shot.run.as_ref().and_then(|run| run.limits.guard.clone());
         guard.is_some_and(|guard| guard.partition == Some(format!("{left}-0")) && guard.partition_lag == Some(1000))
     });
-    let hint = format!("group {group}: {left}-0 has 1000 of its lag; if the group no longer reads topic {left}");
+    let hint =
+        format!("group {group}: {left}-0 accounts for 1000 of its lag; if the group no longer reads topic {left}");
     wait_for_event(
         &session,
         "the event with the advice",

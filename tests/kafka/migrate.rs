@@ -351,7 +351,7 @@ fn obstacles_are_reported_and_nothing_is_changed() {
     offsets.add_partition_offset(&migration.old[0], 0, Offset::Offset(1)).unwrap();
     consumer.commit(&offsets, CommitMode::Sync).unwrap();
     refused(&["--carry-group", &group], 1, "has members");
-    refused(&["--carry-group", "kreplay-no-such-group"], 2, "has committed no offset");
+    refused(&["--carry-group", "kreplay-no-such-group"], 2, "has no committed offsets");
     drop(consumer);
     refused(&["--no-carry", "--channel", "{header.none}"], 1, "yields no channel for 10 records");
     refused(&["--no-carry", "--default-topic", "{channel}"], 2, "migrated into itself");

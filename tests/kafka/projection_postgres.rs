@@ -86,7 +86,7 @@ fn invalid_targets_and_definitions_are_reported_before_the_run_without_the_passw
     for (name, target, schema, statement, part) in [
         ("password", database.url_with(":kreplay@", ":s3cret@"), SCHEMA, STATEMENT, "password authentication failed"),
         ("database", database.url_with(database.name(), "nowhere"), SCHEMA, STATEMENT, "does not exist"),
-        ("schema", url.to_owned(), "CREATE TABEL orders ();", STATEMENT, "the schema fails: syntax error"),
+        ("schema", url.to_owned(), "CREATE TABEL orders ();", STATEMENT, "the schema script failed: syntax error"),
         ("statement", url.to_owned(), SCHEMA, "INSERT INTO orders VALEUS (:key)", "syntax error"),
         ("table", url.to_owned(), SCHEMA, statement.as_str(), "line 11: relation \"nothing\" does not exist"),
         ("sslmode", format!("{url}?sslmode=sometimes"), SCHEMA, STATEMENT, "sslmode"),

@@ -90,6 +90,6 @@ fn without_a_console_a_pause_at_the_gap_ends_the_run_with_a_message() {
     let (session, recorder) = overtaken_by(None, OnRetention::Pause, true);
     let ended = finish(session);
     assert_eq!(ended.view.state, RunState::Cancelled, "{}", ended.log());
-    assert!(ended.log().contains("without a console nothing can resume it"), "{}", ended.log());
+    assert!(ended.log().contains("without a console it cannot be resumed interactively"), "{}", ended.log());
     recorder.expect_each_once_in_order(recorder.count());
 }

@@ -143,7 +143,7 @@ fn in_a_group_the_targets_positions_win_and_are_committed() {
     // The group has committed all records, none of which is in this target.
     let target = MemoryTarget::default();
     let ended = run_with(grouped(), target.client().source()).expect_done(1200);
-    expect_in_log(&ended, "the target has no position and decides");
+    expect_in_log(&ended, "the target takes precedence and has no position");
     target.expect_each_once(1200);
     assert_eq!(target.by_key(), by_key);
     let committed: i64 = (0..6).map(|partition| broker.committed(&group, &topic, partition).unwrap()).sum();
@@ -355,7 +355,7 @@ fn a_slow_finish_is_reported_and_does_not_block_the_feed() {
     let started = Instant::now();
     let session = Session::spawn(options(broker, &topic, 2).handled_by(client.source())).unwrap();
     wait_for_event(&session, "the message about the finish", |event| {
-        event.kind.to_string().contains("waiting for the handler to finish its target")
+        event.kind.to_string().contains("waiting for the handler to finalize its target")
     });
     let seen = session.feed.snapshots.borrow().run.as_ref().unwrap().elapsed_s;
     wait_for(&session, "further snapshots", |snapshot| {

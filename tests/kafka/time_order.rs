@@ -80,8 +80,8 @@ fn options_that_contradict_time_order_are_refused() {
     let plain = || by_time(options(broker, &topic, 1), &[&topic], RangeEnd::Latest);
     for (refused, part) in [
         (in_group(plain(), "some-group"), "--time-order needs all partitions in one process"),
-        (ordered(plain(), Ordering::Partition), "use it with --ordering key"),
-        (ordered(plain(), Ordering::None), "use it with --ordering key"),
+        (ordered(plain(), Ordering::Partition), "requires --ordering key"),
+        (ordered(plain(), Ordering::None), "requires --ordering key"),
     ] {
         let problem = problem(refused);
         assert!(problem.usage && problem.text.contains(part), "{problem:?}");

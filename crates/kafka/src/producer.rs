@@ -260,7 +260,7 @@ impl Producer {
     }
 
     fn last_error(&self) -> String {
-        self.client.context().last_error().unwrap_or_else(|| "the broker does not keep up".into())
+        self.client.context().last_error().unwrap_or_else(|| "the broker cannot keep up".into())
     }
 }
 

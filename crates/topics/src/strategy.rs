@@ -142,7 +142,7 @@ impl Strategy {
             match seen.iter().find(|(name, _)| *name == template.name) {
                 Some((name, other)) if *other != count => {
                     return Some(format!(
-                        "topic `{name}` is configured with {other} partitions, and {count}; choose one"
+                        "topic `{name}` is configured with both {other} and {count} partitions; choose one"
                     ));
                 }
                 Some(_) => {}

@@ -60,7 +60,7 @@ fn partition_counts_come_from_the_rule_then_the_name_then_the_default() {
     assert_eq!((all.partitions_of("one").get(), all.partitions_of("other").get()), (10, 99));
     assert_eq!(all.contradiction(), None);
     let twice = strategy(&["a.*=one:10", "b.*=one", "c.*=one:11"], None);
-    assert!(twice.contradiction().unwrap().contains("10 partitions, and 11"));
+    assert!(twice.contradiction().unwrap().contains("both 10 and 11 partitions"));
     assert_eq!(at(&twice, "b.1"), to("one", 10), "a topic has one number of partitions");
 }
 

@@ -10,9 +10,10 @@ use crate::config::Overrides;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Decoding")]
 pub struct DecodeArgs {
-    /// Decode values as FORMAT; a value in another format fails [default: JSON if the value is JSON]
+    /// Decode values as FORMAT; a record whose value is not in this format fails
+    /// [default: use values that are JSON as JSON]
     ///
-    /// With registry, the schema in the registry decides between avro, protobuf and json-schema.
+    /// With registry, the schema in the registry determines the format: avro, protobuf or json-schema.
     #[arg(long, value_name = "FORMAT", value_parser = Format::ALL.map(Format::as_str))]
     #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub decode: Option<String>,

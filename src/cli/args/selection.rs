@@ -56,7 +56,7 @@ pub struct FilterArgs {
     /// Start N offsets before the end of each partition; short for --from last:N
     #[arg(long, value_name = "N", conflicts_with = "from")]
     pub last: Option<String>,
-    /// Read another range of one partition: TOPIC:PARTITION=FROM..TO; separate with commas or repeat the flag
+    /// Set the range of a single partition: TOPIC:PARTITION=FROM..TO; separate with commas or repeat the flag
     ///
     /// FROM or TO can be omitted. Without TOPIC: the range applies to this partition of every topic.
     #[arg(long, value_name = "RANGE")]
@@ -78,7 +78,7 @@ pub struct FilterArgs {
     #[arg(long, value_name = "FIELD", num_args = 1..)]
     #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub event_type_field: Vec<String>,
-    /// What to do with records that a filter cannot judge, such as values that are not JSON
+    /// What to do with records on which a filter cannot be evaluated, such as values that are not JSON
     /// [default: fail if --decode sets a format, otherwise drop]
     ///
     /// pass handles them, drop filters them out, fail treats them as failed records.

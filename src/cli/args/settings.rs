@@ -39,7 +39,8 @@ pub struct SettingsArgs {
     /// How to read records from the Kafka client [default: auto]
     #[arg(long, value_parser = ["auto", "stream", "standard", "buffered", "dedicated"])]
     pub tier: Option<String>,
-    /// If retention deletes records before they are read: fail, continue after the gap, or pause [default: fail]
+    /// If retention deletes records before they are read: fail, continue after the gap (earliest), or pause
+    /// [default: fail]
     #[arg(long, value_parser = ["fail", "earliest", "pause"])]
     pub on_retention: Option<String>,
     /// Consumer group that shares the work and stores positions [default: no group]

@@ -94,7 +94,8 @@ pub(super) struct MeasurementArgs {
     pub(super) create: bool,
     /// Measure four fixed workloads in temporary topics instead
     ///
-    /// They are ten keys in six partitions, 1000 keys in one partition, records without work, and partition order.
+    /// The workloads are: ten keys in six partitions, 1000 keys in one partition, records without work, and partition
+    /// order.
     #[arg(long, conflicts_with_all = ["topics", "topics_regex", "rate"])]
     pub(super) workloads: bool,
     /// Measure handlers that do real work instead, each with an empty target, and show what limits them

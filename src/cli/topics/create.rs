@@ -96,7 +96,7 @@ fn problem(outcomes: &[TopicOutcome]) -> Option<String> {
     } else {
         (differ > 0).then(|| {
             format!(
-                "{differ} of {of} topics exist with a different number of partitions; ask for that number, or choose \
+                "{differ} of {of} topics exist with a different number of partitions; request that number, or choose \
                  other names"
             )
         })

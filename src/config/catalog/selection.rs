@@ -13,7 +13,7 @@ const FROM: &str = "earliest, latest, committed, committed:GROUP, last:NUMBER, a
 const TO: &str = "latest, never, committed, committed:GROUP, an offset, a time such as 2026-01-31T10:00 (UTC) or \
                   2026-01-31T10:00:00+01:00, or -DURATION such as -2h";
 const RANGES: &str = "a list of TOPIC:PARTITION=FROM..TO; FROM or TO can be omitted, and so can TOPIC: (all topics)";
-const JSON: &str = "a list of PATH=VALUE, where PATH is such as team.id or items[0].id";
+const JSON: &str = "a list of PATH=VALUE, where PATH is a path such as team.id or items[0].id";
 const FIELDS: &str = "a list of key, header.NAME or json.PATH; the first one present in a record is used";
 
 settings! { SELECTION:
@@ -56,7 +56,7 @@ settings! { SELECTION:
     "run.event_types": List("a list of patterns, such as Order*") => rules.filter.event_types;
     /// Where to find the event type of a record.
     "run.event_type_field": List(FIELDS) => rules.event_type as codec::NonEmptyList;
-    /// What to do with a record that a filter cannot judge.
+    /// What to do with a record on which a filter cannot be evaluated.
     "run.on_unjudged": Word(&["pass", "drop", "fail"]) => rules.on_unjudged as codec::Optional<codec::Word>;
     /// Template of the key used for ordering, filters and per-key figures.
     "run.key_template": Text(TEMPLATE) => rules.template as codec::Optional<codec::Parsed>;

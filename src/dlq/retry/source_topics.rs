@@ -49,7 +49,7 @@ impl Retrier<'_> {
                 target.has_warned = true;
                 (self.warn)(&format!(
                     "topic {topic} sets timestamps to the time of writing (message.timestamp.type = LogAppendTime): \
-                     letters do not keep theirs"
+                     letters do not keep their own timestamps"
                 ));
             }
             if target.limits.expires(timestamp, now) {

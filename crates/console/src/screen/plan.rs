@@ -107,7 +107,7 @@ fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
 
 fn progress(reading: Planning, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     let text = if reading.wanted == 0 {
-        "asking the cluster…".to_owned()
+        "querying the cluster…".to_owned()
     } else {
         let share = number::percent(number::share(reading.read.min(reading.wanted), reading.wanted));
         format!(

@@ -24,20 +24,24 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
         Question::Restart => (
             "Run again?",
             vec![
-                "The active run is stopped: its records in flight are".into(),
-                "finished. Then all records are handled again.".into(),
+                "The active run will be stopped: its records in flight are finished. Then all records are handled again."
+                    .into(),
             ],
         ),
         Question::Stop => ("Stop the run?", vec![in_flight, rest]),
-        Question::Quit => ("Quit?", vec!["A run is active. It is stopped before its end.".into(), in_flight, rest]),
+        Question::Quit => ("Quit?", vec!["A run is active and will be stopped before its end.".into(), in_flight, rest]),
         Question::DecideAll(Decision::Release) => (
             "Release all keys?",
-            vec!["All quarantined keys are retried, each in its order.".into(), "Keys that fail again return.".into()],
+            vec![
+                "The records of all quarantined keys are retried, in order. Keys that fail again are quarantined again."
+                    .into(),
+            ],
         ),
         Question::DecideAll(Decision::DeadLetter) => (
             "Dead-letter all keys?",
             vec![format!(
-                "{} of {} go to the dead-letter topic, as do later records of these keys. This cannot be undone.",
+                "{} of {} will be written to the dead-letter topic, as will later records of these keys. This cannot \
+                 be undone.",
                 counted(state.run().map_or(0, |run| run.quarantine.records), "record"),
                 counted(state.run().map_or(0, |run| run.quarantine.keys as u64), "key"),
             )],
@@ -46,11 +50,11 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
             let key = state.feed.quarantined().iter().find(|one| one.hash == hash);
             let named = key.map_or_else(|| "The key".to_owned(), |key| capitalised(&names::quarantined_key(key)));
             match decision {
-                Decision::Release => ("Release the key?", vec![format!("{named} is retried, in its order.")]),
+                Decision::Release => ("Release the key?", vec![format!("{named} is retried; its records stay in order.")]),
                 Decision::DeadLetter => (
                     "Dead-letter the key?",
                     vec![format!(
-                        "{named} goes to the dead-letter topic, as do its later records. This cannot be undone."
+                        "{named} will be written to the dead-letter topic, as will its later records. This cannot be undone."
                     )],
                 ),
             }
@@ -65,14 +69,14 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
                 ),
                 RecordDecision::DeadLetter => (
                     "Dead-letter the record?",
-                    vec![format!("{named} goes to the dead-letter topic (1 record). Then the run resumes.")],
+                    vec![format!("{named} will be written to the dead-letter topic (1 record). Then the run resumes.")],
                 ),
             }
         }
         Question::ReplayInstead => (
             "Replay these topics instead?",
             vec![
-                "A run is active. It is stopped before its end; then the chosen topics are replayed.".into(),
+                "A run is active and will be stopped before its end; then the chosen topics are replayed.".into(),
                 in_flight,
                 rest,
             ],

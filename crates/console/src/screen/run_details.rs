@@ -120,7 +120,7 @@ fn dry_run(view: &DryRunView, theme: &Theme) -> Vec<(&'static str, String, Style
     let kinds: Vec<EffectCount> =
         view.effects.iter().map(|kind| EffectCount { what: kind.what.clone(), count: kind.count }).collect();
     let would = if kinds.is_empty() { "nothing".to_owned() } else { list(&kinds) };
-    let mut rows = vec![("dry run", format!("nothing is applied; would do: {would}"), theme.warning)];
+    let mut rows = vec![("dry run", format!("nothing is applied; effects would be: {would}"), theme.warning)];
     if view.failed > 0 {
         let first = view.failures.first().map_or("", |failure| failure.error.as_str());
         rows.push(("would fail", format!("{} records, such as: {first}", number::count(view.failed)), theme.warning));
@@ -182,7 +182,7 @@ fn journal(run: &RunView, embedded: bool) -> String {
     match (run.plan.resumable, embedded) {
         (true, _) if run.state == RunState::Done => "complete: nothing is left to resume".to_owned(),
         (true, _) => format!("kept; `kreplay resume {}` continues it after a stop or a crash", run.id),
-        (false, true) => "none: the demo's broker exits with it".to_owned(),
+        (false, true) => "none: the demo's broker exists only while the demo runs".to_owned(),
         (false, false) => "none: this run cannot be resumed".to_owned(),
     }
 }

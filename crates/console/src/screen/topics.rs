@@ -135,7 +135,7 @@ fn nothing(buf: &mut Buffer, rows: Rect, state: &State, theme: &Theme) {
         (Some(catalog), _) if !catalog.is_empty() => ("no topic matches the filter; Esc clears it", theme.muted),
         (Some(_), _) => ("this cluster has only Kafka's internal topics; r reloads", theme.muted),
         (None, Some(problem)) if !snapshot.listing => (problem.as_str(), theme.bad),
-        (None, _) => ("asking the cluster for its topics…", theme.muted),
+        (None, _) => ("loading the topics of the cluster…", theme.muted),
     };
     let text = clean(text);
     let lines = wrap(&text, usize::from(rows.width));

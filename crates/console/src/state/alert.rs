@@ -31,9 +31,9 @@ impl FeedState {
         }
         if let Some(failure) = &run.paused_by {
             let title = if run.paused_record.is_some() {
-                "Paused by a failed record: f decides, p retries it"
+                "Paused by a failed record: press f for choices, p to retry it"
             } else {
-                "Paused by a failure: p retries"
+                "Paused by a failure: press p to retry"
             };
             return waits(title, failure);
         }

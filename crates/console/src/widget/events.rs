@@ -32,8 +32,11 @@ pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &St
         title.push(Span::styled(missed, theme.warning));
     }
     let back = log.back().min(log.len(events).saturating_sub(height));
-    let remark =
-        if back > 0 { format!("{} newer below, G follows", number::count(back as u64)) } else { "UTC".to_owned() };
+    let remark = if back > 0 {
+        format!("{} newer below; G follows the log", number::count(back as u64))
+    } else {
+        "UTC".to_owned()
+    };
     let inner = frame::panel(buf, area, Line::from(title), &remark, state.user.focus == Panel::Events, theme);
     let view = log.visible(events, height);
     if view.is_empty() {

@@ -92,7 +92,7 @@ fn limits<'a>(run: &RunView, theme: &Theme) -> Vec<Span<'a>> {
             Some(lag) if guard.records_per_s == Some(0.0) => {
                 format!("paused: group {group} lag {} of {most}", number::short(lag))
             }
-            Some(lag) => format!("held back: group {group} lag {}, recovers", number::short(lag)),
+            Some(lag) => format!("held back: group {group} lag {}, recovering", number::short(lag)),
         };
         spans.push(Span::styled(format!("  ! {text}"), theme.warning));
     }

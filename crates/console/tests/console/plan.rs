@@ -92,7 +92,7 @@ fn plan(partitions: u64) -> Forecast {
             elapsed_s: 40.2,
             limit: Bottleneck::Key,
             why: "more than 3 workers would gain less than 5 %: the heaviest key, `customer-000017`, must be handled one \
-                  record after the other"
+                  record at a time"
                 .into(),
         }),
         notes: Vec::new(),
@@ -156,7 +156,7 @@ fn a_plan_is_requested_if_there_is_none() {
     assert_eq!(press(&mut state, 'P'), ask(&[]), "of the current selection");
     assert_snapshot!("plan_none_80x24", text(&state));
     change(&mut state, |snapshot| snapshot.planning.in_progress = Some(Planning::default()));
-    assert!(text(&state).contains("asking the cluster…"), "{}", text(&state));
+    assert!(text(&state).contains("querying the cluster…"), "{}", text(&state));
     change(&mut state, |snapshot| snapshot.planning.in_progress = Some(Planning { read: 40_000, wanted: 100_000 }));
     assert!(text(&state).contains("reading 40,000 of 100,000 offsets, 40 %"), "{}", text(&state));
     assert_eq!(press(&mut state, 'x'), [Effect::Send(Command::StopPlanning)]);

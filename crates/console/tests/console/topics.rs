@@ -64,7 +64,7 @@ fn an_empty_list_is_explained() {
     assert_snapshot!("none_80x24", text(&choosing(80, 24, Vec::new())));
     let mut asking = over();
     assert_eq!(press(&mut asking, 't'), [Effect::Send(Command::ListTopics)]);
-    assert!(text(&asking).contains("asking the cluster for its topics…"));
+    assert!(text(&asking).contains("loading the topics of the cluster…"));
     change(&mut asking, |snapshot| snapshot.problem = Some("no broker\x1b[2J answers".into()));
     assert!(text(&asking).contains("no broker\\u{1b}[2J answers"));
     let mut filtered = choosing(80, 24, topics());
@@ -146,7 +146,7 @@ fn loading_is_shown_and_can_be_retried() {
     assert_eq!(state.mode(), Mode::Dashboard);
     change(&mut state, |snapshot| snapshot.listing = true);
     assert_eq!(state.mode(), Mode::Choosing);
-    assert!(text(&state).contains("asking the cluster for its topics…"));
+    assert!(text(&state).contains("loading the topics of the cluster…"));
     change(&mut state, |snapshot| {
         snapshot.listing = false;
         snapshot.problem = Some("no broker answers within 10 s".into());

@@ -79,7 +79,7 @@ fn bad_header(name: &str, header: &[u8]) -> Undecodable {
         [first, ..] => format!("begins with the byte 0x{first:02x}"),
     };
     Undecodable::bad(format!(
-        "its header {name} {what}; expected a zero byte and the schema id, or a byte of one and the schema GUID"
+        "its header {name} {what}; expected a byte 0x00 and the schema id, or a byte 0x01 and the schema GUID"
     ))
 }
 

@@ -39,7 +39,7 @@ pub enum HandlerError {
     NothingToCompare(String),
     /// The two handlers to compare have effects of different forms.
     #[error(
-        "handler {left} makes {left_form} and handler {right} makes {right_form}, so every record would differ; \
+        "handler {left} produces {left_form} and handler {right} produces {right_form}, so every record would differ; \
          compare two handlers of the same kind"
     )]
     Incomparable {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// No run has this id.
-    #[error("there is no run `{wanted}` in {}; `kreplay runs` lists those there are", dir.display())]
+    #[error("there is no run `{wanted}` in {}; `kreplay runs` lists the existing runs", dir.display())]
     Unknown {
         /// The requested id.
         wanted: String,
@@ -20,7 +20,7 @@ pub enum JournalError {
         dir: PathBuf,
     },
     /// Several ids match.
-    #[error("`{wanted}` matches {}; give more of the id", fits.join(", "))]
+    #[error("`{wanted}` matches {}; enter more characters of the id", fits.join(", "))]
     Ambiguous {
         /// The requested prefix.
         wanted: String,
@@ -28,7 +28,7 @@ pub enum JournalError {
         fits: Vec<String>,
     },
     /// Another process is working on the run.
-    #[error("run {id} is running in process {pid}; stop that one first")]
+    #[error("run {id} is running in process {pid}; stop that process first")]
     Live {
         /// The run.
         id: String,

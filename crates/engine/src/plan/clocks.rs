@@ -109,8 +109,8 @@ impl TimestampMonitor {
         if let Some((count, names)) = gathered(|timestamps| timestamps.before_start) {
             let seen: u64 = self.partitions.iter().map(|timestamps| timestamps.seen).sum();
             findings.push(format!(
-                "timestamps are out of order in {names}: {count} of the {seen} records read are older than --from, \
-                 because they come after the first one that is not"
+                "timestamps are out of order in {names}: {count} of the {seen} records read are older than --from; \
+                 reading starts at the first record that is not older, and these follow it"
             ));
         }
         if let Some((count, names)) = gathered(|timestamps| timestamps.missed_after_end) {

@@ -205,15 +205,15 @@ fn notes(plan: &Plan, scanned: &ScanResult, settings: &Settings, has_no_work_tim
     }
     if let Some(example) = &scanned.tally.unjudged {
         note(&format!(
-            "the rules cannot judge some records, such as {example}; choose what to do with them with --on-unjudged \
-             pass, drop or fail. A run that drops or passes any ends with exit code 3"
+            "the rules cannot be evaluated on some records, such as {example}; set --on-unjudged to pass, drop or \
+             fail. A run that passes or drops such records ends with exit code 3"
         ));
     }
     if has_no_work_time {
         note("no time can be predicted: the handling time of a record is unknown; give it with --work TIME");
     }
     if scanned.fetch.records_per_s <= 0.0 {
-        note("too few records to measure how fast they can be read: reading is not considered as a limit");
+        note("too few records to measure the reading speed, so reading is not considered as a possible bottleneck");
     }
     if settings.handler.facts().fails_on_purpose {
         note("retries of failed records, and the delays before them, are not included in the predicted time");

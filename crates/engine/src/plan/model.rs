@@ -200,7 +200,7 @@ impl Model {
             Bottleneck::Partition => {
                 format!("{more}: the heaviest partition must be handled one record at a time")
             }
-            Bottleneck::Handler => format!("{more}: the handler does part of its work for one worker at a time"),
+            Bottleneck::Handler => format!("{more}: part of the handler's work is serial"),
             Bottleneck::Fetch => format!("{more}: reading from the brokers takes longer than the work"),
             Bottleneck::Commit => format!("{more}: committing takes longer than the work"),
             Bottleneck::Rate => format!("{more}: the rate limit allows no more"),

@@ -84,7 +84,7 @@ pub enum PlanError {
     NoGroup,
     /// The group has no committed offset in any of the partitions.
     #[error(
-        "group `{group}` has committed no offset for {partitions}; check the group's name, or start at earliest or \
+        "group `{group}` has no committed offsets for {partitions}; check the group's name, or start at earliest or \
          latest"
     )]
     NothingCommitted {
@@ -97,7 +97,10 @@ pub enum PlanError {
     #[error("the range `{0}` is for a partition that the selected topics do not have; check its topic and number")]
     NoPartition(String),
     /// An end was given for a partition of a run that follows the log.
-    #[error("a run with --to never has no end, so no partition can have one; remove TO, or --to never")]
+    #[error(
+        "a run with --to never has no end, so no partition can have one; remove TO from the partition's range, or \
+         remove --to never"
+    )]
     FollowBounded,
 }
 

@@ -140,10 +140,10 @@ impl Rules {
         }
         record.route.undecodable.then(|| {
             Undecodable::Bad(match self.why_unjudged(record) {
-                Some(reason) => format!("{reason}; the rules of this run cannot judge it (--on-unjudged)"),
+                Some(reason) => format!("{reason}; the rules of this run cannot be evaluated on it (--on-unjudged)"),
                 // The schema may be known by now, but the lane had to be chosen when the record was read.
                 None => {
-                    "it could not be decoded when it was read, because the registry did not know its schema yet".into()
+                    "it could not be decoded when it was read, because the registry did not have its schema yet".into()
                 }
             })
         })

@@ -148,8 +148,8 @@ impl Settings {
         (before != Ordering::Partition || self.concurrency != wanted).then(|| {
             format!(
                 "the handler topic commits positions in its transactions, so each partition is a lane: ordering \
-                 partition, {} workers; with topic.transactional = false the ordering and the number of workers are \
-                 free, but a kill may cause records to be sent twice",
+                 partition, {} workers; with topic.transactional = false, the ordering and the number of workers can \
+                 be chosen freely, but a kill may cause records to be sent twice",
                 self.concurrency.get()
             )
         })
@@ -216,7 +216,7 @@ impl Settings {
                  run it without a group",
             )
         } else if self.protect_group.is_some() != self.max_lag.is_some() {
-            Some("a protected group and its maximum lag belong together; give both --protect-group and --max-lag")
+            Some("a protected group needs a maximum lag and vice versa; set both --protect-group and --max-lag")
         } else if self.protect_group.is_none() && !self.protect_topics.is_empty() {
             Some("--protect-topics needs a group to protect; also give --protect-group and --max-lag")
         } else if self.protect_group.is_some() && self.protect_group == self.group {

@@ -76,7 +76,7 @@ impl fmt::Display for ChildError {
             }
             Self::Exited { status, last_line } => {
                 match status {
-                    Some(status) => write!(f, "the command ended ({status})")?,
+                    Some(status) => write!(f, "the command exited ({status})")?,
                     None => f.write_str("the command closed its pipes and was killed")?,
                 }
                 if !last_line.is_empty() {
@@ -114,7 +114,7 @@ mod tests {
         };
         assert!(last_line(libc::SIGKILL).contains("memory ran out"), "{}", last_line(libc::SIGKILL));
         assert!(last_line(127 << 8).contains("cannot find a command") && last_line(137 << 8).contains("--concurrency"));
-        assert_eq!(last_line(1 << 8), "the command ended (exit status: 1)");
+        assert_eq!(last_line(1 << 8), "the command exited (exit status: 1)");
         let start = ChildError::Start(io::ErrorKind::NotFound.into()).to_string();
         assert!(start.contains("exec.command"), "{start}");
     }

@@ -176,7 +176,7 @@ impl ExecHandler {
                     self.shared.probe_passed.store(true, Relaxed);
                     return None;
                 }
-                Err(fault) => format!("even without records, {fault}"),
+                Err(fault) => format!("it also fails when started without records: {fault}"),
             }
         } else {
             return None;
@@ -191,7 +191,7 @@ impl Drop for ExecHandler {
         match child.finish(self.shared.settings.stop_timeout) {
             ChildEnd::Exited(status) if status.success() => {}
             ChildEnd::Exited(status) => {
-                self.stderr_log.warn(&format!("after its input ended the command failed ({status})"));
+                self.stderr_log.warn(&format!("the command failed after its input was closed ({status})"));
             }
             ChildEnd::Terminated => self
                 .stderr_log

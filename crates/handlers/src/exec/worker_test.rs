@@ -140,7 +140,7 @@ fn a_child_that_dies_occasionally_fails_no_record() {
     }
     assert!(it.effect("children.broken") >= 10, "{}", it.effect("children.broken"));
     let events = it.event_texts();
-    assert!(events.contains("exec, worker 0: the command ended (exit status: 3)"), "{events}");
+    assert!(events.contains("exec, worker 0: the command exited (exit status: 3)"), "{events}");
     assert_eq!(it.effect("acknowledged"), 40);
 }
 
@@ -190,7 +190,7 @@ fn invalid_acknowledgements_fail_their_record() {
         ("echo '{\"id\":77,\"ok\":true}'", "acknowledged record 77"),
         ("head -c 100000 /dev/zero", "more than 64 KiB"),
         ("exec >&-; sleep 600", "closed its pipes"),
-        ("exit 0", "ended (exit status: 0)"),
+        ("exit 0", "exited (exit status: 0)"),
     ] {
         let script = answering(&format!(r#"case "$line" in *'"v1"'*) {what};; *) echo ok;; esac"#));
         let mut it = fixture(&script);
@@ -235,7 +235,7 @@ fn a_command_that_never_works_stops_the_run() {
     for (script, parts) in [
         (
             "echo 'no module foo' >&2; exit 1",
-            ["ended (exit status: 1), last stderr line: no module foo", "even without records"],
+            ["exited (exit status: 1), last stderr line: no module foo", "it also fails when started without records"],
         ),
         ("echo ready; cat >/dev/null", ["not an acknowledgement", "ready"]),
     ] {
@@ -299,7 +299,7 @@ fn children_exit_when_their_input_ends_or_are_terminated() {
     assert_eq!(it.handle(&[lane(0, 0..1)]), []);
     it.end();
     assert!(
-        it.event_texts().contains("after its input ended the command failed (exit status: 5)"),
+        it.event_texts().contains("the command failed after its input was closed (exit status: 5)"),
         "{}",
         it.event_texts()
     );

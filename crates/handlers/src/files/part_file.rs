@@ -125,7 +125,7 @@ impl Reopener {
             match take_over(&self.path) {
                 Ok(Some(file)) if file.metadata()?.ino() == self.inode => return Ok(file),
                 Ok(None) if Instant::now() < end => std::thread::sleep(LOCK_RETRY_INTERVAL),
-                Ok(None) => return Err(io::Error::other("another process has it")),
+                Ok(None) => return Err(io::Error::other("another process is using it")),
                 Ok(Some(_)) => return Err(deleted()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(deleted()),
                 Err(error) => return Err(error),

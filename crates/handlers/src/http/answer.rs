@@ -87,7 +87,7 @@ pub(super) fn interpret(request: &str, answer: &Answer<'_>, options: AnswerOptio
     if has_result_per_record(status, options) {
         return parse_results(answer, options.records).unwrap_or_else(|reason| {
             RequestOutcome::Failed(RequestFailure {
-                error: format!("{request} answered {status}, but without a result for each record: {reason}"),
+                error: format!("{request} returned {status}, but without a result for each record: {reason}"),
                 advice: Advice::Retry,
                 scope: FailureScope::Unknown,
             })
@@ -97,7 +97,7 @@ pub(super) fn interpret(request: &str, answer: &Answer<'_>, options: AnswerOptio
         return RequestOutcome::Accepted;
     }
     let excerpt = excerpt(answer.body);
-    let mut error = format!("{request} answered {status}{}{excerpt}", reason(status));
+    let mut error = format!("{request} returned {status}{}{excerpt}", reason(status));
     if status == 413 {
         error.push_str(match options.records {
             1 => "; the record is larger than the server accepts: raise the server's limit",
@@ -111,7 +111,7 @@ pub(super) fn interpret(request: &str, answer: &Answer<'_>, options: AnswerOptio
                 format!(" to {}", escaped_excerpt(Secret::plain(SecretFormat::Address, location.to_owned()).shown()))
             });
             let error = format!(
-                "{request} answered {status}, a redirect{location}; redirects are not followed: change the URL"
+                "{request} returned {status}, a redirect{location}; redirects are not followed: change the URL"
             );
             return RequestOutcome::Failed(RequestFailure {
                 error,

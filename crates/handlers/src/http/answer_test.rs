@@ -39,7 +39,7 @@ fn each_status_class_maps_to_advice_and_scope() {
     ] {
         let got = refused(&Answer { status, retry_after, ..Answer::default() }, OPTIONS);
         assert_eq!((got.advice, got.scope), (advice, scope), "{status}");
-        assert!(got.error.starts_with(&format!("POST http://h/x answered {status}")), "{}", got.error);
+        assert!(got.error.starts_with(&format!("POST http://h/x returned {status}")), "{}", got.error);
     }
     for status in [200, 201, 202, 204] {
         assert_eq!(interpret("", &Answer { status, ..Answer::default() }, OPTIONS), RequestOutcome::Accepted);
@@ -54,7 +54,7 @@ fn each_status_class_maps_to_advice_and_scope() {
 fn errors_contain_a_bounded_and_escaped_excerpt() {
     let body = format!("no\u{1b}[2J {}", "x".repeat(5000));
     let error = refused(&Answer { status: 500, body: body.as_bytes(), ..Answer::default() }, OPTIONS).error;
-    assert!(error.starts_with("POST http://h/x answered 500 Internal Server Error: no\\u{1b}[2J xxx"), "{error}");
+    assert!(error.starts_with("POST http://h/x returned 500 Internal Server Error: no\\u{1b}[2J xxx"), "{error}");
     assert!(error.len() < 400 && error.ends_with('…'), "{error}");
     let location = Some("https://ada:hunter2@other/y");
     let error = refused(&Answer { status: 308, location, ..Answer::default() }, OPTIONS).error;

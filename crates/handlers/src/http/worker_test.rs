@@ -164,7 +164,7 @@ fn an_overloaded_endpoint_gets_no_requests_during_its_backoff() {
 #[test]
 fn denied_access_and_redirects_stop_the_run() {
     for (reply, part) in [
-        (status(401), "answered 401 Unauthorized"),
+        (status(401), "returned 401 Unauthorized"),
         (
             Reply::Status(307, vec![("location", "http://elsewhere/y".into())], Vec::new()),
             "a redirect to http://elsewhere/y",
@@ -185,8 +185,8 @@ fn missing_or_invalid_answers_fail_their_record_in_bounded_time() {
         (Reply::Close, "closed before the answer"),
         (Reply::Raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n".to_vec()), ""),
         (Reply::Raw(vec![b'x'; 1 << 20]), ""),
-        (status(500), "answered 500 Internal Server Error"),
-        (Reply::Torn(500, 1000, b"oh no".to_vec()), "answered 500 Internal Server Error: oh no"),
+        (status(500), "returned 500 Internal Server Error"),
+        (Reply::Torn(500, 1000, b"oh no".to_vec()), "returned 500 Internal Server Error: oh no"),
     ] {
         let (bad, case) = (reply.clone(), format!("{reply:.20?}"));
         let endpoint = Endpoint::start(move |request| if offsets(request) == [1] { bad.clone() } else { status(200) });

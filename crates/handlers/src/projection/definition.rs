@@ -209,7 +209,7 @@ impl DefinitionReader<'_> {
     fn schema(&self, file: &DefinitionFile) -> Result<Option<String>, DefinitionError> {
         match (&file.schema, &file.schema_path) {
             (Some(_), Some(schema_file)) => {
-                Err(self.error(schema_file, "schema_file", "schema is given, too; use only one of the two".into()))
+                Err(self.error(schema_file, "schema_file", "schema is set as well; use only one of the two".into()))
             }
             (Some(schema), None) => Ok(Some(schema.get_ref().clone())),
             (None, Some(name)) => {

@@ -206,7 +206,7 @@ impl TargetTopics {
             let text = if limits.log_append_time {
                 format!(
                     "topic {name} sets timestamps to the time of writing (message.timestamp.type = LogAppendTime), so \
-                     records do not keep theirs"
+                     records do not keep their own timestamps"
                 )
             } else if limits.expires(timestamp, now) {
                 format!(

@@ -171,7 +171,7 @@ impl BatchProducer {
 
     /// The client's last error.
     pub(super) fn last_error(&self) -> String {
-        self.client.context().last_error.lock().clone().unwrap_or_else(|| "the broker does not keep up".into())
+        self.client.context().last_error.lock().clone().unwrap_or_else(|| "the broker cannot keep up".into())
     }
 }
 

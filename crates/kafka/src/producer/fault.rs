@@ -93,7 +93,8 @@ impl Refusal {
                          {topic}"
                     ),
                     Some(limit) => format!(
-                        "topic {topic} accepts {limit} bytes and refused it with {bytes} bytes; raise max.message.bytes of {topic}"
+                        "topic {topic} accepts at most {limit} bytes and rejected the record, which has {bytes} bytes; \
+                         raise max.message.bytes of {topic}"
                     ),
                     None => format!(
                         "with {bytes} bytes it is larger than topic {topic} accepts; raise max.message.bytes of {topic}"

@@ -123,7 +123,7 @@ impl fmt::Display for EventKind {
             }
             Self::DeadLettered { topic, failure } => write!(
                 f,
-                "{} at {} went to {topic} after {} attempts: {}",
+                "{} at {} dead-lettered to {topic} after {} attempts: {}",
                 failure.partition, failure.offset, failure.attempt, failure.error
             ),
             Self::Quarantined { key, failure } => write!(

@@ -291,7 +291,7 @@ fn transaction_error(error: &TransactionError) -> MigrateError {
             MigrateError::Refused(format!("another process has taken over this migration, so this one stops ({text})"))
         }
         TransactionError::Refused(text) => {
-            MigrateError::Refused(format!("the broker does not let this migration write: {text}"))
+            MigrateError::Refused(format!("the broker does not allow this migration to write: {text}"))
         }
         TransactionError::Abort(text) | TransactionError::Broken(text) => MigrateError::Transaction(text.clone()),
     }

@@ -83,7 +83,7 @@ impl TopicFit<'_> {
         if limits.log_append_time {
             warnings.push(format!(
                 "topic {topic} sets timestamps to the time of writing (message.timestamp.type = LogAppendTime): \
-                 records do not keep theirs"
+                 records do not keep their own timestamps"
             ));
         }
         if let Some((timestamp, at)) = self.extremes.oldest.filter(|(oldest, _)| limits.expires(*oldest, self.now_ms)) {

@@ -218,7 +218,7 @@ impl<'a> Migration<'a> {
                 groups.push(Group { id, active: !empty, committed });
             } else if matches!(self.options.carry, Carry::Only(_)) {
                 let text = format!(
-                    "group `{}` has committed no offset on the old topics; check its name, or omit it",
+                    "group `{}` has no committed offsets on the old topics; check its name, or omit it",
                     kreplay_model::domain::printable(&id)
                 );
                 return Err(MigrateError::Usage(text));

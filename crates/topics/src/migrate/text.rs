@@ -63,14 +63,14 @@ impl MigrationPlan {
             new_topic(out, one)?;
         }
         if self.new.len() > MAX_SHOWN_ROWS {
-            writeln!(out, "  and {} more; --json has them all", self.new.len() - MAX_SHOWN_ROWS)?;
+            writeln!(out, "  and {} more; --json lists all of them", self.new.len() - MAX_SHOWN_ROWS)?;
         }
         self.order(out)?;
         for group in self.groups.iter().take(MAX_SHOWN_ROWS) {
             planned_group(out, group)?;
         }
         if self.groups.len() > MAX_SHOWN_ROWS {
-            writeln!(out, "  and {} more groups; --json has them all", self.groups.len() - MAX_SHOWN_ROWS)?;
+            writeln!(out, "  and {} more groups; --json lists all of them", self.groups.len() - MAX_SHOWN_ROWS)?;
         }
         self.other_options(out)?;
         if self.held_back > 0 {
@@ -118,7 +118,7 @@ impl MigrationPlan {
             )?;
         }
         if order.renumbered_keys > 0 {
-            writeln!(out, "  {} keys go to a partition with another number", count(order.renumbered_keys))?;
+            writeln!(out, "  {} keys move to a partition with a different number", count(order.renumbered_keys))?;
         }
         if order.replaced_keys_records > 0 {
             let count = count(order.replaced_keys_records);
@@ -200,15 +200,16 @@ fn planned_group(out: &mut String, group: &PlannedGroup) -> std::fmt::Result {
         let most = count(group.reads_again_at_most);
         writeln!(
             out,
-            "  its offsets are not ordered with those of another group: it will read up to {most} records again, and \
-             skip none"
+            "  it is ahead of another group in some partitions and behind it in others: it will read up to {most} \
+             records again, and skip none"
         )?;
     }
     if group.partitions_without_offsets > 0 {
         let partitions = count(group.partitions_without_offsets as u64);
         writeln!(
             out,
-            "  {partitions} old partitions without offsets of this group go to its new topics: it will read all of them"
+            "  it has no offsets for {partitions} of the old partitions that are copied to its new topics: it will \
+             read all of their records"
         )?;
     }
     Ok(())

@@ -41,10 +41,10 @@ pub(super) fn schema(client: &Client, id: SchemaName) -> Result<Schema, Undecoda
     };
     let registered: Registered = registered.map_err(|failure| match (failure, id) {
         (Failure::Missing(text), SchemaName::Id(_)) => {
-            Undecodable::Bad(format!("the schema registry does not know schema {id}: {text}"))
+            Undecodable::Bad(format!("the schema registry has no schema {id}: {text}"))
         }
         (Failure::Missing(text), SchemaName::Guid(_)) => Undecodable::Bad(format!(
-            "the schema registry does not know a schema with the GUID {id}: {text}; GUIDs need Confluent Schema Registry 8.0 \
+            "the schema registry has no schema with the GUID {id}: {text}; GUIDs need Confluent Schema Registry 8.0 \
              or newer, and the registry that the serializer used"
         )),
         (Failure::Unreachable(text) | Failure::NotServed(text), _) => Undecodable::Unreachable(text),
@@ -82,7 +82,7 @@ fn references(
         let path = format!("/subjects/{}/versions/{version}?deleted=true", percent_encoded(&subject));
         let registered: Registered = client.get(&path).map_err(|failure| match failure {
             Failure::Missing(text) => Undecodable::Bad(format!(
-                "schema {id} references version {version} of {}, which the schema registry does not know: {text}",
+                "schema {id} references version {version} of {}, which the schema registry does not have: {text}",
                 kreplay_model::domain::printable(&subject)
             )),
             Failure::Unreachable(text) | Failure::NotServed(text) => Undecodable::Unreachable(text),

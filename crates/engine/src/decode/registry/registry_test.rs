@@ -82,7 +82,7 @@ fn unknown_id_is_requested_only_once_per_ttl() {
     let registry = Registry::new(&settings(&[&address])).unwrap();
     for _ in 0..1000 {
         let Err(Undecodable::Bad(error)) = registry.decode(Format::Registry, None, &value(7)) else { panic!() };
-        assert!(error.contains("does not know schema 7") && !error.contains('\u{1b}'), "{error}");
+        assert!(error.contains("has no schema 7") && !error.contains('\u{1b}'), "{error}");
     }
     assert_eq!(count.load(SeqCst), 1);
 }

@@ -249,11 +249,11 @@ pub(super) fn check_position_store(opened: &OpenJournal, position_store: Positio
 pub(super) fn announce_resume(events: &EventLog, id: &str, opened: &OpenJournal, plan: &Plan) {
     let attempt = opened.journal.head().attempt;
     let text = match remaining(opened, plan) {
-        _ if opened.partitions.is_empty() => format!("run {id} resumes, attempt {attempt}"),
-        (remaining, 0) => format!("run {id} resumes, attempt {attempt}: {remaining} offsets are left"),
+        _ if opened.partitions.is_empty() => format!("resuming run {id} (attempt {attempt})"),
+        (remaining, 0) => format!("resuming run {id} (attempt {attempt}): {remaining} offsets are left"),
         (remaining, repeats) => format!(
-            "run {id} resumes, attempt {attempt}: {remaining} offsets are left; up to {repeats} records were in flight \
-             when it was interrupted; they are handled again and count as duplicates"
+            "resuming run {id} (attempt {attempt}): {remaining} offsets are left; up to {repeats} records were in \
+             flight when it was interrupted, which are handled again and count as duplicates"
         ),
     };
     events.notice(text);

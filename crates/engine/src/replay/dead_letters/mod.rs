@@ -134,7 +134,8 @@ impl DeadLetterSender {
         }
         // Fail before the lanes return, so that they are not handled further.
         self.engine.fail(format!(
-            "the dead letters cannot be sent: {problem}; the positions stay below them. Fix the cause and run again"
+            "the dead letters cannot be sent: {problem}; positions do not move past these records. Fix the cause and \
+             run again"
         ));
         for (letter, sent) in left {
             self.engine.not_dead_lettered(letter, sent);

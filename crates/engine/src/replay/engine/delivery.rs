@@ -53,13 +53,16 @@ impl Engine {
             }
             let rules = &self.plan.selection.scope.rules;
             let id = self.partitions.id(record.partition);
-            let reason = rules.why_unjudged(record).unwrap_or_else(|| "a rule cannot read it".into());
+            let reason = rules.why_unjudged(record).unwrap_or_else(|| "a rule cannot be evaluated on it".into());
             let outcome = if record.route.filtered {
-                "the filter cannot judge it, so it is left out; --on-unjudged pass handles such records, fail lets them fail"
+                "the filter cannot be evaluated, so the record is excluded; with --on-unjudged pass such records are \
+                 handled, with fail they count as failed"
             } else {
-                "the rules cannot judge it, and it is handled; --on-unjudged fail lets such records fail"
+                "the rules cannot be evaluated, and the record is handled; with --on-unjudged fail such records count \
+                 as failed"
             };
-            let text = format!("{id} at {}: {reason}; {outcome}. All of them are counted as unjudged", record.offset);
+            let text =
+                format!("{id} at {}: {reason}; {outcome}. All such records are counted as unjudged", record.offset);
             self.events.warn(text);
         }
     }

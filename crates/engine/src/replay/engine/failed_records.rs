@@ -116,9 +116,7 @@ impl Engine {
     pub fn send_to_dead_letters(&self, letter: DeadLetterBatch) {
         let Some(letter) = self.dead_letters.submit(letter) else { return };
         // A run that may need the sender is not started without it; this only guards against a mistake losing records.
-        self.fail(
-            "a record must go to the dead letters, but this run has no dead-letter sender; please report this".into(),
-        );
+        self.fail("a record must be dead-lettered, but this run has no dead-letter sender; please report this".into());
         self.not_dead_lettered(letter, 0);
     }
 

@@ -116,7 +116,7 @@ impl FilterMatches {
         let example = self.example.get().map_or("", String::as_str);
         let unjudged = match counters.unjudged_dropped.load(Relaxed) {
             0 => String::new(),
-            count => format!("; {count} could not be judged"),
+            count => format!("; {count} could not be evaluated"),
         };
         let text = format!(
             "none of the {excluded} records read passes the filter ({filter}); the first of them has {example}{unjudged}{outcome}"

@@ -62,8 +62,7 @@ impl LagGuard {
             self.failed_lookups += 1;
             self.last = None;
             let stop = self.failed_lookups == MAX_FAILED_LOOKUPS && self.throttle != Throttle::Closed;
-            return stop
-                .then(|| self.change(Throttle::Closed, "its lag cannot be looked up: paused until it can be".into()));
+            return stop.then(|| self.change(Throttle::Closed, "lag unknown: paused until it can be looked up".into()));
         };
         self.failed_lookups = 0;
         let falls = self.last.is_some_and(|before| lag < before);

@@ -61,8 +61,8 @@ pub fn spawn(engine: &Arc<Engine>, kafka: &KafkaConfig, group: &str, max_lag: u6
 /// Names the partition with the largest lag, and what to do if the group no longer reads its topic.
 fn hint(group: &str, id: &TopicPartition, lag: u64) -> String {
     format!(
-        "group {group}: {id} has {lag} of its lag; if the group no longer reads topic {}, name the topics to protect \
-         with --protect-topics",
+        "group {group}: {id} accounts for {lag} of its lag; if the group no longer reads topic {}, list the topics to \
+         protect with --protect-topics",
         id.topic
     )
 }

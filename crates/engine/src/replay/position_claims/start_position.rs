@@ -98,11 +98,15 @@ impl StartEvents {
             self.group.add(|| match one.target_position {
                 Some(_) => {
                     format!(
-                        "{id}: the group has committed {committed}; the target's position {target_position} decides"
+                        "{id}: the group has committed {committed}, but the target's position {target_position} takes \
+                         precedence"
                     )
                 }
                 None => {
-                    format!("{id}: the group has committed {committed}, but the target has no position and decides")
+                    format!(
+                        "{id}: the group has committed {committed}, but the target takes precedence and has no \
+                         position, so reading starts from the beginning of the range"
+                    )
                 }
             });
         }
@@ -153,8 +157,8 @@ mod tests {
                 one(Some(25), None),
                 "position 25 is above the plan's end 20; nothing is left to read (and 2 more partitions)",
             ),
-            (one(Some(12), Some(15)), "the group has committed 15; the target's position 12 decides"),
-            (one(None, Some(20)), "the group has committed 20, but the target has no position and decides"),
+            (one(Some(12), Some(15)), "the group has committed 15, but the target's position 12 takes precedence"),
+            (one(None, Some(20)), "the group has committed 20, but the target takes precedence and has no position"),
         ] {
             let reported = reported(case, false);
             assert!(reported.len() == 1 && reported[0].contains(part), "{case:?}: {reported:?}");

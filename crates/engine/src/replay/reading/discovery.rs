@@ -135,7 +135,10 @@ impl Discovery<'_> {
         }
         if !held_back.is_empty() {
             look_up_start_times(&self.catalog(), &mut held_back);
-            let text = format!("open transactions hold back {}; they are read when those end", in_words(&held_back));
+            let text = format!(
+                "open transactions hold back {}; these records are read once the transactions end",
+                in_words(&held_back)
+            );
             engine.events.warn(text);
         }
         let ended: Vec<String> = before

@@ -217,12 +217,12 @@ fn route(engine: &Engine, record: &RawRecord<'_>) -> Option<Route> {
     let mut waited = false;
     let on_wait = |error: &Undecodable| {
         waited = true;
-        engine.events.warn(format!("reading waits: {error}"));
+        engine.events.warn(format!("reading is paused: {error}"));
     };
     let patience = rules.decoding.settings().patience;
     let routed = retry_until(patience, || !engine.reading_stopped(), on_wait, || rules.route(record));
     if waited && routed.is_ok() {
-        engine.events.notice("the schema registry answers again; reading continues");
+        engine.events.notice("the schema registry is available again; reading continues");
     }
     match routed {
         Ok(route) => Some(route),

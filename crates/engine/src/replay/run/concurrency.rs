@@ -90,7 +90,7 @@ impl Run {
             let text = if adaptive {
                 "automatic concurrency is on"
             } else {
-                "automatic concurrency is off; the number of workers stays"
+                "automatic concurrency is off; the number of workers is unchanged"
             };
             self.engine.events.notice(text);
         }

@@ -140,7 +140,8 @@ impl Run {
         let more = if count > named.len() { format!(" and {} more", count - named.len()) } else { String::new() };
         let text = format!(
             "all records are handled, but the group's coordinator has not acknowledged the last positions of {}{more}; \
-             run the same command again when it answers: it repeats the records above the committed positions",
+             run the same command again when the coordinator is available: records above the committed positions will \
+             be handled again",
             named.join(", ")
         );
         self.engine.events.error(text.clone());

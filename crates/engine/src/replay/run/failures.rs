@@ -78,7 +78,7 @@ impl Run {
         if FailurePolicy::while_paused(self.failures.has_console) == FailureResponse::StopRun {
             self.error.get_or_insert(reason);
             self.engine.events.error(format!(
-                "the run would have paused, but without a console nothing can resume it, so it stops here; {advice}"
+                "the run would have paused, but without a console it cannot be resumed interactively, so it stops; {advice}"
             ));
             self.cancel();
         }
@@ -108,8 +108,7 @@ impl Run {
                 return;
             }
             self.engine.events.warn(format!(
-                "the quarantine is full (run.quarantine_buffer): key {key} with {} records goes to the dead \
-                     letters",
+                "the quarantine is full (run.quarantine_buffer): dead-lettering key {key} with {} records",
                 oldest.records
             ));
             discarded.push(oldest.reason.hash);
@@ -151,10 +150,9 @@ impl Run {
             }
             FailureResponse::DeadLetter => {
                 let all: Vec<u64> = waiting.iter().map(|one| one.reason.hash).collect();
-                self.engine.events.notice(format!(
-                    "all other records are handled; {} keys in quarantine go to the dead letters",
-                    all.len()
-                ));
+                self.engine
+                    .events
+                    .notice(format!("all other records are handled; dead-lettering {} quarantined keys", all.len()));
                 self.engine.scheduler.discard(&all);
                 self.failures.quiet_since = None;
             }
@@ -190,10 +188,10 @@ impl Run {
         let text = match decision {
             Decision::Release => format!("{} keys released from quarantine", self.engine.scheduler.release(&keys)),
             Decision::DeadLetter if self.engine.settings.dead_letters() => {
-                format!("{} keys go to the dead letters", self.engine.scheduler.discard(&keys))
+                format!("dead-lettering {} keys", self.engine.scheduler.discard(&keys))
             }
             Decision::DeadLetter => {
-                self.engine.events.warn("this run has no dead letters; start it with --on-failure dead-letter");
+                self.engine.events.warn("this run has no dead-letter topic; start it with --on-failure dead-letter");
                 return;
             }
         };
@@ -220,7 +218,7 @@ impl Run {
         self.engine.decisions.add(&record, decision);
         let outcome = match decision {
             RecordDecision::Skip => "is skipped",
-            RecordDecision::DeadLetter => "goes to the dead letters",
+            RecordDecision::DeadLetter => "is dead-lettered",
         };
         let text =
             format!("{} at {} {outcome}, as decided", self.engine.partitions.id(record.partition), record.offset);

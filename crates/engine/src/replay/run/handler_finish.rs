@@ -73,8 +73,8 @@ impl HandlerFinish {
             }),
             TaskState::Waiting => {
                 if self.begun.elapsed() >= NOTICE_DELAY && !std::mem::replace(&mut self.is_reported, true) {
-                    let text = "all records are settled; waiting for the handler to finish its target, which may take \
-                                a while";
+                    let text = "all records are settled; waiting for the handler to finalize its target, which may \
+                                take a while";
                     engine.events.notice(text);
                 }
                 return None;

@@ -51,7 +51,7 @@ fn restore_totals(engine: &Engine, before: &mut Figures) {
         return;
     }
     engine.events.notice(format!(
-        "{} keys were discarded in an earlier attempt; their remaining records go to the dead letters",
+        "{} keys were discarded in an earlier attempt; their remaining records are dead-lettered",
         keys.len()
     ));
     engine.scheduler.restore_discarded(keys.into_iter().map(QuarantineReason::from_journal));
@@ -101,7 +101,7 @@ fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
         ));
     }
     if settings.ordering != Ordering::Key {
-        return Err(RunError::TimeOrder("puts the records of a key in order; use it with --ordering key"));
+        return Err(RunError::TimeOrder("sorts the records of each key, so it requires --ordering key"));
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ impl Run {
                 if let Adjustment::Change { to, reason } = tuner.adaptive.observe(&observation) {
                     tuner.window_start = None;
                     if let Err(error) = self.change_concurrency(to, Some(reason)) {
-                        self.engine.events.warn(format!("the number of workers stays: {error}"));
+                        self.engine.events.warn(format!("the number of workers is unchanged: {error}"));
                     }
                 }
             }

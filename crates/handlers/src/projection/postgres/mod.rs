@@ -155,9 +155,13 @@ impl PostgresStoreInner {
         };
         tables.await.map_err(|error| self.error("cannot create kreplay's tables", &error))?;
         if let Some(schema) = &self.target.definition.schema {
-            with_timeout(client.batch_execute(schema)).await.map_err(|error| self.error("the schema fails", &error))?;
+            with_timeout(client.batch_execute(schema))
+                .await
+                .map_err(|error| self.error("the schema script failed", &error))?;
         }
-        with_timeout(client.batch_execute("COMMIT")).await.map_err(|error| self.error("the schema fails", &error))?;
+        with_timeout(client.batch_execute("COMMIT"))
+            .await
+            .map_err(|error| self.error("the schema script failed", &error))?;
         let definition = &self.target.definition;
         let mut statements = Vec::new();
         for statement in &definition.statements {

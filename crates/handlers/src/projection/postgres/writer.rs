@@ -256,8 +256,8 @@ impl BatchAttempts<'_> {
             // If the failure policy decided now, a record could be both applied and given up.
             Some(_) => (
                 format!(
-                    "{reason}; it is unknown whether the last transaction was committed; when the database answers \
-                     again, resume the run, which finds out"
+                    "{reason}; it is unknown whether the last transaction was committed; resume the run when the \
+                     database is available again, and it will determine the outcome"
                 ),
                 Advice::Stop,
             ),

@@ -87,8 +87,8 @@ impl ShadowRebuild {
     pub(super) fn begin(definition: &Definition, context: &HandlerSetup) -> Result<Self, HandlerError> {
         if context.group.is_some() {
             return Err(settings_error(
-                "a shadow rebuild is verified when it is complete, which a process of a group cannot know; drop --group \
-                 or --shadow",
+                "a shadow rebuild is verified once it is complete, which a single process of a group cannot determine; \
+                 drop --group or --shadow",
             ));
         }
         let mark = RebuildMark { run_id: context.run_id.clone(), definition: fingerprint(definition) };

@@ -171,7 +171,7 @@ fn exceptions(report: &Report) -> Option<String> {
 fn time(report: &Report) -> String {
     let since =
         report.started_at.map_or_else(String::new, |at| at.format(", started %Y-%m-%d %H:%M:%S UTC").to_string());
-    format!("{} of handling, {} in all{since}", seconds(report.handling_s), seconds(report.elapsed_s))
+    format!("{} of handling, {} in total{since}", seconds(report.handling_s), seconds(report.elapsed_s))
 }
 
 fn speed(report: &Report) -> String {

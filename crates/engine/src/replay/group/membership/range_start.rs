@@ -121,8 +121,8 @@ impl RunMembership {
             let more =
                 if beyond_start.len() > 1 { format!(" and {} more", beyond_start.len() - 1) } else { String::new() };
             self.engine.events.notice(format!(
-                "{first}{more}: the group has committed further than from {} and continues from there; another \
-                     --group would start over",
+                "{first}{more}: the group has committed offsets beyond the start of the range (from {}), so reading \
+                 continues there; use another --group to start over",
                 range.from
             ));
         }
