@@ -7,7 +7,10 @@ use kreplay_engine::handler::{
 };
 
 #[cfg(feature = "files")]
-use crate::files::{DryRunFiles, FileFormat, FilesHandlers};
+use crate::{
+    FileFormat,
+    files::{DryRunFiles, FilesHandlers},
+};
 use crate::{HandlerSettings, HandlerSpec, SpecError, ndjson, setup::HandlerSetup, simulate::SimulateHandlers};
 
 /// One of kreplay's own handlers, with its settings.
@@ -91,6 +94,17 @@ impl HandlerFactory for BuiltInHandler {
             }
             #[cfg(feature = "topic")]
             HandlerSpec::Topic { name } => Arc::new(crate::topic::open(name.as_ref(), context)?),
+            #[cfg(not(all(
+                feature = "exec",
+                feature = "files",
+                feature = "http",
+                feature = "projection",
+                feature = "topic"
+            )))]
+            other => {
+                let reason = "it is not part of this build; enable its feature of kreplay-handlers".into();
+                return Err(HandlerError::Settings { handler: other.kind(), reason });
+            }
         })
     }
 }

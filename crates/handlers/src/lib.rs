@@ -17,6 +17,7 @@ mod built_in;
 mod dry_run_test;
 #[cfg(feature = "exec")]
 mod exec;
+mod file_format;
 #[cfg(feature = "files")]
 mod files;
 #[cfg(feature = "http")]
@@ -36,10 +37,10 @@ mod verdict;
 pub use built_in::{BuiltInHandler, built_in};
 #[cfg(feature = "exec")]
 pub use exec::ExecSettings;
+pub use file_format::FileFormat;
 #[cfg(feature = "files")]
 pub use files::{
-    Column, ColumnError, Compression as FileCompression, ExportSettings, FileFormat, NameError, NamePattern,
-    Series as FileSeries,
+    Column, ColumnError, Compression as FileCompression, ExportSettings, NameError, NamePattern, Series as FileSeries,
 };
 #[cfg(feature = "http")]
 pub use http::{Body, HttpSettings, Method, OnDenied};

@@ -10,6 +10,10 @@ use crate::HandlerSettings;
 #[derive(Clone)]
 pub(crate) struct HandlerSetup {
     pub(crate) context: HandlerContext,
+    #[cfg_attr(
+        not(any(feature = "exec", feature = "files", feature = "http", feature = "projection", feature = "topic")),
+        allow(dead_code, reason = "only handlers that are features have settings")
+    )]
     pub(crate) settings: HandlerSettings,
 }
 

@@ -51,6 +51,23 @@ pub enum HandlerSpec {
     },
 }
 
+#[cfg(not(all(feature = "exec", feature = "files", feature = "http", feature = "projection", feature = "topic")))]
+impl HandlerSpec {
+    /// The handler's name, without its settings.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Simulate(_) => "simulate",
+            Self::Ndjson { .. } => "ndjson",
+            Self::Exec { .. } => "exec",
+            Self::Http { .. } => "http",
+            Self::Projection { .. } => "projection",
+            Self::Topic { .. } => "topic",
+            Self::Files { .. } => "files",
+        }
+    }
+}
+
 /// The settings of `simulate`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Simulate {

@@ -54,6 +54,7 @@ impl Verdict {
 /// A verdict in its JSON form. Unknown fields are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct JsonVerdict {
+    #[cfg_attr(not(feature = "exec"), allow(dead_code, reason = "requests have their answers in order"))]
     id: Option<u64>,
     ok: Option<bool>,
     error: Option<String>,
@@ -128,6 +129,7 @@ pub(super) fn escaped_excerpt(text: &str) -> String {
 ///
 /// # Errors
 /// One sentence: why the line is not a verdict.
+#[cfg(feature = "exec")]
 pub(super) fn parse_line(line: &[u8]) -> Result<(Option<u64>, Verdict), String> {
     let line = line.trim_ascii();
     if line.starts_with(b"{") {

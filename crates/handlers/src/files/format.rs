@@ -2,39 +2,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use super::{Column, Compression, ExportSettings};
-
-/// The file formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileFormat {
-    /// Comma-separated values: a header line, then a line per record.
-    Csv,
-    /// Apache Parquet.
-    Parquet,
-    /// A JSON line per record.
-    Ndjson,
-}
-
-impl fmt::Display for FileFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-            Self::Ndjson => "ndjson",
-        })
-    }
-}
-
-impl FileFormat {
-    /// The handler's name in errors.
-    pub(super) fn handler(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-            Self::Ndjson => "ndjson",
-        }
-    }
-}
+use super::{Column, Compression, ExportSettings, FileFormat};
 
 /// Everything that determines the bytes of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

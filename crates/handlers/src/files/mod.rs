@@ -28,8 +28,8 @@ mod table;
 mod tests;
 mod writer;
 
+use crate::FileFormat;
 pub use column::{Column, ColumnError};
-pub use format::FileFormat;
 pub(super) use handlers::{DryRunFiles, FilesHandlers};
 pub use name::{NameError, NamePattern};
 pub use settings::{Compression, ExportSettings, Series};

@@ -205,6 +205,7 @@ fn append_as_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Resul
 ///
 /// # Errors
 /// The serializer's error; none is known to happen.
+#[cfg(feature = "files")]
 pub(crate) fn headers_as_json(record: &Record) -> Result<String, String> {
     let mut out = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, EscapingFormatter);

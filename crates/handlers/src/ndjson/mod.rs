@@ -14,6 +14,7 @@ use super::{
     PreviewOnlyHandler, PreviewedEffect, RecordFailure, RecordIndex, RunEnd, RunHandlers,
 };
 use crate::setup::HandlerSetup;
+#[cfg(any(feature = "exec", feature = "http"))]
 pub(super) use line::append_decoded;
 use sink::{LineSink, WriteError};
 
