@@ -54,6 +54,7 @@ impl Verdict {
 /// A verdict in its JSON form. Unknown fields are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct JsonVerdict {
+    #[cfg_attr(not(feature = "exec"), allow(dead_code, reason = "requests have their answers in order"))]
     id: Option<u64>,
     ok: Option<bool>,
     error: Option<String>,
