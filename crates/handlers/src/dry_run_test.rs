@@ -138,7 +138,7 @@ fn handlers_with_different_effects_are_not_compared() {
         open_dry_run(&mode, left, &context()).err().map(|error| (error.is_usage(), error.to_string()))
     };
     let (usage, text) = refused(&rows, "ndjson").unwrap();
-    assert!(usage && text.contains("makes rows in SQLite and handler ndjson makes JSON lines"), "{text}");
+    assert!(usage && text.contains("produces rows in SQLite and handler ndjson produces JSON lines"), "{text}");
     // A handler without effects can be compared with any: the comparison shows which records have effects at the
     // other one.
     assert_eq!(refused(&rows, "null"), None);
