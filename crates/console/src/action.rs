@@ -1,4 +1,5 @@
-//! The catalogue of user actions. Key bindings, help, footer, and the README's key table are generated from it.
+//! The types of the catalogue of user actions; its entries are in `catalogue`. Key bindings, help, footer, and the
+//! README's key table are generated from it.
 
 use super::key::{Key, Mode};
 

@@ -25,7 +25,7 @@ mod stop_token;
 
 pub use checkpoints::JournalOptions;
 pub use checkpoints::settings_text;
-pub use dead_letters::headers as dead_letter_headers;
+pub use dead_letters::header_names as dead_letter_headers;
 pub use kreplay_model::control::{Command, Control, Decision, RecordDecision};
 pub use limits::adaptive::FIRST_WORKERS;
 pub use options::{Problem, SessionEnd, SessionOptions};

@@ -1,4 +1,4 @@
-//! Partitioners: the hash functions with which Kafka clients map keys to partitions.
+//! Hash functions of partitioners: with them Kafka clients map keys to partitions.
 
 use std::{fmt, str::FromStr};
 

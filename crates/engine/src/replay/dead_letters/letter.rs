@@ -6,7 +6,7 @@ use kreplay_model::domain::{Header, Record, TopicPartition};
 
 use super::{
     DeadLetterTarget,
-    headers::{ATTEMPTS, ERROR, FAILED_AT, KEY, OFFSET, PARTITION, RUN, TIMESTAMP, TOPIC},
+    header_names::{ATTEMPTS, ERROR, FAILED_AT, KEY, OFFSET, PARTITION, RUN, TIMESTAMP, TOPIC},
 };
 use crate::replay::lanes::quarantine::QuarantineReason;
 

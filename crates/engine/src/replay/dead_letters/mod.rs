@@ -6,7 +6,7 @@
 //! sending is retried a few times. A record that will never be accepted fails the run at once and stays unsettled; the
 //! others are still sent.
 
-pub mod headers;
+pub mod header_names;
 mod letter;
 pub mod topics;
 
@@ -28,7 +28,7 @@ use self::letter::{Envelope, HeaderForm};
 use super::engine::{DeadLetterBatch, Engine};
 
 /// The delays before each retry. After the last retry the run fails.
-const RETRY_DELAYS: [Duration; 5] = [
+const SEND_RETRY_DELAYS: [Duration; 5] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
     Duration::from_secs(2),
@@ -114,8 +114,8 @@ impl DeadLetterSender {
     fn send(&mut self, letters: Vec<DeadLetterBatch>) {
         let mut left: Vec<(DeadLetterBatch, usize)> = letters.into_iter().map(|letter| (letter, 0)).collect();
         let mut problem = String::new();
-        for turn in 0..=RETRY_DELAYS.len() {
-            if turn > 0 && !self.wait_before_retry(RETRY_DELAYS[turn - 1]) {
+        for turn in 0..=SEND_RETRY_DELAYS.len() {
+            if turn > 0 && !self.wait_before_retry(SEND_RETRY_DELAYS[turn - 1]) {
                 break;
             }
             let failure;
