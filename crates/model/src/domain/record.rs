@@ -120,6 +120,7 @@ pub struct Record {
 impl Record {
     /// The hash of its lane's key, if it has one.
     #[must_use]
+    #[inline]
     pub fn lane_hash(&self) -> Option<u64> {
         match self.route.lane {
             LaneKey::Keyed(hash) => Some(hash),
@@ -129,24 +130,28 @@ impl Record {
 
     /// The key; `None` differs from an empty key.
     #[must_use]
+    #[inline]
     pub fn key(&self) -> Option<&[u8]> {
         (self.key_len != ABSENT_LEN).then(|| self.slice(self.start, self.key_len))
     }
 
     /// The value; `None` is a tombstone.
     #[must_use]
+    #[inline]
     pub fn value(&self) -> Option<&[u8]> {
         (self.value_len != ABSENT_LEN).then(|| self.slice(self.start + present(self.key_len), self.value_len))
     }
 
     /// The headers, in order.
     #[must_use]
+    #[inline]
     pub fn headers(&self) -> Headers<'_> {
         Headers { packed: self.slice(self.start + present(self.key_len) + present(self.value_len), self.headers_len) }
     }
 
     /// When the first record of its buffer was read from the client, if that was recorded.
     #[must_use]
+    #[inline]
     pub fn fetched(&self) -> Option<Instant> {
         self.buffer.fetched
     }
@@ -154,12 +159,14 @@ impl Record {
     /// The size of key and value in bytes. Headers do not count: they are read only if something needs them, and the
     /// size of a record must not depend on that.
     #[must_use]
+    #[inline]
     pub fn size(&self) -> u64 {
         u64::from(present(self.key_len)) + u64::from(present(self.value_len))
     }
 
     /// The memory it occupies while buffered, in bytes.
     #[must_use]
+    #[inline]
     pub fn footprint(&self) -> u64 {
         self.size() + u64::from(self.headers_len) + RECORD_OVERHEAD_BYTES
     }
