@@ -228,6 +228,7 @@ mod tests {
         let mut settings = again.run.settings.clone();
         settings.concurrency = started.run.settings.concurrency;
         assert_eq!(settings, started.run.settings, "all other settings are restored");
+        assert_eq!((&again.run.handler, &again.run.handlers), (&started.run.handler, &started.run.handlers));
         assert_eq!(again.run.scope.range, started.run.scope.range);
         assert_eq!(again.run.scope.rules, started.run.scope.rules);
         assert_eq!(again.for_journal().1["run.topics"], r#"["a", "b"]"#);

@@ -1,5 +1,7 @@
 //! What all parts of kreplay share: the words of the domain, the feed that views read, and the commands that they send.
-//! It knows no Kafka client and does no I/O of its own.
+//!
+//! It has no Kafka client and no network; headless progress is written to standard error, and reports read the memory
+//! of the process.
 
 pub mod control;
 pub mod domain;

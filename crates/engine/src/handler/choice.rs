@@ -36,7 +36,7 @@ impl Deref for HandlerChoice {
     }
 }
 
-/// Handlers of the same name are equal: a name contains all settings that are given with it.
+/// Handlers of the same name are equal. Settings that a name does not contain are not compared.
 impl PartialEq for HandlerChoice {
     fn eq(&self, other: &Self) -> bool {
         self.name() == other.name()
