@@ -1,4 +1,5 @@
-//! Prints events as lines and suppresses repetition: at most [`MAX_LINES_PER_WINDOW`] lines of one kind a second.
+//! Prints events as lines and suppresses repetition: at most [`MAX_LINES_PER_WINDOW`] lines of one kind a second, and
+//! one more for each reason that none of them has named.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -9,6 +10,9 @@ use crate::{
 
 /// Maximum number of lines of one kind within [`WINDOW`]. The others are only counted.
 const MAX_LINES_PER_WINDOW: u64 = 5;
+/// Maximum number of further lines of one kind within [`WINDOW`], each with a reason not printed in it before. Without
+/// them, a burst of failures of one kind would hide the first failure of another.
+const MAX_NEW_REASONS_PER_WINDOW: u64 = 5;
 /// Length of a window.
 const WINDOW: TimeDelta = TimeDelta::seconds(1);
 
@@ -23,10 +27,28 @@ pub(super) struct RepeatSuppressor {
     windows: [Window; KINDS.len()],
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Window {
     since: DateTime<Utc>,
     seen: u64,
+    printed: u64,
+    /// The reasons printed in this window.
+    reasons: Vec<String>,
+}
+
+impl Window {
+    /// Whether the event gets a line of its own.
+    fn admits(&mut self, kind: &EventKind) -> bool {
+        let reason = reason(kind);
+        let new_reason = reason.as_ref().is_some_and(|reason| !self.reasons.contains(reason));
+        let limit = MAX_LINES_PER_WINDOW + if new_reason { MAX_NEW_REASONS_PER_WINDOW } else { 0 };
+        let admitted = self.printed < limit;
+        if admitted {
+            self.printed += 1;
+            self.reasons.extend(reason.filter(|_| new_reason));
+        }
+        admitted
+    }
 }
 
 impl RepeatSuppressor {
@@ -53,7 +75,7 @@ impl RepeatSuppressor {
                 window.since = event.at;
             }
             window.seen += 1;
-            if window.seen <= MAX_LINES_PER_WINDOW {
+            if window.admits(&event.kind) {
                 lines.push(line(event));
             }
         }
@@ -75,8 +97,8 @@ impl RepeatSuppressor {
         if now.is_some_and(|now| now.signed_duration_since(window.since) < WINDOW) {
             return None;
         }
-        let seen = std::mem::take(window).seen;
-        (seen > MAX_LINES_PER_WINDOW).then(|| format!("and {} more {}", seen - MAX_LINES_PER_WINDOW, KINDS[kind]))
+        let Window { seen, printed, .. } = std::mem::take(window);
+        (seen > printed).then(|| format!("and {} more {}", seen - printed, KINDS[kind]))
     }
 }
 
@@ -92,6 +114,12 @@ fn kind(kind: &EventKind) -> Option<usize> {
     }
 }
 
+/// Why the record failed, without the digits: messages about two records differ in numbers.
+fn reason(kind: &EventKind) -> Option<String> {
+    let (EventKind::Retried(failure) | EventKind::Skipped(failure)) = kind else { return None };
+    Some(failure.error.chars().filter(|char| !char.is_ascii_digit()).collect())
+}
+
 fn line(event: &Event) -> String {
     let mark = match event.kind.severity() {
         Severity::Info | Severity::Notice => "",
@@ -104,6 +132,10 @@ fn line(event: &Event) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        domain::{Offset, TopicPartition},
+        feed::Failure,
+    };
 
     fn event(seq: u64, ms: i64, kind: EventKind) -> Event {
         Event { seq, at: DateTime::from_timestamp_millis(ms).unwrap(), kind }
@@ -131,6 +163,23 @@ mod tests {
         suppressor.take(&(0..7).map(|seq| assigned(seq, 1)).collect::<Vec<_>>());
         assert_eq!(suppressor.flush_until(DateTime::from_timestamp_millis(1001).unwrap()), ["and 2 more assignments"]);
         assert_eq!(suppressor.flush(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_burst_of_one_failure_does_not_hide_another() {
+        let failed = |seq: u64, error: String| {
+            let partition = TopicPartition::new("orders", 0);
+            event(seq, 1, EventKind::Skipped(Failure { partition, offset: Offset::ZERO, attempt: 1, error }))
+        };
+        let mut suppressor = RepeatSuppressor::default();
+        let mut events: Vec<_> = (0..20).map(|seq| failed(seq, format!("row {seq} violates a constraint"))).collect();
+        events.extend((20..30).map(|seq| failed(seq, "the value is not JSON".into())));
+        let lines = suppressor.take(&events);
+        assert_eq!(lines.len(), 6, "{lines:#?}");
+        assert!(lines[5].contains("the value is not JSON"), "{}", lines[5]);
+        assert_eq!(suppressor.flush(), ["and 24 more skips"]);
+        let different = (30..60).map(|seq| failed(seq, "x".repeat(seq as usize))).collect::<Vec<_>>();
+        assert_eq!(suppressor.take(&different).len(), 10, "many different reasons are limited, too");
     }
 
     #[test]
