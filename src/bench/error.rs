@@ -2,6 +2,7 @@
 
 use kreplay_handlers::HandlerError;
 use kreplay_kafka::{ClientError, embedded::EmbeddedError, producer::ProducerError};
+use kreplay_model::domain::{Classified, ErrorClass};
 
 /// Why a benchmark failed.
 #[derive(Debug, thiserror::Error)]
@@ -57,10 +58,18 @@ pub enum BenchError {
     Stopped,
 }
 
-impl BenchError {
-    /// Whether the request is invalid, as opposed to a failure.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Handler(error) if error.is_usage())
+impl Classified for BenchError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Handler(error) => error.class(),
+            Self::Stopped => ErrorClass::Stopped,
+            Self::Embedded(_)
+            | Self::Producer(_)
+            | Self::Client(_)
+            | Self::Held { .. }
+            | Self::Process(_)
+            | Self::Case { .. }
+            | Self::Digest { .. } => ErrorClass::Failed,
+        }
     }
 }

@@ -2,9 +2,12 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use kreplay_model::feed::{RunState, RunView, Totals};
+use kreplay_model::{
+    domain::{Classified, ErrorClass},
+    feed::{RunState, RunView, Totals},
+};
 
-use crate::config::ConfigError;
+use crate::{config::ConfigError, dlq::DlqError};
 
 /// The exit codes of all commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,14 +55,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
-impl From<crate::dlq::DlqError> for CliError {
-    fn from(error: crate::dlq::DlqError) -> Self {
-        use kreplay_kafka::CatalogError;
-
-        use crate::dlq::DlqError;
-        match &error {
-            DlqError::NoTopics(_) | DlqError::Catalog(CatalogError::UnknownTopic(_)) => Self::Usage(error.to_string()),
-            _ => Self::Failed(error.to_string()),
+impl From<ErrorClass> for Exit {
+    fn from(class: ErrorClass) -> Self {
+        match class {
+            ErrorClass::Failed => Self::Failed,
+            ErrorClass::Usage => Self::Usage,
+            ErrorClass::Stopped => Self::Stopped,
         }
     }
 }
@@ -76,6 +77,9 @@ pub enum CliError {
     /// The command failed; one sentence with the next step.
     #[error("{0}")]
     Failed(String),
+    /// The user stopped the command.
+    #[error("{0}")]
+    Stopped(String),
     /// The result could not be written.
     #[error("cannot write {}: {source}", target.as_ref().map_or("to standard output".into(), |path| path.display().to_string()))]
     Output {
@@ -87,13 +91,42 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// An error with a class.
+    #[must_use]
+    pub fn new(class: ErrorClass, text: String) -> Self {
+        match class {
+            ErrorClass::Failed => Self::Failed(text),
+            ErrorClass::Usage => Self::Usage(text),
+            ErrorClass::Stopped => Self::Stopped(text),
+        }
+    }
+
+    /// The text and the class of another error.
+    #[must_use]
+    pub fn of(error: &impl Classified) -> Self {
+        Self::new(error.class(), error.to_string())
+    }
+
     /// The exit code for this error.
     #[must_use]
     pub fn exit(&self) -> Exit {
+        self.class().into()
+    }
+}
+
+impl Classified for CliError {
+    fn class(&self) -> ErrorClass {
         match self {
-            Self::Config(_) | Self::Usage(_) => Exit::Usage,
-            Self::Failed(_) | Self::Output { .. } => Exit::Failed,
+            Self::Config(_) | Self::Usage(_) => ErrorClass::Usage,
+            Self::Failed(_) | Self::Output { .. } => ErrorClass::Failed,
+            Self::Stopped(_) => ErrorClass::Stopped,
         }
+    }
+}
+
+impl From<DlqError> for CliError {
+    fn from(error: DlqError) -> Self {
+        Self::of(&error)
     }
 }
 
@@ -116,5 +149,6 @@ mod tests {
         assert_eq!(codes, [0, 3, 3, 1, 4, 4]);
         assert_eq!(CliError::Usage(String::new()).exit() as u8, 2);
         assert_eq!(CliError::Failed(String::new()).exit() as u8, 1);
+        assert_eq!(CliError::Stopped(String::new()).exit() as u8, 4);
     }
 }

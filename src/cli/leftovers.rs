@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{
     CliError,
     args::{ClusterArgs, FileArgs, format::FormatArgs},
-    resume::{journal_error, journals},
+    resume::journals,
 };
 use crate::config::{Config, Environment, Overrides};
 
@@ -70,7 +70,7 @@ pub(super) fn execute(args: &LeftoversArgs, environment: &Environment, directory
         let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
         return Err(CliError::Usage(missing.into()));
     };
-    let known = journals(&config, environment)?.list().map_err(|error| journal_error(&error))?;
+    let known = journals(&config, environment)?.list().map_err(|error| CliError::of(&error))?;
     let known: BTreeMap<String, Status> = known.into_iter().map(|entry| (entry.run_id, entry.status)).collect();
     let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
     let client = Client::new(&kafka, &Arc::default()).map_err(|error| CliError::Usage(error.to_string()))?;

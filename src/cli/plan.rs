@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{Args, ValueHint};
-use kreplay_engine::plan::{Planner, PlanningError};
+use kreplay_engine::plan::Planner;
 use kreplay_kafka::{Client, ClientHealth, KafkaConfig};
 use kreplay_model::feed::{
     Planning,
@@ -99,14 +99,7 @@ pub(super) fn execute(args: &PlanArgs, environment: &Environment, directory: &Pa
     let made = planner.make(&selection, &mut |planning| progress.show(planning));
     progress.end();
     client.close();
-    let forecast = match made {
-        Ok(forecast) => forecast,
-        Err(error) if error.is_cancelled() => {
-            let _ = writeln!(io::stderr(), "kreplay: {error}");
-            return Ok(Exit::Stopped);
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let forecast = made.map_err(|error| CliError::of(&error))?;
     let text = PlanReport::new(&forecast)
         .render(args.report)
         .map_err(|error| CliError::Failed(format!("the plan cannot be written: {error}")))?;
@@ -117,12 +110,6 @@ pub(super) fn execute(args: &PlanArgs, environment: &Environment, directory: &Pa
         }
     }
     Ok(Exit::Done)
-}
-
-impl From<PlanningError> for CliError {
-    fn from(error: PlanningError) -> Self {
-        if error.is_usage() { Self::Usage(error.to_string()) } else { Self::Failed(error.to_string()) }
-    }
 }
 
 /// Progress on standard error: one line, rewritten in place, on a terminal; otherwise a new line every 5 seconds.

@@ -3,10 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use kreplay_engine::{
-    journal::{JournalError, Journals},
-    replay::JournalOptions,
-};
+use kreplay_engine::{journal::Journals, replay::JournalOptions};
 
 use super::{
     CliError, Exit, ReportArgs,
@@ -76,13 +73,9 @@ pub(super) fn journals(config: &Config, environment: &Environment) -> Result<Jou
 
 /// Returns the run's id, the settings in its journal, and the keys of secret settings that are not in the journal.
 fn find(selector: &str, journals: &Journals) -> Result<(String, ResumedSettings, Vec<String>), CliError> {
-    let id = journals.find(selector).map_err(|error| journal_error(&error))?;
-    let head = journals.resumable(&id).map_err(|error| journal_error(&error))?;
+    let id = journals.find(selector).map_err(|error| CliError::of(&error))?;
+    let head = journals.resumable(&id).map_err(|error| CliError::of(&error))?;
     let origin = format!("journal of run {id}").into();
     let settings = ResumedSettings { origin, connection: head.connection, run: head.settings };
     Ok((id, settings, head.left_out))
-}
-
-pub(super) fn journal_error(error: &JournalError) -> CliError {
-    if error.is_usage() { CliError::Usage(error.to_string()) } else { CliError::Failed(error.to_string()) }
 }

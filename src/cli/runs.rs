@@ -15,7 +15,7 @@ use super::{
     CliError,
     args::{FileArgs, format::FormatArgs},
     leftovers::{self, LeftoversArgs},
-    resume::{journal_error, journals},
+    resume::journals,
 };
 use crate::config::{Config, Environment, Overrides};
 
@@ -57,13 +57,13 @@ pub(super) fn execute(args: &RunsArgs, environment: &Environment, directory: &Pa
 }
 
 fn forget(journals: &Journals, selector: &str) -> Result<String, CliError> {
-    let id = journals.find(selector).map_err(|error| journal_error(&error))?;
-    journals.forget(&id).map_err(|error| journal_error(&error))?;
+    let id = journals.find(selector).map_err(|error| CliError::of(&error))?;
+    journals.forget(&id).map_err(|error| CliError::of(&error))?;
     Ok(format!("deleted the journal of run {}\n", printable(&id)))
 }
 
 fn list(journals: &Journals, json: bool) -> Result<String, CliError> {
-    let runs = journals.list().map_err(|error| journal_error(&error))?;
+    let runs = journals.list().map_err(|error| CliError::of(&error))?;
     if json {
         let text = serde_json::to_string_pretty(&runs);
         return text

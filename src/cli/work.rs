@@ -59,7 +59,7 @@ impl SessionView<'_> {
                     let _ = writeln!(io::stderr(), "kreplay: {}", how_to_resume(id, &run));
                 }
                 self.write_report(&run)?;
-                Ok(if end.wrong_usage { Exit::Usage } else { Exit::of_view(&run) })
+                Ok(end.failure.map_or_else(|| Exit::of_view(&run), Exit::from))
             }
             None if self.with_console() => Ok(Exit::Done),
             // Stopped before the run started.
@@ -97,11 +97,7 @@ impl SessionView<'_> {
         let end = runtime.block_on(join_session(session));
         shown?;
         if let (Some(problem), None) = (&end.problem, &end.run) {
-            return Err(if problem.usage {
-                CliError::Usage(problem.text.clone())
-            } else {
-                CliError::Failed(problem.text.clone())
-            });
+            return Err(CliError::new(problem.class, problem.text.clone()));
         }
         Ok(end)
     }

@@ -1,7 +1,7 @@
 //! Errors of the dead-letter commands.
 
 use kreplay_kafka::{CatalogError, ClientError, producer::ProducerError};
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::domain::{Classified, ErrorClass, TopicPartition};
 
 /// Why dead letters could not be read or sent back.
 #[derive(Debug, thiserror::Error)]
@@ -64,4 +64,21 @@ pub enum DlqError {
     /// A result could not be written as JSON.
     #[error("the result cannot be written: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl Classified for DlqError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Catalog(error) => error.class(),
+            Self::NoTopics(_) => ErrorClass::Usage,
+            Self::Client(_)
+            | Self::Producer(_)
+            | Self::Silent { .. }
+            | Self::Unreadable(_)
+            | Self::NotSent { .. }
+            | Self::Target { .. }
+            | Self::NotesTooLong(..)
+            | Self::Json(_) => ErrorClass::Failed,
+        }
+    }
 }

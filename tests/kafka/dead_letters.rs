@@ -88,13 +88,13 @@ fn a_missing_dead_letter_topic_is_refused_before_the_run_or_created() {
     let mut options = with_dead_letters(options(broker, &topic, 2));
     let refused = problem(options.clone());
     assert!(
-        refused.usage && refused.text.contains(&format!("there is no dead-letter topic {topic}.dlq")),
+        refused.class.is_usage() && refused.text.contains(&format!("there is no dead-letter topic {topic}.dlq")),
         "{refused:?}"
     );
     assert!(refused.text.contains("run.dead_letter.create"), "{refused:?}");
     options.settings.dead_letter.topic = topic.clone();
     let refused = problem(options.clone());
-    assert!(refused.usage && refused.text.contains("itself replayed"), "{refused:?}");
+    assert!(refused.class.is_usage() && refused.text.contains("itself replayed"), "{refused:?}");
 
     options.settings.dead_letter.topic = "{topic}-made".into();
     options.settings.dead_letter.create = true;

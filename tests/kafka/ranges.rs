@@ -266,7 +266,7 @@ fn ranges_by_offset_count_and_age_with_overrides() {
     assert_eq!(run_range("10", "20", &["1=..99", "1=15..", &named]), [(10, 20), (15, 99), (50, 60)]);
 
     let wrong = problem(ranged(options(broker, &topic, 1), "10", "20", &["3=1.."]));
-    assert!(wrong.usage && wrong.text.contains("`3=1..` is for a partition"), "{}", wrong.text);
+    assert!(wrong.class.is_usage() && wrong.text.contains("`3=1..` is for a partition"), "{}", wrong.text);
 }
 
 #[test]
@@ -332,12 +332,12 @@ fn another_groups_offsets_can_be_used_and_are_not_changed() {
     // A group without offsets for the topic, and a missing group name.
     let wrong = problem(ranged(options(broker, &topic, 1), "committed:nobody-has-this-group", "latest", &[]));
     assert!(
-        wrong.usage && wrong.text.contains("has no committed offsets") && wrong.text.contains(&topic),
+        wrong.class.is_usage() && wrong.text.contains("has no committed offsets") && wrong.text.contains(&topic),
         "{}",
         wrong.text
     );
     let wrong = problem(ranged(options(broker, &topic, 1), "committed", "latest", &[]));
-    assert!(wrong.usage && wrong.text.contains("give one with --group ID"), "{}", wrong.text);
+    assert!(wrong.class.is_usage() && wrong.text.contains("give one with --group ID"), "{}", wrong.text);
 
     // Without a name the run's own group is used.
     part = ranged(part, "committed", "60", &[]);

@@ -118,7 +118,7 @@ fn an_unknown_property_is_a_usage_error() {
     let mut options = options(broker, "t", 1);
     options.kafka.properties.insert("no.such.property".into(), "1".into());
     let problem = problem(options);
-    assert!(problem.usage && problem.text.contains("no.such.property"), "{problem:?}");
+    assert!(problem.class.is_usage() && problem.text.contains("no.such.property"), "{problem:?}");
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn partitions_can_be_kept_or_computed_and_keys_computed() {
     let refused = problem(republishing_with(options(broker, &topic, 3), &narrow, |table| {
         table.partitioner = Partitioner::Source;
     }));
-    assert!(refused.usage && refused.text.contains("needs at least as many"), "{}", refused.text);
+    assert!(refused.class.is_usage() && refused.text.contains("needs at least as many"), "{}", refused.text);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn impossible_settings_are_refused_before_the_first_record() {
     ];
     for (options, part) in cases {
         let refused = problem(options);
-        assert!(refused.usage && refused.text.contains(part), "{} has not {part}", refused.text);
+        assert!(refused.class.is_usage() && refused.text.contains(part), "{} has not {part}", refused.text);
     }
     // A run with an end may republish to its own topic if that is allowed explicitly.
     run(republishing_with(options(broker, &topic, 1), &topic, |table| table.allow_same_topic = true)).expect_done(1);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use kreplay::domain::TopicPartition;
+use kreplay::domain::{ErrorClass, TopicPartition};
 use kreplay::feed::RunState;
 use kreplay::handler::{Logs, PositionStore, TargetPositions as _};
 use kreplay::journal::Journals;
@@ -120,7 +120,7 @@ fn a_journalled_run_uses_the_targets_positions() {
     assert_eq!(second.view.id, first.view.id);
     let other = Session::spawn(resumed(&first.view.id)).unwrap();
     let problem = other.join().problem.expect("the handler null stores no positions");
-    assert!(problem.usage && problem.text.contains("no longer stores them there"), "{problem:?}");
+    assert!(problem.class.is_usage() && problem.text.contains("no longer stores them there"), "{problem:?}");
     let last = run_with(resumed(&first.view.id), target.client().source());
     assert_eq!((last.view.state, &last.view.id), (RunState::Done, &first.view.id), "{}", last.log());
     // Records that one attempt handled above the target's positions are read and counted again by the next one.
@@ -321,7 +321,11 @@ fn a_failing_claim_is_retried_and_finally_fails_the_run() {
         client.usage_error = true;
         let session = Session::spawn(with_group().handled_by(client.source())).unwrap();
         let end = session.join();
-        assert!(end.wrong_usage && end.run.unwrap().state == RunState::Failed, "{:?}", end.problem);
+        assert!(
+            end.failure.is_some_and(ErrorClass::is_usage) && end.run.unwrap().state == RunState::Failed,
+            "{:?}",
+            end.problem
+        );
     }
 }
 

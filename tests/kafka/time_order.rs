@@ -84,7 +84,7 @@ fn options_that_contradict_time_order_are_refused() {
         (ordered(plain(), Ordering::None), "requires --ordering key"),
     ] {
         let problem = problem(refused);
-        assert!(problem.usage && problem.text.contains(part), "{problem:?}");
+        assert!(problem.class.is_usage() && problem.text.contains(part), "{problem:?}");
     }
 }
 

@@ -123,5 +123,5 @@ fn an_unreachable_cluster_is_a_problem_and_can_be_retried() {
     // Starting clears the problem first, so a problem in a later snapshot is a new one.
     wait_for(&session, "a problem again", |snapshot| snapshot.problem.is_some() && snapshot.at > first);
     session.control.send(Command::Shutdown);
-    assert!(!session.join().problem.unwrap().usage);
+    assert!(!session.join().problem.unwrap().class.is_usage());
 }

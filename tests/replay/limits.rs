@@ -219,7 +219,7 @@ fn contradicting_options_are_refused() {
     let broker = mixed("mixed", 10);
     let refused = |options: SessionOptions, why: &str| {
         let problem = Session::spawn(options).unwrap().join().problem.unwrap();
-        assert!(problem.usage && problem.text.contains(why), "{}", problem.text);
+        assert!(problem.class.is_usage() && problem.text.contains(why), "{}", problem.text);
     };
     let mut grouped = with_barriers(&broker, 2, Ordering::Key);
     grouped.settings.group = Some("shared".into());

@@ -1,7 +1,7 @@
 //! Tests of dry runs and comparisons with the built-in handlers.
 
 use kreplay_model::{
-    domain::TopicPartition,
+    domain::{Classified as _, TopicPartition},
     feed::{ComparisonView, DryRunFindings, Outcome},
 };
 
@@ -135,7 +135,7 @@ fn handlers_with_different_effects_are_not_compared() {
     let rows = define(dir.path(), "rows", "CREATE TABLE t (k);", "INSERT INTO t VALUES (:key)");
     let refused = |left: &HandlerChoice, right: &str| {
         let mode = DryRunMode::Compare { right: built_in(right).unwrap(), shown: 1 };
-        open_dry_run(&mode, left, &context()).err().map(|error| (error.is_usage(), error.to_string()))
+        open_dry_run(&mode, left, &context()).err().map(|error| (error.class().is_usage(), error.to_string()))
     };
     let (usage, text) = refused(&rows, "ndjson").unwrap();
     assert!(usage && text.contains("produces rows in SQLite and handler ndjson produces JSON lines"), "{text}");

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::domain::{Offset, TopicPartition};
+use kreplay_model::domain::{Classified, ErrorClass, Offset, TopicPartition};
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
     consumer::Consumer,
@@ -77,6 +77,15 @@ pub enum CatalogError {
         /// The broker's message.
         reason: String,
     },
+}
+
+impl Classified for CatalogError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::UnknownTopic(_) => ErrorClass::Usage,
+            Self::Client(_) | Self::NotAuthorized(_) | Self::Topic { .. } | Self::Group { .. } => ErrorClass::Failed,
+        }
+    }
 }
 
 /// Prefix of the cluster id of librdkafka's mock clusters (`rd_kafka_mock_cluster_new` in its `rdkafka_mock.c`).

@@ -91,8 +91,7 @@ impl From<CliError> for Failure {
 
 impl From<BenchError> for CliError {
     fn from(error: BenchError) -> Self {
-        let text = error.to_string();
-        if error.is_usage() { Self::Usage(text) } else { Self::Failed(text) }
+        Self::of(&error)
     }
 }
 
@@ -165,10 +164,8 @@ impl BenchArgs {
     fn topics(&self, setup: &mut BenchSetup, config: &Config) -> Result<(Vec<Vec<String>>, Vec<Plan>), Failure> {
         let client = Client::new(setup.kafka(), &<_>::default()).map_err(BenchError::from)?;
         let describe = |selection: &Selection| {
-            resolve(&Catalog::new(&client, config.kafka.connect_timeout), selection).map_err(|error| {
-                let text = error.to_string();
-                if error.is_usage() { CliError::Usage(text) } else { CliError::Failed(text) }
-            })
+            resolve(&Catalog::new(&client, config.kafka.connect_timeout), selection)
+                .map_err(|error| CliError::of(&error))
         };
         let mut selections = Vec::new();
         if self.creates_topics(setup) {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path};
 use clap::Args;
 use kreplay_topics::create::{TopicOutcome, TopicState, create, wanted};
 
-use super::{catalog_error, client};
+use super::client;
 use crate::{
     cli::{
         CliError, Exit,
@@ -55,7 +55,7 @@ pub(super) fn execute(args: &CreateArgs, environment: &Environment, directory: &
     exit_on_first_signal()?;
     let made = create(&client, &wanted, strategy.replication, args.dry_run, config.kafka.connect_timeout);
     client.close();
-    let outcomes = made.map_err(|error| catalog_error(&error))?;
+    let outcomes = made.map_err(|error| CliError::of(&error))?;
     print(&if args.format.is_json() { json(&outcomes)? } else { text(&outcomes) })?;
     match problem(&outcomes) {
         None => Ok(Exit::Done),

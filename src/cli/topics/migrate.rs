@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use kreplay_kafka::producer::Timestamps;
-use kreplay_topics::migrate::{Carry, MigrateError, MigrateOptions, Migration, ProgressListener};
+use kreplay_topics::migrate::{Carry, MigrateOptions, Migration, ProgressListener};
 use serde::Serialize;
 
 use super::client;
@@ -131,12 +131,7 @@ pub(super) fn execute(args: &MigrateArgs, environment: &Environment, directory: 
             );
             Ok(Exit::Stopped)
         }
-        Err(MigrateError::Stopped) => {
-            let _ = writeln!(io::stderr(), "kreplay: {}", MigrateError::Stopped);
-            Ok(Exit::Stopped)
-        }
-        Err(error) if error.is_usage() => Err(CliError::Usage(error.to_string())),
-        Err(error) => Err(CliError::Failed(error.to_string())),
+        Err(error) => Err(CliError::of(&error)),
     }
 }
 

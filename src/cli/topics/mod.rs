@@ -6,7 +6,7 @@ mod migrate;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use kreplay_kafka::{CatalogError, Client, KafkaConfig};
+use kreplay_kafka::{Client, KafkaConfig};
 
 use super::{CliError, Exit};
 use crate::config::{Config, Environment};
@@ -47,11 +47,4 @@ fn client(config: &Config) -> Result<Client, CliError> {
     }
     let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
     Client::new(&kafka, &std::sync::Arc::default()).map_err(|error| CliError::Usage(error.to_string()))
-}
-
-fn catalog_error(error: &CatalogError) -> CliError {
-    match error {
-        CatalogError::UnknownTopic(_) => CliError::Usage(error.to_string()),
-        _ => CliError::Failed(error.to_string()),
-    }
 }

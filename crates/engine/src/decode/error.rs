@@ -1,5 +1,7 @@
 //! Decoding errors.
 
+use kreplay_model::domain::{Classified, ErrorClass};
+
 /// Bytes could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undecodable {
@@ -22,11 +24,12 @@ pub enum DecodingError {
     Registry(String),
 }
 
-impl DecodingError {
-    /// Whether the settings are the cause, rather than the registry.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Settings(_))
+impl Classified for DecodingError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Settings(_) => ErrorClass::Usage,
+            Self::Registry(_) => ErrorClass::Failed,
+        }
     }
 }
 

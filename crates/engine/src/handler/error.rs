@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use kreplay_model::domain::{Classified, ErrorClass};
+
 /// Why a handler cannot be opened or finished.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlerError {
@@ -28,8 +30,8 @@ pub enum HandlerError {
         handler: &'static str,
         /// What differs, with the next step.
         reason: String,
-        /// Whether the run names another cluster than the one the target belongs to, which is a usage error.
-        usage: bool,
+        /// `Usage` if the run names another cluster than the one the target belongs to.
+        class: ErrorClass,
     },
     /// The handler cannot build effects without applying them.
     #[error("this handler has no effects to preview; omit --dry-run, or choose another handler")]
@@ -71,22 +73,21 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
-    /// Whether the user's request is wrong, as opposed to a failure of the environment.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Settings { .. }
-                | Self::NoPreview
-                | Self::NothingToCompare(_)
-                | Self::Incomparable { .. }
-                | Self::OtherLog { usage: true, .. }
-        )
-    }
-
     /// Whether a retry would fail in the same way.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        self.is_usage() || matches!(self, Self::OtherLog { .. })
+        self.class().is_usage() || matches!(self, Self::OtherLog { .. })
+    }
+}
+
+impl Classified for HandlerError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Settings { .. } | Self::NoPreview | Self::NothingToCompare(_) | Self::Incomparable { .. } => {
+                ErrorClass::Usage
+            }
+            Self::Target { .. } | Self::Open { .. } | Self::Finish { .. } => ErrorClass::Failed,
+            Self::OtherLog { class, .. } => *class,
+        }
     }
 }

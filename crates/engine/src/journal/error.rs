@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use kreplay_model::domain::{Classified, ErrorClass};
+
 /// Why a journal cannot be used, with the next step.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -79,16 +81,20 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    /// Whether the request is wrong, rather than the journal.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Unknown { .. } | Self::None { .. } | Self::Ambiguous { .. } | Self::Done { .. } | Self::NoDirectory
-        )
-    }
-
     pub(super) fn system(path: &std::path::Path, error: &dyn std::fmt::Display) -> Self {
         Self::System { path: path.into(), reason: error.to_string() }
+    }
+}
+
+impl Classified for JournalError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Unknown { .. }
+            | Self::None { .. }
+            | Self::Ambiguous { .. }
+            | Self::Done { .. }
+            | Self::NoDirectory => ErrorClass::Usage,
+            Self::Live { .. } | Self::Corrupt { .. } | Self::Version { .. } | Self::System { .. } => ErrorClass::Failed,
+        }
     }
 }

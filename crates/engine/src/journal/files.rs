@@ -135,6 +135,8 @@ impl Journals {
 
 #[cfg(test)]
 mod tests {
+    use kreplay_model::domain::Classified as _;
+
     use super::*;
 
     #[test]
@@ -154,7 +156,7 @@ mod tests {
             [("20260102", "matches 20260102T030405-aaaa, 20260102T030405-ab00"), ("", "no run"), ("x", "no run")]
         {
             let error = journals.find(wanted).unwrap_err();
-            assert!(error.to_string().contains(usage) && error.is_usage(), "{error}");
+            assert!(error.to_string().contains(usage) && error.class().is_usage(), "{error}");
         }
         journals.forget("20260102T030405-aaaa").unwrap();
         assert_eq!(journals.ids().unwrap(), ["20260101T000000-ffff", "20260102T030405-ab00"]);

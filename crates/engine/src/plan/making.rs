@@ -7,7 +7,10 @@ use std::{
 
 use chrono::Utc;
 use kreplay_kafka::{Catalog, CatalogError, Client};
-use kreplay_model::feed::{Forecast, Planning};
+use kreplay_model::{
+    domain::{Classified, ErrorClass},
+    feed::{Forecast, Planning},
+};
 
 use super::{
     Plan, PlanError, Selection,
@@ -31,21 +34,14 @@ pub enum PlanningError {
     Scan(#[from] ScanError),
 }
 
-impl PlanningError {
-    /// Whether the request is invalid, as opposed to an unreachable cluster.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
+impl Classified for PlanningError {
+    fn class(&self) -> ErrorClass {
         match self {
-            Self::Resolve(error) => error.is_usage(),
-            Self::Decoding(error) => error.is_usage(),
-            Self::Scan(_) => false,
+            Self::Resolve(error) => error.class(),
+            Self::Decoding(error) => error.class(),
+            Self::Scan(ScanError::Cancelled) => ErrorClass::Stopped,
+            Self::Scan(_) => ErrorClass::Failed,
         }
-    }
-
-    /// Whether planning was cancelled.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Scan(ScanError::Cancelled))
     }
 }
 

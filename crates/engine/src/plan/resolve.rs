@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::Utc;
 use kreplay_kafka::{Catalog, CatalogError, TopicInfo};
 use kreplay_model::{
-    domain::{Offset, TopicPartition},
+    domain::{Classified, ErrorClass, Offset, TopicPartition},
     feed::{ClampReason, EventKind, RangeSide},
 };
 
@@ -104,11 +104,10 @@ pub enum PlanError {
     FollowBounded,
 }
 
-impl PlanError {
-    /// Whether the selection is invalid, as opposed to a cluster that is unreachable or denies access.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
-        !matches!(self, Self::Catalog(error) if !matches!(error, CatalogError::UnknownTopic(_)))
+impl Classified for PlanError {
+    /// Every error but those of the catalog is one of the selection.
+    fn class(&self) -> ErrorClass {
+        if let Self::Catalog(error) = self { error.class() } else { ErrorClass::Usage }
     }
 }
 

@@ -1,9 +1,12 @@
 //! The options of a session, and its result.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use kreplay_kafka::{GroupProtocol, KafkaConfig};
-use kreplay_model::feed::RunView;
+use kreplay_model::{
+    domain::{Classified, ErrorClass},
+    feed::RunView,
+};
 
 use super::JournalOptions;
 use crate::settings::Settings;
@@ -57,8 +60,8 @@ pub struct SessionEnd {
     pub run: Option<RunView>,
     /// Why the last run could not be started, if so.
     pub problem: Option<Problem>,
-    /// The last run failed because of wrong usage that its handler detected.
-    pub wrong_usage: bool,
+    /// The class of the last run's failure, if it failed: `Usage` if its handler found that the request is invalid.
+    pub failure: Option<ErrorClass>,
     /// The id of the last run, if it was stopped before its end and can be resumed.
     pub resumable: Option<String>,
 }
@@ -68,6 +71,26 @@ pub struct SessionEnd {
 pub struct Problem {
     /// One sentence.
     pub text: String,
-    /// Whether the cause is wrong usage rather than, for example, an unreachable cluster.
-    pub usage: bool,
+    /// `Usage` if the request is invalid, rather than, for example, an unreachable cluster.
+    pub class: ErrorClass,
+}
+
+impl Problem {
+    /// The text and the class of an error.
+    #[must_use]
+    pub fn of(error: &impl Classified) -> Self {
+        Self { text: error.to_string(), class: error.class() }
+    }
+
+    /// An invalid request.
+    #[must_use]
+    pub fn usage(error: &(impl Display + ?Sized)) -> Self {
+        Self { text: error.to_string(), class: ErrorClass::Usage }
+    }
+
+    /// A failure.
+    #[must_use]
+    pub fn failed(error: &(impl Display + ?Sized)) -> Self {
+        Self { text: error.to_string(), class: ErrorClass::Failed }
+    }
 }

@@ -95,6 +95,8 @@ fn find(program: &str, directory: &Path, path: &OsStr) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use kreplay_model::domain::Classified as _;
+
     use super::*;
 
     fn words(words: &[&str]) -> Vec<String> {
@@ -123,7 +125,7 @@ mod tests {
             (words(&[""]), "no program ``"),
         ] {
             let error = Command::new(&command, &settings).unwrap_err();
-            assert!(error.is_usage() && error.to_string().contains(part), "{error}");
+            assert!(error.class().is_usage() && error.to_string().contains(part), "{error}");
         }
     }
 

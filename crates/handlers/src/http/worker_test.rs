@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::domain::{Secret, SecretFormat, TopicPartition};
+use kreplay_model::domain::{Classified as _, Secret, SecretFormat, TopicPartition};
 use serde_json::{Value, json};
 
 use super::{
@@ -286,7 +286,7 @@ fn invalid_settings_are_rejected_before_the_run() {
     ];
     for (url, change, part) in cases {
         let error = open(url, change).err().unwrap();
-        assert!(error.is_usage() && error.to_string().contains(part), "{error}");
+        assert!(error.class().is_usage() && error.to_string().contains(part), "{error}");
     }
     let error = HttpHandlers::open(None, &HandlerSetup::testing(&[])).err().unwrap().to_string();
     assert!(error.contains("no URL given"), "{error}");

@@ -1,6 +1,6 @@
 //! Checks that the positions of a target belong to the logs of the run.
 
-use kreplay_model::domain::printable;
+use kreplay_model::domain::{ErrorClass, printable};
 
 use super::store::HANDLER;
 use crate::{Differs, HandlerError, LogId, Logs};
@@ -49,12 +49,15 @@ impl LogMismatch {
                  records have changed; {NEXT_STEP}"
             ),
         };
-        HandlerError::OtherLog { handler: HANDLER, reason, usage: self.clusters.is_some() }
+        let class = if self.clusters.is_some() { ErrorClass::Usage } else { ErrorClass::Failed };
+        HandlerError::OtherLog { handler: HANDLER, reason, class }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use kreplay_model::domain::Classified as _;
+
     use super::*;
 
     fn log(cluster: &str, topic: &str) -> LogId {
@@ -77,10 +80,10 @@ mod tests {
         let other = error_of(&[("t", log("c", "1")), ("t", log("c", "2"))]).unwrap();
         let text = other.to_string();
         assert!(text.starts_with("handler projection: p.db: topic t was deleted and created again"), "{text}");
-        assert!(other.is_final() && !other.is_usage(), "{text}");
+        assert!(other.is_final() && !other.class().is_usage(), "{text}");
         let other = error_of(&[("old", log("d\x1b", ""))]).unwrap();
         let text = other.to_string();
         assert!(text.contains("topic old belong to cluster d") && text.contains("this is cluster c;"), "{text}");
-        assert!(!text.contains('\x1b') && other.is_usage(), "{text}");
+        assert!(!text.contains('\x1b') && other.class().is_usage(), "{text}");
     }
 }

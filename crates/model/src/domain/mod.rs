@@ -2,6 +2,7 @@
 
 mod append_only_vec;
 mod bounds;
+mod error_class;
 mod format;
 mod glob;
 pub mod json;
@@ -20,6 +21,7 @@ pub mod varint;
 
 pub use append_only_vec::AppendOnlyVec;
 pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
+pub use error_class::{Classified, ErrorClass};
 pub use format::{Format, Formats};
 pub use glob::Glob;
 pub use key_hash::KeyHash;

@@ -2,7 +2,7 @@
 
 use kreplay_engine::plan::PlanError;
 use kreplay_kafka::{CatalogError, ClientError, producer::ProducerError};
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::domain::{Classified, ErrorClass, TopicPartition};
 
 use super::key_digests::TooManyKeys;
 use crate::StrategyError;
@@ -79,14 +79,22 @@ pub enum MigrateError {
     Transaction(String),
 }
 
-impl MigrateError {
-    /// Whether the request is invalid, as opposed to a failure.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
+impl Classified for MigrateError {
+    fn class(&self) -> ErrorClass {
         match self {
-            Self::Usage(_) | Self::Strategy(_) | Self::Catalog(CatalogError::UnknownTopic(_)) => true,
-            Self::Plan(error) => error.is_usage(),
-            _ => false,
+            Self::Usage(_) | Self::Strategy(_) => ErrorClass::Usage,
+            Self::Stopped => ErrorClass::Stopped,
+            Self::Catalog(error) => error.class(),
+            Self::Plan(error) => error.class(),
+            Self::Refused(_)
+            | Self::Client(_)
+            | Self::Producer(_)
+            | Self::Keys(_)
+            | Self::Silent { .. }
+            | Self::Unreadable { .. }
+            | Self::Recreated { .. }
+            | Self::NotCopied { .. }
+            | Self::Transaction(_) => ErrorClass::Failed,
         }
     }
 }

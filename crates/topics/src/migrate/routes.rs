@@ -157,6 +157,8 @@ impl Routes {
 
 #[cfg(test)]
 mod tests {
+    use kreplay_model::domain::Classified as _;
+
     use super::*;
 
     struct TestRecord(&'static [u8]);
@@ -206,6 +208,6 @@ mod tests {
     #[test]
     fn a_topic_cannot_be_migrated_into_itself() {
         let error = Routes::new(Strategy::default(), Channel::Topic, NewKey::Channel, old(&["a"])).unwrap_err();
-        assert!(error.is_usage() && error.to_string().contains("into itself"), "{error}");
+        assert!(error.class().is_usage() && error.to_string().contains("into itself"), "{error}");
     }
 }

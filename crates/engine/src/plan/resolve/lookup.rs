@@ -164,6 +164,8 @@ fn abbreviated(ids: &[TopicPartition]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kreplay_model::domain::Classified as _;
+
     use super::*;
 
     fn at(text: &str) -> DateTime<Utc> {
@@ -195,7 +197,7 @@ mod tests {
             (range("never", &["0=..5"]), "has no end"),
         ] {
             let error = requested_ranges(&range, &ids).unwrap_err();
-            assert!(error.is_usage() && error.to_string().contains(part), "{error}");
+            assert!(error.class().is_usage() && error.to_string().contains(part), "{error}");
         }
         assert!(requested_ranges(&range("never", &["0=5.."]), &ids).is_ok());
     }

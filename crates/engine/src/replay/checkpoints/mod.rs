@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::Utc;
 use kreplay_kafka::{Catalog, CatalogError};
 use kreplay_model::{
-    domain::{Offset, TopicPartition},
+    domain::{ErrorClass, Offset, TopicPartition},
     feed::EventLog,
 };
 
@@ -147,12 +147,12 @@ pub(super) fn reopen(
     on_retention: OnRetention,
     catalog: &Catalog<'_>,
 ) -> Result<(Plan, OpenJournal), Problem> {
-    let journals = options.journals.as_ref().ok_or_else(|| journal_problem(&JournalError::NoDirectory))?;
-    let stored = Stored::open(journals, id).map_err(|error| journal_problem(&error))?;
-    check_consistency(&stored).map_err(|reason| journal_problem(&JournalError::Corrupt { id: id.into(), reason }))?;
+    let journals = options.journals.as_ref().ok_or_else(|| Problem::of(&JournalError::NoDirectory))?;
+    let stored = Stored::open(journals, id).map_err(|error| Problem::of(&error))?;
+    check_consistency(&stored).map_err(|reason| Problem::of(&JournalError::Corrupt { id: id.into(), reason }))?;
     let mut plan = plan_of(&stored.head, selection);
     check_cluster(&stored, &plan, on_retention, catalog)?;
-    let (journal, before, partitions) = stored.resume().map_err(|error| journal_problem(&error))?;
+    let (journal, before, partitions) = stored.resume().map_err(|error| Problem::of(&error))?;
     let joined = plan.partitions.split_off(journal.head().planned.min(plan.partitions.len()));
     Ok((plan, OpenJournal { journal, keep: options.keep, before, partitions, joined }))
 }
@@ -191,44 +191,41 @@ fn check_cluster(
     catalog: &Catalog<'_>,
 ) -> Result<(), Problem> {
     let head = &stored.head;
-    let refused = |change: &dyn std::fmt::Display, usage: bool| Problem {
+    let refused = |change: &dyn std::fmt::Display, class| Problem {
         text: format!("run {} cannot be resumed: {change}", head.run_id),
-        usage,
+        class,
     };
     // The cluster id comes with the first answer of a broker. If no broker answers, the next request reports it.
-    head.check_cluster(catalog.cluster_id().as_deref()).map_err(|change| refused(&change, true))?;
-    let mut ids = catalog.topic_ids(&plan.topics).map_err(|error| refused(&error, false))?;
+    head.check_cluster(catalog.cluster_id().as_deref()).map_err(|change| refused(&change, ErrorClass::Usage))?;
+    let mut ids = catalog.topic_ids(&plan.topics).map_err(|error| refused(&error, ErrorClass::Failed))?;
     for topic in &head.topics {
         let found = catalog.topic(&topic.name).map_err(|error| match error {
-            CatalogError::UnknownTopic(name) => {
-                refused(&format!("topic {name} no longer exists. Start a new run over existing topics"), false)
-            }
-            other => refused(&other, false),
+            CatalogError::UnknownTopic(name) => refused(
+                &format!("topic {name} no longer exists. Start a new run over existing topics"),
+                ErrorClass::Failed,
+            ),
+            other => refused(&other, ErrorClass::Failed),
         })?;
         let now = TopicNow { id: ids.remove(&topic.name), partitions: found.partitions };
         // A run that follows the log accepts new partitions.
         let grown = plan.follow && now.partitions > topic.partitions;
         let now = if grown { TopicNow { partitions: topic.partitions, ..now } } else { now };
-        topic.check(&now).map_err(|change| refused(&change, false))?;
+        topic.check(&now).map_err(|change| refused(&change, ErrorClass::Failed))?;
     }
     if stored.partitions.is_empty() {
         // The group or the target stores the positions and handles a changed log.
         return Ok(());
     }
     let partition_ids: Vec<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
-    let logs = catalog.log_ends(&partition_ids).map_err(|error| refused(&error, false))?;
+    let logs = catalog.log_ends(&partition_ids).map_err(|error| refused(&error, ErrorClass::Failed))?;
     for ((planned, stored), log) in head.partitions.iter().zip(&stored.partitions).zip(&logs) {
         match planned.check(stored.state.position, log) {
             // The run handles these itself: it continues after the gap and counts it, or pauses.
             Err(ClusterChange::Gone { .. }) if on_retention != OnRetention::Fail => {}
-            checked => checked.map_err(|change| refused(&change, false))?,
+            checked => checked.map_err(|change| refused(&change, ErrorClass::Failed))?,
         }
     }
     Ok(())
-}
-
-fn journal_problem(error: &JournalError) -> Problem {
-    Problem { text: error.to_string(), usage: error.is_usage() }
 }
 
 /// Checks that positions are still stored in the same place; otherwise the run could not continue from them.
@@ -241,8 +238,7 @@ pub(super) fn check_position_store(opened: &OpenJournal, position_store: Positio
         (false, true) => "its positions are stored in its journal, but the handler now stores them in its target",
         _ => return Ok(()),
     };
-    let text = format!("run {} cannot be resumed: {reason}. Start a new run", head.run_id);
-    Err(Problem { text, usage: true })
+    Err(Problem::usage(&format!("run {} cannot be resumed: {reason}. Start a new run", head.run_id)))
 }
 
 /// Reports how much a resumed run has left.

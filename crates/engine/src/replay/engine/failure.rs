@@ -1,7 +1,7 @@
 //! Failures of a partition, a topic, or the whole run.
 
 use kreplay_kafka::Gone;
-use kreplay_model::feed::PartitionState;
+use kreplay_model::{domain::Classified, feed::PartitionState};
 
 use super::Engine;
 
@@ -17,12 +17,12 @@ impl Engine {
         }
     }
 
-    /// Fails the run at the request of its handler. `usage`: the cause is a usage error.
-    pub fn refuse(&self, reason: String, usage: bool) {
+    /// Fails the run with an error of its handler.
+    pub fn refuse(&self, error: &impl Classified) {
         if !self.status.has_failed() {
-            self.status.note_usage(usage);
+            self.status.note_class(error.class());
         }
-        self.fail(reason);
+        self.fail(error.to_string());
     }
 
     /// Fails a partition that cannot be read any more. The run continues with the others.

@@ -1,16 +1,14 @@
 //! Whether a run or one of its partitions has failed, and why.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-use kreplay_model::feed::EventLog;
+use kreplay_model::{domain::ErrorClass, feed::EventLog};
 use parking_lot::Mutex;
 
 /// The failures of a run. The first reason is kept, and each is reported.
 pub struct RunStatus {
     events: EventLog,
     failure: Mutex<Option<String>>,
-    /// Whether the failure of the run is a usage error.
-    wrong_usage: AtomicBool,
+    /// The class of the run's failure.
+    class: Mutex<ErrorClass>,
     unreadable: Mutex<Option<String>>,
 }
 
@@ -18,7 +16,7 @@ impl RunStatus {
     /// A run without failures.
     #[must_use]
     pub fn new(events: EventLog) -> Self {
-        Self { events, failure: Mutex::new(None), wrong_usage: AtomicBool::new(false), unreadable: Mutex::new(None) }
+        Self { events, failure: Mutex::new(None), class: Mutex::new(ErrorClass::Failed), unreadable: Mutex::new(None) }
     }
 
     /// Notes that the run has failed. Returns whether that is new.
@@ -38,15 +36,15 @@ impl RunStatus {
         self.events.error(reason);
     }
 
-    /// Sets whether the failure of the run is a usage error.
-    pub fn note_usage(&self, usage: bool) {
-        self.wrong_usage.store(usage, Relaxed);
+    /// Sets the class of the run's failure.
+    pub fn note_class(&self, class: ErrorClass) {
+        *self.class.lock() = class;
     }
 
-    /// Whether the run has failed with a usage error.
+    /// The class of the run's failure, once it has failed.
     #[must_use]
-    pub fn is_wrong_usage(&self) -> bool {
-        self.wrong_usage.load(Relaxed)
+    pub fn class(&self) -> ErrorClass {
+        *self.class.lock()
     }
 
     /// The first partition that failed, and why.

@@ -64,7 +64,7 @@ pub fn claim(
                 return Some(positions);
             }
             TaskState::New(Err(error)) => {
-                engine.refuse(error.to_string(), error.is_usage());
+                engine.refuse(&error);
                 return None;
             }
             // In every other case the thread sends a result.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use kreplay_kafka::{Catalog, CatalogError, Client};
-use kreplay_model::domain::{Offset, TopicPartition};
+use kreplay_model::domain::{ErrorClass, Offset, TopicPartition};
 
 use crate::{
     handler::{HandlerError, Logs, PositionStore},
@@ -83,7 +83,7 @@ fn beyond_the_log(position_store: PositionStore, id: &TopicPartition, position: 
         "the target's position of {id} is {position}, but its log now ends at {end}: records were lost, or the topic \
          was recreated; {next}"
     );
-    HandlerError::OtherLog { handler: HANDLER, reason, usage: false }
+    HandlerError::OtherLog { handler: HANDLER, reason, class: ErrorClass::Failed }
 }
 
 fn unanswered(error: &CatalogError) -> HandlerError {

@@ -195,10 +195,10 @@ impl Run {
         let (state, end) = (handler_finish.state, handler_finish.ended_at + took);
         self.handler_finish = None;
         self.state = state;
-        if let Err(FinishError { text, usage }) = result {
+        if let Err(FinishError { text, class }) = result {
             self.engine.events.error(text.clone());
             if self.error.is_none() {
-                self.engine.status.note_usage(usage);
+                self.engine.status.note_class(class);
                 self.error = Some(text);
             }
             self.state = RunState::Failed;

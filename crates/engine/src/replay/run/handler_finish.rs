@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::feed::RunState;
+use kreplay_model::{
+    domain::{Classified as _, ErrorClass},
+    feed::RunState,
+};
 
 use crate::{
     handler::{HandlerError, OpenHandlers, RunEnd},
@@ -28,7 +31,7 @@ const CLAIM_POLL_INTERVAL: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FinishError {
     pub(super) text: String,
-    pub(super) usage: bool,
+    pub(super) class: ErrorClass,
 }
 
 /// A handler finish in progress.
@@ -69,7 +72,7 @@ impl HandlerFinish {
             TaskState::New(result) => result,
             TaskState::Ended => Err(FinishError {
                 text: "the handler's shutdown thread stopped without a result; please report this".into(),
-                usage: false,
+                class: ErrorClass::Failed,
             }),
             TaskState::Waiting => {
                 if self.begun.elapsed() >= NOTICE_DELAY && !std::mem::replace(&mut self.is_reported, true) {
@@ -87,8 +90,8 @@ impl HandlerFinish {
 fn finish(source: &OpenHandlers, end: RunEnd) -> Result<(), FinishError> {
     match catch_unwind(AssertUnwindSafe(|| source.finish(end))) {
         Ok(result) => {
-            result.map_err(|error: HandlerError| FinishError { text: error.to_string(), usage: error.is_usage() })
+            result.map_err(|error: HandlerError| FinishError { text: error.to_string(), class: error.class() })
         }
-        Err(_) => Err(FinishError { text: "the handler panicked while finishing".into(), usage: false }),
+        Err(_) => Err(FinishError { text: "the handler panicked while finishing".into(), class: ErrorClass::Failed }),
     }
 }

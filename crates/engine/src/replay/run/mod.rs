@@ -27,7 +27,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use kreplay_kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig};
 use kreplay_model::{
-    domain::RateLimit,
+    domain::{ErrorClass, RateLimit},
     feed::{EventKind, LastReport, Prediction, RebalanceKind, RebalanceView, RunState},
 };
 use parking_lot::Mutex;
@@ -232,10 +232,10 @@ impl Run {
         self.state.is_over()
     }
 
-    /// Whether the run failed because of wrong usage.
+    /// The class of the run's failure, if it has failed.
     #[must_use]
-    pub fn is_wrong_usage(&self) -> bool {
-        self.state == RunState::Failed && self.engine.status.is_wrong_usage()
+    pub fn failure_class(&self) -> Option<ErrorClass> {
+        (self.state == RunState::Failed).then(|| self.engine.status.class())
     }
 
     fn follow_rebalances(&mut self, now: Instant) {

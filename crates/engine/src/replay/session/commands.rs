@@ -6,7 +6,6 @@ use super::{
     SessionLoop,
     listing::{self, Listing},
     planning::PlanChange,
-    starting::{failed, usage},
 };
 use crate::{
     plan::Selection,
@@ -97,7 +96,7 @@ impl SessionLoop {
             }
             Err(error) if self.run.is_some() => self.events.warn(error.to_string()),
             Err(error) => {
-                self.problem = Some(usage(&error));
+                self.problem = Some(Problem::usage(&error));
                 self.publish_now();
             }
         }
@@ -146,7 +145,7 @@ impl SessionLoop {
         let options = &self.options;
         match listing::start(options.kafka.clone(), Arc::clone(&self.health), options.timeout) {
             Ok(listing) => self.listing = Some(listing),
-            Err(error) => self.report_listing_failure(failed(&error)),
+            Err(error) => self.report_listing_failure(Problem::failed(&error)),
         }
         self.publish_now();
     }

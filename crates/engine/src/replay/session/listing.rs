@@ -34,7 +34,7 @@ fn list(kafka: &KafkaConfig, health: &Arc<ClientHealth>, timeout: Duration, resu
     let client = match Client::new(kafka, health) {
         Ok(client) => client,
         Err(error) => {
-            let _ = send(Err(Problem { text: error.to_string(), usage: true }));
+            let _ = send(Err(Problem::usage(&error)));
             return;
         }
     };
@@ -42,7 +42,7 @@ fn list(kafka: &KafkaConfig, health: &Arc<ClientHealth>, timeout: Duration, resu
     let topics = match catalog.topics() {
         Ok(topics) => topics.into_iter().filter(|topic| !topic.internal).collect::<Vec<_>>(),
         Err(error) => {
-            let _ = send(Err(Problem { text: error.to_string(), usage: false }));
+            let _ = send(Err(Problem::failed(&error)));
             return;
         }
     };

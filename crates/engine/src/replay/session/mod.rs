@@ -20,7 +20,10 @@ use std::{
 };
 
 use kreplay_kafka::{Client, ClientHealth};
-use kreplay_model::feed::{EventLog, Feed, RunState, RunSummary, RunView, Snapshot, TopicView};
+use kreplay_model::{
+    domain::ErrorClass,
+    feed::{EventLog, Feed, RunState, RunSummary, RunView, Snapshot, TopicView},
+};
 use tokio::sync::watch;
 
 use self::{listing::Listing, planning::PlanTask};
@@ -63,7 +66,7 @@ impl Session {
                 last_view: None,
                 finished: Vec::new(),
                 problem: None,
-                wrong_usage: false,
+                failure: None,
                 resumable: None,
                 runs: 0,
                 published: None,
@@ -83,11 +86,8 @@ impl Session {
     pub fn join(self) -> SessionEnd {
         self.thread.join().unwrap_or_else(|_| SessionEnd {
             run: None,
-            problem: Some(Problem {
-                text: "kreplay's engine stopped unexpectedly; please report this".into(),
-                usage: false,
-            }),
-            wrong_usage: false,
+            problem: Some(Problem::failed("kreplay's engine stopped unexpectedly; please report this")),
+            failure: None,
             resumable: None,
         })
     }
@@ -106,7 +106,7 @@ struct SessionLoop {
     last_view: Option<RunView>,
     finished: Vec<RunSummary>,
     problem: Option<Problem>,
-    wrong_usage: bool,
+    failure: Option<ErrorClass>,
     resumable: Option<String>,
     runs: u32,
     published: Option<Instant>,
@@ -133,7 +133,7 @@ impl SessionLoop {
                 return SessionEnd {
                     run: self.last_view.take().filter(|view| view.started_at.is_some()),
                     problem: self.problem.take(),
-                    wrong_usage: self.wrong_usage,
+                    failure: self.failure,
                     resumable: self.resumable.take(),
                 };
             }
@@ -147,7 +147,7 @@ impl SessionLoop {
         {
             let view = run.view(now);
             self.resumable = Some(view.id.clone()).filter(|_| run.resumable && view.state != RunState::Done);
-            self.wrong_usage = run.is_wrong_usage();
+            self.failure = run.failure_class();
             self.finished.push(run.summary(&view));
             self.last_view = Some(view);
             self.run = None;

@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use kreplay_kafka::{Client, ClientHealth};
-use kreplay_model::feed::{Forecast, Planning, PlanningView, Prediction};
+use kreplay_model::{
+    domain::{Classified as _, ErrorClass},
+    feed::{Forecast, Planning, PlanningView, Prediction},
+};
 
 use crate::{
     plan::{Plan, Planner, Selection},
@@ -87,7 +90,7 @@ impl PlanTask {
             client.close();
             send(match made {
                 Ok(forecast) => PlanMessage::Made(Box::new(forecast)),
-                Err(error) if error.is_cancelled() => PlanMessage::Stopped,
+                Err(error) if error.class() == ErrorClass::Stopped => PlanMessage::Stopped,
                 Err(error) => PlanMessage::Failed(error.to_string()),
             });
         });

@@ -11,7 +11,7 @@ use kreplay_model::{
 
 use super::SessionLoop;
 use crate::{
-    handler::{self, DryRunHandlers, HandlerContext, HandlerError, OpenHandlers},
+    handler::{self, DryRunHandlers, HandlerContext, OpenHandlers},
     journal::Journals,
     plan::{Plan, Selection, held_back, resolve},
     replay::{
@@ -24,14 +24,6 @@ use crate::{
     settings::Settings,
 };
 
-pub(super) fn usage(error: &dyn std::error::Error) -> Problem {
-    Problem { text: error.to_string(), usage: true }
-}
-
-pub(super) fn failed(error: &dyn std::error::Error) -> Problem {
-    Problem { text: error.to_string(), usage: false }
-}
-
 /// A run id. Ids sort by time; a random part distinguishes runs of the same second.
 fn run_id() -> String {
     format!("{}-{:05x}", Utc::now().format("%Y%m%dT%H%M%S"), rand::random::<u32>() >> 12)
@@ -40,7 +32,7 @@ fn run_id() -> String {
 /// A dry run reads what a group member would read, but joins no group. It only asks for the group's committed offsets.
 fn begin_at_committed_offsets(plan: &mut Plan, group: &str, catalog: &Catalog<'_>) -> Result<(), Problem> {
     let ids: Vec<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
-    let committed = catalog.committed(group, &ids).map_err(|error| failed(&error))?;
+    let committed = catalog.committed(group, &ids).map_err(|error| Problem::failed(&error))?;
     for (one, committed) in plan.partitions.iter_mut().zip(committed) {
         if let Some(committed) = committed {
             one.first = committed.clamp(one.first, one.end.max(one.first));
@@ -60,8 +52,8 @@ fn open_handlers(settings: &Settings, context: &HandlerContext) -> Result<(Arc<O
         Some(mode) => handler::open_dry_run(mode, &settings.handler, context),
         None => settings.handler.open(context).map(|handlers| DryRunHandlers { handlers, single_threaded: false }),
     };
-    let problem = |error: HandlerError| Problem { usage: error.is_usage(), text: error.to_string() };
-    opened.map(|it| (Arc::new(OpenHandlers::new(it.handlers, context)), it.single_threaded)).map_err(problem)
+    let opened = opened.map_err(|error| Problem::of(&error))?;
+    Ok((Arc::new(OpenHandlers::new(opened.handlers, context)), opened.single_threaded))
 }
 
 impl SessionLoop {
@@ -85,12 +77,11 @@ impl SessionLoop {
     }
 
     fn try_start(&mut self, selection: &Selection) -> Result<Run, Problem> {
-        let decoding = selection.scope.rules.decoding.check();
-        decoding.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?;
+        selection.scope.rules.decoding.check().map_err(|error| Problem::of(&error))?;
         let client = if let Some(client) = &self.client {
             client.clone()
         } else {
-            let client = Client::new(&self.options.kafka, &self.health).map_err(|error| usage(&error))?;
+            let client = Client::new(&self.options.kafka, &self.health).map_err(|error| Problem::usage(&error))?;
             self.client.insert(client).clone()
         };
         let catalog = Catalog::new(&client, self.options.timeout);
@@ -100,8 +91,7 @@ impl SessionLoop {
             let (plan, opened) = checkpoints::reopen(options, &id, &selection, on_retention, &catalog)?;
             (plan, Some((id, opened)))
         } else {
-            let plan = resolve(&catalog, &selection);
-            let mut plan = plan.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?;
+            let mut plan = resolve(&catalog, &selection).map_err(|error| Problem::of(&error))?;
             if self.options.settings.dry_run.is_some()
                 && let Some(group) = self.group_of(self.runs + 1)
             {
@@ -134,7 +124,7 @@ impl SessionLoop {
         self.publish_planned(&id, &plan, &settings, predicted);
         let partitions = plan.partitions.len() + resumed.as_ref().map_or(0, |(_, opened)| opened.joined.len());
         let first = first_workers(partitions, &settings);
-        check_workers(partitions, &settings, first).map_err(|error| usage(&error))?;
+        check_workers(partitions, &settings, first).map_err(|error| Problem::usage(&error))?;
         let source = {
             let partitions: AppendOnlyVec<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
             let context = HandlerContext {
@@ -179,7 +169,7 @@ impl SessionLoop {
                 if let (Some(id), Some(journals)) = (journal, self.journals()) {
                     drop(journals.forget(&id));
                 }
-                usage(&error)
+                Problem::usage(&error)
             })?;
         // The next start is a new run of the same selection, not a resume.
         self.options.journal.iter_mut().for_each(|options| options.resume = None);

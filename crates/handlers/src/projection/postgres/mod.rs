@@ -49,7 +49,7 @@ use kreplay_model::{
 use self::{
     address::ServerAddress,
     claimed_partitions::{ClaimedPartitions, PartitionClaim},
-    sqlstate::{ErrorClass, classify},
+    sqlstate::{SqlstateClass, classify},
     step::DefinitionStatement,
     transaction::BatchTransaction,
     worker_connection::WorkerConnection,
@@ -128,9 +128,13 @@ pub(super) fn target_and_runtime(
     Ok((target, runtime))
 }
 
-/// Whether the user has to change something to fix the error.
-pub(super) fn is_usage_error(error: &PostgresError) -> bool {
-    error.error().is_some_and(|source| matches!(classify(source), ErrorClass::Setup | ErrorClass::Record))
+/// The error of a handler: one of its settings if the user has to change something to fix it, otherwise one of its
+/// target.
+pub(super) fn handler_error(error: &PostgresError, reason: String) -> HandlerError {
+    match error.error().map(classify) {
+        Some(SqlstateClass::Setup | SqlstateClass::Record) => settings_error(reason),
+        _ => target_error(reason),
+    }
 }
 
 impl PostgresStoreInner {
@@ -188,8 +192,7 @@ impl PostgresStoreInner {
     }
 
     fn handler_error(&self, error: &PostgresError, text: &str) -> HandlerError {
-        let reason = format!("{}: {text}", self.target_label);
-        if is_usage_error(error) { settings_error(reason) } else { target_error(reason) }
+        handler_error(error, format!("{}: {text}", self.target_label))
     }
 
     async fn connect(&self) -> Result<Connection, HandlerError> {

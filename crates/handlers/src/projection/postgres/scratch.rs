@@ -11,7 +11,7 @@ use super::{
         target::ProjectionTarget,
     },
     connection::{PostgresError, PostgresTarget, with_timeout},
-    is_usage_error,
+    handler_error,
     sql::quoted,
     target_and_runtime,
 };
@@ -87,7 +87,7 @@ impl ScratchSchemas {
                      DATABASE), or use another database"
                 ),
             };
-            if is_usage_error(&error) { settings_error(text) } else { target_error(text) }
+            handler_error(&error, text)
         })
     }
 
@@ -109,6 +109,8 @@ enum RequestStage {
 
 #[cfg(test)]
 mod tests {
+    use kreplay_model::domain::Classified as _;
+
     use super::*;
 
     #[test]
@@ -120,7 +122,7 @@ mod tests {
         ] {
             let error = ScratchSchemas::new(target).err().unwrap();
             let text = error.to_string();
-            assert!(error.is_usage() && text.contains(part) && !text.contains("s3cret"), "{text}");
+            assert!(error.class().is_usage() && text.contains(part) && !text.contains("s3cret"), "{text}");
         }
     }
 
@@ -133,7 +135,7 @@ mod tests {
         ] {
             let error = error.unwrap_err();
             let text = error.to_string();
-            assert!(!error.is_usage() && text.contains(part) && !text.contains("s3cret"), "{text}");
+            assert!(!error.class().is_usage() && text.contains(part) && !text.contains("s3cret"), "{text}");
         }
     }
 }

@@ -13,7 +13,7 @@ const MAX_MESSAGE_CHARS: usize = 500;
 
 /// What an error means for the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorClass {
+pub enum SqlstateClass {
     /// The record cannot be applied because of its data or a rule of the database.
     Record,
     /// A conflict with another transaction: an immediate retry may succeed.
@@ -30,13 +30,13 @@ pub enum ErrorClass {
 
 /// The class of an error.
 #[must_use]
-pub fn classify(error: &Error) -> ErrorClass {
+pub fn classify(error: &Error) -> SqlstateClass {
     match error.as_db_error() {
         Some(error) => class_of_sqlstate(error.code().code()),
         // Values are converted to text before they are sent. A value that cannot be sent is an error of the record.
-        None if is_unsendable_value(error) => ErrorClass::Record,
-        None if lacks_password(error) => ErrorClass::Setup,
-        None => ErrorClass::Unavailable,
+        None if is_unsendable_value(error) => SqlstateClass::Record,
+        None if lacks_password(error) => SqlstateClass::Setup,
+        None => SqlstateClass::Unavailable,
     }
 }
 
@@ -48,18 +48,18 @@ fn lacks_password(error: &Error) -> bool {
     error.source().is_some_and(|source| source.to_string().contains("password missing"))
 }
 
-fn class_of_sqlstate(state: &str) -> ErrorClass {
+fn class_of_sqlstate(state: &str) -> SqlstateClass {
     match state {
-        "40001" | "40P01" | "55P03" => ErrorClass::Conflict,
+        "40001" | "40P01" | "55P03" => SqlstateClass::Conflict,
         // Plans and statements that were invalidated by a change of tables, or by a proxy.
-        "0A000" | "26000" | "25P03" => ErrorClass::StaleConnection,
+        "0A000" | "26000" | "25P03" => SqlstateClass::StaleConnection,
         // Shut down, crashed, or starting; 25006: the server has become a standby.
-        "57P01" | "57P02" | "57P03" | "57P05" | "25006" => ErrorClass::Unavailable,
+        "57P01" | "57P02" | "57P03" | "57P05" | "25006" => SqlstateClass::Unavailable,
         _ => match state.get(..2) {
-            Some("08") => ErrorClass::Unavailable,
-            Some("25" | "40" | "53" | "55" | "57" | "58" | "XX" | "F0") => ErrorClass::ServerUnable,
-            Some("28" | "3D" | "3F" | "42") => ErrorClass::Setup,
-            _ => ErrorClass::Record,
+            Some("08") => SqlstateClass::Unavailable,
+            Some("25" | "40" | "53" | "55" | "57" | "58" | "XX" | "F0") => SqlstateClass::ServerUnable,
+            Some("28" | "3D" | "3F" | "42") => SqlstateClass::Setup,
+            _ => SqlstateClass::Record,
         },
     }
 }
@@ -87,25 +87,25 @@ mod tests {
     #[test]
     fn sqlstates_are_classified() {
         for (state, expected) in [
-            ("22P02", ErrorClass::Record),
-            ("23505", ErrorClass::Record),
-            ("21000", ErrorClass::Record),
-            ("P0001", ErrorClass::Record),
-            ("54000", ErrorClass::Record),
-            ("40P01", ErrorClass::Conflict),
-            ("40001", ErrorClass::Conflict),
-            ("53100", ErrorClass::ServerUnable),
-            ("53300", ErrorClass::ServerUnable),
-            ("57P01", ErrorClass::Unavailable),
-            ("57P03", ErrorClass::Unavailable),
-            ("57014", ErrorClass::ServerUnable),
-            ("08006", ErrorClass::Unavailable),
-            ("25006", ErrorClass::Unavailable),
-            ("0A000", ErrorClass::StaleConnection),
-            ("28P01", ErrorClass::Setup),
-            ("3D000", ErrorClass::Setup),
-            ("42P01", ErrorClass::Setup),
-            ("42501", ErrorClass::Setup),
+            ("22P02", SqlstateClass::Record),
+            ("23505", SqlstateClass::Record),
+            ("21000", SqlstateClass::Record),
+            ("P0001", SqlstateClass::Record),
+            ("54000", SqlstateClass::Record),
+            ("40P01", SqlstateClass::Conflict),
+            ("40001", SqlstateClass::Conflict),
+            ("53100", SqlstateClass::ServerUnable),
+            ("53300", SqlstateClass::ServerUnable),
+            ("57P01", SqlstateClass::Unavailable),
+            ("57P03", SqlstateClass::Unavailable),
+            ("57014", SqlstateClass::ServerUnable),
+            ("08006", SqlstateClass::Unavailable),
+            ("25006", SqlstateClass::Unavailable),
+            ("0A000", SqlstateClass::StaleConnection),
+            ("28P01", SqlstateClass::Setup),
+            ("3D000", SqlstateClass::Setup),
+            ("42P01", SqlstateClass::Setup),
+            ("42501", SqlstateClass::Setup),
         ] {
             assert_eq!(class_of_sqlstate(state), expected, "{state}");
         }

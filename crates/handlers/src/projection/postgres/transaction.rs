@@ -22,7 +22,7 @@ use super::{
     parameter::TextParameter,
     pending::{PendingRecord, PendingRecords},
     pending_reply::{PendingReply, send},
-    sqlstate::{ErrorClass, classify, error_message},
+    sqlstate::{SqlstateClass, classify, error_message},
     worker_connection::WorkerConnection,
 };
 
@@ -281,7 +281,7 @@ impl BatchTransaction<'_> {
 
     fn attempt_error(&self, entry: Option<PendingRecord>, error: PostgresError) -> AttemptError {
         let Some(source) = error.error() else { return error.into() };
-        if classify(source) != ErrorClass::Record {
+        if classify(source) != SqlstateClass::Record {
             return error.into();
         }
         let statements = entry.map(|entry| self.batch.statements_of(&self.batch.records[entry.record]));
@@ -357,7 +357,7 @@ impl BatchTransaction<'_> {
             Ok(()) => Ok(()),
             Err(PostgresError::Database(error)) if is_rejected(&error) => match classify(&error) {
                 // Errors of deferred constraints name no record.
-                ErrorClass::Record => Err(AttemptError::Record(error_message(&error))),
+                SqlstateClass::Record => Err(AttemptError::Record(error_message(&error))),
                 _ => Err(error.into()),
             },
             Err(error) => Err(AttemptError::UnknownOutcome(error)),

@@ -19,7 +19,7 @@ use super::{
     connection::PostgresError,
     pending::PendingRecords,
     queries,
-    sqlstate::{ErrorClass, classify},
+    sqlstate::{SqlstateClass, classify},
     transaction::{AttemptError, BatchTransaction},
     worker_connection::WorkerConnection,
 };
@@ -210,18 +210,18 @@ impl BatchAttempts<'_> {
                     PostgresError::CorruptRow => return NextStep::Failed(error.message(), Advice::Stop),
                 };
                 match class {
-                    ErrorClass::Conflict if self.retries < MAX_RETRIES => {
+                    SqlstateClass::Conflict if self.retries < MAX_RETRIES => {
                         self.retries += 1;
                         let max_delay = MAX_RETRY_DELAY.min(Duration::from_millis(1) * (1 << self.retries.min(10)));
                         NextStep::Retry(max_delay.mul_f64(rand::rng().random()))
                     }
-                    ErrorClass::StaleConnection if self.retries < MAX_RETRIES => {
+                    SqlstateClass::StaleConnection if self.retries < MAX_RETRIES => {
                         self.retries += 1;
                         NextStep::Reconnect(error)
                     }
-                    ErrorClass::Unavailable => NextStep::Reconnect(error),
-                    ErrorClass::Setup => NextStep::Failed(error.message(), Advice::Stop),
-                    ErrorClass::Record => NextStep::Failed(error.message(), Advice::Retry),
+                    SqlstateClass::Unavailable => NextStep::Reconnect(error),
+                    SqlstateClass::Setup => NextStep::Failed(error.message(), Advice::Stop),
+                    SqlstateClass::Record => NextStep::Failed(error.message(), Advice::Retry),
                     _ => NextStep::Failed(error.message(), Advice::Unable),
                 }
             }
@@ -230,7 +230,7 @@ impl BatchAttempts<'_> {
 
     fn after_failed_connect(&self, error: PostgresError) -> NextStep {
         match error.error() {
-            Some(source) if classify(source) == ErrorClass::Setup && self.unknown.is_none() => {
+            Some(source) if classify(source) == SqlstateClass::Setup && self.unknown.is_none() => {
                 NextStep::Failed(error.message(), Advice::Stop)
             }
             _ => NextStep::Reconnect(error),

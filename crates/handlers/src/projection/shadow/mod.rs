@@ -209,6 +209,8 @@ fn can_resume(found: &ExistingRebuild, mark: &RebuildMark, location: &str) -> Re
 
 #[cfg(test)]
 mod tests {
+    use kreplay_model::domain::Classified as _;
+
     use super::*;
 
     #[test]
@@ -218,7 +220,7 @@ mod tests {
         assert!(!can_resume(&ExistingRebuild::Nothing, &ours, "x").unwrap());
         assert!(can_resume(&ExistingRebuild::Marked(ours.clone()), &ours, "x").unwrap());
         assert!(!can_resume(&ExistingRebuild::Marked(mark("b", "1")), &ours, "x").unwrap());
-        assert!(can_resume(&ExistingRebuild::Marked(mark("a", "2")), &ours, "x").unwrap_err().is_usage());
+        assert!(can_resume(&ExistingRebuild::Marked(mark("a", "2")), &ours, "x").unwrap_err().class().is_usage());
         assert!(can_resume(&ExistingRebuild::Foreign, &ours, "x").unwrap_err().to_string().contains("x exists"));
     }
 }

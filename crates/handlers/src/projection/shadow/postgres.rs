@@ -13,7 +13,7 @@ use crate::{
     projection::{
         definition::Definition,
         postgres::{
-            Connection, PostgresError, PostgresTarget, is_usage_error, quoted, target_and_runtime, with_timeout,
+            Connection, PostgresError, PostgresTarget, handler_error, quoted, target_and_runtime, with_timeout,
         },
         store::{settings_error, target_error},
     },
@@ -57,8 +57,7 @@ impl PostgresShadow {
         let target_label = definition.target.to_string();
         let (target, runtime) = target_and_runtime(url, &Arc::new(definition.clone()), None)?;
         let classified = |error: &PostgresError| {
-            let reason = format!("{target_label}: cannot begin a rebuild: {}", error.message());
-            if is_usage_error(error) { settings_error(reason) } else { target_error(reason) }
+            handler_error(error, format!("{target_label}: cannot begin a rebuild: {}", error.message()))
         };
         let begun = runtime.block_on(async {
             let lock_holder = target.connect().await.map_err(|error| classified(&error))?;

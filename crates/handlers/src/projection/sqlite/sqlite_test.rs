@@ -9,7 +9,9 @@ use std::{
     },
 };
 
-use kreplay_model::domain::{Record, RecordBufferBuilder, Route, Secret, SecretFormat, TopicPartition, hash_key};
+use kreplay_model::domain::{
+    Classified as _, Record, RecordBufferBuilder, Route, Secret, SecretFormat, TopicPartition, hash_key,
+};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -401,7 +403,7 @@ fn invalid_definitions_and_targets_are_rejected_before_the_run() {
     projection.context.settings.projection.target = Some(target("sqlite::memory:"));
     assert!(projection.open_error().contains("would be lost"), "{}", projection.open_error());
     let error = ProjectionHandlers::open(None, &HandlerSetup::testing(&[])).err().unwrap();
-    assert!(error.is_usage() && error.to_string().contains("no target given"), "{error}");
+    assert!(error.class().is_usage() && error.to_string().contains("no target given"), "{error}");
 }
 
 #[test]
@@ -653,7 +655,7 @@ fn positions_of_another_log_are_rejected_and_unchanged() {
         // The partitions that are claimed do not matter: the run also reads `t`.
         for partitions in [&both[..], &[TopicPartition::new("u", 0)]] {
             let refused = source.claim(partitions, &now).unwrap_err();
-            assert!(refused.is_final() && refused.is_usage() == usage, "{refused}");
+            assert!(refused.is_final() && refused.class().is_usage() == usage, "{refused}");
         }
         assert_eq!(projection.rows(KEPT), kept, "the owners are unchanged, too");
     }
