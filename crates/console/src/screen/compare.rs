@@ -54,6 +54,8 @@ struct Layout {
 const WIDE: Layout = Layout { shown: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], gap: 2, digest: 22 };
 /// Without `handled`, `records/s`, and `limit`, and without the digests themselves.
 const NARROW: Layout = Layout { shown: &[0, 1, 2, 3, 5, 7, 8], gap: 1, digest: 12 };
+/// Also without `ordering` and `efficiency`.
+const NARROWEST: Layout = Layout { shown: &[0, 1, 3, 5, 7], gap: 1, digest: 12 };
 
 pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
     let runs = compare(&state.feed.snapshot.finished);
@@ -82,7 +84,11 @@ pub(super) fn max_scroll(state: &State) -> usize {
 }
 
 fn layout(screen: Rect) -> &'static Layout {
-    if screen.width >= 136 { &WIDE } else { &NARROW }
+    match screen.width {
+        0..80 => &NARROWEST,
+        80..136 => &NARROW,
+        136.. => &WIDE,
+    }
 }
 
 fn area(state: &State) -> Rect {

@@ -28,7 +28,7 @@ fn about(value: u64) -> Estimate {
 }
 
 /// A forecast from a sample of 120,000 records, a third of them with the same key.
-fn plan(partitions: u64) -> Forecast {
+pub(crate) fn plan(partitions: u64) -> Forecast {
     let (records, mut left) = (120_000_u64, 120_000_u64);
     let partitions = (0..partitions)
         .map(|number| {

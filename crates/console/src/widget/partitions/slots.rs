@@ -84,7 +84,7 @@ pub(crate) fn slots(partitions: &[PartitionView], inner: Rect) -> Vec<Slot> {
     widen(&mut widths, SlotContent::Trend, number::cells(Recent::CAPACITY), &mut left);
     widen(&mut widths, SlotContent::Column(Column::Progress), 60, &mut left);
     widen(&mut widths, SlotContent::Column(Column::Topic), u16::MAX, &mut left);
-    place(&widths, inner.x, gap)
+    place(&widths, inner, gap)
 }
 
 /// Drops columns until the topic column fits. Returns the spare width.
@@ -128,11 +128,16 @@ fn widen(widths: &mut [u16], content: SlotContent, max: u16, left: &mut u16) {
     }
 }
 
-fn place(widths: &[u16], from: u16, gap: u16) -> Vec<Slot> {
-    let mut x = from;
+/// The last columns are cut off if even the necessary ones do not fit.
+fn place(widths: &[u16], inner: Rect, gap: u16) -> Vec<Slot> {
+    let mut x = inner.x;
     let mut slots = Vec::with_capacity(widths.len());
     for (content, width) in ORDER.into_iter().zip(widths).filter(|(_, width)| **width > 0) {
-        slots.push(Slot { content, x, width: *width });
+        let width = (*width).min(inner.right().saturating_sub(x));
+        if width == 0 {
+            break;
+        }
+        slots.push(Slot { content, x, width });
         // The symbol belongs to the name after it.
         x += width + if content == SlotContent::State { 1 } else { gap };
     }
