@@ -8,9 +8,10 @@ use ratatui::{
 };
 
 use crate::{
+    hit_map::HitMap,
     layout::{centred, inside},
     number,
-    state::{Compared, DigestMatch, State, compare},
+    state::{Compared, DigestMatch, ScreenId, Scrollable, State, compare},
     text::{self, DIGEST_CELLS, clean},
     theme::Theme,
     widget::{frame, paint, symbol},
@@ -57,7 +58,7 @@ const NARROW: Layout = Layout { shown: &[0, 1, 2, 3, 5, 7, 8], gap: 1, digest: 1
 /// Also without `ordering` and `efficiency`.
 const NARROWEST: Layout = Layout { shown: &[0, 1, 3, 5, 7], gap: 1, digest: 12 };
 
-pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &State, theme: &Theme) {
     let runs = compare(&state.feed.snapshot.finished);
     let area = area(state);
     let inner = frame::window(buf, area, TITLE, "↑ ↓ scroll   Esc closes", theme);
@@ -70,6 +71,7 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
     let layout = layout(state.screen());
     head(buf, inner, layout, theme);
     let page = page(area);
+    hits.add_extent(Scrollable::Screen(ScreenId::Compare), runs.len(), page);
     let from = from.min(runs.len().saturating_sub(page));
     for (line, (at, run)) in runs.iter().enumerate().skip(from).take(page).enumerate() {
         let y = inner.y + 2 + number::cells(line);
@@ -77,10 +79,6 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
     }
     let (summary, style) = summary(&runs, theme);
     paint::text(buf, inner.x, inner.bottom().saturating_sub(2), inner.width, &summary, style);
-}
-
-pub(super) fn max_scroll(state: &State) -> usize {
-    state.feed.snapshot.finished.len().saturating_sub(page(area(state)))
 }
 
 fn layout(screen: Rect) -> &'static Layout {

@@ -11,7 +11,7 @@ use crate::{
     hit_map::{HitMap, Target},
     layout::{centred, inside},
     number,
-    state::State,
+    state::{ScreenId, Scrollable, State},
     text::{clean, shorten, width, wrap},
     theme::Theme,
     widget::{frame, paint, partitions::place},
@@ -33,6 +33,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let keys = state.feed.quarantined();
     hits.add(state.screen(), Target::Quarantine);
     let (rows, from) = rows(state);
+    hits.add_extent(Scrollable::Screen(ScreenId::Quarantine), keys.len(), usize::from(rows.height));
     let foot = place(from, usize::from(rows.height), keys.len());
     let inner = frame::window(buf, area(state), &title(state), &foot, theme);
     if keys.is_empty() {

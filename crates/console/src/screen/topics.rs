@@ -13,7 +13,7 @@ use crate::{
     hit_map::{HitMap, Target},
     layout::{centred, inside},
     number,
-    state::{Dialog, State},
+    state::{Dialog, ScreenId, Scrollable, State},
     text::{clean, cut, shorten, width, wrap},
     theme::Theme,
     widget::{frame, paint},
@@ -39,6 +39,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let shown = state.user.topics.shown(catalog);
     let rows = list_rows(state, inner);
     let height = usize::from(rows.height);
+    hits.add_extent(Scrollable::Screen(ScreenId::Topics), shown.len(), height);
     let first = state.user.topics.first_row(&shown, catalog, height);
     let foot = if shown.len() > height {
         let last = (first + height).min(shown.len());
@@ -65,11 +66,6 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     }
     let below = Rect { y: rows.bottom() + 1, height: inner.bottom().saturating_sub(rows.bottom() + 1), ..inner };
     replay_settings(buf, below, state, theme);
-}
-
-/// The area of the rows; `None` if the terminal is too small.
-pub(super) fn rows(state: &State) -> Option<Rect> {
-    areas(state).map(|(_, inner)| list_rows(state, inner))
 }
 
 /// The window and its inside. The banner and the messages stay visible.

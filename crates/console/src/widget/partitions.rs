@@ -13,7 +13,7 @@ use crate::{
     hit_map::{HitMap, Target},
     layout::{Panel, inside},
     number::{self, Forms},
-    state::{Column, Dialog, Rows, State},
+    state::{Column, Dialog, Rows, Scrollable, State},
     text::{clean, shorten, width},
     theme::Theme,
 };
@@ -27,6 +27,7 @@ pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &St
     let inner = inside(area);
     let height = usize::from(inner.height.saturating_sub(1));
     let first = state.user.table.first_row(&rows, state.partitions(), height);
+    hits.add_extent(Scrollable::Panel(Panel::Partitions), rows.shown.len(), height);
     let remark = place(first, height, rows.shown.len());
     // Excludes the corners and a space on each side of the title and of the remark.
     let room = usize::from(area.width).saturating_sub(6 + width(&remark));
