@@ -128,16 +128,15 @@ fn widen(widths: &mut [u16], content: SlotContent, max: u16, left: &mut u16) {
     }
 }
 
-/// The last columns are cut off if even the necessary ones do not fit.
+/// The last columns are dropped if even the necessary ones do not fit.
 fn place(widths: &[u16], inner: Rect, gap: u16) -> Vec<Slot> {
     let mut x = inner.x;
     let mut slots = Vec::with_capacity(widths.len());
     for (content, width) in ORDER.into_iter().zip(widths).filter(|(_, width)| **width > 0) {
-        let width = (*width).min(inner.right().saturating_sub(x));
-        if width == 0 {
+        if x + width > inner.right() {
             break;
         }
-        slots.push(Slot { content, x, width });
+        slots.push(Slot { content, x, width: *width });
         // The symbol belongs to the name after it.
         x += width + if content == SlotContent::State { 1 } else { gap };
     }
