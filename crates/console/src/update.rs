@@ -15,8 +15,10 @@ use super::{
     text::clean,
 };
 
+mod close;
 mod concurrency;
 mod failed_record;
+mod filter;
 mod launch;
 mod mouse;
 mod navigate;
