@@ -48,7 +48,8 @@ pub fn read_csv(text: &str, group: &str) -> Result<BTreeMap<TopicPartition, Offs
     let mut offsets = BTreeMap::new();
     for record in reader.records() {
         let wrong = |line, problem: String| CsvError::Line { line, problem };
-        let record = record.map_err(|error| wrong(error.position().map_or(1, csv::Position::line), error.to_string()))?;
+        let record =
+            record.map_err(|error| wrong(error.position().map_or(1, csv::Position::line), error.to_string()))?;
         let line = record.position().map_or(1, csv::Position::line);
         let fields: Vec<&str> = record.iter().collect();
         let (topic, partition, offset) = match fields.as_slice() {

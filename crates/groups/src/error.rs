@@ -171,8 +171,7 @@ fn named(members: &[DescribedMember]) -> String {
         let separator = if index == 0 { "" } else { ", " };
         let instance = member.instance_id.as_ref().map_or_else(String::new, |id| format!(" ({})", printable(id)));
         // Writing to a String cannot fail.
-        let _ =
-            write!(text, "{separator}{}{instance} on {}", printable(&member.client_id), printable(&member.host));
+        let _ = write!(text, "{separator}{}{instance} on {}", printable(&member.client_id), printable(&member.host));
     }
     if members.len() > MAX_NAMED_MEMBERS {
         let _ = write!(text, " and {} more", members.len() - MAX_NAMED_MEMBERS);

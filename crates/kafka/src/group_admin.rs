@@ -153,9 +153,8 @@ impl GroupAdmin {
     /// # Errors
     /// The broker's message, no broker answers, or the command was stopped.
     pub fn describe(&self) -> Result<DescribedGroup, GroupAdminError> {
-        let described = self.until_answered(|timeout| {
-            describe_group(&self.client.consumer, &self.group, timeout, &self.stop)
-        })?;
+        let described =
+            self.until_answered(|timeout| describe_group(&self.client.consumer, &self.group, timeout, &self.stop))?;
         Ok(match described {
             NativeGroup::Empty => DescribedGroup::Empty,
             NativeGroup::Active(state, members) => {
@@ -179,10 +178,7 @@ impl GroupAdmin {
         let found = self.until_answered(|timeout| {
             list_committed(&self.client.consumer, &self.group, true, timeout, Some(&self.stop))
         })?;
-        Ok(found
-            .into_iter()
-            .map(|one| (one.id, StoredOffset { offset: one.offset, metadata: one.metadata }))
-            .collect())
+        Ok(found.into_iter().map(|one| (one.id, StoredOffset { offset: one.offset, metadata: one.metadata })).collect())
     }
 
     /// Stores offsets. The group must not have members; if it does not exist, this creates it.
@@ -261,7 +257,8 @@ impl GroupAdmin {
     /// Whether the list of all groups, of every type, has this group.
     fn is_listed(&self) -> Result<bool, GroupAdminError> {
         let listed = self.client.consumer.fetch_group_list(Some(&self.group), self.timeout);
-        let listed = listed.map_err(|error| self.failure(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)))?;
+        let listed =
+            listed.map_err(|error| self.failure(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)))?;
         Ok(listed.groups().iter().any(|group| group.name() == self.group))
     }
 
