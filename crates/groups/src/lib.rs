@@ -10,6 +10,7 @@ mod error;
 mod execute;
 mod guard;
 mod inspect;
+mod iso_duration;
 mod plan;
 mod prepare;
 mod scope;
@@ -23,6 +24,7 @@ pub use changes::{Change, ChangeStore, ChangeStoreError, ChangedPartition, Saved
 pub use csv_format::{CsvError, read_csv, write_csv};
 pub use error::GroupsError;
 pub use execute::{ChangeOutcome, RowOutcome, execute};
+pub use iso_duration::parse_iso_duration;
 pub use plan::{Action, GroupPlan, LeftOut, PlannedRow};
 pub use prepare::{plan_delete, plan_forget, plan_reset, plan_skip};
 pub use scope::{Scope, SkippedRecord, TopicScope};
