@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kreplay::domain::TopicPartition;
+use kreplay::domain::{Classified as _, TopicPartition};
 use kreplay::groups::{ChangeStore, GroupsError, Scope, Target, TopicScope, WriteAccess, execute, plan_reset};
 use kreplay::kafka::{ChangeFailure, GroupAdmin, KafkaConfig, StoredOffset};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -250,7 +250,7 @@ fn a_plan_is_void_if_the_group_commits_before_it_is_executed() {
         let error = execute(&admin, &plan, &store, &access).unwrap_err();
         let GroupsError::Moved { id, found, .. } = &error else { panic!("{error}") };
         assert_eq!((id.partition.0, found.map(|found| found.get())), (moved, Some(offset)));
-        assert!(error.is_refusal());
+        assert!(error.class().is_usage());
         assert_eq!(fixture.committed()[0], Some(10), "nothing is written");
         // The next round concerns partition 2 only.
         fixture.commit(&[(1, 10)]);

@@ -9,7 +9,7 @@ use std::{
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use kreplay_kafka::StoredOffset;
-use kreplay_model::domain::{Offset, TopicPartition, printable};
+use kreplay_model::domain::{Classified, ErrorClass, Offset, TopicPartition, printable};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -60,13 +60,16 @@ pub enum ChangeStoreError {
     },
 }
 
-impl ChangeStoreError {
-    /// Whether the request was wrong, as opposed to a failure.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::None { .. } | Self::Unknown { .. })
+impl Classified for ChangeStoreError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::System { .. } | Self::Format { .. } => ErrorClass::Failed,
+            Self::None { .. } | Self::Unknown { .. } => ErrorClass::Usage,
+        }
     }
+}
 
+impl ChangeStoreError {
     fn system(path: &Path, source: io::Error) -> Self {
         Self::System { path: path.to_owned(), source }
     }
@@ -312,8 +315,8 @@ mod tests {
         assert_eq!(partitions, [(0, Some(SavedOffset::from(&stored(5, "note")))), (2, None)]);
         store.discard(&second).unwrap();
         assert_eq!(store.find("cluster", &group, None).unwrap(), first);
-        assert!(store.find("other cluster", &group, None).unwrap_err().is_refusal());
-        assert!(store.find("cluster", &group, Some("../x")).unwrap_err().is_refusal());
+        assert!(store.find("other cluster", &group, None).unwrap_err().class().is_usage());
+        assert!(store.find("cluster", &group, Some("../x")).unwrap_err().class().is_usage());
     }
 
     #[test]

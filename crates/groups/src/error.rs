@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use kreplay_kafka::{CatalogError, DescribedMember, GroupAdminError};
-use kreplay_model::domain::{Offset, TopicPartition, printable};
+use kreplay_model::domain::{Classified, ErrorClass, Offset, TopicPartition, printable};
 
 use super::changes::ChangeStoreError;
 
@@ -144,16 +144,26 @@ pub enum GroupsError {
     },
 }
 
-impl GroupsError {
-    /// Whether a guard or the broker refused the change, or the request is wrong; otherwise something failed.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
+impl Classified for GroupsError {
+    /// A change that a guard refuses is an invalid request: it has to wait, or to be planned again.
+    fn class(&self) -> ErrorClass {
         match self {
-            Self::Group(error) => matches!(error, GroupAdminError::Unstable(_)),
-            Self::Catalog(error) => matches!(error, CatalogError::UnknownTopic(_)),
-            Self::Store(error) => error.is_refusal(),
-            Self::NotChanged { .. } | Self::Unknown { .. } => false,
-            _ => true,
+            Self::Group(error) => error.class(),
+            Self::Catalog(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::NotChanged { .. } | Self::Unknown { .. } => ErrorClass::Failed,
+            Self::Active { .. }
+            | Self::HasMembers(_)
+            | Self::Subscribed { .. }
+            | Self::NotConsumers { .. }
+            | Self::NoGroup(_)
+            | Self::NoOffsets { .. }
+            | Self::Moved { .. }
+            | Self::NoPartition { .. }
+            | Self::NothingToShift(_)
+            | Self::NoRecord { .. }
+            | Self::NothingSelected(_)
+            | Self::ReadOnly => ErrorClass::Usage,
         }
     }
 }

@@ -42,6 +42,7 @@ fn not_consumers(group: &str, reason: String) -> GroupsError {
 #[cfg(test)]
 mod tests {
     use kreplay_kafka::DescribedMember;
+    use kreplay_model::domain::Classified as _;
 
     use super::*;
 
@@ -60,14 +61,14 @@ mod tests {
         assert!(require_no_members("g", DescribedGroup::Missing).is_ok());
         assert!(require_no_members("g", DescribedGroup::Empty).is_ok());
         let error = require_no_members("g", active("t")).unwrap_err();
-        assert!(error.is_refusal());
+        assert!(error.class().is_usage());
         assert_eq!(
             error.to_string(),
             "group `g` is active (Stable), and only a group without members can be changed; stop app\\u{1b} (app-1) on \
              10.0.0.7"
         );
         let error = require_no_members("g", DescribedGroup::NotConsumers("connect".into())).unwrap_err();
-        assert!(error.is_refusal() && error.to_string().contains("(connect)"), "{error}");
+        assert!(error.class().is_usage() && error.to_string().contains("(connect)"), "{error}");
     }
 
     #[test]

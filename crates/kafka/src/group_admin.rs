@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::domain::{Offset, TopicPartition};
+use kreplay_model::domain::{Classified, ErrorClass, Offset, TopicPartition};
 use rdkafka::{Offset as NativeOffset, TopicPartitionList, consumer::Consumer as _, error::RDKafkaErrorCode};
 
 use super::{
@@ -46,6 +46,16 @@ pub enum GroupAdminError {
     /// The user stopped the command.
     #[error("stopped")]
     Stopped,
+}
+
+impl Classified for GroupAdminError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Client(_) | Self::Group { .. } => ErrorClass::Failed,
+            Self::Unstable(_) => ErrorClass::Usage,
+            Self::Stopped => ErrorClass::Stopped,
+        }
+    }
 }
 
 /// A member of a group.

@@ -11,7 +11,7 @@ use kreplay_groups::{
     ChangeOutcome, ChangeStore, GroupPlan, GroupsError, PlanView, SkippedRecord, TopicScope, WriteAccess, execute,
     plan_delete, plan_forget, plan_skip, plan_undo, write_csv,
 };
-use kreplay_kafka::{GroupAdmin, GroupAdminError, KafkaConfig};
+use kreplay_kafka::{GroupAdmin, KafkaConfig};
 
 use crate::{
     cli::{
@@ -92,7 +92,7 @@ impl ChangeArgs {
     fn access(&self, read_only: bool) -> Result<Option<WriteAccess>, CliError> {
         match &self.confirm {
             Some(confirmed) if self.execute && *confirmed == self.group => {
-                WriteAccess::unless_read_only(read_only).map(Some).map_err(|error| groups_error(&error))
+                WriteAccess::unless_read_only(read_only).map(Some).map_err(|error| CliError::of(&error))
             }
             Some(_) if self.execute => {
                 Err(CliError::Usage("--confirm does not name the group to change; nothing was changed".into()))
@@ -116,20 +116,11 @@ impl Change {
     pub(super) fn run(self, plan: Result<GroupPlan, GroupsError>, format: PlanFormat) -> Result<Exit, CliError> {
         let exit = self.show_and_execute(plan, format);
         self.admin.close();
-        match exit {
-            Err(RunError::Groups(GroupsError::Group(GroupAdminError::Stopped))) => {
-                // A failed write to standard error is ignored: the exit code shows it, too.
-                let _ = writeln!(io::stderr(), "kreplay: stopped; nothing was changed");
-                Ok(Exit::Stopped)
-            }
-            Err(RunError::Groups(error)) => Err(groups_error(&error)),
-            Err(RunError::Cli(error)) => Err(error),
-            Ok(exit) => Ok(exit),
-        }
+        exit
     }
 
-    fn show_and_execute(&self, plan: Result<GroupPlan, GroupsError>, format: PlanFormat) -> Result<Exit, RunError> {
-        let plan = plan?;
+    fn show_and_execute(&self, plan: Result<GroupPlan, GroupsError>, format: PlanFormat) -> Result<Exit, CliError> {
+        let plan = plan.map_err(|error| CliError::of(&error))?;
         match format {
             PlanFormat::Text => print(&plan.text())?,
             PlanFormat::Csv => print(&csv(&plan)?)?,
@@ -147,7 +138,7 @@ impl Change {
         if format == PlanFormat::Json {
             print(&json(&PlanView::new(&plan, outcome.as_ref().ok()))?)?;
         }
-        let outcome = outcome?;
+        let outcome = outcome.map_err(|error| CliError::of(&error))?;
         report(&plan, &outcome, format)?;
         Ok(if outcome.is_complete() { Exit::Done } else { Exit::Skipped })
     }
@@ -164,27 +155,6 @@ fn report(plan: &GroupPlan, outcome: &ChangeOutcome, format: PlanFormat) -> Resu
         let _ = writeln!(io::stderr(), "kreplay: {line}");
     }
     Ok(())
-}
-
-enum RunError {
-    Groups(GroupsError),
-    Cli(CliError),
-}
-
-impl From<GroupsError> for RunError {
-    fn from(error: GroupsError) -> Self {
-        Self::Groups(error)
-    }
-}
-
-impl From<CliError> for RunError {
-    fn from(error: CliError) -> Self {
-        Self::Cli(error)
-    }
-}
-
-pub(super) fn groups_error(error: &GroupsError) -> CliError {
-    if error.is_refusal() { CliError::Usage(error.to_string()) } else { CliError::Failed(error.to_string()) }
 }
 
 fn json(view: &PlanView) -> Result<String, CliError> {

@@ -9,11 +9,11 @@ use std::{
 use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args, ValueHint, builder::NonEmptyStringValueParser};
 use kreplay_engine::plan::RangeStart;
-use kreplay_groups::{Scope, Target, parse_iso_duration, plan_reset, read_csv};
+use kreplay_groups::{GroupsError, Scope, Target, parse_iso_duration, plan_reset, read_csv};
 use kreplay_kafka::GroupAdmin;
 use kreplay_model::domain::{Offset, printable};
 
-use super::change::{Change, ChangeArgs, PlanFormat, Topics, groups_error};
+use super::change::{Change, ChangeArgs, PlanFormat, Topics};
 use crate::{
     cli::{CliError, Exit, args::format::FormatArgs},
     config::Environment,
@@ -156,7 +156,7 @@ fn from_file(path: &Path, group: &str) -> Result<Target, CliError> {
 }
 
 fn copy_from(group: &str, change: &Change) -> Result<Target, CliError> {
-    let failed = |error: kreplay_kafka::GroupAdminError| groups_error(&error.into());
+    let failed = |error: kreplay_kafka::GroupAdminError| CliError::of(&GroupsError::from(error));
     let admin = &change.admin;
     let source = GroupAdmin::new(admin.client().config(), group, admin.timeout(), &change.stop).map_err(failed)?;
     let offsets = source.offsets();
