@@ -385,19 +385,23 @@ fn groups_with_unusual_names_are_changed() {
 }
 
 #[test]
-fn a_deleted_topic_is_left_out_and_the_others_are_reset() {
-    let fixture = Fixture::new("gone");
-    let gone = fixture.broker.topic("group-changes-gone", 1);
-    fixture.broker.produce(&gone, &[NewRecord::unkeyed("x")]);
-    commit(fixture.broker, &fixture.group, &gone, &[(0, 1)], "");
-    fixture.broker.delete_topic(&gone);
-    // The broker deletes the offsets of a deleted topic, unless a client commits them again.
-    let plan = json(&fixture.execute("reset", &["--all-topics", "--to-earliest", "--json"]).expect_success());
-    let left_out = plan["left_out"].as_array().unwrap();
-    assert!(left_out.iter().all(|one| one["topic"] == gone.as_str()), "{plan}");
-    assert_eq!(fixture.committed(), [Some(5), Some(0), None]);
-    let missing = ["--topic", &gone, "--to-earliest"];
-    expect_refusal(&fixture.kreplay("reset", &missing), "there is no topic");
-    let beyond = format!("{}:3", fixture.topic);
+fn a_partition_that_does_not_exist_is_left_out_or_refused() {
+    let fixture = Fixture::new("missing");
+    let (topic, missing) = (&fixture.topic, unique_name("no-such-topic"));
+    let file = format!("{topic},0,6\n{topic},3,1\n{missing},0,1\n");
+    let args = ["--from-file", "-", "--json", "--execute", "--confirm", &fixture.group];
+    let finished = fixture.kreplay_with_input("reset", &args, &file);
+    assert_eq!(finished.code(), Some(3), "{finished:?}");
+    let left_out = json(&finished)["left_out"].clone();
+    let names: Vec<_> =
+        left_out.as_array().unwrap().iter().map(|one| (one["topic"].as_str(), one["partition"].as_i64())).collect();
+    let mut expected = [(Some(topic.as_str()), Some(3)), (Some(missing.as_str()), Some(0))];
+    expected.sort();
+    assert_eq!(names, expected);
+    assert_eq!(fixture.committed(), [Some(6), Some(10), None]);
+    expect_refusal(&fixture.kreplay("reset", &["--topic", &missing, "--to-earliest"]), "there is no topic");
+    let beyond = format!("{topic}:3");
     expect_refusal(&fixture.kreplay("reset", &["--topic", &beyond, "--to-earliest"]), "has 3 partitions");
+    let wrong = fixture.kreplay_with_input("reset", &["--from-file", "-"], "t,0,5\nt,1\n");
+    expect_refusal(&wrong, "--from-file: -: line 2: it has 2 fields");
 }

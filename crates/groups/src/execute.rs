@@ -71,7 +71,7 @@ pub fn execute(
     }
     let change = store.begin(plan, Utc::now())?;
     let written = write(admin, plan);
-    let committed = admin.offsets().map_err(|error| GroupsError::Unknown {
+    let committed = admin.offsets_after_change().map_err(|error| GroupsError::Unknown {
         group: plan.group.clone(),
         reason: written.as_ref().err().unwrap_or(&error).to_string(),
     })?;

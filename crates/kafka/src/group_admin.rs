@@ -163,8 +163,9 @@ impl GroupAdmin {
     /// # Errors
     /// The broker's message, no broker answers, or the command was stopped.
     pub fn describe(&self) -> Result<DescribedGroup, GroupAdminError> {
-        let described =
-            self.until_answered(|timeout| describe_group(&self.client.consumer, &self.group, timeout, &self.stop))?;
+        let described = self.until_answered(Some(&self.stop), |timeout| {
+            describe_group(&self.client.consumer, &self.group, timeout, &self.stop)
+        })?;
         Ok(match described {
             NativeGroup::Empty => DescribedGroup::Empty,
             NativeGroup::Active(state, members) => {
@@ -185,10 +186,15 @@ impl GroupAdmin {
     /// # Errors
     /// The broker's message, no broker answers, the command was stopped, or [`GroupAdminError::Unstable`].
     pub fn offsets(&self) -> Result<BTreeMap<TopicPartition, StoredOffset>, GroupAdminError> {
-        let found = self.until_answered(|timeout| {
-            list_committed(&self.client.consumer, &self.group, true, timeout, Some(&self.stop))
-        })?;
-        Ok(found.into_iter().map(|one| (one.id, StoredOffset { offset: one.offset, metadata: one.metadata })).collect())
+        self.stored_offsets(Some(&self.stop))
+    }
+
+    /// Like [`GroupAdmin::offsets`], after a change: it is not interrupted, because the result must be known.
+    ///
+    /// # Errors
+    /// The broker's message, no broker answers, or [`GroupAdminError::Unstable`].
+    pub fn offsets_after_change(&self) -> Result<BTreeMap<TopicPartition, StoredOffset>, GroupAdminError> {
+        self.stored_offsets(None)
     }
 
     /// Stores offsets. The group must not have members; if it does not exist, this creates it.
@@ -244,16 +250,27 @@ impl GroupAdmin {
         self.client.close();
     }
 
+    fn stored_offsets(
+        &self,
+        stop: Option<&AtomicBool>,
+    ) -> Result<BTreeMap<TopicPartition, StoredOffset>, GroupAdminError> {
+        let client = &self.client.consumer;
+        let found = self.until_answered(stop, |timeout| list_committed(client, &self.group, true, timeout, stop))?;
+        let stored = found.into_iter().map(|one| (one.id, StoredOffset { offset: one.offset, metadata: one.metadata }));
+        Ok(stored.collect())
+    }
+
     /// Repeats a request that only reads, until the brokers answer it.
     fn until_answered<T>(
         &self,
+        stop: Option<&AtomicBool>,
         request: impl Fn(Duration) -> Result<T, RDKafkaErrorCode>,
     ) -> Result<T, GroupAdminError> {
         let deadline = Instant::now() + self.timeout;
         loop {
             self.client.serve();
             let answer = request(self.timeout.min(ATTEMPT_TIMEOUT));
-            if self.stop.load(Relaxed) {
+            if stop.is_some_and(|stop| stop.load(Relaxed)) {
                 return Err(GroupAdminError::Stopped);
             }
             match answer {

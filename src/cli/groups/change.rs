@@ -140,7 +140,8 @@ impl Change {
         }
         let outcome = outcome.map_err(|error| CliError::of(&error))?;
         report(&plan, &outcome, format)?;
-        Ok(if outcome.is_complete() { Exit::Done } else { Exit::Skipped })
+        let is_complete = outcome.is_complete() && plan.left_out.is_empty();
+        Ok(if is_complete { Exit::Done } else { Exit::Skipped })
     }
 }
 
