@@ -13,6 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
 use crate::support::broker::{self, Broker, unique_name};
+use crate::support::local;
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
 use crate::support::timeouts::RUN_TIMEOUT;
@@ -78,10 +79,14 @@ impl Fixture {
         self.kreplay(command, &[args, &["--execute", "--confirm", &self.group]].concat())
     }
 
-    /// What Kafka's tool plans with these arguments.
-    fn kafkas_plan(&self, args: &[&str], input: &str) -> Rows {
-        let args = [&["--group", &self.group, "--reset-offsets", "--dry-run", "--export"], args].concat();
-        rows(&self.broker.kafka_tool(GROUP_TOOL, &args, input.as_bytes()).expect_success().stdout)
+    /// What Kafka's tool plans with these arguments. Java reads files of this machine.
+    fn kafkas_plan(&self, args: &[&str]) -> Rows {
+        let fixed = ["--bootstrap-server", self.broker.bootstrap(), "--group", &self.group, "--reset-offsets"];
+        let args = [&fixed[..], &["--dry-run", "--export"], args].concat();
+        let printed = local::tool(GROUP_TOOL, &args, b"").expect_success().stdout;
+        // The tool prints warnings about partitions without later records between the rows.
+        let csv: Vec<&str> = printed.lines().filter(|line| !line.starts_with("Warn: ")).collect();
+        rows(&csv.join("\n"))
     }
 
     fn admin(&self) -> GroupAdmin {
@@ -156,7 +161,7 @@ fn every_mode_plans_what_kafkas_tool_plans() {
         let expected: Rows =
             (0..).zip(expected).filter(|(_, offset)| *offset >= 0).map(|(p, o)| ((topic.to_owned(), p), o)).collect();
         assert_eq!(planned, expected, "{args:?}");
-        assert_eq!(fixture.kafkas_plan(args, ""), expected, "Kafka's tool: {args:?}");
+        assert_eq!(fixture.kafkas_plan(args), expected, "Kafka's tool: {args:?}");
     }
     assert_eq!(fixture.committed(), [Some(10), Some(10), None], "a plan changes nothing");
 }
@@ -166,7 +171,9 @@ fn files_travel_to_and_from_kafkas_tool() {
     let fixture = Fixture::new("files");
     let topic = fixture.topic.as_str();
     let ours = fixture.kreplay("reset", &["--topic", topic, "--to-offset", "7", "--csv"]).expect_success().stdout;
-    assert_eq!(fixture.kafkas_plan(&["--from-file", "/dev/stdin"], &ours), rows(&ours));
+    let file = fixture.state.path().join("plan.csv");
+    std::fs::write(&file, &ours).unwrap();
+    assert_eq!(fixture.kafkas_plan(&["--from-file", file.to_str().unwrap()]), rows(&ours));
 
     // With several groups, the rows begin with the group. Quotes and commas in names are quoted.
     let other = unique_name("a \"b\", c");
@@ -174,7 +181,7 @@ fn files_travel_to_and_from_kafkas_tool() {
     let args = ["--group", &fixture.group, "--group", &other, "--all-topics", "--reset-offsets", "--to-earliest"];
     let args = [&args[..], &["--dry-run", "--export"]].concat();
     let both = fixture.broker.kafka_tool(GROUP_TOOL, &args, b"").expect_success().stdout;
-    assert_eq!(both.lines().count(), 3, "{both}");
+    assert_eq!(both.lines().filter(|line| !line.is_empty()).count(), 3, "{both}");
     let from_file = ["--from-file", "-", "--csv"];
     let read = fixture.kreplay_with_input("reset", &from_file, &both).expect_success();
     assert_eq!(rows(&read.stdout), [((topic.to_owned(), 0), 5), ((topic.to_owned(), 1), 0)].into());
