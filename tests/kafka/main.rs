@@ -62,3 +62,4 @@ mod terminal;
 mod tiers;
 mod time_order;
 mod transactions;
+mod wire;

@@ -12,6 +12,10 @@ mod configs;
 mod consumer_groups;
 mod coordinators;
 mod deadline;
+#[cfg(test)]
+mod failure_test;
+#[cfg(test)]
+mod fake_broker;
 mod group_list;
 mod leaders;
 mod link;
