@@ -20,6 +20,14 @@ pub enum WireError {
         /// What the system or TLS reports.
         reason: String,
     },
+    /// The broker's certificate is not trusted, or the broker does not accept that of the client.
+    #[error("no TLS connection to {broker}: {reason}")]
+    Tls {
+        /// The broker.
+        broker: BrokerAddress,
+        /// What is wrong.
+        reason: String,
+    },
     /// The broker refused the user, or did not prove that it knows the password.
     #[error("{broker} refuses the authentication with {mechanism}: {reason}")]
     Authentication {
@@ -116,7 +124,8 @@ impl WireError {
         match self {
             Self::Kafka { code, .. } => code.is_retriable(),
             Self::Connect { .. } | Self::Closed { .. } | Self::Timeout { .. } => true,
-            Self::Authentication { .. }
+            Self::Tls { .. }
+            | Self::Authentication { .. }
             | Self::Unsupported { .. }
             | Self::Malformed { .. }
             | Self::Unencodable { .. }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use kreplay_model::domain::{Secret, SecretFormat};
+
 use super::WireClient;
 use super::fake_broker::{FakeBroker, Received, Reply, all_versions};
 use crate::api::{Api, VersionRange};
-use crate::config::WireConfig;
+use crate::config::{SaslConfig, SaslMechanism, WireConfig};
 use crate::error::WireError;
 use crate::error_code::ErrorCode;
 use crate::message::api_versions::ApiVersionsResponse;
@@ -16,9 +18,10 @@ use crate::message::consumer_group_describe::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribedGroup,
 };
 use crate::message::list_groups::{ListGroupsResponse, ListedGroup};
-use crate::types::{GroupEpoch, GroupFilter, GroupId};
+use crate::message::sasl::{SaslAuthenticateResponse, SaslHandshakeResponse};
+use crate::types::{GroupEpoch, GroupFilter, GroupId, TopicSelection};
 
-/// Far more than a test needs; only failures last so long.
+/// Much more than a test needs; only a failing test lasts so long.
 const LONG: Duration = Duration::from_secs(60);
 
 fn client(broker: &FakeBroker, change: impl FnOnce(&mut WireConfig)) -> WireClient {
@@ -152,7 +155,7 @@ async fn no_more_than_two_requests_are_in_flight() {
     .await;
     let client = client(&broker, |config| config.request_timeout = Duration::from_secs(1));
     // Both connect and look the brokers up before the first list is held.
-    client.metadata(&crate::types::TopicSelection::Named(Vec::new())).await.unwrap();
+    client.metadata(&TopicSelection::Named(Vec::new())).await.unwrap();
     let calls: Vec<_> = (0..5)
         .map(|_| {
             let client = client.clone();
@@ -301,4 +304,74 @@ async fn a_bootstrap_server_that_does_not_answer_is_passed_over() {
         config.bootstrap.insert(0, crate::address::BrokerAddress::parse(&unused).unwrap());
     });
     assert_eq!(names(&client).await, ["orders"]);
+}
+
+/// Settings with SASL PLAIN.
+fn with_sasl(config: &mut WireConfig) {
+    config.security.sasl = Some(SaslConfig {
+        mechanism: SaslMechanism::Plain,
+        username: "ada".into(),
+        password: Secret::plain(SecretFormat::Secret, "hunter2".into()),
+    });
+}
+
+#[tokio::test]
+async fn a_connection_is_replaced_before_its_session_ends() {
+    let broker = FakeBroker::start(|received, earlier| match received.api {
+        Api::SaslHandshake => received.answer(&SaslHandshakeResponse::default()),
+        Api::SaslAuthenticate => {
+            // The first session ends at once, the second one in an hour.
+            let session_lifetime_ms = if earlier == 0 { 1 } else { 3_600_000 };
+            received.answer(&SaslAuthenticateResponse { session_lifetime_ms, ..Default::default() })
+        }
+        Api::ListGroups => listed(received, "orders"),
+        _ => received.ordinary(),
+    })
+    .await;
+    let client = client(&broker, with_sasl);
+    // The first request of a connection is sent in any case.
+    client.metadata(&TopicSelection::Named(Vec::new())).await.unwrap();
+    // Until the session has ended.
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(names(&client).await, ["orders"]);
+    assert_eq!(names(&client).await, ["orders"]);
+    assert_eq!((broker.connections(), broker.count(Api::SaslAuthenticate)), (2, 2));
+}
+
+#[tokio::test]
+async fn a_refused_password_is_not_repeated() {
+    let broker = FakeBroker::start(|received, _| match received.api {
+        Api::SaslHandshake => received.answer(&SaslHandshakeResponse::default()),
+        Api::SaslAuthenticate => received.answer(&SaslAuthenticateResponse {
+            error_code: ErrorCode::SASL_AUTHENTICATION_FAILED.0,
+            error_message: Some("the password hunter2 of ada is wrong".into()),
+            ..Default::default()
+        }),
+        _ => received.ordinary(),
+    })
+    .await;
+    let error = client(&broker, with_sasl).list_groups(&GroupFilter::default()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "127.0.0.1:{} refuses the authentication with PLAIN: SASL_AUTHENTICATION_FAILED: the password *** of ada is \
+             wrong",
+            broker.port
+        )
+    );
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_mechanism_that_the_broker_does_not_have_is_named_with_those_that_it_has() {
+    let broker = FakeBroker::start(|received, _| match received.api {
+        Api::SaslHandshake => received.answer(&SaslHandshakeResponse {
+            error_code: ErrorCode::UNSUPPORTED_SASL_MECHANISM.0,
+            mechanisms: vec!["GSSAPI".into(), "OAUTHBEARER".into()],
+        }),
+        _ => received.ordinary(),
+    })
+    .await;
+    let error = client(&broker, with_sasl).list_groups(&GroupFilter::default()).await.unwrap_err();
+    assert!(error.to_string().ends_with("the broker has GSSAPI, OAUTHBEARER"), "{error}");
 }

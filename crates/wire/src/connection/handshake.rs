@@ -21,6 +21,8 @@ use crate::message::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::message::sasl::{SaslAuthenticateRequest, SaslHandshakeRequest};
 
 const CLIENT_NAME: &str = "kreplay";
+/// The id of every request before the first of the driver. They are sent one after another.
+const CORRELATION_ID: i32 = 0;
 /// The random bytes of a nonce.
 const NONCE_BYTES: usize = 24;
 
@@ -123,9 +125,10 @@ impl<'a> Handshake<'a> {
 
     /// Sends a request and reads the response, without its length.
     async fn exchange<R: Request>(&mut self, version: i16, request: &R) -> Result<Vec<u8>, WireError> {
-        let header = RequestHeader { api: R::API, version, correlation_id: 0, client_id: &self.endpoint.client_id };
+        let header =
+            RequestHeader { api: R::API, version, correlation_id: CORRELATION_ID, client_id: &self.endpoint.client_id };
         let frame = encode_request(header, request).map_err(|reason| WireError::Unencodable { api: R::API, reason })?;
-        let failed = |error: std::io::Error| self.endpoint.not_connected(format!("{}: {error}", R::API));
+        let failed = |error: std::io::Error| self.endpoint.socket_error(R::API, &error);
         self.stream.write_all(&frame).await.map_err(failed)?;
         self.stream.flush().await.map_err(failed)?;
         self.endpoint.traffic.sent(&self.endpoint.address, R::API, frame.len());
@@ -146,6 +149,9 @@ impl<'a> Handshake<'a> {
             .map_err(failed)?;
         if body.len() < length {
             return Err(self.endpoint.not_connected(format!("the broker closed the connection during {}", R::API)));
+        }
+        if body.first_chunk() != Some(&CORRELATION_ID.to_be_bytes()) {
+            return Err(self.endpoint.not_connected(format!("the response to {} belongs to another request", R::API)));
         }
         self.endpoint.traffic.received(&self.endpoint.address, R::API, body.len().saturating_add(4));
         Ok(body)

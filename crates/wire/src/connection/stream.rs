@@ -35,6 +35,6 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<BoxedStream, WireErro
     let stream = TlsConnector::from(Arc::clone(tls))
         .connect(name, socket)
         .await
-        .map_err(|error| endpoint.not_connected(format!("TLS: {error}")))?;
+        .map_err(|error| endpoint.socket_error("handshake", &error))?;
     Ok(Box::new(stream))
 }
