@@ -16,7 +16,8 @@ pub struct BrokerAddress {
 }
 
 impl BrokerAddress {
-    /// Reads `host`, `host:port`, `[address]:port`, or one of these after `scheme://`. Returns `None` for anything else.
+    /// Reads `host`, `host:port`, `[address]:port`, or one of these after `scheme://`. Returns `None` for anything
+    /// else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();

@@ -1,8 +1,8 @@
 //! The cluster: which broker a request goes to, and what happens if it fails.
 //!
 //! - `brokers` knows the addresses and keeps a `link` to each broker: a connection and a budget of requests.
-//! - `coordinators` and `leaders` find the broker of a group, transactional id or partition, ask all of them at once, and
-//!   repeat what can succeed later until the `deadline`.
+//! - `coordinators` and `leaders` find the broker of a group, transactional id or partition, ask all of them at once,
+//!   and repeat what can succeed later until the `deadline`.
 //! - The remaining modules turn the calls of [`WireClient`] into requests, and responses into [`crate::types`].
 
 mod backoff;

@@ -4,7 +4,8 @@
 //! that it knows. This client sends the requests that show them, and no request that changes anything.
 //!
 //! - [`WireClient`] finds brokers, coordinators and leaders, keeps one connection to each broker, and retries what can
-//!   succeed later. Its calls return plain values ([`types`]); an error of one group or partition does not affect others.
+//!   succeed later. Its calls return plain values ([`types`]). An error of one group or partition does not affect the
+//!   others.
 //! - Each connection negotiates the versions of requests with its broker. A request that the broker does not know is
 //!   [`WireError::Unsupported`].
 //! - [`WireConfig::from_properties`] reads librdkafka's properties. What only librdkafka supports is a typed error.

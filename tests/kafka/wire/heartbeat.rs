@@ -23,8 +23,8 @@ pub fn join_streams_group(broker: &Broker, group: &str, topic: &str) -> String {
     let member = member_id();
     // The group, the member, its epoch, that of the endpoints; no instance, no rack; the rebalance timeout.
     let body = Body::default().text(group).text(&member).int(0).int(0).null().null().int(60_000);
-    // The topology's epoch, and its subtopology with six lists: source topics, expressions, changelogs, sinks and sources
-    // of repartitioning, copartition groups.
+    // The topology's epoch, and its subtopology with six lists: source topics, expressions, changelogs, sinks and
+    // sources of repartitioning, copartition groups.
     let body = body.present().int(5).length(1).text("0").length(1).text(topic);
     let body = body.length(0).length(0).length(0).length(0).length(0).end().end();
     // No tasks of three kinds; the process.

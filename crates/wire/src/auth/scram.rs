@@ -12,8 +12,8 @@ use ring::{digest, hmac, pbkdf2};
 
 use super::Step;
 
-/// The fewest iterations that a server may ask for (RFC 7677, and `ScramMechanism` in Kafka). Fewer would let somebody in
-/// between guess the password.
+/// The fewest iterations that a server may ask for (RFC 7677, and `ScramMechanism` in Kafka). With fewer, an attacker
+/// who impersonates the broker could find the password from the proof.
 const MIN_ITERATIONS: u32 = 4096;
 /// The most iterations that a server may ask for: about a second of computing.
 const MAX_ITERATIONS: u32 = 1_000_000;

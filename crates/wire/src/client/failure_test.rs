@@ -165,8 +165,8 @@ async fn no_more_than_two_requests_are_in_flight() {
     while broker.count(Api::ListGroups) < 2 {
         tokio::task::yield_now().await;
     }
-    // The connection is closed after the timeout of the first request, which ends what is in flight. The others were not
-    // sent on it.
+    // The timeout of the first request closes the connection and ends what is in flight. The others were not sent on
+    // it.
     while broker.connections() < 2 {
         assert!(broker.count(Api::ListGroups) <= 2);
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -19,8 +19,8 @@ const REMOTE_STORAGE_TIMEOUT_MS: i32 = 10_000;
 type CommittedOffsets = BTreeMap<TopicPartition, Result<Option<CommittedOffset>, WireError>>;
 
 impl WireClient {
-    /// The committed offsets of groups, for all partitions that have any. Groups without any have an empty map; whether a
-    /// group exists does not matter. Share groups have no committed offsets, see [`WireClient::share_group_offsets`].
+    /// The committed offsets of groups, for all partitions that have any. A group without any, or one that does not
+    /// exist, has an empty map. Share groups have no committed offsets, see [`WireClient::share_group_offsets`].
     ///
     /// With `require_stable`, a partition with a transactional commit that is still open is an error instead of the
     /// offset before it.

@@ -21,7 +21,8 @@ use crate::types::{
 };
 
 impl WireClient {
-    /// The producers that have written to partitions, with their open transactions. READ rights on the topics are needed.
+    /// The producers that have written to partitions, with their open transactions. READ rights on the topics are
+    /// needed.
     pub async fn describe_producers(
         &self,
         partitions: impl IntoIterator<Item = TopicPartition>,

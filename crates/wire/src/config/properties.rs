@@ -23,7 +23,7 @@ const DEFAULT_CLIENT_ID: &str = "kreplay";
 /// The length field of the client id has 16 bits, one of them for the sign.
 const MAX_CLIENT_ID_BYTES: usize = 32_767;
 
-/// Why a client cannot be configured. With [`ConfigError::is_unsupported`], librdkafka may be able to connect.
+/// Why a client cannot be configured.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConfigError {
     /// A mechanism that this client does not have.
@@ -51,22 +51,22 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// Whether the properties may be right, and only this client cannot follow them.
+    /// Whether librdkafka may be able to connect with these properties.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         matches!(self, Self::UnsupportedMechanism(_) | Self::UnsupportedProperty { .. })
     }
 }
 
-/// The properties of TLS that this client follows.
+/// The properties of TLS that this client supports.
 const TLS_PROPERTIES: [&str; 4] =
     ["ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.endpoint.identification.algorithm"];
-/// The properties of SASL that this client follows.
+/// The properties of SASL that this client supports.
 const SASL_PROPERTIES: [&str; 4] = ["sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password"];
 
 impl WireConfig {
     /// The settings for a cluster, from librdkafka's properties. Properties about other things than connections are
-    /// ignored; those about security that this client does not follow are refused.
+    /// ignored; those about security that this client does not support are refused.
     ///
     /// # Errors
     /// A property is not valid, or this client does not support it.
@@ -126,10 +126,10 @@ impl<'a> Properties<'a> {
         ms.map(Duration::from_millis).ok_or_else(|| invalid(name, "1 to 300000 milliseconds are expected"))
     }
 
-    /// Refuses properties with a prefix that are not followed, so that a connection is never less secure, or to somebody
-    /// else, than the user has configured.
-    fn refuse_others(&self, prefix: &str, followed: &[&str]) -> Result<(), ConfigError> {
-        let mut others = self.0.keys().filter(|name| name.starts_with(prefix) && !followed.contains(&name.as_str()));
+    /// Refuses properties with a prefix that this client does not support, so that a connection is never less secure
+    /// than configured.
+    fn refuse_others(&self, prefix: &str, supported: &[&str]) -> Result<(), ConfigError> {
+        let mut others = self.0.keys().filter(|name| name.starts_with(prefix) && !supported.contains(&name.as_str()));
         match others.next() {
             Some(name) if name == "ssl.key.password" => Err(ConfigError::UnsupportedProperty {
                 property: name.clone(),

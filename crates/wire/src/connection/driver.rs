@@ -174,8 +174,8 @@ impl Driver {
     }
 }
 
-/// Writes some of the bytes and returns their number. If there are none, flushes and returns `None`. Each of the two can
-/// be dropped and repeated.
+/// Writes some of the bytes and returns their number. If there are none, flushes and returns `None`. Both can be
+/// dropped and repeated.
 async fn write_or_flush(writer: &mut WriteHalf<BoxedStream>, bytes: &[u8]) -> std::io::Result<Option<usize>> {
     if bytes.is_empty() { writer.flush().await.map(|()| None) } else { writer.write(bytes).await.map(Some) }
 }

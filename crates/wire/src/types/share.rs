@@ -43,11 +43,11 @@ pub struct ShareMember {
 pub struct ShareOffset {
     /// The topic's id.
     pub topic_id: TopicId,
-    /// The first offset that is not settled yet; `None` before the group has read the partition.
+    /// The first offset that is not acknowledged yet; `None` before the group has read the partition.
     pub start: Option<Offset>,
     /// The epoch of the partition's leader.
     pub leader_epoch: Option<LeaderEpoch>,
-    /// The number of records that are not settled yet, as the broker counts them (KIP-1226). It is less than the distance
-    /// from the start offset to the end, because later records may be settled already. Unknown on brokers before 4.2.
+    /// The lag as the broker counts it (KIP-1226): the distance from the start offset to the end, without the records
+    /// beyond the start offset that are acknowledged already. Unknown on brokers before 4.2.
     pub lag: Lag,
 }
