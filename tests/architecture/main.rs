@@ -28,6 +28,7 @@ const CRATES_WITHOUT_CIRCLES: [(&str, &str); 9] = [
     ("kreplay-model", "crates/model/src"),
     ("kreplay-testkit", "crates/testkit/src"),
     ("kreplay-topics", "crates/topics/src"),
+    ("kreplay-wire", "crates/wire/src"),
 ];
 
 /// All sources below a folder.
