@@ -9,4 +9,5 @@ pub(super) mod header;
 pub(super) mod paint;
 pub(super) mod partitions;
 pub(super) mod symbol;
+pub(super) mod table;
 pub(super) mod workers;
