@@ -3,15 +3,15 @@
 use kreplay_model::domain::TopicPartition;
 use ratatui::layout::{Position, Rect};
 
-use super::{layout::Panel, state::Column};
+use super::layout::Panel;
 
 /// What is at a place of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A panel of the dashboard.
     Panel(Panel),
-    /// The heading of a column of the partition table.
-    Column(Column),
+    /// A heading of the partition table, with the id of the column that it sorts by.
+    Column(&'static str),
     /// A row of the partition table.
     Partition(TopicPartition),
     /// An event of the log, by its sequence number.

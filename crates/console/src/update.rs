@@ -17,6 +17,7 @@ use super::{
 
 mod concurrency;
 mod failed_record;
+mod filter;
 mod launch;
 mod mouse;
 mod navigate;

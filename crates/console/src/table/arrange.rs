@@ -1,7 +1,5 @@
 //! The rows of a table in order: filtered and sorted.
 
-use std::cmp::Ordering;
-
 use super::{
     column::{Column, TableRow},
     filter::Filter,

@@ -6,7 +6,7 @@ use super::{Effect, Event, focus, quarantine, scroll, topics};
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
-    state::{Layer, State},
+    state::{Layer, PartitionRow, State},
 };
 
 /// Lines scrolled per wheel notch.
@@ -45,7 +45,7 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Panel(panel) => focus(state, panel),
         Target::Column(column) => {
             focus(state, Panel::Partitions);
-            state.user.table.sort_by(column);
+            state.user.table.sort_by::<PartitionRow<'_>>(column);
             scroll::follow(state);
         }
         Target::Partition(id) => {

@@ -1,6 +1,6 @@
 //! Opens and closes screens.
 
-use super::{focus, scroll, show_message, topics};
+use super::{filter, focus, show_message, topics};
 use crate::{
     layout::Panel,
     screen::{Filters, Screen},
@@ -50,7 +50,7 @@ pub(super) fn filter(state: &mut State) {
         }
         Some(Filters::Partitions) => {
             focus(state, Panel::Partitions);
-            state.user.navigation.dialog = Some(Dialog::Filter(state.user.table.filter.clone()));
+            state.user.navigation.dialog = Some(Dialog::Filter(state.user.table.filter.text().to_owned()));
         }
         None => {}
     }
@@ -86,8 +86,7 @@ pub(super) fn close(state: &mut State) {
 fn withdraw(state: &mut State, dialog: Dialog) {
     match dialog {
         Dialog::Filter(before) => {
-            state.user.table.filter = before;
-            scroll::follow(state);
+            filter::edit_partitions(state, |text| *text = before);
         }
         Dialog::TopicFilter(before) => {
             state.user.topics.filter = before;
@@ -99,16 +98,16 @@ fn withdraw(state: &mut State, dialog: Dialog) {
 
 /// Clears a filter. Returns whether there was one.
 fn clear_filter(state: &mut State, filters: Option<Filters>) -> bool {
-    let filter = match filters {
-        Some(Filters::Partitions) => std::mem::take(&mut state.user.table.filter),
-        Some(Filters::Topics) => std::mem::take(&mut state.user.topics.filter),
-        None => return false,
-    };
+    let mut before = String::new();
     match filters {
-        Some(Filters::Topics) => topics::follow(state),
-        Some(Filters::Partitions) | None => scroll::follow(state),
+        Some(Filters::Partitions) => filter::edit_partitions(state, |text| before = std::mem::take(text)),
+        Some(Filters::Topics) => {
+            before = std::mem::take(&mut state.user.topics.filter);
+            topics::follow(state);
+        }
+        None => {}
     }
-    !filter.is_empty()
+    !before.is_empty()
 }
 
 /// Closes the screens and questions that became obsolete with a snapshot, and says so if the user was looking at one.

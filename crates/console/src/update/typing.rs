@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 use kreplay_model::feed::cells;
 
-use super::{scroll, topics};
+use super::{filter, topics};
 use crate::{
     key::Key,
     state::{Dialog, State},
@@ -48,8 +48,7 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
             *error = None;
         }
         Some(Dialog::Filter(_)) => {
-            change(&mut state.user.table.filter);
-            scroll::follow(state);
+            filter::edit_partitions(state, change);
         }
         Some(Dialog::TopicFilter(_)) => {
             change(&mut state.user.topics.filter);

@@ -52,7 +52,7 @@ pub(super) fn place<R: TableRow>(
     for (at, column) in grows(false).chain(grows(true)) {
         sizes.widen(at, column.width.most, &mut left);
     }
-    sizes.slots(x)
+    sizes.slots(x, room)
 }
 
 /// The width of a column's content. Without rows, or without a measure, it is as wide as it may be.
@@ -132,10 +132,16 @@ impl Sizes {
         *left -= more * gaps;
     }
 
-    fn slots(&self, from: u16) -> Vec<Slot> {
+    /// The last columns are cut off if even those that never disappear do not fit.
+    fn slots(&self, from: u16, room: u16) -> Vec<Slot> {
         let mut x = from;
+        let end = from.saturating_add(room);
         let mut slots = Vec::with_capacity(self.widths.len());
         for (column, width) in self.widths.iter().copied().enumerate().filter(|(_, width)| *width > 0) {
+            let width = width.min(end.saturating_sub(x));
+            if width == 0 {
+                break;
+            }
             slots.push(Slot { column, x, width });
             x = x.saturating_add(width).saturating_add(self.gap_after(column));
         }
@@ -163,7 +169,8 @@ mod tests {
         assert_eq!(placed(&rows, 36), [("sign", 1), ("name", 17), ("state", 8), ("lag", 7)]);
         assert_eq!(placed(&rows, 26), [("sign", 1), ("name", 16), ("lag", 7)]);
         assert_eq!(placed(&rows, 20), [("sign", 1), ("name", 10), ("lag", 7)]);
-        assert_eq!(placed(&rows, 10), [("sign", 1), ("name", 5), ("lag", 7)], "numbers do not shrink");
+        assert_eq!(placed(&rows, 15), [("sign", 1), ("name", 5), ("lag", 7)], "numbers do not shrink");
+        assert_eq!(placed(&rows, 5), [("sign", 1), ("name", 3)], "what does not fit is not drawn");
     }
 
     #[test]
@@ -181,10 +188,10 @@ mod tests {
             let columns = Group::columns();
             let slots = place(&columns, &rows, x, room, &(1..=3));
             prop_assert!(slots.windows(2).all(|pair| pair[0].x + pair[0].width < pair[1].x));
-            let least = 1 + 1 + 5 + 1 + 7;
             let end = slots.last().map_or(x, |slot| slot.x + slot.width);
-            prop_assert!(end <= x + room.max(least), "{slots:?}");
-            for slot in &slots {
+            prop_assert!(end <= x + room, "{slots:?}");
+            let least = 1 + 1 + 5 + 1 + 7;
+            for slot in slots.iter().filter(|_| room >= least) {
                 let width = columns[slot.column].width;
                 prop_assert!(slot.width >= width.shrunk.unwrap_or(width.min));
             }
