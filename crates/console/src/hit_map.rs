@@ -18,6 +18,8 @@ pub enum Target {
     Event(u64),
     /// The topic list, outside its rows.
     TopicList,
+    /// A heading of the topic list, with the id of the column that it sorts by.
+    TopicColumn(&'static str),
     /// A topic of the list.
     Topic(String),
     /// The quarantine window, outside its rows.

@@ -1,8 +1,8 @@
 //! The text of a table's filter: typed, kept, withdrawn, and cleared.
 
-use super::{scroll, show_message};
+use super::{scroll, show_message, topics};
 use crate::{
-    state::{PartitionRow, State, StatusKind},
+    state::{PartitionRow, State, StatusKind, TopicRow},
     table::filter::FilterInput,
 };
 
@@ -11,6 +11,13 @@ pub(super) fn edit_partitions(state: &mut State, change: impl FnOnce(&mut String
     state.user.table.edit_filter::<PartitionRow<'_>>(change);
     show_error(state, |state| &state.user.table.filter);
     scroll::follow(state);
+}
+
+/// Changes the text of the topic filter.
+pub(super) fn edit_topics(state: &mut State, change: impl FnOnce(&mut String)) {
+    state.user.topics.table.edit_filter::<TopicRow<'_>>(change);
+    show_error(state, |state| &state.user.topics.table.filter);
+    topics::follow(state);
 }
 
 /// Closes the input. One with an error stays open.

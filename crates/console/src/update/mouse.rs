@@ -32,7 +32,7 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::Panel(panel) => scroll::panel(state, *panel, by),
         Target::Column(_) | Target::Partition(_) => scroll::panel(state, Panel::Partitions, by),
         Target::Event(_) => scroll::panel(state, Panel::Events, by),
-        Target::TopicList | Target::Topic(_) => topics::scroll(state, by),
+        Target::TopicList | Target::TopicColumn(_) | Target::Topic(_) => topics::scroll(state, by),
         Target::Quarantine | Target::QuarantinedKey(_) => quarantine::scroll(state, by),
         Target::Window | Target::Prompt => scroll::text(state, by),
     }
@@ -58,6 +58,7 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
             let page = scroll::page(state, Panel::Events);
             state.user.log.select_seq(&state.feed.events, seq, page);
         }
+        Target::TopicColumn(column) => topics::sort_by(state, column),
         Target::Topic(name) => topics::select(state, name),
         Target::QuarantinedKey(hash) => quarantine::select(state, hash),
         Target::Window => close_window(state),

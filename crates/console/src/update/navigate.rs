@@ -1,6 +1,6 @@
 //! Opens and closes screens.
 
-use super::{filter, focus, show_message, topics};
+use super::{filter, focus, show_message};
 use crate::{
     layout::Panel,
     screen::{Filters, Screen},
@@ -46,7 +46,7 @@ pub(super) fn filter(state: &mut State) {
     let filters = pages_from_front(state).find_map(|screen| Screen::of(screen).filters);
     match filters {
         Some(Filters::Topics) => {
-            state.user.navigation.dialog = Some(Dialog::TopicFilter(state.user.topics.filter.clone()));
+            state.user.navigation.dialog = Some(Dialog::TopicFilter(state.user.topics.table.filter.text().to_owned()));
         }
         Some(Filters::Partitions) => {
             focus(state, Panel::Partitions);
@@ -89,8 +89,7 @@ fn withdraw(state: &mut State, dialog: Dialog) {
             filter::edit_partitions(state, |text| *text = before);
         }
         Dialog::TopicFilter(before) => {
-            state.user.topics.filter = before;
-            topics::follow(state);
+            filter::edit_topics(state, |text| *text = before);
         }
         Dialog::Ask(_) | Dialog::Number { .. } | Dialog::Rate { .. } => {}
     }
@@ -101,10 +100,7 @@ fn clear_filter(state: &mut State, filters: Option<Filters>) -> bool {
     let mut before = String::new();
     match filters {
         Some(Filters::Partitions) => filter::edit_partitions(state, |text| before = std::mem::take(text)),
-        Some(Filters::Topics) => {
-            before = std::mem::take(&mut state.user.topics.filter);
-            topics::follow(state);
-        }
+        Some(Filters::Topics) => filter::edit_topics(state, |text| before = std::mem::take(text)),
         None => {}
     }
     !before.is_empty()

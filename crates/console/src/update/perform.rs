@@ -115,8 +115,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
         Some(Dialog::Rate { text, .. }) => rate::accept(state, &text),
         Some(Dialog::Filter(_)) => in_view(state, |state| filter::accept(state, |state| &state.user.table.filter)),
         Some(Dialog::TopicFilter(_)) => {
-            state.user.navigation.dialog = None;
-            Vec::new()
+            in_view(state, |state| filter::accept(state, |state| &state.user.topics.table.filter))
         }
         _ => Vec::new(),
     }
