@@ -6,14 +6,20 @@ use ratatui::style::Style;
 use crate::theme::{Role, Theme};
 
 pub(crate) fn run(state: RunState, theme: &Theme) -> (&'static str, Style) {
+    let (sign, role) = run_role(state);
+    (sign, role(theme))
+}
+
+/// The symbol of a run with the role of its colour.
+pub(crate) fn run_role(state: RunState) -> (&'static str, Role) {
     match state {
-        RunState::Planned => ("○", theme.notice),
-        RunState::Running => ("►", theme.good),
-        RunState::Paused => ("‖", theme.warning),
-        RunState::Draining => ("◌", theme.notice),
-        RunState::Done => ("✓", theme.good),
-        RunState::Failed => ("✗", theme.bad),
-        RunState::Cancelled => ("■", theme.warning),
+        RunState::Planned => ("○", |theme| theme.notice),
+        RunState::Running => ("►", |theme| theme.good),
+        RunState::Paused => ("‖", |theme| theme.warning),
+        RunState::Draining => ("◌", |theme| theme.notice),
+        RunState::Done => ("✓", |theme| theme.good),
+        RunState::Failed => ("✗", |theme| theme.bad),
+        RunState::Cancelled => ("■", |theme| theme.warning),
     }
 }
 

@@ -158,7 +158,7 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::Lines,
         filters: None,
         max_scroll: compare::max_scroll,
-        view: |buf, _, place, state, theme| compare::render(buf, place.scroll, state, theme),
+        view: |buf, hits, place, state, theme| compare::render(buf, hits, place.scroll, state, theme),
     },
     Screen {
         id: ScreenId::Help,
