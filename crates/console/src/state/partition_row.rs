@@ -113,7 +113,7 @@ impl PartitionRow<'_> {
 
     fn position() -> Column<Self> {
         let offset = |row: &Self| Cell::number(number::counts(above_zero(row.partition.position)), BASE);
-        Column::new("position", "position", Width::natural(8, MAX_NUMBER_CELLS), offset)
+        Column::new("position", "position", Width::natural(8, MAX_NUMBER_CELLS).shrinking_to(8), offset)
             .right()
             .measured(Self::offset_cells)
             .value(Kind::Count, |row| Value::Count(above_zero(row.partition.position)))
@@ -133,7 +133,7 @@ impl PartitionRow<'_> {
             let forms = row.partition.lag.known().map_or_else(|| Forms::of("?"), number::counts);
             Cell::number(forms, row.quiet())
         };
-        Column::new("lag", "lag", NUMBER, lag)
+        Column::new("lag", "lag", NUMBER.shrinking_to(MIN_NUMBER_CELLS), lag)
             .right()
             .measured(Self::planned_cells)
             .value(Kind::Count, |row| Value::count(row.partition.lag.known()))

@@ -1,7 +1,7 @@
 //! Export of a table: all columns that have values, and the rows that pass the filter, in their order.
 //!
-//! A column's name says the unit of its numbers, such as `p95_s` for seconds ([`Kind::export_suffix`]). Hidden columns are
-//! exported too.
+//! A column's name says the unit of its numbers, such as `p95_s` for seconds ([`Kind::export_suffix`]). Hidden columns
+//! are exported too.
 //!
 //! [`Kind::export_suffix`]: super::Kind::export_suffix
 

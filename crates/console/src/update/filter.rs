@@ -1,6 +1,7 @@
-//! The text of a table's filter: typed, kept, withdrawn, and cleared.
+//! The text of a table's filter: typed, kept, withdrawn, and cleared. Drawing keeps the selected row visible, so the
+//! scroll position stays.
 
-use super::{scroll, show_message, topics};
+use super::show_message;
 use crate::{
     state::{PartitionRow, State, StatusKind, TopicRow},
     table::filter::FilterInput,
@@ -10,14 +11,12 @@ use crate::{
 pub(super) fn edit_partitions(state: &mut State, change: impl FnOnce(&mut String)) {
     state.user.table.edit_filter::<PartitionRow<'_>>(change);
     show_error(state, |state| &state.user.table.filter);
-    scroll::follow(state);
 }
 
 /// Changes the text of the topic filter.
 pub(super) fn edit_topics(state: &mut State, change: impl FnOnce(&mut String)) {
     state.user.topics.table.edit_filter::<TopicRow<'_>>(change);
     show_error(state, |state| &state.user.topics.table.filter);
-    topics::follow(state);
 }
 
 /// Closes the input. One with an error stays open.

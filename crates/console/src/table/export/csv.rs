@@ -8,8 +8,8 @@ use crate::table::{TableRow, TableState, Value};
 /// Characters with which a spreadsheet recognises a formula, see the OWASP page on CSV injection.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// The table as CSV (RFC 4180): a line of names, then a line per row, each with CR and LF at its end. An unknown value is
-/// empty. Text that a spreadsheet would evaluate as a formula is prefixed with `'`.
+/// The table as CSV (RFC 4180): a line of names, then a line per row, each with CR and LF at its end. An unknown value
+/// is empty. Text that a spreadsheet would evaluate as a formula is prefixed with `'`.
 #[must_use]
 pub fn csv<R: TableRow>(state: &TableState<R::Key>, rows: &[R]) -> String {
     let table = Table::new(state, rows);

@@ -12,8 +12,8 @@ impl Filter {
     /// Whether a row passes. `words` are the texts in which plain words are looked for, `value` gives the value of a
     /// column. Both are called only if a term needs them.
     ///
-    /// No comparison is true of an unknown value. `!` shows exactly the rows that its term hides, so `!lag>1000` includes
-    /// rows with an unknown lag.
+    /// No comparison is true of an unknown value. `!` shows exactly the rows that its term hides, so `!lag>1000`
+    /// includes rows with an unknown lag.
     pub fn matches<'a>(&self, words: impl Fn() -> Vec<Cow<'a, str>>, value: impl Fn(&str) -> Value<'a>) -> bool {
         let holds = |test: &Test| match test {
             Test::Word(word) => words().iter().any(|text| contains(text, word)),

@@ -7,7 +7,7 @@ use ratatui::{
 
 use super::sparkline;
 use crate::{
-    number,
+    number::{self, Forms},
     table::{Cell, Content},
     text::{shorten, width},
     theme::Theme,
@@ -36,7 +36,9 @@ pub(super) fn render(buf: &mut Buffer, at: Rect, cell: &Cell, alignment: Alignme
                 let area = Rect { width: at.width - PERCENT_CELLS - 1, ..at };
                 paint::bar(buf, area, *share, bar(theme), theme.bar_rest);
             }
-            paint::aligned(buf, at, &number::percent(*share), style, Alignment::Right);
+            let percent = number::percent(*share);
+            let forms = Forms::of(percent.as_str()).or(Forms::of(percent.replace(' ', "")));
+            paint::aligned(buf, at, forms.fit(at.width), style, Alignment::Right);
         }
         Content::Trend(values) => {
             let from = values.len().saturating_sub(room);

@@ -1,7 +1,7 @@
 //! Distributes the width of a table over its columns.
 //!
-//! First, each column gets the width of its content up to its start width. If there is too little room, columns shrink or
-//! disappear. Spare room goes to the content that did not fit, then to the gaps, and then to columns that may grow.
+//! First, each column gets the width of its content up to its start width. If there is too little room, columns shrink
+//! or disappear. Spare room goes to the content that did not fit, then to the gaps, and then to columns that may grow.
 
 use std::ops::RangeInclusive;
 
@@ -92,8 +92,8 @@ impl Sizes {
         }
     }
 
-    /// Makes the columns fit: those that may disappear shrink and then disappear, the lowest number first. Then the others
-    /// shrink, from left to right.
+    /// Makes the columns fit: those that may disappear shrink and then disappear, the lowest number first. Then the
+    /// others shrink, from left to right.
     fn shrink<R>(&mut self, columns: &[Column<R>], room: u16) {
         let mut order: Vec<(u8, usize)> =
             columns.iter().enumerate().filter_map(|(at, column)| column.disappears.map(|order| (order, at))).collect();
