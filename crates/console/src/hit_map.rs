@@ -1,9 +1,12 @@
-//! What can be clicked, and where it was drawn.
+//! What can be clicked and what scrolls, as it was drawn.
 
 use kreplay_model::domain::TopicPartition;
 use ratatui::layout::{Position, Rect};
 
-use super::layout::Panel;
+use super::{
+    layout::Panel,
+    state::{Extent, Extents, Scrollable},
+};
 
 /// What is at a place of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,16 +35,29 @@ pub enum Target {
     Prompt,
 }
 
-/// The areas of a frame and what they show. The screens fill it while they draw, so that nothing is measured twice.
+/// The areas of a frame and what they show, and the extents of what scrolls. The screens fill it while they draw, so
+/// that nothing is measured twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HitMap {
     areas: Vec<(Rect, Target)>,
+    extents: Extents,
 }
 
 impl HitMap {
     /// Adds an area in front of those added before.
     pub(crate) fn add(&mut self, area: Rect, target: Target) {
         self.areas.push((area, target));
+    }
+
+    /// Adds the size of something that scrolls: the number of rows or lines, and how many of them are visible at once.
+    pub(crate) fn add_extent(&mut self, scrollable: Scrollable, len: usize, page: usize) {
+        self.extents.add(scrollable, Extent { len, page });
+    }
+
+    /// The sizes of everything that scrolls.
+    #[must_use]
+    pub fn extents(&self) -> &Extents {
+        &self.extents
     }
 
     /// What is in front at a position.

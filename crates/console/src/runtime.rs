@@ -174,6 +174,7 @@ impl Runtime {
                 self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
                 self.state.stale = false;
                 next_frame = now + MIN_FRAME_INTERVAL;
+                self.apply(Event::Drawn(self.hits.extents().clone()))?;
             }
         }
     }

@@ -50,17 +50,6 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     }
 }
 
-/// The maximum scroll offset of the text in front; 0 if a dialog is in front.
-pub(super) fn max_scroll(state: &State) -> usize {
-    let navigation = &state.user.navigation;
-    if navigation.dialog.is_some() { 0 } else { (Screen::of(navigation.front().screen).max_scroll)(state) }
-}
-
-/// The area of the topic list's rows; `None` if the terminal is too small.
-pub(super) fn topic_rows(state: &State) -> Option<Rect> {
-    topics::rows(state)
-}
-
 fn too_small(buf: &mut Buffer, theme: &Theme) {
     let screen = buf.area;
     let lines = [

@@ -17,6 +17,7 @@ use super::{
 mod alert;
 mod comparison;
 mod dialog;
+mod extents;
 mod feed_state;
 mod history;
 mod kept_events;
@@ -35,6 +36,7 @@ mod worker_step;
 pub use alert::Alert;
 pub use comparison::{Compared, DigestMatch, base, compare};
 pub use dialog::{Dialog, Question};
+pub use extents::{Extent, Extents, Scrollable};
 pub use feed_state::FeedState;
 pub use history::{History, Mark, MarkKind};
 pub use kept_events::KeptEvents;
@@ -63,6 +65,8 @@ pub struct State {
     pub now: Duration,
     /// A hint with the most useful keys, shown while there is no message.
     pub hint: Option<String>,
+    /// What the last frame showed of everything that scrolls.
+    pub extents: Extents,
     /// Whether the screen must be redrawn.
     pub stale: bool,
 }
@@ -83,6 +87,7 @@ impl State {
             size: Size::new(width, height),
             now: Duration::ZERO,
             hint,
+            extents: Extents::default(),
             stale: true,
         }
     }
@@ -184,6 +189,14 @@ impl State {
     pub fn mode(&self) -> Mode {
         let navigation = &self.user.navigation;
         navigation.dialog.as_ref().map_or(navigation.front().screen.mode(), Dialog::mode)
+    }
+
+    /// Whether the last frame showed only a part of the text in front.
+    #[must_use]
+    pub fn front_scrolls(&self) -> bool {
+        let front = Scrollable::Screen(self.user.navigation.front().screen);
+        let extent = self.extents.of(front).filter(|_| self.user.navigation.dialog.is_none());
+        extent.is_some_and(|extent| extent.max_scroll() > 0)
     }
 
     /// The whole screen.

@@ -11,7 +11,7 @@ use super::{
     key::{Key, Mode},
     keymap::lookup,
     layout::Panel,
-    state::{Dialog, Question, State, Status, StatusKind},
+    state::{Dialog, Extents, Question, State, Status, StatusKind},
     text::clean,
 };
 
@@ -50,6 +50,8 @@ pub enum Event {
     Click(Target),
     /// The wheel was turned by a number of lines, above what a frame showed.
     Wheel(Target, isize),
+    /// A frame was drawn, with these extents.
+    Drawn(Extents),
     /// The terminal was resized.
     Resize(u16, u16),
     /// The time since the console was opened.
@@ -80,6 +82,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Paste(text) => paste(state, &text),
         Event::Click(target) => mouse::click(state, target),
         Event::Wheel(target, by) => mouse::wheel(state, &target, by),
+        Event::Drawn(extents) => learn_extents(state, extents),
         Event::Resize(width, height) => resize(state, width, height),
         Event::Tick(now) => tick(state, now),
     }
@@ -97,6 +100,14 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
         state.stale = true;
         text.chars().for_each(|c| typing::insert(state, c));
     }
+    Vec::new()
+}
+
+/// Another frame is needed only if the footer shows keys for scrolling from now on, or no longer.
+fn learn_extents(state: &mut State, extents: Extents) -> Vec<Effect> {
+    let before = state.front_scrolls();
+    state.extents = extents;
+    state.stale |= state.front_scrolls() != before;
     Vec::new()
 }
 

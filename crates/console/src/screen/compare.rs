@@ -11,7 +11,7 @@ use crate::{
     hit_map::HitMap,
     layout::{centred, inside},
     number,
-    state::{Compared, DigestMatch, State, compare},
+    state::{Compared, DigestMatch, ScreenId, Scrollable, State, compare},
     table::TableState,
     theme::Theme,
     widget::{
@@ -56,6 +56,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
     }
     let layout = layout(state.screen());
     let page = page(area);
+    hits.add_extent(Scrollable::Screen(ScreenId::Compare), runs.len(), page);
     let rows: Vec<CompareRow<'_>> =
         runs.iter().zip(1..).map(|(compared, number)| CompareRow { number, compared: compared.clone() }).collect();
     let view = TableView {
@@ -72,10 +73,6 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
     table::render(buf, hits, &view, &TableTargets { heading: &|_| None, row: &|_| None }, theme);
     let (summary, style) = summary(&runs, theme);
     paint::text(buf, inner.x, inner.bottom().saturating_sub(2), inner.width, &summary, style);
-}
-
-pub(super) fn max_scroll(state: &State) -> usize {
-    state.feed.snapshot.finished.len().saturating_sub(page(area(state)))
 }
 
 fn layout(screen: Rect) -> &'static Layout {

@@ -20,10 +20,10 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, _: &Place, state: &Sta
         hits.add(*area, Target::Panel(*panel));
         match panel {
             Panel::Throughput => chart::render(buf, *area, state, theme),
-            Panel::Workers => workers::render(buf, *area, state, theme),
+            Panel::Workers => workers::render(buf, hits, *area, state, theme),
             Panel::Partitions => partitions::render(buf, hits, *area, state, theme),
             Panel::Events => events::render(buf, hits, *area, state, theme),
         }
     }
-    footer::render(buf, areas.footer, state, super::max_scroll(state) > 0, theme);
+    footer::render(buf, areas.footer, state, theme);
 }

@@ -4,9 +4,10 @@ use kreplay_model::feed::{Event, Severity};
 use ratatui::buffer::Buffer;
 
 use crate::{
+    hit_map::HitMap,
     layout::centred,
     number,
-    state::State,
+    state::{ScreenId, Scrollable, State},
     text::{clean, wrap},
     theme::Theme,
     widget::{frame, paint, symbol},
@@ -19,7 +20,7 @@ const COLUMNS_AROUND: u16 = 4;
 /// Lines around the text: the frame, the time, and a gap.
 const LINES_AROUND: u16 = 4;
 
-pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &State, theme: &Theme) {
     let Some(event) = state.user.log.selected(&state.feed.events) else { return };
     let lines = lines(event, state);
     let area = centred(buf.area, MAX_WIDTH, number::cells(lines.len()).saturating_add(LINES_AROUND));
@@ -36,15 +37,11 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
     let head = format!("{sign} {kind}   {} UTC", event.at.format("%Y-%m-%d %H:%M:%S%.3f"));
     paint::text(buf, inner.x + 1, inner.y, room, &head, style);
     let rows = usize::from(inner.height.saturating_sub(LINES_AROUND - 2));
+    hits.add_extent(Scrollable::Screen(ScreenId::Event), lines.len(), rows);
+    let from = from.min(lines.len().saturating_sub(rows));
     for (row, line) in lines.iter().skip(from).take(rows).enumerate() {
         paint::text(buf, inner.x + 1, inner.y + 2 + number::cells(row), room, line, theme.popup);
     }
-}
-
-/// The maximum scroll offset of the text.
-pub(super) fn max_scroll(state: &State) -> usize {
-    let rows = usize::from(state.screen().height.saturating_sub(LINES_AROUND));
-    state.user.log.selected(&state.feed.events).map_or(0, |event| lines(event, state).len().saturating_sub(rows))
 }
 
 fn lines(event: &Event, state: &State) -> Vec<String> {

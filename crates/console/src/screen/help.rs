@@ -8,8 +8,10 @@ use ratatui::{
 
 use crate::{
     action::{CATALOGUE, Entry, Group, MOUSE},
+    hit_map::HitMap,
     layout::{centred, inside},
     number,
+    state::{ScreenId, Scrollable},
     text::width,
     theme::Theme,
     widget::{frame, paint},
@@ -26,11 +28,12 @@ struct Section {
     rows: Vec<(String, &'static str)>,
 }
 
-pub(super) fn render(buf: &mut Buffer, from: usize, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, theme: &Theme) {
     let screen = buf.area;
     let columns = columns(screen);
     let area = area(screen, &columns);
     let page = usize::from(inside(area).height);
+    hits.add_extent(Scrollable::Screen(ScreenId::Help), longest(&columns), page);
     let max_from = longest(&columns).saturating_sub(page);
     let foot = if max_from > 0 { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
     let inner = frame::window(buf, area, TITLE, foot, theme);
@@ -42,11 +45,6 @@ pub(super) fn render(buf: &mut Buffer, from: usize, theme: &Theme) {
             paint::line(buf, x, y, wide.saturating_sub(1), &line.styled(theme));
         }
     }
-}
-
-pub(super) fn max_scroll(screen: Rect) -> usize {
-    let columns = columns(screen);
-    longest(&columns).saturating_sub(usize::from(inside(area(screen, &columns)).height))
 }
 
 fn area(screen: Rect, columns: &[Vec<HelpLine>]) -> Rect {

@@ -9,9 +9,10 @@ use ratatui::{
 };
 
 use crate::{
+    hit_map::HitMap,
     layout::{centred, inside},
     number,
-    state::State,
+    state::{ScreenId, Scrollable, State},
     text::{clean, shorten, width, wrap},
     theme::Theme,
     widget::{frame, paint},
@@ -27,10 +28,11 @@ const LABEL_WIDTH: usize = 12;
 /// Maximum number of partitions listed, to keep drawing fast.
 const MAX_PARTITIONS: usize = 500;
 
-pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &State, theme: &Theme) {
     let (area, inner) = areas(state);
     let lines = lines(state, inner.width, theme);
     let page = usize::from(inner.height);
+    hits.add_extent(Scrollable::Screen(ScreenId::Plan), lines.len(), page);
     let max_from = lines.len().saturating_sub(page);
     let from = from.min(max_from);
     let foot = if max_from > 0 {
@@ -49,12 +51,6 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
     for (row, line) in lines.iter().skip(from).take(page).enumerate() {
         paint::line(buf, inner.x, inner.y + number::cells(row), inner.width, line);
     }
-}
-
-pub(super) fn max_scroll(state: &State) -> usize {
-    let (_, inner) = areas(state);
-    // The number of lines does not depend on the theme.
-    lines(state, inner.width, &Theme::default()).len().saturating_sub(usize::from(inner.height))
 }
 
 /// The window and its inside. The banner and the messages stay visible.

@@ -10,7 +10,7 @@ use crate::{
     hit_map::{HitMap, Target},
     layout::{centred, inside},
     number,
-    state::State,
+    state::{ScreenId, Scrollable, State},
     table::TableState,
     text::{clean, width, wrap},
     theme::Theme,
@@ -35,6 +35,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let keys = state.feed.quarantined();
     hits.add(state.screen(), Target::Quarantine);
     let (rows, from) = rows(state);
+    hits.add_extent(Scrollable::Screen(ScreenId::Quarantine), keys.len(), usize::from(rows.height));
     let foot = place(from, usize::from(rows.height), keys.len());
     let inner = frame::window(buf, area(state), &title(state), &foot, theme);
     if keys.is_empty() {

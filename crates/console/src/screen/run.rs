@@ -9,9 +9,10 @@ use ratatui::{
 };
 
 use crate::{
+    hit_map::HitMap,
     layout::{centred, inside},
     number,
-    state::State,
+    state::{ScreenId, Scrollable, State},
     text::{clean, width, wrap},
     theme::Theme,
     widget::{frame, paint, symbol},
@@ -22,22 +23,17 @@ pub(super) const TITLE: &str = "The run";
 const MAX_WIDTH: u16 = 100;
 const LABEL_WIDTH: usize = 12;
 
-pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &State, theme: &Theme) {
     let lines = lines(state, theme);
     let area = area(state, lines.len());
     let page = usize::from(inside(area).height);
+    hits.add_extent(Scrollable::Screen(ScreenId::Run), lines.len(), page);
     let max_from = lines.len().saturating_sub(page);
     let foot = if max_from > 0 { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
     let inner = frame::window(buf, area, TITLE, foot, theme);
     for (row, line) in lines.iter().skip(from.min(max_from)).take(page).enumerate() {
         paint::line(buf, inner.x, inner.y + number::cells(row), inner.width, line);
     }
-}
-
-pub(super) fn max_scroll(state: &State) -> usize {
-    // The number of lines does not depend on the theme.
-    let lines = lines(state, &Theme::default()).len();
-    lines.saturating_sub(usize::from(inside(area(state, lines)).height))
 }
 
 /// The window. The banner and the messages stay visible.

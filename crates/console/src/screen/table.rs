@@ -54,8 +54,6 @@ pub struct Screen {
     pub moves: Moves,
     /// What its filter hides, if it has one.
     pub filters: Option<Filters>,
-    /// The maximum scroll offset of its text in lines.
-    pub(crate) max_scroll: fn(&State) -> usize,
     pub(super) view: View,
 }
 
@@ -77,7 +75,6 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: |_| true,
         moves: Moves::FocusedPanel,
         filters: Some(Filters::Partitions),
-        max_scroll: |_| 0,
         view: dashboard::render,
     },
     Screen {
@@ -87,7 +84,6 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: |_| true,
         moves: Moves::TopicCursor,
         filters: Some(Filters::Topics),
-        max_scroll: |_| 0,
         view: |buf, hits, _, state, theme| topics::render(buf, hits, state, theme),
     },
     Screen {
@@ -97,8 +93,7 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: |_| true,
         moves: Moves::Lines,
         filters: None,
-        max_scroll: plan::max_scroll,
-        view: |buf, _, place, state, theme| plan::render(buf, place.scroll, state, theme),
+        view: |buf, hits, place, state, theme| plan::render(buf, hits, place.scroll, state, theme),
     },
     Screen {
         id: ScreenId::Quarantine,
@@ -107,7 +102,6 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: State::run_is_active,
         moves: Moves::SelectedKey,
         filters: None,
-        max_scroll: |_| 0,
         view: |buf, hits, _, state, theme| quarantine::render(buf, hits, state, theme),
     },
     Screen {
@@ -117,7 +111,6 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: |state| state.feed.paused_record().is_some(),
         moves: Moves::Nothing,
         filters: None,
-        max_scroll: |_| 0,
         view: |buf, _, _, state, theme| failed_record::render(buf, state, theme),
     },
     Screen {
@@ -127,7 +120,6 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: |_| true,
         moves: Moves::SelectedPartition,
         filters: None,
-        max_scroll: |_| 0,
         view: |buf, _, _, state, theme| partition::render(buf, state, theme),
     },
     Screen {
@@ -137,8 +129,7 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: |_| true,
         moves: Moves::Lines,
         filters: None,
-        max_scroll: event::max_scroll,
-        view: |buf, _, place, state, theme| event::render(buf, place.scroll, state, theme),
+        view: |buf, hits, place, state, theme| event::render(buf, hits, place.scroll, state, theme),
     },
     Screen {
         id: ScreenId::Run,
@@ -147,8 +138,7 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: |_| true,
         moves: Moves::Lines,
         filters: None,
-        max_scroll: run::max_scroll,
-        view: |buf, _, place, state, theme| run::render(buf, place.scroll, state, theme),
+        view: |buf, hits, place, state, theme| run::render(buf, hits, place.scroll, state, theme),
     },
     Screen {
         id: ScreenId::Compare,
@@ -157,7 +147,6 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: |_| true,
         moves: Moves::Lines,
         filters: None,
-        max_scroll: compare::max_scroll,
         view: |buf, hits, place, state, theme| compare::render(buf, hits, place.scroll, state, theme),
     },
     Screen {
@@ -167,8 +156,7 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: |_| true,
         moves: Moves::Lines,
         filters: None,
-        max_scroll: |state| help::max_scroll(state.screen()),
-        view: |buf, _, place, _, theme| help::render(buf, place.scroll, theme),
+        view: |buf, hits, place, _, theme| help::render(buf, hits, place.scroll, theme),
     },
 ];
 

@@ -15,7 +15,7 @@ use crate::{
     hit_map::{HitMap, Target},
     layout::{centred, inside},
     number,
-    state::{Dialog, State, TopicRow},
+    state::{Dialog, ScreenId, Scrollable, State, TopicRow},
     text::{clean, cut, shorten, width, wrap},
     theme::Theme,
     widget::{
@@ -43,6 +43,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let shown = topics.shown(catalog);
     let rows = list_rows(state, inner);
     let height = usize::from(rows.height);
+    hits.add_extent(Scrollable::Screen(ScreenId::Topics), shown.len(), height);
     let first = topics.first_row(&shown, catalog, height);
     frame::window(buf, area, &title(state, area.width), &place(first, height, shown.len()), theme);
     hits.add(state.screen(), Target::TopicList);
@@ -67,11 +68,6 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     }
     let below = Rect { y: rows.bottom() + 1, height: inner.bottom().saturating_sub(rows.bottom() + 1), ..inner };
     replay_settings(buf, below, state, theme);
-}
-
-/// The area of the rows; `None` if the terminal is too small.
-pub(super) fn rows(state: &State) -> Option<Rect> {
-    areas(state).map(|(_, inner)| list_rows(state, inner))
 }
 
 /// The window and its inside. The banner and the messages stay visible.

@@ -3,8 +3,8 @@
 use super::{quarantine, topics};
 use crate::{
     layout::Panel,
-    screen::{self, Moves, Screen},
-    state::State,
+    screen::{Moves, Screen},
+    state::{Extent, Scrollable, State},
 };
 
 /// A step of moving.
@@ -25,8 +25,14 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
     if state.user.navigation.dialog.is_some() {
         return;
     }
-    let moves = Screen::of(state.user.navigation.front().screen).moves;
-    let page = if moves == Moves::TopicCursor { topics::page(state) } else { page(state, state.user.focus) };
+    let front = state.user.navigation.front().screen;
+    let moves = Screen::of(front).moves;
+    let scrollable = match moves {
+        Moves::FocusedPanel => Scrollable::Panel(state.user.focus),
+        Moves::SelectedPartition => Scrollable::Panel(Panel::Partitions),
+        Moves::TopicCursor | Moves::SelectedKey | Moves::Lines | Moves::Nothing => Scrollable::Screen(front),
+    };
+    let page = page(state, scrollable).unwrap_or(1);
     let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
     let by = match motion {
         Motion::Up => -1,
@@ -53,14 +59,16 @@ pub(super) fn text(state: &mut State, by: isize) {
     if state.user.navigation.dialog.is_some() {
         return;
     }
-    let max_scroll = screen::max_scroll(state);
     let place = state.user.navigation.front_mut();
+    let extent = state.extents.of(Scrollable::Screen(place.screen));
+    // The text was not drawn yet if the screen has just been opened. The next frame then limits the offset.
+    let max_scroll = extent.map_or(usize::MAX, Extent::max_scroll);
     place.scroll = place.scroll.min(max_scroll).saturating_add_signed(by).min(max_scroll);
 }
 
 /// Moves within a panel.
 pub(super) fn panel(state: &mut State, panel: Panel, by: isize) {
-    let page = page(state, panel);
+    let page = page(state, Scrollable::Panel(panel)).unwrap_or(1);
     match panel {
         Panel::Partitions => select(state, by),
         Panel::Events => state.user.log.scroll(&state.feed.events, by, page),
@@ -78,19 +86,13 @@ fn select(state: &mut State, by: isize) {
     follow(state);
 }
 
-/// Scrolls so that the selected row is visible.
+/// Scrolls so that the selected row is visible. Before the first frame, drawing alone does so.
 pub(super) fn follow(state: &mut State) {
-    let page = page(state, Panel::Partitions);
+    let Some(page) = page(state, Scrollable::Panel(Panel::Partitions)) else { return };
     state.user.table.offset = state.first_row(&state.rows(), page);
 }
 
-/// The number of visible rows of a panel.
-pub(super) fn page(state: &State, panel: Panel) -> usize {
-    let area = state.areas().and_then(|areas| areas.panel(panel));
-    let lines = area.map_or(1, |area| usize::from(area.height.saturating_sub(2)));
-    match panel {
-        // Their first line is the column headings.
-        Panel::Partitions | Panel::Workers => lines.saturating_sub(1),
-        Panel::Events | Panel::Throughput => lines,
-    }
+/// The number of rows or lines that the last frame showed at once; `None` if it did not show them.
+pub(super) fn page(state: &State, scrollable: Scrollable) -> Option<usize> {
+    state.extents.of(scrollable).map(|extent| extent.page)
 }

@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use kreplay_model::control::Command;
 
-use super::{Effect, ask, run::start, show_message};
-use crate::{
-    screen,
-    state::{Question, ScreenId, State, StatusKind, TopicRow},
-};
+use super::{Effect, ask, run::start, scroll, show_message};
+use crate::state::{Question, ScreenId, Scrollable, State, StatusKind, TopicRow};
 
 /// Opens the list. Requests the topics from the cluster if that has not been done.
 pub(super) fn open(state: &mut State) -> Vec<Effect> {
@@ -108,14 +105,9 @@ pub(super) fn select(state: &mut State, name: String) {
     follow(state);
 }
 
-/// Scrolls so that the cursor is visible.
+/// Scrolls so that the cursor is visible. Before the first frame of the list, drawing alone does so.
 pub(super) fn follow(state: &mut State) {
-    let height = page(state);
+    let Some(height) = scroll::page(state, Scrollable::Screen(ScreenId::Topics)) else { return };
     let shown = state.user.topics.shown(state.catalog());
     state.user.topics.table.offset = state.user.topics.first_row(&shown, state.catalog(), height);
-}
-
-/// The number of visible rows.
-pub(super) fn page(state: &State) -> usize {
-    screen::topic_rows(state).map_or(1, |rows| usize::from(rows.height))
 }

@@ -12,7 +12,7 @@ use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
     number,
-    state::State,
+    state::{Scrollable, State},
     text::clean,
     theme::Theme,
 };
@@ -38,6 +38,7 @@ pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &St
         "UTC".to_owned()
     };
     let inner = frame::panel(buf, area, Line::from(title), &remark, state.user.focus == Panel::Events, theme);
+    hits.add_extent(Scrollable::Panel(Panel::Events), log.len(events), height);
     let view = log.visible(events, height);
     if view.is_empty() {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };

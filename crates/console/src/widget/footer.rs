@@ -20,11 +20,11 @@ use crate::{
 /// How to dismiss an error message.
 const DISMISS_HINT: &str = "   Esc dismisses";
 
-/// Draws the footer. `scrolls` says whether the window in front is longer than the screen.
-pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, scrolls: bool, theme: &Theme) {
+/// Draws the footer.
+pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let message = message(state, area.width.saturating_sub(2), theme);
     let hint = hint(state, theme);
-    let keys = keys(state, area.width, scrolls, theme);
+    let keys = keys(state, area.width, theme);
     let row = |buf: &mut Buffer, at: u16, line: &Line<'_>| {
         paint::line(buf, area.x + 1, area.y + at, area.width - 2, line);
     };
@@ -65,11 +65,11 @@ fn hint<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
 }
 
 /// The most useful keys that fit.
-fn keys<'a>(state: &State, room: u16, scrolls: bool, theme: &Theme) -> Line<'a> {
+fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
     let mode = state.mode();
     let mut spans = Vec::new();
     let mut left = usize::from(room.saturating_sub(2));
-    for action in useful_actions(state).iter().filter(|action| is_worth_showing(state, **action, scrolls)) {
+    for action in useful_actions(state).iter().filter(|action| is_worth_showing(state, **action)) {
         let Some(key) = action.key(mode) else { continue };
         let (key, label) = (key.to_string(), label(state, *action, action.entry().label));
         let cells = width(&key) + width(label) + 3;
@@ -117,14 +117,14 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
 }
 
 /// Whether the footer should show an action in the current state.
-fn is_worth_showing(state: &State, action: Action, scrolls: bool) -> bool {
+fn is_worth_showing(state: &State, action: Action) -> bool {
     match action {
         Action::Quarantine | Action::FailedRecord | Action::StopPlanning => action.refusal(state).is_none(),
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text = matches!(state.mode(), Mode::Reading | Mode::Planning)
                 && state.user.navigation.front().screen != ScreenId::Partition;
-            !text || scrolls
+            !text || state.front_scrolls()
         }
         _ => true,
     }

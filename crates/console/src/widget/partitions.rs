@@ -13,7 +13,7 @@ use super::{
 use crate::{
     hit_map::{HitMap, Target},
     layout::{Panel, inside},
-    state::{Dialog, PartitionRow, Rows, State},
+    state::{Dialog, PartitionRow, Rows, Scrollable, State},
     text::{clean, shorten, width},
     theme::Theme,
 };
@@ -23,6 +23,7 @@ pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &St
     let inner = inside(area);
     let height = usize::from(inner.height.saturating_sub(1));
     let first = state.first_row(&rows, height);
+    hits.add_extent(Scrollable::Panel(Panel::Partitions), rows.shown.len(), height);
     let remark = place(first, height, rows.shown.len());
     // Excludes the corners and a space on each side of the title and of the remark.
     let room = usize::from(area.width).saturating_sub(6 + width(&remark));

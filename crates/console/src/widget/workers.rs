@@ -8,7 +8,14 @@ use ratatui::{
 };
 
 use super::{frame, paint, partitions::place, symbol};
-use crate::{layout::Panel, number, state::State, text::clean, theme::Theme};
+use crate::{
+    hit_map::HitMap,
+    layout::Panel,
+    number,
+    state::{Scrollable, State},
+    text::clean,
+    theme::Theme,
+};
 
 /// Column widths.
 const NUMBER_WIDTH: u16 = 4;
@@ -19,11 +26,12 @@ const PERCENT_WIDTH: u16 = 5;
 /// Minimum width for listing partition names.
 const MIN_NAMES_WIDTH: u16 = 16;
 
-pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &State, theme: &Theme) {
     let over = state.run().is_some_and(|run| run.state.is_over());
     let workers = state.run().map_or(&[][..], |run| &run.workers);
     let height = usize::from(area.height.saturating_sub(3));
     let first = state.user.workers_from.min(workers.len().saturating_sub(height));
+    hits.add_extent(Scrollable::Panel(Panel::Workers), workers.len(), height);
     let busy = workers.iter().filter(|worker| worker.state == WorkerState::Busy).count();
     let mut title = Line::from("Workers");
     if !workers.is_empty() {

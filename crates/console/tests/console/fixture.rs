@@ -290,15 +290,25 @@ pub(crate) fn change_run(state: &mut State, change_run: impl FnOnce(&mut RunView
     change(state, |snapshot| change_run(snapshot.run.as_mut().unwrap()));
 }
 
+/// Draws a frame, as before every input of a user who looks at the screen.
+pub(crate) fn draw(state: &mut State) -> HitMap {
+    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::Dark));
+    apply(state, Event::Drawn(hits.extents().clone()));
+    hits
+}
+
 pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    draw(state);
     perform(state, action)
 }
 
 pub(crate) fn press(state: &mut State, c: char) -> Vec<Effect> {
+    draw(state);
     update(state, Event::Key(Key::char(c)))
 }
 
 pub(crate) fn press_code(state: &mut State, code: KeyCode) -> Vec<Effect> {
+    draw(state);
     update(state, Event::Key(Key::code(code)))
 }
 
@@ -309,7 +319,7 @@ pub(crate) fn type_text(state: &mut State, text: &str) {
 }
 
 pub(crate) fn mouse(state: &mut State, kind: MouseEventKind, column: u16, row: u16) -> Vec<Effect> {
-    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::Dark));
+    let hits = draw(state);
     mouse_on(&hits, state, kind, column, row)
 }
 
@@ -344,7 +354,9 @@ pub(crate) fn theme(choice: &ThemeChoice) -> Theme {
 }
 
 pub(crate) fn text(state: &State) -> String {
-    capture::text(&capture::frame(state, &theme(&ThemeChoice::Dark)))
+    let mut state = state.clone();
+    draw(&mut state);
+    capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)))
 }
 
 /// The position of a text on the screen, as column and row in cells.

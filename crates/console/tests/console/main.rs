@@ -13,6 +13,8 @@
 mod fixture;
 mod frames;
 mod plan;
+mod screens;
+mod situations;
 mod storm;
 mod topics;
 mod update;

@@ -28,7 +28,7 @@ fn about(value: u64) -> Estimate {
 }
 
 /// A forecast from a sample of 120,000 records, a third of them with the same key.
-fn plan(partitions: u64) -> Forecast {
+pub(crate) fn plan(partitions: u64) -> Forecast {
     let (records, mut left) = (120_000_u64, 120_000_u64);
     let partitions = (0..partitions)
         .map(|number| {
@@ -201,7 +201,8 @@ fn a_huge_plan_scrolls_and_a_hostile_one_cannot_control_the_terminal() {
     forecast.notes = vec![bad.clone()];
     forecast.recommended.as_mut().unwrap().why = bad;
     forecast.records = Estimate { value: u64::MAX, low: 0, high: u64::MAX };
-    let state = planned(80, 24, forecast);
+    let mut state = planned(80, 24, forecast);
+    draw(&mut state);
     let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
     assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
     assert_snapshot!("plan_hostile_80x24", capture::text(&frame));

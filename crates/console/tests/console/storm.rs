@@ -285,7 +285,9 @@ proptest! {
         }
         apply(&mut state, Event::Snapshot(Arc::new(with_large_numbers(run_state, count, seconds, rate))));
         state.user.status = None;
-        front.into_iter().for_each(|screen| state.user.navigation.open(screen));
+        if let Some(screen) = front {
+            state.user.navigation.open(screen);
+        }
         state.user.navigation.dialog = asks.then_some(Dialog::Ask(Question::DecideAll(Decision::DeadLetter)));
         let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)));
         for line in text.lines() {

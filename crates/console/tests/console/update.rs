@@ -866,7 +866,7 @@ fn another_feed_is_shown_under_the_same_selection_and_windows() {
 
 #[test]
 fn closing_a_window_returns_to_the_one_below() {
-    let mut state = running(80, 24);
+    let mut state = running(60, 15);
     press_code(&mut state, KeyCode::Enter);
     press(&mut state, 'i');
     press(&mut state, 'j');

@@ -1,0 +1,47 @@
+//! What the last frame showed of everything that scrolls.
+
+use super::ScreenId;
+use crate::layout::Panel;
+
+/// Something that scrolls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scrollable {
+    /// The rows of a panel of the dashboard.
+    Panel(Panel),
+    /// The rows or lines of a screen.
+    Screen(ScreenId),
+}
+
+/// The size of something that scrolls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The number of rows or lines.
+    pub len: usize,
+    /// How many of them are visible at once.
+    pub page: usize,
+}
+
+impl Extent {
+    /// The maximum scroll offset.
+    #[must_use]
+    pub fn max_scroll(self) -> usize {
+        self.len.saturating_sub(self.page)
+    }
+}
+
+/// The extents of a frame. A screen that was opened since the last frame has none yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extents(Vec<(Scrollable, Extent)>);
+
+impl Extents {
+    /// Adds an extent.
+    pub(crate) fn add(&mut self, scrollable: Scrollable, extent: Extent) {
+        self.0.push((scrollable, extent));
+    }
+
+    /// The extent of something that scrolls, if the frame showed it.
+    #[must_use]
+    pub fn of(&self, scrollable: Scrollable) -> Option<Extent> {
+        self.0.iter().find(|(shown, _)| *shown == scrollable).map(|(_, extent)| *extent)
+    }
+}
