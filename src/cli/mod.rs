@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod dlq;
 mod error;
+mod groups;
 mod leftovers;
 mod plan;
 mod resume;
@@ -36,6 +37,7 @@ pub use compare::CompareArgs;
 pub use config::ConfigArgs;
 pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
+pub use groups::GroupsArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
@@ -97,6 +99,8 @@ pub enum Command {
     Dlq(DlqArgs),
     /// Create topics, and migrate old topics into new ones
     Topics(TopicsArgs),
+    /// Change the committed offsets of consumer groups: reset, skip, forget, delete, undo
+    Groups(GroupsArgs),
     /// Check or show the configuration, or print its schema
     Config(ConfigArgs),
 }
@@ -281,6 +285,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
         Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Topics(args)) => topics::execute(args, &environment, directory),
+        Some(Command::Groups(args)) => groups::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
         Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {

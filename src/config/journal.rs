@@ -56,15 +56,20 @@ pub struct ResumedSettings {
 }
 
 impl Config {
-    /// The journals below the first of `run.state_dir`, `$XDG_STATE_HOME` and `~/.local/state` that is known; `None` if
-    /// none is.
+    /// The journals below the state directory; `None` if none is known.
     #[must_use]
     pub fn journals(&self, environment: &Environment) -> Option<Journals> {
+        self.state_dir(environment).map(|dir| Journals::below(&dir))
+    }
+
+    /// The first of `run.state_dir`, `$XDG_STATE_HOME` and `~/.local/state` that is known; `None` if none is.
+    #[must_use]
+    pub fn state_dir(&self, environment: &Environment) -> Option<PathBuf> {
         let home = || Some(Path::new(environment.path("HOME")?).join(".local/state"));
         // The XDG specification requires relative paths to be ignored.
         let user = || environment.path("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let named = self.run.journal.state_dir.clone();
-        named.or_else(user).or_else(home).map(|dir| Journals::below(&dir))
+        named.or_else(user).or_else(home)
     }
 
     /// Journal options for a session, also if `run.journal` is false.

@@ -39,6 +39,8 @@ pub struct KafkaSection {
     pub bootstrap_servers: Option<String>,
     /// How long to wait for each answer of the cluster while a command starts.
     pub connect_timeout: Duration,
+    /// Whether commands that change consumer groups are refused.
+    pub read_only: bool,
     /// Properties passed through to librdkafka.
     pub properties: Properties,
     /// The bootstrap servers for display, with references unresolved.
@@ -50,6 +52,7 @@ impl Default for KafkaSection {
         Self {
             bootstrap_servers: None,
             connect_timeout: Duration::from_secs(30),
+            read_only: false,
             properties: Properties::default(),
             bootstrap_shown: None,
         }

@@ -28,6 +28,7 @@ mod filters;
 mod fixtures;
 mod follow;
 mod group_processes;
+mod groups;
 mod http;
 mod kafka_tools;
 mod key_order;

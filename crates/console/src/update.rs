@@ -15,6 +15,7 @@ use super::{
     text::clean,
 };
 
+mod close;
 mod concurrency;
 mod failed_record;
 mod filter;

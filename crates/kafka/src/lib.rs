@@ -6,6 +6,7 @@ mod committed;
 mod consumer;
 mod create;
 pub mod embedded;
+mod group_admin;
 mod group_lag;
 mod group_member;
 mod group_offsets;
@@ -22,6 +23,9 @@ pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
 pub use create::{NewTopicSpec, create_topic, create_topics, delete_groups, delete_topics};
+pub use group_admin::{
+    ChangeFailure, ChangeResults, DescribedGroup, DescribedMember, GroupAdmin, GroupAdminError, StoredOffset,
+};
 pub use group_lag::{GroupLag, GroupLagError, ObservedLag};
 pub use group_member::{GroupMember, GroupMetadata};
 pub use group_offsets::{Commit, GroupOffsets};

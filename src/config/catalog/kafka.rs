@@ -23,6 +23,8 @@ settings! { KAFKA:
     };
     /// How long to wait for each answer of the cluster while a command starts, before the command fails.
     "kafka.connect_timeout": Duration(seconds(1)..=minutes(10), "30s") => kafka.connect_timeout;
+    /// Refuse commands that change consumer groups: `kreplay groups` with --execute.
+    "kafka.read_only": Bool => kafka.read_only;
 }
 
 settings! { DECODE:

@@ -44,4 +44,10 @@ impl Extents {
     pub fn of(&self, scrollable: Scrollable) -> Option<Extent> {
         self.0.iter().find(|(shown, _)| *shown == scrollable).map(|(_, extent)| *extent)
     }
+
+    /// The number of rows or lines visible at once, if the frame showed them.
+    #[must_use]
+    pub fn page(&self, scrollable: Scrollable) -> Option<usize> {
+        self.of(scrollable).map(|extent| extent.page)
+    }
 }

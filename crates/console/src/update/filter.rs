@@ -1,11 +1,28 @@
-//! The text of a table's filter: typed, kept, withdrawn, and cleared. Drawing keeps the selected row visible, so the
-//! scroll position stays.
+//! The filters of pages: their input, and how they are kept, undone and cleared. Drawing keeps the selected row visible,
+//! so the scroll position stays.
 
-use super::show_message;
+use super::{focus, show_message};
 use crate::{
-    state::{PartitionRow, State, StatusKind, TopicRow},
+    layout::Panel,
+    screen::{Filters, Screen},
+    state::{Dialog, Layer, PartitionRow, State, StatusKind, TopicRow},
     table::filter::FilterInput,
 };
+
+/// Opens the input of the filter of the page in front, if it has one.
+pub(super) fn open(state: &mut State) {
+    let page = state.user.navigation.places().filter(|place| place.screen.layer() == Layer::Page).last();
+    match page.and_then(|page| Screen::of(page.screen).filters) {
+        Some(Filters::Topics) => {
+            state.user.navigation.dialog = Some(Dialog::TopicFilter(state.user.topics.table.filter.text().to_owned()));
+        }
+        Some(Filters::Partitions) => {
+            focus(state, Panel::Partitions);
+            state.user.navigation.dialog = Some(Dialog::Filter(state.user.table.filter.text().to_owned()));
+        }
+        None => {}
+    }
+}
 
 /// Changes the text of the partition filter. An error in it is shown in the footer until it is corrected.
 pub(super) fn edit_partitions(state: &mut State, change: impl FnOnce(&mut String)) {
@@ -26,6 +43,26 @@ pub(super) fn accept(state: &mut State, filter: fn(&State) -> &FilterInput) {
     } else {
         state.user.navigation.dialog = None;
     }
+}
+
+/// Restores what a dialog has changed.
+pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
+    match dialog {
+        Dialog::Filter(before) => edit_partitions(state, |text| *text = before),
+        Dialog::TopicFilter(before) => edit_topics(state, |text| *text = before),
+        Dialog::Ask(_) | Dialog::Number { .. } | Dialog::Rate { .. } => {}
+    }
+}
+
+/// Clears a filter. Returns whether there was one.
+pub(super) fn clear(state: &mut State, filters: Option<Filters>) -> bool {
+    let mut before = String::new();
+    match filters {
+        Some(Filters::Partitions) => edit_partitions(state, |text| before = std::mem::take(text)),
+        Some(Filters::Topics) => edit_topics(state, |text| before = std::mem::take(text)),
+        None => {}
+    }
+    !before.is_empty()
 }
 
 fn show_error(state: &mut State, filter: fn(&State) -> &FilterInput) {

@@ -55,7 +55,7 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         }
         Target::Event(seq) => {
             focus(state, Panel::Events);
-            let page = scroll::page(state, Scrollable::Panel(Panel::Events)).unwrap_or(1);
+            let page = state.extents.page(Scrollable::Panel(Panel::Events)).unwrap_or(1);
             state.user.log.select_seq(&state.feed.events, seq, page);
         }
         Target::TopicColumn(column) => topics::sort_by(state, column),

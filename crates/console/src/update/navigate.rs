@@ -1,10 +1,10 @@
-//! Opens and closes screens.
+//! Opens screens, and closes those that became obsolete.
 
-use super::{filter, focus, show_message};
+use super::show_message;
 use crate::{
     layout::Panel,
-    screen::{Filters, Screen},
-    state::{Dialog, Layer, Question, ScreenId, State, StatusKind},
+    screen::Screen,
+    state::{Dialog, Question, ScreenId, State, StatusKind},
 };
 
 /// Opens a screen in front, or returns to it if it is open. Shows why if it cannot be opened.
@@ -39,71 +39,6 @@ pub(super) fn details(state: &mut State) {
         }
         Panel::Throughput | Panel::Workers => open(state, ScreenId::Run),
     }
-}
-
-/// Opens the input of the filter of the page in front.
-pub(super) fn filter(state: &mut State) {
-    let filters = pages_from_front(state).find_map(|screen| Screen::of(screen).filters);
-    match filters {
-        Some(Filters::Topics) => {
-            state.user.navigation.dialog = Some(Dialog::TopicFilter(state.user.topics.table.filter.text().to_owned()));
-        }
-        Some(Filters::Partitions) => {
-            focus(state, Panel::Partitions);
-            state.user.navigation.dialog = Some(Dialog::Filter(state.user.table.filter.text().to_owned()));
-        }
-        None => {}
-    }
-}
-
-/// The pages, from the one in front to the home screen.
-fn pages_from_front(state: &State) -> impl Iterator<Item = ScreenId> {
-    let pages: Vec<ScreenId> = state.user.navigation.places().map(|place| place.screen).collect();
-    pages.into_iter().rev().filter(|screen| screen.layer() == Layer::Page)
-}
-
-/// Closes the dialog or the window in front. On a page, dismisses the message, then clears the filter, then goes back.
-/// Only the home screen waits for messages that are no errors.
-pub(super) fn close(state: &mut State) {
-    if let Some(dialog) = state.user.navigation.dialog.take() {
-        withdraw(state, dialog);
-        return;
-    }
-    let front = state.user.navigation.front().screen;
-    if front.layer() == Layer::Window {
-        state.user.navigation.back();
-        return;
-    }
-    let is_home = front == state.user.navigation.home();
-    if state.user.status.as_ref().is_some_and(|status| is_home || status.kind == StatusKind::Error) {
-        state.user.status = None;
-    } else if !clear_filter(state, Screen::of(front).filters) {
-        state.user.navigation.back();
-    }
-}
-
-/// Restores what a dialog has changed.
-fn withdraw(state: &mut State, dialog: Dialog) {
-    match dialog {
-        Dialog::Filter(before) => {
-            filter::edit_partitions(state, |text| *text = before);
-        }
-        Dialog::TopicFilter(before) => {
-            filter::edit_topics(state, |text| *text = before);
-        }
-        Dialog::Ask(_) | Dialog::Number { .. } | Dialog::Rate { .. } => {}
-    }
-}
-
-/// Clears a filter. Returns whether there was one.
-fn clear_filter(state: &mut State, filters: Option<Filters>) -> bool {
-    let mut before = String::new();
-    match filters {
-        Some(Filters::Partitions) => filter::edit_partitions(state, |text| before = std::mem::take(text)),
-        Some(Filters::Topics) => filter::edit_topics(state, |text| before = std::mem::take(text)),
-        None => {}
-    }
-    !before.is_empty()
 }
 
 /// Closes the screens and questions that became obsolete with a snapshot, and says so if the user was looking at one.

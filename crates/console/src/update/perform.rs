@@ -3,8 +3,8 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, concurrency, failed_record, filter, focus, launch, navigate, plan, quarantine, question, rate, run,
-    scroll, scroll::Motion, show_message, topics, typing,
+    Effect, ask, close, concurrency, failed_record, filter, focus, launch, navigate, plan, quarantine, question, rate,
+    run, scroll, scroll::Motion, show_message, topics, typing,
 };
 use crate::{
     action::Action,
@@ -52,7 +52,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
         Action::SortNext => in_view(state, |state| state.user.table.sort_next::<PartitionRow<'_>>()),
         Action::SortReverse => in_view(state, |state| state.user.table.reverse()),
-        Action::Filter => in_view(state, navigate::filter),
+        Action::Filter => in_view(state, filter::open),
         Action::ToggleEmpty => in_view(state, toggle_empty),
         Action::Details => in_view(state, navigate::details),
         Action::RunDetails => in_view(state, |state| navigate::toggle(state, ScreenId::Run)),
@@ -69,7 +69,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::PageDown => moved(state, Motion::PageDown),
         Action::Top => moved(state, Motion::Top),
         Action::Bottom => moved(state, Motion::Bottom),
-        Action::Close => in_view(state, navigate::close),
+        Action::Close => in_view(state, close::close),
         Action::DeleteLeft => in_view(state, typing::delete_left),
         Action::DeleteAll => in_view(state, typing::delete_all),
         Action::Suspend => vec![Effect::Suspend],

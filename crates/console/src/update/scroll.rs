@@ -32,7 +32,7 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::SelectedPartition => Scrollable::Panel(Panel::Partitions),
         Moves::TopicCursor | Moves::SelectedKey | Moves::Lines | Moves::Nothing => Scrollable::Screen(front),
     };
-    let page = page(state, scrollable).unwrap_or(1);
+    let page = state.extents.page(scrollable).unwrap_or(1);
     let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
     let by = match motion {
         Motion::Up => -1,
@@ -68,7 +68,7 @@ pub(super) fn text(state: &mut State, by: isize) {
 
 /// Moves within a panel.
 pub(super) fn panel(state: &mut State, panel: Panel, by: isize) {
-    let page = page(state, Scrollable::Panel(panel)).unwrap_or(1);
+    let page = state.extents.page(Scrollable::Panel(panel)).unwrap_or(1);
     match panel {
         Panel::Partitions => select(state, by),
         Panel::Events => state.user.log.scroll(&state.feed.events, by, page),
@@ -88,11 +88,6 @@ fn select(state: &mut State, by: isize) {
 
 /// Scrolls so that the selected row is visible. Before the first frame, drawing alone does so.
 pub(super) fn follow(state: &mut State) {
-    let Some(page) = page(state, Scrollable::Panel(Panel::Partitions)) else { return };
+    let Some(page) = state.extents.page(Scrollable::Panel(Panel::Partitions)) else { return };
     state.user.table.offset = state.first_row(&state.rows(), page);
-}
-
-/// The number of rows or lines that the last frame showed at once; `None` if it did not show them.
-pub(super) fn page(state: &State, scrollable: Scrollable) -> Option<usize> {
-    state.extents.of(scrollable).map(|extent| extent.page)
 }

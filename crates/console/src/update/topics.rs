@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kreplay_model::control::Command;
 
-use super::{Effect, ask, run::start, scroll, show_message};
+use super::{Effect, ask, run::start, show_message};
 use crate::state::{Question, ScreenId, Scrollable, State, StatusKind, TopicRow};
 
 /// Opens the list. Requests the topics from the cluster if that has not been done.
@@ -107,7 +107,7 @@ pub(super) fn select(state: &mut State, name: String) {
 
 /// Scrolls so that the cursor is visible. Before the first frame of the list, drawing alone does so.
 pub(super) fn follow(state: &mut State) {
-    let Some(height) = scroll::page(state, Scrollable::Screen(ScreenId::Topics)) else { return };
+    let Some(height) = state.extents.page(Scrollable::Screen(ScreenId::Topics)) else { return };
     let shown = state.user.topics.shown(state.catalog());
     state.user.topics.table.offset = state.user.topics.first_row(&shown, state.catalog(), height);
 }

@@ -1,36 +1,26 @@
-//! All committed offsets of a group, without joining it.
+//! The committed offsets of a group: all of them, changed or deleted without joining it.
 
-use std::{ffi::CStr, ffi::CString, ptr, time::Duration};
+use std::{ffi::CStr, ffi::CString, ptr, sync::atomic::AtomicBool, time::Duration};
 
 use kreplay_model::domain::{Offset, TopicPartition};
 use rdkafka::{
+    TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::RDKafkaErrorCode,
 };
 use rdkafka_sys as sys;
 
-/// Extra time for a response to arrive: the broker answers within the requested timeout.
-const RESPONSE_GRACE: Duration = Duration::from_millis(500);
+use super::admin_request::{AdminAnswer, AdminRequest, check};
 
-/// An owned queue, destroyed on drop.
-struct Queue(*mut sys::rd_kafka_queue_t);
+/// The result for each partition of a request that changes offsets.
+pub(crate) type PartitionResults = Vec<(TopicPartition, Result<(), RDKafkaErrorCode>)>;
 
-impl Drop for Queue {
-    fn drop(&mut self) {
-        // SAFETY: created by `rd_kafka_queue_new`, not null, and destroyed once; a response still on its way to it is
-        // dropped by the library, which counts references.
-        unsafe { sys::rd_kafka_queue_destroy(self.0) };
-    }
-}
-
-/// An owned response event, destroyed on drop.
-struct Event(*mut sys::rd_kafka_event_t);
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        // SAFETY: returned by `rd_kafka_queue_poll`, not null, and destroyed once.
-        unsafe { sys::rd_kafka_event_destroy(self.0) };
-    }
+/// A committed offset, with the text that the group stored with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CommittedWithMetadata {
+    pub(crate) id: TopicPartition,
+    pub(crate) offset: Offset,
+    pub(crate) metadata: String,
 }
 
 /// The offsets that a group has committed, in no particular order. Partitions without a committed offset are left out;
@@ -43,55 +33,160 @@ pub fn committed_by<C: ConsumerContext>(
     group: &str,
     timeout: Duration,
 ) -> Result<Vec<(TopicPartition, Offset)>, RDKafkaErrorCode> {
-    let group = CString::new(group).map_err(|_| RDKafkaErrorCode::InvalidGroupId)?;
-    let as_millis_i32 = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
-    let native = client.client().native_ptr();
-    // SAFETY: the client is alive for the whole call. The queue, the options, and the request are created here, checked
-    // for null or passed on where the library accepts null (null options select its defaults), and released on every
-    // path; the call copies the request. The error text is not needed, so its buffer has length zero.
-    let answer = unsafe {
-        let queue = Queue(sys::rd_kafka_queue_new(native));
-        if queue.0.is_null() {
-            return Err(RDKafkaErrorCode::CriticalSystemResource);
-        }
-        let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS;
-        let options = sys::rd_kafka_AdminOptions_new(native, operation);
-        if !options.is_null() {
-            let _ = sys::rd_kafka_AdminOptions_set_request_timeout(options, as_millis_i32(timeout), ptr::null_mut(), 0);
-        }
-        let mut request = sys::rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), ptr::null());
-        sys::rd_kafka_ListConsumerGroupOffsets(native, &raw mut request, 1, options, queue.0);
-        sys::rd_kafka_ListConsumerGroupOffsets_destroy(request);
-        if !options.is_null() {
-            sys::rd_kafka_AdminOptions_destroy(options);
-        }
-        let event = sys::rd_kafka_queue_poll(queue.0, as_millis_i32(timeout + RESPONSE_GRACE));
-        if event.is_null() {
-            return Err(RDKafkaErrorCode::OperationTimedOut);
-        }
-        Event(event)
-    };
-    read(&answer)
+    let found = list_committed(client, group, false, timeout, None)?;
+    Ok(found.into_iter().map(|one| (one.id, one.offset)).collect())
 }
 
-fn read(answer: &Event) -> Result<Vec<(TopicPartition, Offset)>, RDKafkaErrorCode> {
-    let check = |code: sys::rd_kafka_resp_err_t| match RDKafkaErrorCode::from(code) {
-        RDKafkaErrorCode::NoError => Ok(()),
-        code => Err(code),
+/// Like [`committed_by`], with metadata. With `only_stable`, the broker refuses while a transaction has offsets of the
+/// group that are neither committed nor aborted. Once `stop` is set, the wait ends as if it had timed out.
+///
+/// # Errors
+/// The broker's or librdkafka's code; `UnstableOffsetCommit` as described.
+pub(crate) fn list_committed<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    group: &str,
+    only_stable: bool,
+    timeout: Duration,
+    stop: Option<&AtomicBool>,
+) -> Result<Vec<CommittedWithMetadata>, RDKafkaErrorCode> {
+    let group = CString::new(group).map_err(|_| RDKafkaErrorCode::InvalidGroupId)?;
+    let native = client.client().native_ptr();
+    // SAFETY: the client is alive for the whole call. The request is created here, copied by the call, and destroyed
+    // once; a null list of partitions stands for all. Errors of the option leave the library's default in place, and
+    // are destroyed.
+    let answer = unsafe {
+        let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS;
+        let admin = AdminRequest::new(native, operation, timeout)?;
+        if only_stable && !admin.options.is_null() {
+            let error = sys::rd_kafka_AdminOptions_set_require_stable_offsets(admin.options, 1);
+            if !error.is_null() {
+                sys::rd_kafka_error_destroy(error);
+            }
+        }
+        let mut request = sys::rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), ptr::null());
+        sys::rd_kafka_ListConsumerGroupOffsets(native, &raw mut request, 1, admin.options, admin.queue);
+        sys::rd_kafka_ListConsumerGroupOffsets_destroy(request);
+        admin.answer(stop)?
     };
+    read_committed(&answer)
+}
+
+fn read_committed(answer: &AdminAnswer) -> Result<Vec<CommittedWithMetadata>, RDKafkaErrorCode> {
+    let mut offsets = Vec::new();
     // SAFETY: the event is alive until the end, and everything read here belongs to it: the result (null if the event
-    // is of another type), its groups (as many as the count indicates), a group's error (null if there is none), and
-    // its list, whose elements are as many as the count indicates and have C strings as topics.
+    // is of another type) and its groups (as many as the count indicates).
     unsafe {
-        check(sys::rd_kafka_event_error(answer.0))?;
-        let result = sys::rd_kafka_event_ListConsumerGroupOffsets_result(answer.0);
+        let result = sys::rd_kafka_event_ListConsumerGroupOffsets_result(answer.event);
         if result.is_null() {
             return Err(RDKafkaErrorCode::BadMessage);
         }
         let mut count = 0;
         let groups = sys::rd_kafka_ListConsumerGroupOffsets_result_groups(result, &raw mut count);
-        let mut offsets = Vec::new();
-        for index in 0..if groups.is_null() { 0 } else { count } {
+        each_partition(groups, count, |id, element| {
+            check(element.err)?;
+            if let Some(offset) = Offset::new(element.offset) {
+                // SAFETY: the metadata is null, or points at as many bytes as its size says.
+                let bytes = (!element.metadata.is_null())
+                    .then(|| std::slice::from_raw_parts(element.metadata.cast::<u8>(), element.metadata_size));
+                let metadata = String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+                offsets.push(CommittedWithMetadata { id, offset, metadata });
+            }
+            Ok(())
+        })?;
+    }
+    Ok(offsets)
+}
+
+/// Stores offsets of a group that has no members. The wait is not interrupted: an interrupted request may still take
+/// effect.
+///
+/// # Errors
+/// The broker's or librdkafka's code if the request failed as a whole. A group with members gives an error for each
+/// partition.
+pub(crate) fn alter_committed<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    group: &str,
+    list: &TopicPartitionList,
+    timeout: Duration,
+) -> Result<PartitionResults, RDKafkaErrorCode> {
+    let group = CString::new(group).map_err(|_| RDKafkaErrorCode::InvalidGroupId)?;
+    let native = client.client().native_ptr();
+    let mut results = Vec::new();
+    // SAFETY: client and list are alive for the whole call. The request copies the list, is copied by the call, and is
+    // destroyed once. What is read belongs to the event, which is alive until the end.
+    unsafe {
+        let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS;
+        let admin = AdminRequest::new(native, operation, timeout)?;
+        let mut request = sys::rd_kafka_AlterConsumerGroupOffsets_new(group.as_ptr(), list.ptr());
+        sys::rd_kafka_AlterConsumerGroupOffsets(native, &raw mut request, 1, admin.options, admin.queue);
+        sys::rd_kafka_AlterConsumerGroupOffsets_destroy(request);
+        let answer = admin.answer(None)?;
+        let result = sys::rd_kafka_event_AlterConsumerGroupOffsets_result(answer.event);
+        if result.is_null() {
+            return Err(RDKafkaErrorCode::BadMessage);
+        }
+        let mut count = 0;
+        let groups = sys::rd_kafka_AlterConsumerGroupOffsets_result_groups(result, &raw mut count);
+        each_partition(groups, count, |id, element| {
+            results.push((id, check(element.err)));
+            Ok(())
+        })?;
+    }
+    Ok(results)
+}
+
+/// Deletes offsets of a group. The wait is not interrupted, as for [`alter_committed`].
+///
+/// # Errors
+/// The broker's or librdkafka's code if the request failed as a whole. A topic that a member is subscribed to gives an
+/// error for each of its partitions.
+pub(crate) fn delete_committed<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    group: &str,
+    list: &TopicPartitionList,
+    timeout: Duration,
+) -> Result<PartitionResults, RDKafkaErrorCode> {
+    let group = CString::new(group).map_err(|_| RDKafkaErrorCode::InvalidGroupId)?;
+    let native = client.client().native_ptr();
+    let mut results = Vec::new();
+    // SAFETY: as for `alter_committed`.
+    unsafe {
+        let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS;
+        let admin = AdminRequest::new(native, operation, timeout)?;
+        let mut request = sys::rd_kafka_DeleteConsumerGroupOffsets_new(group.as_ptr(), list.ptr());
+        sys::rd_kafka_DeleteConsumerGroupOffsets(native, &raw mut request, 1, admin.options, admin.queue);
+        sys::rd_kafka_DeleteConsumerGroupOffsets_destroy(request);
+        let answer = admin.answer(None)?;
+        let result = sys::rd_kafka_event_DeleteConsumerGroupOffsets_result(answer.event);
+        if result.is_null() {
+            return Err(RDKafkaErrorCode::BadMessage);
+        }
+        let mut count = 0;
+        let groups = sys::rd_kafka_DeleteConsumerGroupOffsets_result_groups(result, &raw mut count);
+        each_partition(groups, count, |id, element| {
+            results.push((id, check(element.err)));
+            Ok(())
+        })?;
+    }
+    Ok(results)
+}
+
+/// Visits the partitions of all groups in an answer.
+///
+/// # Errors
+/// The error of a group, or the visitor's.
+///
+/// # Safety
+/// `groups` is null, or an array of `count` results that belong to an event that is alive.
+unsafe fn each_partition(
+    groups: *mut *const sys::rd_kafka_group_result_t,
+    count: usize,
+    mut visit: impl FnMut(TopicPartition, &sys::rd_kafka_topic_partition_t) -> Result<(), RDKafkaErrorCode>,
+) -> Result<(), RDKafkaErrorCode> {
+    for index in 0..if groups.is_null() { 0 } else { count } {
+        // SAFETY: within the array. The error is null if there is none; the list has as many elements as its count
+        // indicates, which have C strings as topics.
+        unsafe {
             let group = *groups.add(index);
             let error = sys::rd_kafka_group_result_error(group);
             if !error.is_null() {
@@ -100,13 +195,10 @@ fn read(answer: &Event) -> Result<Vec<(TopicPartition, Offset)>, RDKafkaErrorCod
             let Some(list) = sys::rd_kafka_group_result_partitions(group).as_ref() else { continue };
             for at in 0..usize::try_from(list.cnt).unwrap_or(0) {
                 let element = &*list.elems.add(at);
-                check(element.err)?;
-                if let Some(offset) = Offset::new(element.offset) {
-                    let topic = CStr::from_ptr(element.topic).to_string_lossy().into_owned();
-                    offsets.push((TopicPartition::new(topic, element.partition), offset));
-                }
+                let topic = CStr::from_ptr(element.topic).to_string_lossy().into_owned();
+                visit(TopicPartition::new(topic, element.partition), element)?;
             }
         }
-        Ok(offsets)
     }
+    Ok(())
 }

@@ -2,13 +2,15 @@
 
 #![allow(unsafe_code, reason = "calls librdkafka's C functions; every block states why it is sound")]
 
+mod admin_request;
 mod arrival;
 mod batch;
 mod commit;
 pub(super) mod end_offsets;
 mod ends;
 mod fetched;
-mod group_offsets;
+pub(super) mod group_description;
+pub(super) mod group_offsets;
 pub(super) mod groups;
 mod header;
 pub(super) mod mock;

@@ -131,11 +131,11 @@ fn filter() -> impl Strategy<Value = Filter> {
 }
 
 /// The meaning of a test, written for the columns of the test table alone.
-fn model(row: &Group, test: &Test) -> bool {
+fn model(row: &Group, condition: &Test) -> bool {
     let lower = |text: &str| text.to_lowercase();
     let text = |column: &str| lower(if column == "name" { &row.name } else { row.state });
     let number = |column: &str| if column == "lag" { row.lag.map(|lag| lag as f64) } else { row.p95_s };
-    match test {
+    match condition {
         Test::Word(word) => lower(&row.name).contains(&lower(word)) || lower(row.state).contains(&lower(word)),
         Test::Contains(column, part) => text(column).contains(&lower(part)),
         Test::Is(column, other) => text(column) == lower(other),

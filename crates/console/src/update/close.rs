@@ -1,0 +1,27 @@
+//! Closes what is in front.
+
+use super::filter;
+use crate::{
+    screen::Screen,
+    state::{Layer, State, StatusKind},
+};
+
+/// Closes the dialog or the window in front. On a page, dismisses the message, then clears the filter, then goes back.
+/// Only the home screen waits for messages that are no errors.
+pub(super) fn close(state: &mut State) {
+    if let Some(dialog) = state.user.navigation.dialog.take() {
+        filter::withdraw(state, dialog);
+        return;
+    }
+    let front = state.user.navigation.front().screen;
+    if front.layer() == Layer::Window {
+        state.user.navigation.back();
+        return;
+    }
+    let is_home = front == state.user.navigation.home();
+    if state.user.status.as_ref().is_some_and(|status| is_home || status.kind == StatusKind::Error) {
+        state.user.status = None;
+    } else if !filter::clear(state, Screen::of(front).filters) {
+        state.user.navigation.back();
+    }
+}

@@ -1,0 +1,61 @@
+//! What a plan shows about the logs of the partitions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kreplay_kafka::{Catalog, GroupAdmin, StoredOffset};
+use kreplay_model::domain::{Offset, TopicPartition};
+
+use super::{error::GroupsError, plan::PlannedRow, target::LogRange};
+
+/// The id of the cluster, or its bootstrap servers if it has none.
+pub(super) fn cluster(admin: &GroupAdmin) -> String {
+    catalog(admin).cluster_id().unwrap_or_else(|| admin.client().config().bootstrap_servers.clone())
+}
+
+/// Queries about topics within the timeout of the group's requests.
+pub(super) fn catalog(admin: &GroupAdmin) -> Catalog<'_> {
+    Catalog::new(admin.client(), admin.timeout())
+}
+
+/// The logs of partitions. Those that do not exist are left out.
+///
+/// # Errors
+/// No broker answers, or a topic may not be described.
+pub(super) fn logs(
+    admin: &GroupAdmin,
+    partitions: &BTreeSet<TopicPartition>,
+) -> Result<BTreeMap<TopicPartition, LogRange>, GroupsError> {
+    if partitions.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let catalog = catalog(admin);
+    let topics: BTreeMap<String, i32> =
+        catalog.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
+    let exists = |id: &&TopicPartition| topics.get(&*id.topic).is_some_and(|count| id.partition.0 < *count);
+    let existing: Vec<TopicPartition> = partitions.iter().filter(exists).cloned().collect();
+    let ends = catalog.log_ends(&existing)?;
+    Ok(ends.into_iter().map(|ends| (ends.id, LogRange { start: ends.low, end: ends.end })).collect())
+}
+
+/// Adds logs and timestamps to the rows. A timestamp stays unknown if the record cannot be read within a short time,
+/// for example without READ on the topic, or if the log has none there.
+pub(super) fn add_times(admin: &GroupAdmin, rows: &mut [PlannedRow]) {
+    let at = |row: &PlannedRow, offset: Option<&StoredOffset>| {
+        let (log, offset) = (row.log?, offset?.offset);
+        // The first record at or after a deleted offset is the first of the log.
+        (offset < log.end).then(|| (row.id.clone(), offset.max(log.start)))
+    };
+    let from = times(admin, rows.iter().map(|row| at(row, row.from.as_ref())));
+    let to = times(admin, rows.iter().map(|row| at(row, row.to.as_ref())));
+    for (row, (from, to)) in rows.iter_mut().zip(from.into_iter().zip(to)) {
+        (row.from_time, row.to_time) = (from, to);
+    }
+}
+
+fn times(admin: &GroupAdmin, positions: impl Iterator<Item = Option<(TopicPartition, Offset)>>) -> Vec<Option<i64>> {
+    let positions: Vec<_> = positions.collect();
+    let known: Vec<_> = positions.iter().flatten().cloned().collect();
+    let mut found =
+        if known.is_empty() { Vec::new() } else { catalog(admin).uncommitted_timestamps(&known) }.into_iter();
+    positions.iter().map(|position| position.as_ref().and_then(|_| found.next().flatten())).collect()
+}

@@ -1,0 +1,250 @@
+//! What all changes of groups have in common: flags, the plan, and its execution; and the changes with few flags.
+
+use std::{
+    io::{self, Write as _},
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use clap::{Args, builder::NonEmptyStringValueParser};
+use kreplay_groups::{
+    ChangeOutcome, ChangeStore, GroupPlan, GroupsError, PlanView, SkippedRecord, TopicScope, WriteAccess, execute,
+    plan_delete, plan_forget, plan_skip, plan_undo, write_csv,
+};
+use kreplay_kafka::{GroupAdmin, KafkaConfig};
+
+use crate::{
+    cli::{
+        CliError, Exit,
+        args::{ClusterArgs, FileArgs, format::FormatArgs},
+        print,
+        work::stop_flag,
+    },
+    config::{Assignment, Config, Environment, Overrides},
+};
+
+/// The flags that all changes have.
+#[derive(Args, Clone)]
+pub(super) struct ChangeArgs {
+    /// The consumer group
+    #[arg(value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) group: String,
+    /// Change the group; without this flag, nothing is changed
+    #[arg(long, requires = "confirm", help_heading = "Execution")]
+    execute: bool,
+    /// The name of the group once more; required with --execute
+    #[arg(long, value_name = "GROUP", requires = "execute", allow_hyphen_values = true, help_heading = "Execution")]
+    confirm: Option<String>,
+    /// Refuse to change any group, whatever the other flags are
+    #[arg(long, help_heading = "Execution")]
+    read_only: bool,
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// How a plan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlanFormat {
+    Text,
+    Json,
+    /// The offsets in the form of Kafka's tool.
+    Csv,
+}
+
+impl From<&FormatArgs> for PlanFormat {
+    fn from(args: &FormatArgs) -> Self {
+        if args.is_json() { Self::Json } else { Self::Text }
+    }
+}
+
+/// A group to change: its connection, where changes are stored, and whether to execute the plan.
+pub(super) struct Change {
+    pub(super) admin: GroupAdmin,
+    pub(super) stop: Arc<AtomicBool>,
+    store: Option<ChangeStore>,
+    /// `None` without `--execute`.
+    access: Option<WriteAccess>,
+}
+
+impl ChangeArgs {
+    /// Loads the configuration and creates the client. Nothing is sent.
+    pub(super) fn open(&self, environment: &Environment, directory: &Path) -> Result<Change, CliError> {
+        let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
+        self.cluster.put(&mut overrides);
+        let read_only = self.read_only.then(|| Assignment::flag("--read-only", "kafka.read_only", "true"));
+        overrides.assignments.extend(read_only);
+        let config = Config::load(&overrides, environment, directory)?;
+        let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
+            let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
+            return Err(CliError::Usage(missing.into()));
+        };
+        let access = self.access(config.kafka.read_only)?;
+        let store = config.state_dir(environment).map(|dir| ChangeStore::below(&dir));
+        let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
+        let stop = stop_flag()?;
+        let admin = GroupAdmin::new(&kafka, &self.group, config.kafka.connect_timeout, &stop);
+        let admin = admin.map_err(|error| CliError::Usage(error.to_string()))?;
+        Ok(Change { admin, stop, store, access })
+    }
+
+    fn access(&self, read_only: bool) -> Result<Option<WriteAccess>, CliError> {
+        match &self.confirm {
+            Some(confirmed) if self.execute && *confirmed == self.group => {
+                WriteAccess::unless_read_only(read_only).map(Some).map_err(|error| CliError::of(&error))
+            }
+            Some(_) if self.execute => {
+                Err(CliError::Usage("--confirm does not name the group to change; nothing was changed".into()))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Change {
+    /// Where changes are stored.
+    fn store(&self) -> Result<&ChangeStore, CliError> {
+        self.store.as_ref().ok_or_else(|| {
+            let missing = "no directory for the previous offsets is known; set run.state_dir, or the environment \
+                           variable XDG_STATE_HOME";
+            CliError::Usage(missing.into())
+        })
+    }
+
+    /// Prints a plan, and executes it with `--execute`.
+    pub(super) fn run(self, plan: Result<GroupPlan, GroupsError>, format: PlanFormat) -> Result<Exit, CliError> {
+        let exit = self.show_and_execute(plan, format);
+        self.admin.close();
+        exit
+    }
+
+    fn show_and_execute(&self, plan: Result<GroupPlan, GroupsError>, format: PlanFormat) -> Result<Exit, CliError> {
+        let plan = plan.map_err(|error| CliError::of(&error))?;
+        match format {
+            PlanFormat::Text => print(&plan.text())?,
+            PlanFormat::Csv => print(&csv(&plan)?)?,
+            // One document has the plan and its result.
+            PlanFormat::Json if self.access.is_some() => {}
+            PlanFormat::Json => print(&json(&PlanView::new(&plan, None))?)?,
+        }
+        let Some(access) = &self.access else {
+            if format == PlanFormat::Text && plan.has_changes() {
+                print("nothing was changed; add --execute --confirm GROUP to execute this plan\n")?;
+            }
+            return Ok(Exit::Done);
+        };
+        let outcome = execute(&self.admin, &plan, self.store()?, access);
+        if format == PlanFormat::Json {
+            print(&json(&PlanView::new(&plan, outcome.as_ref().ok()))?)?;
+        }
+        let outcome = outcome.map_err(|error| CliError::of(&error))?;
+        report(&plan, &outcome, format)?;
+        let is_complete = outcome.is_complete() && plan.left_out.is_empty();
+        Ok(if is_complete { Exit::Done } else { Exit::Skipped })
+    }
+}
+
+/// Prints what was changed. Partitions that were not changed are on standard error as well, whatever the format.
+fn report(plan: &GroupPlan, outcome: &ChangeOutcome, format: PlanFormat) -> Result<(), CliError> {
+    let text = outcome.text(plan);
+    if format == PlanFormat::Text {
+        return print(&text);
+    }
+    for line in text.lines() {
+        // A failed write to standard error is ignored: the exit code and the JSON show it, too.
+        let _ = writeln!(io::stderr(), "kreplay: {line}");
+    }
+    Ok(())
+}
+
+fn json(view: &PlanView) -> Result<String, CliError> {
+    let text = serde_json::to_string_pretty(view);
+    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the plan cannot be written: {error}")))
+}
+
+fn csv(plan: &GroupPlan) -> Result<String, CliError> {
+    let rows = plan.rows.iter().filter_map(|row| Some((&row.id, row.to.as_ref()?.offset)));
+    write_csv(rows).map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// The flags of `groups skip`.
+#[derive(Args, Clone)]
+pub(super) struct SkipArgs {
+    #[command(flatten)]
+    change: ChangeArgs,
+    /// The record to skip: its partition and offset, such as orders-3@1205
+    #[arg(long, value_name = "TOPIC-P@OFFSET")]
+    partition: SkippedRecord,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// The flags of `groups forget`.
+#[derive(Args, Clone)]
+pub(super) struct ForgetArgs {
+    #[command(flatten)]
+    change: ChangeArgs,
+    /// Topics, or some of their partitions: TOPIC or TOPIC:0,1; can be repeated
+    #[arg(long, value_name = "TOPIC[:P,P]", required = true, value_parser = TopicScope::parse_list)]
+    topic: Vec<Topics>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// The topics in one flag value.
+pub(super) type Topics = Vec<TopicScope>;
+
+/// The flags of `groups delete`.
+#[derive(Args, Clone)]
+pub(super) struct DeleteArgs {
+    #[command(flatten)]
+    change: ChangeArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// The flags of `groups undo`.
+#[derive(Args, Clone)]
+pub(super) struct UndoArgs {
+    #[command(flatten)]
+    change: ChangeArgs,
+    /// The change to undo, by the id that it printed [default: the last one]
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+impl SkipArgs {
+    pub(super) fn execute(&self, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
+        let change = self.change.open(environment, directory)?;
+        let plan = plan_skip(&change.admin, &self.partition);
+        change.run(plan, (&self.format).into())
+    }
+}
+
+impl ForgetArgs {
+    pub(super) fn execute(&self, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
+        let change = self.change.open(environment, directory)?;
+        let topics: Vec<TopicScope> = self.topic.iter().flatten().cloned().collect();
+        let plan = plan_forget(&change.admin, &topics);
+        change.run(plan, (&self.format).into())
+    }
+}
+
+impl DeleteArgs {
+    pub(super) fn execute(&self, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
+        let change = self.change.open(environment, directory)?;
+        let plan = plan_delete(&change.admin);
+        change.run(plan, (&self.format).into())
+    }
+}
+
+impl UndoArgs {
+    pub(super) fn execute(&self, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
+        let change = self.change.open(environment, directory)?;
+        let plan = plan_undo(&change.admin, change.store()?, self.id.as_deref());
+        change.run(plan, (&self.format).into())
+    }
+}

@@ -1,0 +1,56 @@
+//! `kreplay groups`: guarded changes of consumer groups.
+
+mod change;
+mod reset;
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+
+use super::{CliError, Exit};
+use crate::config::Environment;
+
+/// The flags of `groups`.
+#[derive(Args, Clone)]
+pub struct GroupsArgs {
+    #[command(subcommand)]
+    command: GroupsCommand,
+}
+
+#[derive(Subcommand, Clone)]
+enum GroupsCommand {
+    /// Set the committed offsets of a group
+    ///
+    /// The modes and their arithmetic are those of kafka-consumer-groups.sh --reset-offsets: offsets outside the log are
+    /// moved to its start or end. A group that does not exist is created. Without --execute, this only shows the plan.
+    Reset(reset::ResetArgs),
+    /// Move the committed offset of a partition past one record
+    ///
+    /// Refused unless the committed offset is exactly the one given. Without --execute, this only shows the plan.
+    Skip(change::SkipArgs),
+    /// Delete the committed offsets of topics that a group no longer reads
+    ///
+    /// The group may have members, unless they are subscribed to the topics. Without --execute, this only shows the
+    /// plan.
+    Forget(change::ForgetArgs),
+    /// Delete a group with all its committed offsets
+    ///
+    /// Without --execute, this only shows the plan.
+    Delete(change::DeleteArgs),
+    /// Restore the committed offsets that a group had before a change by kreplay
+    ///
+    /// Refused if the group has moved since. Undoing an undo restores the change. Without --execute, this only shows the
+    /// plan.
+    Undo(change::UndoArgs),
+}
+
+/// Runs the subcommand.
+pub(super) fn execute(args: &GroupsArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
+    match &args.command {
+        GroupsCommand::Reset(args) => reset::execute(args, environment, directory),
+        GroupsCommand::Skip(args) => args.execute(environment, directory),
+        GroupsCommand::Forget(args) => args.execute(environment, directory),
+        GroupsCommand::Delete(args) => args.execute(environment, directory),
+        GroupsCommand::Undo(args) => args.execute(environment, directory),
+    }
+}
