@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::{
     layout::Panel,
-    state::{Column, Extent, Extents, Scrollable},
+    state::{Extent, Extents, Scrollable},
 };
 
 /// What is at a place of the screen.
@@ -13,14 +13,16 @@ use super::{
 pub enum Target {
     /// A panel of the dashboard.
     Panel(Panel),
-    /// The heading of a column of the partition table.
-    Column(Column),
+    /// A heading of the partition table, with the id of the column that it sorts by.
+    Column(&'static str),
     /// A row of the partition table.
     Partition(TopicPartition),
     /// An event of the log, by its sequence number.
     Event(u64),
     /// The topic list, outside its rows.
     TopicList,
+    /// A heading of the topic list, with the id of the column that it sorts by.
+    TopicColumn(&'static str),
     /// A topic of the list.
     Topic(String),
     /// The quarantine window, outside its rows.

@@ -18,6 +18,8 @@ mod number;
 mod runtime;
 pub mod screen;
 pub mod state;
+mod symbol;
+pub mod table;
 mod terminal;
 mod text;
 pub mod theme;

@@ -19,6 +19,12 @@ pub(super) fn count(value: u64) -> String {
     out
 }
 
+/// The number of cells of a count with thousands separators.
+pub(super) fn count_cells(value: u64) -> usize {
+    let digits = value.checked_ilog10().map_or(1, |log| log as usize + 1);
+    digits + (digits - 1) / 3
+}
+
 /// A count in at most nine cells: all digits below ten million, three significant digits above.
 pub(super) fn short(value: u64) -> String {
     counts(value).fit(9).to_owned()
@@ -133,6 +139,9 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, 0.5, 9.94, 1012.4, 2e7, 3e10].map(rate), ["0", "0.5", "9.9", "1,012", "20.0 M", "30.0 G"]);
         assert_eq!(rate(f64::NAN), "0");
+        for value in [0, 9, 10, 999, 1000, 999_999, 1_000_000, u64::MAX] {
+            assert_eq!(count_cells(value), count(value).len(), "{value}");
+        }
     }
 
     #[test]

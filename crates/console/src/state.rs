@@ -23,10 +23,12 @@ mod history;
 mod kept_events;
 mod log_view;
 mod navigation;
+mod partition_row;
+mod partition_table;
 mod pending;
 mod screen_id;
 mod status;
-mod table;
+mod topic_row;
 mod topics;
 mod user_state;
 mod worker_step;
@@ -40,10 +42,12 @@ pub use history::{History, Mark, MarkKind};
 pub use kept_events::KeptEvents;
 pub use log_view::LogView;
 pub use navigation::{Navigation, Place};
+pub use partition_row::PartitionRow;
+pub use partition_table::Rows;
 pub use pending::Pending;
 pub use screen_id::{Layer, ScreenId};
 pub use status::{Status, StatusKind};
-pub use table::{Column, Rows, Table};
+pub use topic_row::TopicRow;
 pub use topics::Topics;
 pub use user_state::UserState;
 pub use worker_step::WorkerStep;
@@ -110,12 +114,6 @@ impl State {
     #[must_use]
     pub fn catalog(&self) -> &[TopicView] {
         self.feed.catalog()
-    }
-
-    /// The rows of the partition table, in order.
-    #[must_use]
-    pub fn rows(&self) -> Rows {
-        self.user.table.rows(self.partitions())
     }
 
     /// The topics chosen for the next replay.
@@ -222,13 +220,5 @@ impl State {
         let place = self.user.navigation.place(ScreenId::Quarantine);
         let Some(selected) = place.and_then(|place| place.selected_key) else { return Some(0) };
         self.feed.quarantined().iter().position(|key| key.hash == selected)
-    }
-
-    /// The selected partition.
-    #[must_use]
-    pub fn selected(&self) -> Option<&PartitionView> {
-        let rows = self.rows();
-        let index = rows.shown.get(self.user.table.selected_row(&rows, self.partitions())?)?;
-        self.partitions().get(*index)
     }
 }

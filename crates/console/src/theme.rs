@@ -100,6 +100,9 @@ macro_rules! roles {
     };
 }
 
+/// A style that is chosen when the theme is known.
+pub type Role = fn(&Theme) -> Style;
+
 roles! {
     /// The background, and ordinary text.
     base,

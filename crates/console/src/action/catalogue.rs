@@ -104,7 +104,7 @@ actions! {
         DASHBOARD => [Key::char('s')]),
     SortReverse(Partitions, "reverse", "Reverse the sort order",
         DASHBOARD => [Key::char('S')]),
-    Filter(Partitions, "filter", "Filter by topic, owner or state",
+    Filter(Partitions, "filter", "Filter rows, for example by lag>1k or !state:done",
         CONTROLS => [Key::char('/')]),
     ToggleEmpty(Partitions, "empty", "Show or hide partitions without records",
         DASHBOARD => [Key::char('z')]),

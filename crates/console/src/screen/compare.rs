@@ -12,51 +12,37 @@ use crate::{
     layout::{centred, inside},
     number,
     state::{Compared, DigestMatch, ScreenId, Scrollable, State, compare},
-    text::{self, DIGEST_CELLS, clean},
+    table::TableState,
     theme::Theme,
-    widget::{frame, paint, symbol},
+    widget::{
+        frame, paint,
+        table::{self, TableTargets, TableView},
+    },
 };
+
+mod columns;
+
+use columns::CompareRow;
 
 /// Lines around the rows: frame, gaps, headings, and the summary below.
 const LINES_AROUND: u16 = 8;
 
-struct Column {
-    head: &'static str,
-    width: u16,
-    side: Alignment,
-}
-
-const fn column(head: &'static str, width: u16, side: Alignment) -> Column {
-    Column { head, width, side }
-}
-
+/// The title.
 pub(super) const TITLE: &str = "Runs of this session";
-
-const COLUMNS: [Column; 10] = [
-    column("run", 3, Alignment::Right),
-    column("state", 11, Alignment::Left),
-    column("ordering", 9, Alignment::Left),
-    column("workers", 7, Alignment::Right),
-    column("handled", 10, Alignment::Right),
-    column("time", 8, Alignment::Right),
-    column("records/s", 9, Alignment::Right),
-    column("speed-up", 8, Alignment::Right),
-    column("efficiency", 10, Alignment::Right),
-    column("limit", 9, Alignment::Left),
-];
 
 /// A selection of columns, their gap, and the width of the digest column.
 struct Layout {
-    shown: &'static [usize],
+    hidden: &'static [&'static str],
     gap: u16,
     digest: u16,
 }
 
-const WIDE: Layout = Layout { shown: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], gap: 2, digest: 22 };
+const WIDE: Layout = Layout { hidden: &[], gap: 2, digest: 22 };
 /// Without `handled`, `records/s`, and `limit`, and without the digests themselves.
-const NARROW: Layout = Layout { shown: &[0, 1, 2, 3, 5, 7, 8], gap: 1, digest: 12 };
+const NARROW: Layout = Layout { hidden: &["handled", "rate", "limit"], gap: 1, digest: 12 };
 /// Also without `ordering` and `efficiency`.
-const NARROWEST: Layout = Layout { shown: &[0, 1, 3, 5, 7], gap: 1, digest: 12 };
+const NARROWEST: Layout =
+    Layout { hidden: &["handled", "rate", "limit", "ordering", "efficiency"], gap: 1, digest: 12 };
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &State, theme: &Theme) {
     let runs = compare(&state.feed.snapshot.finished);
@@ -69,14 +55,22 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
         return;
     }
     let layout = layout(state.screen());
-    head(buf, inner, layout, theme);
     let page = page(area);
     hits.add_extent(Scrollable::Screen(ScreenId::Compare), runs.len(), page);
-    let from = from.min(runs.len().saturating_sub(page));
-    for (line, (at, run)) in runs.iter().enumerate().skip(from).take(page).enumerate() {
-        let y = inner.y + 2 + number::cells(line);
-        row(buf, Rect { y, height: 1, ..inner }, layout, at, run, theme);
-    }
+    let rows: Vec<CompareRow<'_>> =
+        runs.iter().zip(1..).map(|(compared, number)| CompareRow { number, compared: compared.clone() }).collect();
+    let view = TableView {
+        area: Rect { y: inner.y + 1, height: number::cells(page + 1), ..inner },
+        padding: (0, 0),
+        gap: layout.gap..=layout.gap,
+        rows: &rows,
+        shown: &(0..rows.len()).collect::<Vec<_>>(),
+        state: &TableState { hidden: layout.hidden.iter().copied().collect(), ..TableState::default() },
+        first: from.min(runs.len().saturating_sub(page)),
+        selected: None,
+        heading: |theme| theme.popup.patch(theme.column),
+    };
+    table::render(buf, hits, &view, &TableTargets { heading: &|_| None, row: &|_| None }, theme);
     let (summary, style) = summary(&runs, theme);
     paint::text(buf, inner.x, inner.bottom().saturating_sub(2), inner.width, &summary, style);
 }
@@ -91,69 +85,13 @@ fn layout(screen: Rect) -> &'static Layout {
 
 fn area(state: &State) -> Rect {
     let layout = layout(state.screen());
-    let columns = layout.shown.iter().map(|at| COLUMNS[*at].width + layout.gap).sum::<u16>();
+    let columns: u16 = columns::fixed_widths(layout.hidden).map(|width| width + layout.gap).sum();
     let rows = number::cells(state.feed.snapshot.finished.len().max(1));
     centred(state.screen(), columns + layout.digest + 6, rows.saturating_add(LINES_AROUND))
 }
 
 fn page(area: Rect) -> usize {
     usize::from((inside(area).height + 2).saturating_sub(LINES_AROUND).max(1))
-}
-
-fn head(buf: &mut Buffer, inner: Rect, layout: &Layout, theme: &Theme) {
-    let mut x = inner.x;
-    let style = theme.popup.patch(theme.column);
-    for column in layout.shown.iter().map(|at| &COLUMNS[*at]) {
-        paint::aligned(buf, Rect::new(x, inner.y + 1, column.width, 1), column.head, style, column.side);
-        x += column.width + layout.gap;
-    }
-    paint::text(buf, x, inner.y + 1, inner.right().saturating_sub(x), "digest", style);
-}
-
-fn row(buf: &mut Buffer, at: Rect, layout: &Layout, number: usize, compared: &Compared<'_>, theme: &Theme) {
-    let run = compared.run;
-    let (sign, style) = symbol::run(run.state, theme);
-    let dash = || "–".to_owned();
-    let changed = if run.concurrency_changed { "*" } else { "" };
-    let cells: [(String, Style); 10] = [
-        ((number + 1).to_string(), theme.muted),
-        (format!("{sign} {}", run.state), style),
-        (run.ordering.to_string(), theme.popup),
-        (format!("{}{changed}", run.concurrency), theme.strong),
-        (number::counts(run.handled).fit(COLUMNS[4].width).to_owned(), theme.popup),
-        (number::exact_times(run.handling_s).fit(COLUMNS[5].width).to_owned(), theme.strong),
-        (number::rates(run.records_per_s).fit(COLUMNS[6].width).to_owned(), theme.popup),
-        (compared.speed_up.map_or_else(dash, times), theme.strong),
-        (run.efficiency.map_or_else(dash, |share| format!("{} %", number::rates(share * 100.0).fit(7))), theme.popup),
-        (run.limit.map_or_else(dash, |limit| limit.to_string()), theme.popup),
-    ];
-    let mut x = at.x;
-    for index in layout.shown {
-        let (column, (text, style)) = (&COLUMNS[*index], &cells[*index]);
-        paint::aligned(buf, Rect { x, width: column.width, ..at }, text, *style, column.side);
-        x += column.width + layout.gap;
-    }
-    let (text, style) = digest(compared, layout, theme);
-    paint::text(buf, x, at.y, at.right().saturating_sub(x), &text, style);
-}
-
-fn times(speed_up: f64) -> String {
-    if speed_up < 1000.0 { format!("{speed_up:.2} ×") } else { format!("{} ×", number::rates(speed_up).fit(6)) }
-}
-
-fn digest(compared: &Compared<'_>, layout: &Layout, theme: &Theme) -> (String, Style) {
-    let (words, style) = match compared.digest {
-        DigestMatch::Base => ("base", theme.muted),
-        DigestMatch::Same => ("✓ equal", theme.good),
-        DigestMatch::Differs => ("✗ DIFFERS", theme.bad),
-        DigestMatch::Unordered => ("no order", theme.notice),
-        DigestMatch::Unknown => ("incomplete", theme.muted),
-    };
-    if layout.digest == NARROW.digest {
-        return (words.to_owned(), style);
-    }
-    let digest = clean(&compared.run.digest);
-    (format!("{} {words}", text::head(&digest, DIGEST_CELLS)), style)
 }
 
 /// A summary of the digests.

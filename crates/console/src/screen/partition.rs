@@ -16,7 +16,7 @@ use crate::{
     state::State,
     text::{clean, cut, wrap},
     theme::Theme,
-    widget::{frame, paint, partitions::sparkline, symbol},
+    widget::{frame, paint, symbol, table::sparkline},
 };
 
 /// The first word of the title.

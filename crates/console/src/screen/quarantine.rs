@@ -4,7 +4,6 @@ use kreplay_model::feed::QuarantinedKey;
 use ratatui::{
     buffer::Buffer,
     layout::{Alignment, Rect},
-    style::Style,
 };
 
 use crate::{
@@ -12,10 +11,17 @@ use crate::{
     layout::{centred, inside},
     number,
     state::{ScreenId, Scrollable, State},
-    text::{clean, shorten, width, wrap},
+    table::TableState,
+    text::{clean, width, wrap},
     theme::Theme,
-    widget::{frame, paint, partitions::place},
+    widget::{
+        frame, paint,
+        partitions::place,
+        table::{self, TableTargets, TableView},
+    },
 };
+
+mod columns;
 
 /// The first word of the title.
 pub(super) const TITLE: &str = "Quarantine";
@@ -24,10 +30,6 @@ const MAX_WIDTH: u16 = 120;
 const LINES_AROUND: usize = 6;
 /// Lines below the rows: a gap and the error.
 const LINES_BELOW: u16 = 3;
-const RECORDS_WIDTH: u16 = 8;
-const WAITS_WIDTH: u16 = 8;
-/// Minimum width of the key column.
-const MIN_KEY_WIDTH: u16 = 12;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: &Theme) {
     let keys = state.feed.quarantined();
@@ -41,18 +43,21 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         paint::aligned(buf, middle, "no key is in quarantine", theme.muted, Alignment::Center);
         return;
     }
-    let columns = columns(rows, keys);
-    let head = Rect { y: rows.y.saturating_sub(1), height: 1, ..rows };
-    line(buf, head, columns, &["key", "records", "waits", "failed at"], theme.popup.patch(theme.column));
     let selected = state.quarantined_row();
-    for (row, (at, one)) in keys.iter().enumerate().skip(from).take(usize::from(rows.height)).enumerate() {
-        let place = Rect { y: rows.y + number::cells(row), height: 1, ..rows };
-        let style = if Some(at) == selected { theme.selected } else { theme.popup };
-        buf.set_style(place, style);
-        hits.add(place, Target::QuarantinedKey(one.hash));
-        let cells = cells(one, columns);
-        line(buf, place, columns, &cells.each_ref().map(String::as_str), style);
-    }
+    let view = TableView {
+        area: Rect { y: rows.y.saturating_sub(1), height: rows.height + 1, ..rows },
+        padding: (0, 0),
+        gap: 2..=2,
+        rows: keys,
+        shown: &(0..keys.len()).collect::<Vec<_>>(),
+        state: &TableState::default(),
+        first: from,
+        selected,
+        heading: |theme| theme.popup.patch(theme.column),
+    };
+    let targets =
+        TableTargets { heading: &|_| None, row: &|key: &QuarantinedKey| Some(Target::QuarantinedKey(key.hash)) };
+    table::render(buf, hits, &view, &targets, theme);
     let Some(one) = selected.and_then(|row| keys.get(row)) else {
         let text = "the selected key is being retried or has left quarantine";
         paint::text(buf, rows.x, rows.bottom() + 1, rows.width, text, theme.muted);
@@ -94,47 +99,4 @@ fn title(state: &State) -> String {
     let room = usize::from(area(state).width).saturating_sub(6);
     let all = format!("{TITLE}: {keys}{first}, {records} wait");
     if width(&all) > room { format!("{TITLE}: {keys}, {records} wait") } else { all }
-}
-
-/// The columns. The key column gets the remaining width; if that is too little, the place column shrinks, never the
-/// numbers.
-fn columns(rows: Rect, keys: &[QuarantinedKey]) -> [Rect; 4] {
-    let longest = keys.iter().map(|one| width(&where_it_failed(one))).max().unwrap_or(0);
-    let left = rows.width.saturating_sub(RECORDS_WIDTH + WAITS_WIDTH + 6);
-    let place = number::cells(longest).max(9).min(left.saturating_sub(MIN_KEY_WIDTH).max(left / 2));
-    let mut x = rows.x;
-    [left.saturating_sub(place), RECORDS_WIDTH, WAITS_WIDTH, place].map(|cells| {
-        let at = Rect::new(x, rows.y, cells, 1);
-        x += cells + 2;
-        at
-    })
-}
-
-fn line(buf: &mut Buffer, at: Rect, columns: [Rect; 4], cells: &[&str; 4], style: Style) {
-    let sides = [Alignment::Left, Alignment::Right, Alignment::Right, Alignment::Left];
-    for ((column, text), side) in columns.into_iter().zip(cells).zip(sides) {
-        let place = Rect { y: at.y, ..column };
-        paint::aligned(buf, place, text, style, side);
-    }
-}
-
-fn cells(one: &QuarantinedKey, columns: [Rect; 4]) -> [String; 4] {
-    let [key, records, waits, place] = columns.map(|column| column.width);
-    let waited =
-        if one.for_s < 59.5 { format!("{:.0} s", one.for_s) } else { number::times(one.for_s).fit(waits).to_owned() };
-    // Only names are shortened, never numbers.
-    let at = format!(" at {}", one.offset);
-    let partition = clean(&one.partition.to_string()).into_owned();
-    let partition = shorten(&partition, usize::from(place).saturating_sub(at.len())).into_owned();
-    let failed_at = if usize::from(place) > at.len() { format!("{partition}{at}") } else { partition };
-    [
-        shorten(&clean(&one.key), usize::from(key)).into_owned(),
-        number::counts(one.records).fit(records).to_owned(),
-        waited,
-        failed_at,
-    ]
-}
-
-fn where_it_failed(one: &QuarantinedKey) -> String {
-    format!("{} at {}", clean(&one.partition.to_string()), one.offset)
 }

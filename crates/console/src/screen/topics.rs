@@ -1,5 +1,7 @@
 //! The topic list: topics to choose from, and the settings of a replay.
 
+use std::collections::HashSet;
+
 use kreplay_model::{
     domain::Ordering,
     feed::{PlanView, TopicView},
@@ -13,10 +15,14 @@ use crate::{
     hit_map::{HitMap, Target},
     layout::{centred, inside},
     number,
-    state::{Dialog, ScreenId, Scrollable, State},
+    state::{Dialog, ScreenId, Scrollable, State, TopicRow},
     text::{clean, cut, shorten, width, wrap},
     theme::Theme,
-    widget::{frame, paint},
+    widget::{
+        frame, paint,
+        partitions::place,
+        table::{self, TableTargets, TableView},
+    },
 };
 
 /// The beginning of the title.
@@ -27,42 +33,38 @@ const MAX_WIDTH: u16 = 110;
 const LINES_AROUND: u16 = 6;
 /// Maximum number of lines for the range.
 const MAX_RANGE_LINES: usize = 3;
-const MARK_WIDTH: u16 = 2;
-const PARTITIONS_WIDTH: u16 = 12;
-const RECORDS_WIDTH: u16 = 14;
 /// Width of the labels below the list.
 const LABEL_WIDTH: u16 = 10;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: &Theme) {
     let Some((area, inner)) = areas(state) else { return };
     let catalog = state.catalog();
-    let shown = state.user.topics.shown(catalog);
+    let topics = &state.user.topics;
+    let shown = topics.shown(catalog);
     let rows = list_rows(state, inner);
     let height = usize::from(rows.height);
     hits.add_extent(Scrollable::Screen(ScreenId::Topics), shown.len(), height);
-    let first = state.user.topics.first_row(&shown, catalog, height);
-    let foot = if shown.len() > height {
-        let last = (first + height).min(shown.len());
-        format!("{}–{} of {}", first + 1, last, shown.len())
-    } else {
-        String::new()
-    };
-    frame::window(buf, area, &title(state, area.width), &foot, theme);
+    let first = topics.first_row(&shown, catalog, height);
+    frame::window(buf, area, &title(state, area.width), &place(first, height, shown.len()), theme);
     hits.add(state.screen(), Target::TopicList);
-    head(buf, Rect { height: 1, ..inner }, theme);
+    let view = TableView {
+        area: Rect { y: inner.y, height: rows.height + 1, ..inner },
+        padding: (0, 0),
+        gap: 1..=1,
+        rows: &topics.rows(catalog, state.feed.snapshot.listing),
+        shown: &shown,
+        state: &topics.table,
+        first,
+        selected: topics.selected_row(&shown, catalog),
+        heading: |theme| theme.popup.patch(theme.column),
+    };
+    let targets = TableTargets {
+        heading: &|column| Some(Target::TopicColumn(column)),
+        row: &|row: &TopicRow<'_>| Some(Target::Topic(row.topic.name.clone())),
+    };
+    table::render(buf, hits, &view, &targets, theme);
     if shown.is_empty() {
         nothing(buf, rows, state, theme);
-    }
-    let selected = state.user.topics.selected_row(&shown, catalog);
-    for (line, (row, index)) in shown.iter().enumerate().skip(first).take(height).enumerate() {
-        let Some(topic) = catalog.get(*index) else { continue };
-        let at = Rect { y: rows.y + number::cells(line), height: 1, ..rows };
-        let unknown = if state.feed.snapshot.listing { "…" } else { "?" };
-        entry(buf, at, topic, state.user.topics.is_marked(topic), unknown, theme);
-        if selected == Some(row) {
-            buf.set_style(at, theme.selected);
-        }
-        hits.add(at, Target::Topic(topic.name.clone()));
     }
     let below = Rect { y: rows.bottom() + 1, height: inner.bottom().saturating_sub(rows.bottom() + 1), ..inner };
     replay_settings(buf, below, state, theme);
@@ -88,42 +90,12 @@ fn list_rows(state: &State, inner: Rect) -> Rect {
 
 fn title(state: &State, cells: u16) -> String {
     let typing = matches!(state.user.navigation.dialog, Some(Dialog::TopicFilter(_)));
-    if state.user.topics.filter.is_empty() && !typing {
+    if state.user.topics.table.filter.is_empty() && !typing {
         return TITLE.to_owned();
     }
-    let filter = clean(&state.user.topics.filter);
+    let filter = clean(state.user.topics.table.filter.text());
     let cursor = if typing { "▏" } else { "" };
     format!("{TITLE}  /{}{cursor}", shorten(&filter, usize::from(cells.saturating_sub(28))))
-}
-
-fn head(buf: &mut Buffer, at: Rect, theme: &Theme) {
-    let style = theme.popup.patch(theme.column);
-    let [name, partitions, records] = columns(at);
-    paint::text(buf, name.x, name.y, name.width, "topic", style);
-    paint::aligned(buf, partitions, "partitions", style, Alignment::Right);
-    paint::aligned(buf, records, "records", style, Alignment::Right);
-}
-
-fn columns(at: Rect) -> [Rect; 3] {
-    let name = at.width.saturating_sub(MARK_WIDTH + PARTITIONS_WIDTH + RECORDS_WIDTH);
-    let column = |from: u16, width: u16| Rect { x: at.x + from, width, ..at };
-    [
-        column(MARK_WIDTH, name.saturating_sub(1)),
-        column(MARK_WIDTH + name, PARTITIONS_WIDTH),
-        column(MARK_WIDTH + name + PARTITIONS_WIDTH, RECORDS_WIDTH),
-    ]
-}
-
-fn entry(buf: &mut Buffer, at: Rect, topic: &TopicView, marked: bool, unknown: &str, theme: &Theme) {
-    if marked {
-        paint::text(buf, at.x, at.y, MARK_WIDTH, "✓", theme.good);
-    }
-    let [name, partitions, records] = columns(at);
-    let style = if marked { theme.strong } else { theme.popup };
-    paint::text(buf, name.x, name.y, name.width, &shorten(&clean(&topic.name), usize::from(name.width)), style);
-    paint::aligned(buf, partitions, &number::count(topic.partitions.into()), theme.popup, Alignment::Right);
-    let known = topic.records.map_or(unknown.to_owned(), number::short);
-    paint::aligned(buf, records, &known, theme.popup, Alignment::Right);
 }
 
 /// Explains why there are no rows.
@@ -215,8 +187,10 @@ fn amount(state: &State, chosen: &[&TopicView], partitions: u64, room: u16) -> S
         let ending = if count == 1 { "" } else { "s" };
         format!("{} {name}{ending}", number::count(count))
     };
-    let needle = state.user.topics.filter.to_lowercase();
-    let hidden = chosen.iter().filter(|topic| !topic.name.to_lowercase().contains(&needle)).count();
+    let shown = state.user.topics.shown(state.catalog());
+    let shown: HashSet<&str> =
+        shown.iter().filter_map(|at| state.catalog().get(*at)).map(|topic| topic.name.as_str()).collect();
+    let hidden = chosen.iter().filter(|topic| !shown.contains(topic.name.as_str())).count();
     let which = if chosen.iter().any(|topic| state.user.topics.is_marked(topic)) {
         let hidden = if hidden > 0 { format!(" ({hidden} not shown)") } else { String::new() };
         format!("{} marked{hidden}", counted(chosen.len() as u64, "topic"))

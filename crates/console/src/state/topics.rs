@@ -1,52 +1,54 @@
-//! The topic list: filter, cursor, and marks.
+//! The topic list: order, filter, cursor, and marks.
 
 use std::collections::BTreeSet;
 
 use kreplay_model::feed::TopicView;
 
+use super::topic_row::TopicRow;
+use crate::table::{TableState, arrange};
+
 /// The state of the topic list.
 ///
 /// Cursor and marks refer to names, because a reloaded list may have a different order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Topics {
     /// Whether the list has been opened automatically.
     pub auto_opened: bool,
-    /// The topic under the cursor. `None` is the first one.
-    pub selected: Option<String>,
+    /// The order, the filter, and the topic under the cursor.
+    pub table: TableState<String>,
     /// The marked topics.
     pub marked: BTreeSet<String>,
-    /// The text that a name must contain; empty shows all topics.
-    pub filter: String,
-    /// The first visible row.
-    pub offset: usize,
 }
 
 impl Topics {
-    /// The topics that pass the filter, as indexes into the catalog.
+    /// The rows of all topics, in the order of the catalog.
+    #[must_use]
+    pub fn rows<'a>(&self, catalog: &'a [TopicView], listing: bool) -> Vec<TopicRow<'a>> {
+        catalog.iter().map(|topic| TopicRow { topic, marked: self.is_marked(topic), listing }).collect()
+    }
+
+    /// The topics that pass the filter, in table order, as indexes into the catalog.
     #[must_use]
     pub fn shown(&self, catalog: &[TopicView]) -> Vec<usize> {
-        let needle = self.filter.to_lowercase();
-        let passes = |topic: &TopicView| needle.is_empty() || topic.name.to_lowercase().contains(&needle);
-        catalog.iter().enumerate().filter(|(_, topic)| passes(topic)).map(|(index, _)| index).collect()
+        arrange(&self.table, &self.rows(catalog, false)).shown
     }
 
     /// The row under the cursor; `None` if there are no rows.
     #[must_use]
     pub fn selected_row(&self, shown: &[usize], catalog: &[TopicView]) -> Option<usize> {
-        let at = self.selected.as_ref().and_then(|selected| {
-            shown.iter().position(|index| catalog.get(*index).is_some_and(|topic| topic.name == *selected))
-        });
-        if shown.is_empty() { None } else { Some(at.unwrap_or(0)) }
+        self.table.selected_row(shown, &self.rows(catalog, false))
     }
 
-    /// The first visible row of a view of `height` rows: the previous one, moved just enough to keep the cursor
-    /// visible.
+    /// The first visible row of a view of `height` rows.
     #[must_use]
     pub fn first_row(&self, shown: &[usize], catalog: &[TopicView], height: usize) -> usize {
-        let selected = self.selected_row(shown, catalog).unwrap_or(0);
-        let lowest = (selected + 1).saturating_sub(height);
-        let last = shown.len().saturating_sub(height);
-        self.offset.clamp(lowest, selected.max(lowest)).min(last)
+        self.table.first_row(shown, &self.rows(catalog, false), height)
+    }
+
+    /// The topic that is `by` rows below the cursor, or above if negative; `None` if there are no rows.
+    #[must_use]
+    pub fn topic_at_distance(&self, catalog: &[TopicView], by: isize) -> Option<String> {
+        self.table.key_at_distance(&self.shown(catalog), &self.rows(catalog, false), by)
     }
 
     /// Whether a topic is marked.

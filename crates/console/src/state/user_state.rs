@@ -1,7 +1,9 @@
 //! What the user did: open screens, selection, scroll positions, and filters.
 
-use super::{LogView, Navigation, Pending, ScreenId, Status, Table, Topics};
-use crate::layout::Panel;
+use kreplay_model::domain::TopicPartition;
+
+use super::{LogView, Navigation, Pending, ScreenId, Status, Topics};
+use crate::{layout::Panel, table::TableState};
 
 /// What the user did. It holds nothing that the feed said, except names of what is selected.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,7 +11,9 @@ pub struct UserState {
     /// The event panel.
     pub log: LogView,
     /// The partition table.
-    pub table: Table,
+    pub table: TableState<TopicPartition>,
+    /// Whether empty partitions are shown even if others have records.
+    pub show_empty: bool,
     /// The index of the first worker shown.
     pub workers_from: usize,
     /// The panel that has the focus.
@@ -32,7 +36,8 @@ impl UserState {
     pub fn new(home: ScreenId) -> Self {
         Self {
             log: LogView::default(),
-            table: Table::default(),
+            table: TableState::sorted_by("topic"),
+            show_empty: false,
             workers_from: 0,
             focus: Panel::Partitions,
             side: Panel::Events,

@@ -1,10 +1,12 @@
-//! The filters of pages: their input, and how they are undone and cleared.
+//! The filters of pages: their input, and how they are kept, undone and cleared. Drawing keeps the selected row visible,
+//! so the scroll position stays.
 
-use super::{focus, scroll, topics};
+use super::{focus, show_message};
 use crate::{
     layout::Panel,
     screen::{Filters, Screen},
-    state::{Dialog, Layer, State},
+    state::{Dialog, Layer, PartitionRow, State, StatusKind, TopicRow},
+    table::filter::FilterInput,
 };
 
 /// Opens the input of the filter of the page in front, if it has one.
@@ -12,45 +14,60 @@ pub(super) fn open(state: &mut State) {
     let page = state.user.navigation.places().filter(|place| place.screen.layer() == Layer::Page).last();
     match page.and_then(|page| Screen::of(page.screen).filters) {
         Some(Filters::Topics) => {
-            state.user.navigation.dialog = Some(Dialog::TopicFilter(state.user.topics.filter.clone()));
+            state.user.navigation.dialog = Some(Dialog::TopicFilter(state.user.topics.table.filter.text().to_owned()));
         }
         Some(Filters::Partitions) => {
             focus(state, Panel::Partitions);
-            state.user.navigation.dialog = Some(Dialog::Filter(state.user.table.filter.clone()));
+            state.user.navigation.dialog = Some(Dialog::Filter(state.user.table.filter.text().to_owned()));
         }
         None => {}
+    }
+}
+
+/// Changes the text of the partition filter. An error in it is shown in the footer until it is corrected.
+pub(super) fn edit_partitions(state: &mut State, change: impl FnOnce(&mut String)) {
+    state.user.table.edit_filter::<PartitionRow<'_>>(change);
+    show_error(state, |state| &state.user.table.filter);
+}
+
+/// Changes the text of the topic filter.
+pub(super) fn edit_topics(state: &mut State, change: impl FnOnce(&mut String)) {
+    state.user.topics.table.edit_filter::<TopicRow<'_>>(change);
+    show_error(state, |state| &state.user.topics.table.filter);
+}
+
+/// Closes the input. One with an error stays open.
+pub(super) fn accept(state: &mut State, filter: fn(&State) -> &FilterInput) {
+    if filter(state).error().is_some() {
+        show_error(state, filter);
+    } else {
+        state.user.navigation.dialog = None;
     }
 }
 
 /// Restores what a dialog has changed.
 pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
     match dialog {
-        Dialog::Filter(before) => {
-            state.user.table.filter = before;
-            scroll::follow(state);
-        }
-        Dialog::TopicFilter(before) => {
-            state.user.topics.filter = before;
-            topics::follow(state);
-        }
+        Dialog::Filter(before) => edit_partitions(state, |text| *text = before),
+        Dialog::TopicFilter(before) => edit_topics(state, |text| *text = before),
         Dialog::Ask(_) | Dialog::Number { .. } | Dialog::Rate { .. } => {}
     }
 }
 
 /// Clears a filter. Returns whether there was one.
 pub(super) fn clear(state: &mut State, filters: Option<Filters>) -> bool {
-    let before = match filters {
-        Some(Filters::Partitions) => {
-            let before = std::mem::take(&mut state.user.table.filter);
-            scroll::follow(state);
-            before
-        }
-        Some(Filters::Topics) => {
-            let before = std::mem::take(&mut state.user.topics.filter);
-            topics::follow(state);
-            before
-        }
-        None => return false,
-    };
+    let mut before = String::new();
+    match filters {
+        Some(Filters::Partitions) => edit_partitions(state, |text| before = std::mem::take(text)),
+        Some(Filters::Topics) => edit_topics(state, |text| before = std::mem::take(text)),
+        None => {}
+    }
     !before.is_empty()
+}
+
+fn show_error(state: &mut State, filter: fn(&State) -> &FilterInput) {
+    match filter(state).error().map(ToString::to_string) {
+        Some(error) => show_message(state, StatusKind::Refused, error),
+        None => drop(state.user.status.take_if(|status| status.kind == StatusKind::Refused)),
+    }
 }

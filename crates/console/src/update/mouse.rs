@@ -6,7 +6,7 @@ use super::{Effect, Event, focus, quarantine, scroll, topics};
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
-    state::{Layer, Scrollable, State},
+    state::{Layer, PartitionRow, Scrollable, State},
 };
 
 /// Lines scrolled per wheel notch.
@@ -32,7 +32,7 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::Panel(panel) => scroll::panel(state, *panel, by),
         Target::Column(_) | Target::Partition(_) => scroll::panel(state, Panel::Partitions, by),
         Target::Event(_) => scroll::panel(state, Panel::Events, by),
-        Target::TopicList | Target::Topic(_) => topics::scroll(state, by),
+        Target::TopicList | Target::TopicColumn(_) | Target::Topic(_) => topics::scroll(state, by),
         Target::Quarantine | Target::QuarantinedKey(_) => quarantine::scroll(state, by),
         Target::Window | Target::Prompt => scroll::text(state, by),
     }
@@ -45,7 +45,7 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Panel(panel) => focus(state, panel),
         Target::Column(column) => {
             focus(state, Panel::Partitions);
-            state.user.table.sort_by(column);
+            state.user.table.sort_by::<PartitionRow<'_>>(column);
             scroll::follow(state);
         }
         Target::Partition(id) => {
@@ -58,6 +58,7 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
             let page = state.extents.page(Scrollable::Panel(Panel::Events)).unwrap_or(1);
             state.user.log.select_seq(&state.feed.events, seq, page);
         }
+        Target::TopicColumn(column) => topics::sort_by(state, column),
         Target::Topic(name) => topics::select(state, name),
         Target::QuarantinedKey(hash) => quarantine::select(state, hash),
         Target::Window => close_window(state),

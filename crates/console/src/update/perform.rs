@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     action::Action,
-    state::{Dialog, Question, ScreenId, State, StatusKind, WorkerStep},
+    state::{Dialog, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
 };
 
 /// Performs a user action, or shows why it is not available. Nothing else checks whether an action may be performed.
@@ -50,8 +50,8 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::RetryRecord => failed_record::retry(state),
         Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
         Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
-        Action::SortNext => in_view(state, |state| state.user.table.sort_next()),
-        Action::SortReverse => in_view(state, |state| state.user.table.descending = !state.user.table.descending),
+        Action::SortNext => in_view(state, |state| state.user.table.sort_next::<PartitionRow<'_>>()),
+        Action::SortReverse => in_view(state, |state| state.user.table.reverse()),
         Action::Filter => in_view(state, filter::open),
         Action::ToggleEmpty => in_view(state, toggle_empty),
         Action::Details => in_view(state, navigate::details),
@@ -100,7 +100,7 @@ fn moved(state: &mut State, motion: Motion) -> Vec<Effect> {
 }
 
 fn toggle_empty(state: &mut State) {
-    state.user.table.show_empty = !state.user.table.show_empty;
+    state.user.show_empty = !state.user.show_empty;
     scroll::follow(state);
 }
 
@@ -113,9 +113,9 @@ fn accept(state: &mut State) -> Vec<Effect> {
         }
         Some(Dialog::Number { text, .. }) => concurrency::accept(state, &text),
         Some(Dialog::Rate { text, .. }) => rate::accept(state, &text),
-        Some(Dialog::Filter(_) | Dialog::TopicFilter(_)) => {
-            state.user.navigation.dialog = None;
-            Vec::new()
+        Some(Dialog::Filter(_)) => in_view(state, |state| filter::accept(state, |state| &state.user.table.filter)),
+        Some(Dialog::TopicFilter(_)) => {
+            in_view(state, |state| filter::accept(state, |state| &state.user.topics.table.filter))
         }
         _ => Vec::new(),
     }

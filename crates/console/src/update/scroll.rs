@@ -81,17 +81,7 @@ pub(super) fn panel(state: &mut State, panel: Panel, by: isize) {
 }
 
 fn select(state: &mut State, by: isize) {
-    let rows = state.rows();
-    let Some(now) = state.user.table.selected_row(&rows, state.partitions()) else { return };
-    let row = now.saturating_add_signed(by).min(rows.shown.len() - 1);
-    select_row(state, row);
-}
-
-/// Selects a row of the table. Ignored if the row does not exist.
-fn select_row(state: &mut State, row: usize) {
-    let rows = state.rows();
-    let partition = rows.shown.get(row).and_then(|index| state.partitions().get(*index));
-    let Some(id) = partition.map(|partition| partition.id.clone()) else { return };
+    let Some(id) = state.partition_at_distance(by) else { return };
     state.user.table.selected = Some(id);
     follow(state);
 }
@@ -99,5 +89,5 @@ fn select_row(state: &mut State, row: usize) {
 /// Scrolls so that the selected row is visible. Before the first frame, drawing alone does so.
 pub(super) fn follow(state: &mut State) {
     let Some(page) = state.extents.page(Scrollable::Panel(Panel::Partitions)) else { return };
-    state.user.table.offset = state.user.table.first_row(&state.rows(), state.partitions(), page);
+    state.user.table.offset = state.first_row(&state.rows(), page);
 }

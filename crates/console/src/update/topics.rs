@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kreplay_model::control::Command;
 
 use super::{Effect, ask, run::start, show_message};
-use crate::state::{Question, ScreenId, Scrollable, State, StatusKind};
+use crate::state::{Question, ScreenId, Scrollable, State, StatusKind, TopicRow};
 
 /// Opens the list. Requests the topics from the cluster if that has not been done.
 pub(super) fn open(state: &mut State) -> Vec<Effect> {
@@ -69,7 +69,7 @@ pub(super) fn mark(state: &mut State) {
     if !state.user.topics.marked.remove(&name) {
         state.user.topics.marked.insert(name.clone());
     }
-    state.user.topics.selected = Some(name);
+    state.user.topics.table.selected = Some(name);
 }
 
 /// Marks all topics shown, or unmarks them if all are marked.
@@ -89,21 +89,19 @@ pub(super) fn mark_all(state: &mut State) {
 
 /// Moves the cursor up (negative) or down.
 pub(super) fn scroll(state: &mut State, by: isize) {
-    let shown = state.user.topics.shown(state.catalog());
-    let Some(now) = state.user.topics.selected_row(&shown, state.catalog()) else { return };
-    select_row(state, now.saturating_add_signed(by).min(shown.len() - 1));
+    let Some(name) = state.user.topics.topic_at_distance(state.catalog(), by) else { return };
+    select(state, name);
 }
 
-fn select_row(state: &mut State, row: usize) {
-    let shown = state.user.topics.shown(state.catalog());
-    let name = shown.get(row).and_then(|index| state.catalog().get(*index)).map(|topic| topic.name.clone());
-    let Some(name) = name else { return };
-    select(state, name);
+/// Sorts by a column, or reverses the order if it is the sort column already.
+pub(super) fn sort_by(state: &mut State, column: &'static str) {
+    state.user.topics.table.sort_by::<TopicRow<'_>>(column);
+    follow(state);
 }
 
 /// Moves the cursor to a topic.
 pub(super) fn select(state: &mut State, name: String) {
-    state.user.topics.selected = Some(name);
+    state.user.topics.table.selected = Some(name);
     follow(state);
 }
 
@@ -111,5 +109,5 @@ pub(super) fn select(state: &mut State, name: String) {
 pub(super) fn follow(state: &mut State) {
     let Some(height) = state.extents.page(Scrollable::Screen(ScreenId::Topics)) else { return };
     let shown = state.user.topics.shown(state.catalog());
-    state.user.topics.offset = state.user.topics.first_row(&shown, state.catalog(), height);
+    state.user.topics.table.offset = state.user.topics.first_row(&shown, state.catalog(), height);
 }

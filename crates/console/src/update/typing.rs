@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 use kreplay_model::feed::cells;
 
-use super::{scroll, topics};
+use super::filter;
 use crate::{
     key::Key,
     state::{Dialog, State},
@@ -48,12 +48,10 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
             *error = None;
         }
         Some(Dialog::Filter(_)) => {
-            change(&mut state.user.table.filter);
-            scroll::follow(state);
+            filter::edit_partitions(state, change);
         }
         Some(Dialog::TopicFilter(_)) => {
-            change(&mut state.user.topics.filter);
-            topics::follow(state);
+            filter::edit_topics(state, change);
         }
         Some(Dialog::Ask(_)) | None => {}
     }

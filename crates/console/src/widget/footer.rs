@@ -109,7 +109,9 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
             "undo"
         }
         (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
-        (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.filter.is_empty() => "clear filter",
+        (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.table.filter.is_empty() => {
+            "clear filter"
+        }
         _ => usual,
     }
 }

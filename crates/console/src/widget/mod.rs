@@ -8,5 +8,7 @@ pub(super) mod frame;
 pub(super) mod header;
 pub(super) mod paint;
 pub(super) mod partitions;
-pub(super) mod symbol;
+pub(super) mod table;
 pub(super) mod workers;
+
+pub(super) use super::symbol;

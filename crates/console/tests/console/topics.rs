@@ -224,7 +224,7 @@ fn all_shown_topics_can_be_marked_or_unmarked() {
     assert_eq!(state.user.topics.marked.len(), 8, "only topics shown are unmarked");
     assert!(text(&state).contains("8 topics marked (8 not shown)"), "{}", text(&state));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!((state.mode(), state.user.topics.filter.as_str()), (Mode::Choosing, ""));
+    assert_eq!((state.mode(), state.user.topics.table.filter.text()), (Mode::Choosing, ""));
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn the_filter_is_typed_and_can_be_undone() {
     assert_eq!(state.mode(), Mode::Typing);
     assert!(text(&state).contains("/orders▏"));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!((state.mode(), state.user.topics.filter.as_str()), (Mode::Choosing, ""));
+    assert_eq!((state.mode(), state.user.topics.table.filter.text()), (Mode::Choosing, ""));
     type_text(&mut state, "/orders");
     enter(&mut state);
     assert_eq!(enter(&mut state), replay(&["vc.orders.events"]));
@@ -251,7 +251,7 @@ fn cursor_and_marks_follow_names_when_the_list_changes() {
         moved.insert(0, topic("a-third", 1, 5));
         snapshot.catalog = Some(moved.into());
     });
-    assert_eq!(state.user.topics.selected.as_deref(), Some("vc.invoices.events"));
+    assert_eq!(state.user.topics.table.selected.as_deref(), Some("vc.invoices.events"));
     assert_eq!(enter(&mut state), replay(&["vc.catalog.events"]));
 }
 
@@ -311,9 +311,9 @@ fn click_and_wheel_move_the_cursor() {
     let mut state = choosing(80, 24, topics());
     let (x, y) = find(&state, "vc.orders.events").unwrap();
     assert_eq!(click(&mut state, x, y), []);
-    assert_eq!(state.user.topics.selected.as_deref(), Some("vc.orders.events"));
+    assert_eq!(state.user.topics.table.selected.as_deref(), Some("vc.orders.events"));
     mouse(&mut state, MouseEventKind::ScrollUp, x, y);
-    assert_eq!(state.user.topics.selected.as_deref(), Some("vc.catalog.events"));
+    assert_eq!(state.user.topics.table.selected.as_deref(), Some("vc.catalog.events"));
     click(&mut state, x, 23);
     assert_eq!((state.mode(), state.user.topics.marked.len()), (Mode::Choosing, 0));
     press(&mut state, '/');
@@ -337,4 +337,22 @@ fn the_selection_is_shown_before_the_run() {
     assert_snapshot!("selection_120x40", text(&state));
     apply(&mut state, Event::Resize(160, 50));
     assert_snapshot!("selection_160x50", text(&state));
+}
+
+#[test]
+fn the_list_is_filtered_and_sorted_by_its_numbers() {
+    let mut state = choosing(80, 24, topics());
+    press(&mut state, '/');
+    type_text(&mut state, "records>=9k");
+    press_code(&mut state, KeyCode::Enter);
+    let names = |state: &State| -> Vec<String> {
+        let shown = state.user.topics.shown(state.catalog());
+        shown.iter().map(|at| state.catalog()[*at].name.clone()).collect()
+    };
+    assert_eq!(names(&state), ["vc.stock.events", "vc.users.events"]);
+    let (x, y) = find(&state, "  records ").map(|(x, y)| (x + 2, y)).unwrap();
+    click(&mut state, x, y);
+    assert_eq!(names(&state), ["vc.users.events", "vc.stock.events"], "the largest come first");
+    click(&mut state, x, y);
+    assert_eq!(names(&state), ["vc.stock.events", "vc.users.events"]);
 }

@@ -10,7 +10,8 @@ use kreplay_console::{
     key::{Key, Mode},
     keymap::lookup,
     layout::Panel,
-    state::{Column, Dialog, Question, ScreenId, State, StatusKind},
+    state::{Dialog, Question, ScreenId, State, StatusKind},
+    table::Sort,
     theme::{ColorDepth, Theme, ThemeChoice, ThemeError},
     update::{Effect, Event, update},
 };
@@ -299,10 +300,14 @@ fn a_paste_is_never_a_command() {
     assert_eq!(state.user.pending, None);
     press(&mut state, '/');
     apply(&mut state, Event::Paste("ord\ners".into()));
-    assert_eq!(state.user.table.filter, "orders");
+    assert_eq!(state.user.table.filter.text(), "orders");
 }
 
 // The partition table.
+
+fn sorted_by(state: &State) -> &'static str {
+    state.user.table.sort.unwrap().column
+}
 
 fn topics(state: &State) -> Vec<String> {
     let partitions = state.partitions();
@@ -329,10 +334,10 @@ fn every_column_sorts_both_ways() {
             partition.ahead = at as u64;
         }
     });
-    let mut seen = vec![state.user.table.sort];
-    for _ in 1..Column::ALL.len() {
+    let mut seen = vec![sorted_by(&state)];
+    for _ in 1..10 {
         press(&mut state, 's');
-        seen.push(state.user.table.sort);
+        seen.push(sorted_by(&state));
         let one_way = topics(&state);
         press(&mut state, 'S');
         let mut other_way = topics(&state);
@@ -342,15 +347,16 @@ fn every_column_sorts_both_ways() {
         sorted.sort();
         assert_eq!(sorted, other_way, "sorting neither adds nor loses rows");
     }
-    assert_eq!(seen, Column::ALL);
+    let columns = ["topic", "partition", "owner", "position", "end", "lag", "ahead", "rate", "p95", "progress"];
+    assert_eq!(seen, columns);
     press(&mut state, 's');
-    assert_eq!(state.user.table.sort, Column::Topic);
+    assert_eq!(sorted_by(&state), "topic");
 }
 
 #[test]
 fn lag_sorts_largest_first() {
     let mut state = running(120, 40);
-    while state.user.table.sort != Column::Lag {
+    while sorted_by(&state) != "lag" {
         press(&mut state, 's');
     }
     let lags: Vec<_> = state.rows().shown.iter().map(|index| state.partitions()[*index].lag.known().unwrap()).collect();
@@ -364,7 +370,7 @@ fn equal_rows_are_ordered_by_name() {
     let mut sorted = topics(&state);
     sorted.sort();
     for descending in [false, true] {
-        (state.user.table.sort, state.user.table.descending) = (Column::End, descending);
+        state.user.table.sort = Some(Sort { column: "end", descending });
         assert_eq!(topics(&state), sorted);
     }
 }
@@ -377,8 +383,8 @@ fn owners_sort_by_number() {
             partition.owner = kreplay_model::feed::Owner::Worker((at as u32 * 7) % 12);
         }
     });
-    state.user.table.show_empty = true;
-    state.user.table.sort = Column::Owner;
+    state.user.show_empty = true;
+    state.user.table.sort = Some(Sort { column: "owner", descending: false });
     let owners: Vec<_> = state.rows().shown.iter().map(|index| state.partitions()[*index].owner.clone()).collect();
     let numbers: Vec<u32> = owners
         .iter()
@@ -401,9 +407,44 @@ fn a_filter_applies_while_it_is_typed() {
     assert!(topics(&state).is_empty());
     assert!(text(&state).contains("no partition matches the filter"));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!(state.user.table.filter, "PAY", "Esc restores the previous filter");
+    assert_eq!(state.user.table.filter.text(), "PAY", "Esc restores the previous filter");
     press_code(&mut state, KeyCode::Esc);
     assert_eq!(state.rows().shown.len(), 10);
+}
+
+#[test]
+fn a_filter_compares_the_values_of_columns() {
+    let mut state = running(120, 40);
+    press(&mut state, '/');
+    type_text(&mut state, "lag>150 !topic:users|lag<145");
+    let partitions = state.partitions();
+    let expected: Vec<String> = partitions
+        .iter()
+        .filter(|one| one.end > one.first)
+        .filter(|one| {
+            let lag = one.lag.known().unwrap();
+            lag > 150 && (lag < 145 || !one.id.topic.contains("users"))
+        })
+        .map(|one| one.id.to_string())
+        .collect();
+    assert!(!expected.is_empty() && expected.len() < 10, "{expected:?}");
+    assert_eq!(topics(&state), expected);
+}
+
+#[test]
+fn a_filter_with_an_error_is_explained_and_not_accepted() {
+    let mut state = running(120, 40);
+    press(&mut state, '/');
+    type_text(&mut state, "orders lga>5");
+    assert!(text(&state).contains("character 8: no column `lga`; did you mean `lag`?"), "{}", text(&state));
+    press_code(&mut state, KeyCode::Enter);
+    assert!(state.user.navigation.dialog.is_some(), "the input stays open");
+    for _ in 0.."lga>5".len() {
+        press_code(&mut state, KeyCode::Backspace);
+    }
+    assert_eq!((state.user.table.filter.error(), state.user.status.clone()), (None, None));
+    press_code(&mut state, KeyCode::Enter);
+    assert_eq!((state.user.navigation.dialog.clone(), topics(&state).len()), (None, 1));
 }
 
 #[test]
@@ -426,7 +467,7 @@ fn the_selection_stays_with_its_partition() {
 fn every_way_of_moving_moves() {
     let mut state = running(80, 24);
     press(&mut state, 'z');
-    let row = |state: &State| state.user.table.selected_row(&state.rows(), state.partitions()).unwrap();
+    let row = |state: &State| state.selected_row(&state.rows()).unwrap();
     for (action, expected) in [
         (Action::Down, 1),
         (Action::PageDown, 10),
@@ -449,7 +490,7 @@ fn details_stay_on_their_partition_and_can_move_to_others() {
     let mut state = running(120, 40);
     press_code(&mut state, KeyCode::Enter);
     assert_eq!(front(&state), ScreenId::Partition);
-    state.user.table.descending = true;
+    state.user.table.reverse();
     assert!(text(&state).contains("Partition 2"));
     press_code(&mut state, KeyCode::Up);
     assert!(text(&state).contains("Partition 4"), "{}", text(&state));
@@ -652,9 +693,9 @@ fn a_click_focuses_selects_and_sorts() {
     assert_eq!(state.selected().map(|partition| partition.id.to_string()).as_deref(), Some("vc.orders.events-0"));
     let (x, y) = find(&state, "lag ahead").unwrap();
     click(&mut state, x, y);
-    assert_eq!((state.user.table.sort, state.user.table.descending), (Column::Lag, true));
+    assert_eq!(state.user.table.sort, Some(Sort { column: "lag", descending: true }));
     click(&mut state, x, y);
-    assert_eq!((state.user.table.sort, state.user.table.descending), (Column::Lag, false));
+    assert_eq!(state.user.table.sort, Some(Sort { column: "lag", descending: false }));
     let (x, y) = find(&state, "Events").unwrap();
     click(&mut state, x, y);
     assert_eq!(state.user.focus, Panel::Events);

@@ -3,17 +3,23 @@
 use kreplay_model::feed::{PartitionState, RunState, RunStatus, Severity, WorkerState};
 use ratatui::style::Style;
 
-use crate::theme::Theme;
+use crate::theme::{Role, Theme};
 
 pub(crate) fn run(state: RunState, theme: &Theme) -> (&'static str, Style) {
+    let (sign, role) = run_role(state);
+    (sign, role(theme))
+}
+
+/// The symbol of a run with the role of its colour.
+pub(crate) fn run_role(state: RunState) -> (&'static str, Role) {
     match state {
-        RunState::Planned => ("○", theme.notice),
-        RunState::Running => ("►", theme.good),
-        RunState::Paused => ("‖", theme.warning),
-        RunState::Draining => ("◌", theme.notice),
-        RunState::Done => ("✓", theme.good),
-        RunState::Failed => ("✗", theme.bad),
-        RunState::Cancelled => ("■", theme.warning),
+        RunState::Planned => ("○", |theme| theme.notice),
+        RunState::Running => ("►", |theme| theme.good),
+        RunState::Paused => ("‖", |theme| theme.warning),
+        RunState::Draining => ("◌", |theme| theme.notice),
+        RunState::Done => ("✓", |theme| theme.good),
+        RunState::Failed => ("✗", |theme| theme.bad),
+        RunState::Cancelled => ("■", |theme| theme.warning),
     }
 }
 
@@ -26,14 +32,14 @@ pub(crate) fn status(status: RunStatus, theme: &Theme) -> (&'static str, Style) 
     }
 }
 
-fn partition(state: PartitionState, theme: &Theme) -> (&'static str, Style) {
+fn partition(state: PartitionState) -> (&'static str, Role) {
     match state {
-        PartitionState::Waiting => ("·", theme.muted),
-        PartitionState::Active => ("►", theme.notice),
-        PartitionState::CaughtUp => ("≡", theme.good),
-        PartitionState::Done => ("✓", theme.good),
-        PartitionState::Failed => ("✗", theme.bad),
-        PartitionState::Elsewhere => ("↗", theme.muted),
+        PartitionState::Waiting => ("·", |theme| theme.muted),
+        PartitionState::Active => ("►", |theme| theme.notice),
+        PartitionState::CaughtUp => ("≡", |theme| theme.good),
+        PartitionState::Done => ("✓", |theme| theme.good),
+        PartitionState::Failed => ("✗", |theme| theme.bad),
+        PartitionState::Elsewhere => ("↗", |theme| theme.muted),
     }
 }
 
@@ -44,10 +50,16 @@ pub(crate) fn partition_of(
     state: PartitionState,
     theme: &Theme,
 ) -> (&'static str, Style) {
+    let (sign, role) = partition_role(run_is_over, run_is_paused, state);
+    (sign, role(theme))
+}
+
+/// The symbol of a partition with the role of its colour.
+pub(crate) fn partition_role(run_is_over: bool, run_is_paused: bool, state: PartitionState) -> (&'static str, Role) {
     match state {
-        PartitionState::Active if run_is_over => ("■", theme.warning),
-        PartitionState::Active if run_is_paused => ("‖", theme.warning),
-        state => partition(state, theme),
+        PartitionState::Active if run_is_over => ("■", |theme| theme.warning),
+        PartitionState::Active if run_is_paused => ("‖", |theme| theme.warning),
+        state => partition(state),
     }
 }
 
