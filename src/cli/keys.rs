@@ -90,3 +90,68 @@ fn table(rows: &[Row]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn run(flags: &[&str], file: &str) -> Result<String, CliError> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("kreplay.toml"), file).unwrap();
+        let cli = Cli::try_parse_from([&["kreplay", "keys"], flags].concat()).unwrap();
+        let Some(Command::Keys(args)) = cli.command else { panic!("another command") };
+        execute(&args, &Environment::default(), dir.path())
+    }
+
+    fn line<'a>(table: &'a str, action: &str) -> Vec<&'a str> {
+        let lines: Vec<&str> = table.lines().filter(|line| line.split(' ').next() == Some(action)).collect();
+        let [line] = lines[..] else { panic!("{action}: {lines:?}") };
+        line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+    }
+
+    #[test]
+    fn the_table_has_all_actions_and_follows_the_configuration() {
+        let table = run(&[], "[console.keys]\nstop = 'alt-x'\nrestart = []\n").unwrap();
+        assert_eq!(line(&table, "ACTION"), TITLES);
+        assert_eq!(line(&table, "toggle-pause"), ["toggle-pause", "p space", "dashboard", "Pause or resume"]);
+        assert_eq!(line(&table, "stop")[..3], ["stop", "alt-x", "dashboard"]);
+        assert_eq!(line(&table, "restart")[..3], ["restart", "unbound", "dashboard"]);
+        assert_eq!(line(&table, "interrupt")[..3], ["interrupt", "ctrl-c", "everywhere"]);
+        for entry in CATALOGUE {
+            let name = entry.action.name();
+            assert!(table.lines().any(|line| line.split(' ').next() == Some(name.as_str())), "{name}");
+        }
+    }
+
+    #[test]
+    fn json_has_keys_modes_and_defaults() {
+        let json = run(&["--json"], "[console.keys]\nstop = ['alt-x', 'f9']\n").unwrap();
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+        let of = |action: &str| rows.iter().filter(|row| row["action"] == action).cloned().collect::<Vec<_>>();
+        assert_eq!(
+            of("stop"),
+            [serde_json::json!({
+                "action": "stop",
+                "keys": ["alt-x", "f9"],
+                "modes": ["dashboard"],
+                "about": "Stop the run; records in flight are finished",
+                "default": ["x"],
+            })]
+        );
+        let auto = of("toggle-auto");
+        assert_eq!(
+            (&auto[0]["keys"][0], &auto[1]["keys"][0]),
+            (&"a".into(), &"A".into()),
+            "keys differ from place to place"
+        );
+    }
+
+    #[test]
+    fn keys_that_cannot_be_used_are_reported() {
+        let error = run(&[], "[console.keys]\nstop = 'p'\n").unwrap_err().to_string();
+        assert!(error.ends_with("or set console.keys.toggle-pause to other keys"), "{error}");
+    }
+}

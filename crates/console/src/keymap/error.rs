@@ -21,7 +21,7 @@ pub enum KeymapError {
         modes: Vec<Mode>,
     },
     /// The action would have no key, and the console could not be operated without it.
-    #[error("{} needs a key in {}{}", action.name(), names(modes), if modes.contains(&Mode::Typing) { NOT_TEXT } else { "" })]
+    #[error("{} needs a key in {}{}", action.name(), names(modes), if modes[..] == [Mode::Typing] { NOT_TEXT } else { "" })]
     NoKeyLeft {
         /// The action.
         action: Action,
