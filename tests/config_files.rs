@@ -123,6 +123,11 @@ fn examples() -> Vec<(String, String)> {
     found
 }
 
+/// Whether a key is an entry of a table with names of its own, which has no defaults in `config show`.
+fn is_entry(key: &str) -> bool {
+    key.starts_with("kafka.properties.") || key.starts_with("console.keys.")
+}
+
 /// The keys and values in the output of `config show`; `None` for settings that are not set.
 fn shown(config: &Config) -> Vec<(String, Option<String>)> {
     let mut table = String::new();
@@ -151,8 +156,8 @@ fn the_example_has_every_setting_with_its_default() {
     let examples = examples();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("one.toml");
-    // Skip properties, the list of keys and references, which name files and variables that do not exist.
-    let is_skipped = |key: &str| key.starts_with("kafka.properties.") || key == "run.keys_from";
+    // Skip properties, keys, the list of keys and references, which name files and variables that do not exist.
+    let is_skipped = |key: &str| is_entry(key) || key == "run.keys_from";
     for (key, text) in examples.iter().filter(|(key, text)| !is_skipped(key) && !text.contains("${")) {
         std::fs::write(&file, text).unwrap();
         let with = shown(&load(&file).unwrap_or_else(|error| panic!("{error}")));
@@ -165,13 +170,24 @@ fn the_example_has_every_setting_with_its_default() {
             assert_eq!((&with.0, &default.1), (key, &None), "the value in the example is not the default");
         }
     }
-    let named: Vec<_> =
-        examples.iter().map(|(key, _)| key.clone()).filter(|key| !key.starts_with("kafka.properties.")).collect();
+    let named: Vec<_> = examples.iter().map(|(key, _)| key.clone()).filter(|key| !is_entry(key)).collect();
     let mut expected: Vec<_> = shown(&Config::default()).into_iter().map(|(key, _)| key).collect();
     let mut sorted = named.clone();
     sorted.sort();
     expected.sort();
     assert_eq!(sorted, expected);
+}
+
+#[test]
+fn the_keys_of_the_example_can_be_used_together() {
+    let keys: Vec<_> = examples().into_iter().filter(|(key, _)| key.starts_with("console.keys.")).collect();
+    let settings: String = keys.iter().map(|(_, text)| text.replace("[console.keys]\n", "")).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keys.toml");
+    std::fs::write(&file, format!("[console.keys]\n{settings}")).unwrap();
+    let config = load(&file).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.console.keymap.changes().count(), keys.len());
+    assert!(keys.len() >= 3);
 }
 
 #[test]
@@ -242,6 +258,9 @@ fn the_schema_refuses_unknown_keys_wrong_types_and_values_out_of_bounds() {
         ("run.drain_timeout = '30'", ".run.drain_timeout: pattern"),
         ("run.retry.jitter = 1.5", ".run.retry.jitter: maximum"),
         ("run.topics = [1]", ".run.topics: items"),
+        ("console.keys.toggle_pause = 'p'", ".console.keys.toggle_pause: unknown"),
+        ("console.keys.interrupt = 'f9'", ".console.keys.interrupt: unknown"),
+        ("console.keys.stop = true", ".console.keys.stop: type"),
     ] {
         assert_eq!(schema::mismatches(&text.parse().unwrap()), [mismatch], "{text}");
     }

@@ -129,6 +129,8 @@ fn output_format_and_its_old_names_are_accepted() {
         "compare -t x --left null --right null --output-format json",
         "runs --output-format json",
         "runs --json",
+        "keys --json",
+        "keys --output-format text --config c.toml",
         "dlq list -t x --output-format json",
         "dlq show -t x --json",
         "topics create x --output-format json",

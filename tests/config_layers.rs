@@ -72,6 +72,13 @@ fn all_errors_are_reported_at_once() {
 }
 
 #[test]
+fn keys_are_set_in_the_file_only() {
+    let environment = Environment::from_pairs([("KREPLAY_CONSOLE_KEYS_STOP", "f9")]);
+    let error = load("", &environment, &Overrides::default()).unwrap_err().to_string();
+    assert_eq!(error, "KREPLAY_CONSOLE_KEYS_STOP: keys are set in a configuration file only, in [console.keys]");
+}
+
+#[test]
 fn bootstrap_servers_can_be_given_as_a_property_flag() {
     let config = load("", &Environment::default(), &properties(&["bootstrap.servers=a:1,b:2"])).unwrap();
     assert_eq!(config.kafka.bootstrap_servers.as_deref(), Some("a:1,b:2"));

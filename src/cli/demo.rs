@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kreplay_console::{action::Action, key::Mode, keymap::Keymap};
 use kreplay_engine::{plan::Selection, replay::SessionOptions};
 use kreplay_kafka::{KafkaConfig, embedded::EmbeddedBroker};
 
@@ -14,7 +15,21 @@ use crate::{
     demo::{self, DemoError},
 };
 
-const HINT: &str = "+ more workers · - fewer · p pause · r run again · c compare runs · ? help";
+/// The actions of the hint, with what it says about them.
+const HINT: [(Action, &str); 6] = [
+    (Action::MoreWorkers, "more workers"),
+    (Action::FewerWorkers, "fewer"),
+    (Action::TogglePause, "pause"),
+    (Action::Run, "run again"),
+    (Action::Compare, "compare runs"),
+    (Action::Help, "help"),
+];
+
+/// The most useful keys of those in force.
+fn hint(keymap: &Keymap) -> String {
+    let key = |(action, does): (Action, &str)| Some(format!("{} {does}", keymap.key(action, Mode::Dashboard)?));
+    HINT.into_iter().filter_map(key).collect::<Vec<_>>().join(" · ")
+}
 
 /// Starts the broker, produces the events and replays them.
 pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
@@ -44,7 +59,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
     let selection = selection.within(scope.clone());
     let properties =
         broker.client_properties().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let show = SessionView { config, report, hint: Some(HINT.into()) };
+    let show = SessionView { config, report, hint: Some(hint(&config.console.keymap)) };
     show.run(SessionOptions {
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
         embedded: true,

@@ -8,6 +8,7 @@ mod demo;
 mod dlq;
 mod error;
 mod groups;
+mod keys;
 mod leftovers;
 mod plan;
 mod resume;
@@ -38,6 +39,7 @@ pub use config::ConfigArgs;
 pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
 pub use groups::GroupsArgs;
+pub use keys::KeysArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
@@ -103,6 +105,11 @@ pub enum Command {
     Groups(GroupsArgs),
     /// Check or show the configuration, or print its schema
     Config(ConfigArgs),
+    /// List the keys of the console, with the changes of the configuration
+    ///
+    /// The first column has the names that [console.keys] in the configuration file uses. An action is listed more than
+    /// once if its keys differ from place to place.
+    Keys(KeysArgs),
 }
 
 /// The flags of the console.
@@ -280,6 +287,10 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
     match &cli.command {
         Some(Command::Config(args)) => {
             print(&config::execute(args, &environment, directory)?)?;
+            Ok(Exit::Done)
+        }
+        Some(Command::Keys(args)) => {
+            print(&keys::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),

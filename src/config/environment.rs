@@ -90,6 +90,9 @@ fn unknown(rest: &str) -> Option<String> {
     if format!("_{rest}_").contains("_PORT_") || rest.ends_with("SERVICE_HOST") {
         return None;
     }
+    if rest == "CONSOLE_KEYS" || rest.starts_with("CONSOLE_KEYS_") {
+        return Some("keys are set in a configuration file only, in [console.keys]".into());
+    }
     let key = rest.to_lowercase().replacen('_', ".", 1);
     let table = key.split('.').next().unwrap_or_default();
     match catalog::suggest(&key).or_else(|| catalog::suggest(&rest.to_lowercase())) {

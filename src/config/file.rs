@@ -16,6 +16,7 @@ use toml::{
 use super::{
     ConfigError, Environment, Origin, Problem, catalog,
     input::{Assignment, Input},
+    keys,
 };
 
 /// Maximum size of a configuration file.
@@ -90,8 +91,7 @@ impl Reader<'_> {
             let key =
                 if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
             let within = format!("{key}.");
-            let is_table = key == PROPERTIES
-                || PROPERTIES.starts_with(&within)
+            let is_table = [PROPERTIES, keys::TABLE].iter().any(|table| key == *table || table.starts_with(&within))
                 || catalog::settings().any(|setting| setting.key.starts_with(&within));
             match value.get_ref() {
                 // TOML reads an unquoted dotted key as a table: sasl.password = "…" sets the property of that name.
@@ -109,11 +109,15 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, key: String, name: &Spanned<impl Sized>, value: &Spanned<DeValue<'_>>) {
+        let action = key.strip_prefix(keys::PREFIX).map(keys::action);
         let known = key.starts_with("kafka.properties.") || catalog::setting(&key).is_some();
-        if known {
+        if known || matches!(action, Some(Ok(_))) {
             let origin = self.origin(value.span());
             self.assignments.push(Assignment { key, input: input(value.get_ref()), origin });
             return;
+        }
+        if let Some(Err(message)) = action {
+            return self.problem(name.span(), Some(key), message);
         }
         let message = match (catalog::suggest(&key), key.rsplit_once('.')) {
             (Some(meant), _) => format!("unknown setting; did you mean {meant}?"),

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use kreplay_console::{action::Action, key::Key, keymap::Keymap};
 use kreplay_model::domain::Concurrency;
 
 use super::{
     Config, ConfigError, Environment, Origin, Problem, ResumedSettings, catalog, file,
     input::{Assignment, Input},
-    property, reference,
+    keys, property, reference,
 };
 
 /// The command line's part of a configuration: the file to read, and values.
@@ -30,7 +31,7 @@ impl Config {
     /// # Errors
     /// All problems, each with its source, its key and the allowed values.
     pub fn load(overrides: &Overrides, environment: &Environment, directory: &Path) -> Result<Self, ConfigError> {
-        let mut merge = Merge { config: Self::default(), problems: Vec::new(), environment };
+        let mut merge = Merge { config: Self::default(), keys: Vec::new(), problems: Vec::new(), environment };
         if let Some(resumed) = &overrides.resumed {
             merge.layer_text(&resumed.origin, &resumed.connection);
         }
@@ -39,6 +40,7 @@ impl Config {
             let (assignments, problems) = file::parse(&path, &text);
             merge.problems.extend(problems);
             merge.layer(&assignments);
+            merge.build_keymap();
             merge.problems.sort_by_key(|problem| problem.origin.line_and_column());
             merge.config.file = Some(path);
         }
@@ -67,6 +69,8 @@ const ENVIRONMENT_ON_RESUME: [&str; 1] = ["run.on_failure"];
 
 struct Merge<'a> {
     config: Config,
+    /// The entries of `[console.keys]`. Only a file has them.
+    keys: Vec<(Action, Vec<Key>)>,
     problems: Vec<Problem>,
     environment: &'a Environment,
 }
@@ -80,9 +84,11 @@ impl Merge<'_> {
             }
         }
         for assignment in assignments {
-            let result = match assignment.key.strip_prefix("kafka.properties.") {
-                Some(name) => self.property(name, assignment),
-                None => self.setting(assignment),
+            let key = assignment.key.as_str();
+            let result = match (key.strip_prefix("kafka.properties."), key.strip_prefix(keys::PREFIX)) {
+                (Some(name), _) => self.property(name, assignment),
+                (None, Some(action)) => self.action_keys(action, assignment),
+                (None, None) => self.setting(assignment),
             };
             match result {
                 Ok(()) => self.record_origin(assignment),
@@ -134,6 +140,27 @@ impl Merge<'_> {
         }
         self.config.kafka.properties.set(name, value, &text, reference::has_reference(&text));
         Ok(())
+    }
+
+    fn action_keys(&mut self, action: &str, assignment: &Assignment) -> Result<(), String> {
+        self.keys.push((keys::action(action)?, keys::keys(&assignment.input)?));
+        Ok(())
+    }
+
+    /// Applies the user's keys. If one of them is wrong, follow-up errors would only confuse.
+    fn build_keymap(&mut self) {
+        if self.problems.iter().filter_map(|problem| problem.key.as_ref()).any(|key| key.starts_with(keys::PREFIX)) {
+            return;
+        }
+        match Keymap::with_changes(&self.keys) {
+            Ok(keymap) => self.config.console.keymap = keymap,
+            Err(errors) => {
+                for error in errors {
+                    let key = format!("{}{}", keys::PREFIX, error.action().name());
+                    self.problem(self.config.origin(&key), &key, keys::problem(&error));
+                }
+            }
+        }
     }
 
     fn property_flags(&mut self, texts: &[String]) -> Vec<Assignment> {

@@ -12,6 +12,7 @@ mod export;
 mod file;
 mod input;
 mod journal;
+mod keys;
 mod kind;
 mod limits;
 mod list;

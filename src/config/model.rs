@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
+use kreplay_console::keymap::Keymap;
 use kreplay_engine::{
     plan::{Scope, Selection, TopicSet},
     settings::Settings,
@@ -22,7 +23,7 @@ pub struct Config {
     pub run: RunSection,
     /// `[topics]`: the mapping of channels to topics.
     pub topics: TopicsSection,
-    /// `[console]`: theme and mouse.
+    /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
     /// `[demo]`: its data, and the settings that it does not share with `[run]`.
     pub demo: DemoSection,
@@ -117,6 +118,8 @@ pub struct ConsoleSection {
     pub theme: String,
     /// Whether to capture the mouse.
     pub mouse: bool,
+    /// The keys in force.
+    pub keymap: Keymap,
 }
 
 /// The demo's data, and the settings that it does not share with `[run]`.
@@ -192,7 +195,7 @@ impl Default for Config {
                 progress_interval: Duration::from_secs(5),
             },
             topics: TopicsSection::default(),
-            console: ConsoleSection { theme: "dark".into(), mouse: true },
+            console: ConsoleSection { theme: "dark".into(), mouse: true, keymap: Keymap::default() },
             demo: DemoSection {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,

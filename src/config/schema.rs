@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Config, bytes,
     catalog::{self, Setting},
+    keys,
     kind::Kind,
 };
 
@@ -33,6 +34,7 @@ pub fn schema() -> String {
         "type": "object",
         "additionalProperties": { "$ref": "#/$defs/property" },
     });
+    root["properties"]["console"]["properties"]["keys"] = keys::schema();
     for (one, other) in catalog::EXCLUSIVE {
         if let (Some((table, one)), Some((_, other))) = (one.split_once('.'), other.split_once('.')) {
             let both = json!({ "not": { "required": [one, other] } });

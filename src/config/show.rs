@@ -5,7 +5,7 @@ use std::fmt::Write;
 use kreplay_model::domain::printable;
 use toml::Value;
 
-use super::{Config, catalog};
+use super::{Config, catalog, keys};
 
 impl Config {
     /// Formats the configuration as TOML. A comment after each value shows its origin; settings without a value are
@@ -33,6 +33,9 @@ impl Config {
             if table == "kafka" {
                 self.properties(&mut out);
             }
+            if table == "console" {
+                self.keys(&mut out);
+            }
         }
         out
     }
@@ -45,6 +48,16 @@ impl Config {
         for (name, value) in self.kafka.properties.shown() {
             let key = format!("kafka.properties.{name}");
             self.line(out, &Value::from(name).to_string(), &Value::from(value), &key);
+        }
+    }
+
+    fn keys(&self, out: &mut String) {
+        let mut shown = keys::shown(&self.console.keymap).peekable();
+        if shown.peek().is_some() {
+            let _ = writeln!(out, "\n[{}]", keys::TABLE);
+        }
+        for (action, value) in shown {
+            self.line(out, &action, &value, &format!("{}{action}", keys::PREFIX));
         }
     }
 

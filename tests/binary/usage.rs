@@ -97,4 +97,10 @@ fn the_configuration_is_checked_and_shown_without_secrets() {
     let file = file.to_str().unwrap();
     expect_refused(&["config", "check", "--config", file], "kreplay.toml");
     expect_refused(&["demo", "--headless", "--config", file], "concurrency");
+    std::fs::write(file, "[console.keys]\nstop = \"p\"\n").unwrap();
+    expect_refused(
+        &["config", "check", "--config", file],
+        "kreplay.toml:2:8: console.keys.stop: the key p is also bound to toggle-pause in dashboard; choose another key",
+    );
+    expect_refused(&["keys", "--config", file], "console.keys.stop");
 }

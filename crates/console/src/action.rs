@@ -1,13 +1,11 @@
 //! The types of the catalogue of user actions; its entries are in `catalogue`. Key bindings, help, footer, and the
-//! README's key table are generated from it.
+//! README's key table are generated from it. `keymap` applies the user's keys.
 
 use super::key::{Key, Mode};
 
-mod availability;
 mod catalogue;
 mod reach;
 
-pub(crate) use availability::{Refusal, at_most, no_event, no_partition};
 pub use catalogue::{Action, CATALOGUE, MOUSE};
 
 /// The group of an action in the help.
@@ -72,7 +70,7 @@ impl Group {
     }
 }
 
-/// Keys bound to an action in some modes.
+/// The default keys of an action in some modes.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
     /// The modes in which the keys are bound.
@@ -92,12 +90,12 @@ pub struct Entry {
     pub label: &'static str,
     /// A one-line description for the help, at most 52 characters.
     pub about: &'static str,
-    /// Its key bindings.
+    /// Its default keys. They also determine the modes in which it is available.
     pub bindings: &'static [Binding],
 }
 
 impl Entry {
-    /// All keys without duplicates, in catalogue order.
+    /// All default keys without duplicates, in catalogue order.
     #[must_use]
     pub fn keys(&self) -> Vec<Key> {
         let mut keys = Vec::new();
@@ -118,10 +116,22 @@ impl Action {
         &CATALOGUE[self as usize]
     }
 
-    /// The key that the footer shows for it in a mode.
+    /// Its name in the configuration: that of the variant, in lower case and with hyphens (`toggle-pause`).
     #[must_use]
-    pub fn key(self, mode: Mode) -> Option<Key> {
-        let bound = self.entry().bindings.iter().find(|binding| binding.modes.contains(&mode))?;
-        bound.keys.first().copied()
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for (at, c) in format!("{self:?}").char_indices() {
+            if at > 0 && c.is_ascii_uppercase() {
+                name.push('-');
+            }
+            name.push(c.to_ascii_lowercase());
+        }
+        name
+    }
+
+    /// The action with a name; `None` if there is none.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        CATALOGUE.iter().map(|entry| entry.action).find(|action| action.name() == name)
     }
 }

@@ -1,8 +1,10 @@
 //! Keys, and the modes that determine what they do.
 
-use std::fmt;
-
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+mod notation;
+
+pub use notation::{KEY_FORMS, KeyError};
 
 /// The mode, which determines what keys do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,69 +39,77 @@ impl Mode {
         Self::Typing,
         Self::Asking,
     ];
+
+    /// The name of the mode in messages and in the output of commands.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dashboard => "dashboard",
+            Self::Reading => "window",
+            Self::Choosing => "topics",
+            Self::Planning => "plan",
+            Self::Deciding => "quarantine",
+            Self::FailedRecord => "failed-record",
+            Self::Typing => "input",
+            Self::Asking => "question",
+        }
+    }
 }
 
-/// A key with or without Control. Shift is part of the resulting character.
+/// A key with or without Control and Alt. Shift is part of the resulting character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// The key code.
     pub code: KeyCode,
     /// Whether Control is held down.
     pub ctrl: bool,
+    /// Whether Alt is held down.
+    pub alt: bool,
 }
 
 impl Key {
     /// A character key.
     #[must_use]
     pub const fn char(c: char) -> Self {
-        Self { code: KeyCode::Char(c), ctrl: false }
+        Self::code(KeyCode::Char(c))
     }
 
     /// A character key with Control.
     #[must_use]
     pub const fn ctrl(c: char) -> Self {
-        Self { code: KeyCode::Char(c), ctrl: true }
+        Self { code: KeyCode::Char(c), ctrl: true, alt: false }
     }
 
     /// A non-character key.
     #[must_use]
     pub const fn code(code: KeyCode) -> Self {
-        Self { code, ctrl: false }
+        Self { code, ctrl: false, alt: false }
     }
 
     /// The key of a terminal event; `None` if it has a modifier that is never bound.
     #[must_use]
     pub fn from_event(event: KeyEvent) -> Option<Self> {
-        let others = KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::HYPER | KeyModifiers::META;
+        let others = KeyModifiers::SUPER | KeyModifiers::HYPER | KeyModifiers::META;
         if event.modifiers.intersects(others) {
             return None;
         }
         let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = event.modifiers.contains(KeyModifiers::ALT);
         let code = match event.code {
             // With Control, some terminals send upper-case letters and some lower-case.
             KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
             KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
             code => code,
         };
-        Some(Self { code, ctrl })
+        Some(Self { code, ctrl, alt })
     }
-}
 
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.code {
-            KeyCode::Char(' ') => "Space",
-            KeyCode::Up => "↑",
-            KeyCode::Down => "↓",
-            KeyCode::Left => "←",
-            KeyCode::Right => "→",
-            KeyCode::PageUp => "PgUp",
-            KeyCode::PageDown => "PgDn",
-            KeyCode::BackTab => "Shift-Tab",
-            KeyCode::Char(c) if self.ctrl => return write!(f, "Ctrl-{}", c.to_ascii_uppercase()),
-            KeyCode::Char(c) => return write!(f, "{c}"),
-            other => return write!(f, "{other}"),
-        };
-        f.write_str(name)
+    /// The character that the key adds to a text; `None` if it adds none.
+    #[must_use]
+    pub fn text(self) -> Option<char> {
+        match self {
+            Self { code: KeyCode::Char(c), ctrl: false, alt: false } => Some(c),
+            _ => None,
+        }
     }
 }

@@ -7,6 +7,7 @@
 use std::io;
 
 pub mod action;
+mod availability;
 pub mod capture;
 pub mod hit_map;
 mod input;
@@ -41,6 +42,8 @@ pub struct ConsoleOptions {
     pub hint: Option<String>,
     /// The screen that the console opens with, and that cannot be closed.
     pub home: state::ScreenId,
+    /// The keys in force.
+    pub keymap: keymap::Keymap,
 }
 
 impl Default for ConsoleOptions {
@@ -51,6 +54,7 @@ impl Default for ConsoleOptions {
             no_color: false,
             hint: None,
             home: state::ScreenId::Dashboard,
+            keymap: keymap::Keymap::default(),
         }
     }
 }

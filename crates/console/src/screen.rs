@@ -18,6 +18,7 @@ mod dashboard;
 mod dialog;
 mod event;
 mod failed_record;
+mod foot;
 mod help;
 mod partition;
 mod plan;

@@ -1,6 +1,6 @@
 //! The state of the console. Only [`super::update`] changes it; the screens only read it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kreplay_model::{
     domain::{Concurrency, Ordering},
@@ -9,7 +9,9 @@ use kreplay_model::{
 use ratatui::layout::{Rect, Size};
 
 use super::{
+    action::Action,
     key::Mode,
+    keymap::Keymap,
     layout::{self, Areas},
     text::{clean, wrap},
 };
@@ -67,12 +69,14 @@ pub struct State {
     pub hint: Option<String>,
     /// What the last frame showed of everything that scrolls.
     pub extents: Extents,
+    /// The keys in force.
+    pub keymap: Arc<Keymap>,
     /// Whether the screen must be redrawn.
     pub stale: bool,
 }
 
 impl State {
-    /// The state before the first snapshot, with the dashboard as home screen.
+    /// The state before the first snapshot, with the default keys and the dashboard as home screen.
     #[must_use]
     pub fn new(width: u16, height: u16, hint: Option<String>) -> Self {
         Self::with_home(ScreenId::Dashboard, width, height, hint)
@@ -88,8 +92,15 @@ impl State {
             now: Duration::ZERO,
             hint,
             extents: Extents::default(),
+            keymap: Arc::default(),
             stale: true,
         }
+    }
+
+    /// The same state with other keys.
+    #[must_use]
+    pub fn with_keymap(self, keymap: Keymap) -> Self {
+        Self { keymap: Arc::new(keymap), ..self }
     }
 
     /// The current run, or the last one.
@@ -199,6 +210,17 @@ impl State {
         extent.is_some_and(|extent| extent.max_scroll() > 0)
     }
 
+    /// The key of an action in a mode, as shown on the screen; `None` if the action is unbound.
+    #[must_use]
+    pub fn key_of(&self, action: Action, mode: Mode) -> Option<String> {
+        self.keymap.key(action, mode).map(|key| key.to_string())
+    }
+
+    /// A text with the key of an action on the dashboard, such as "quit with q"; empty if the action is unbound.
+    pub(crate) fn with_key(&self, action: Action, text: impl FnOnce(String) -> String) -> String {
+        self.key_of(action, Mode::Dashboard).map(text).unwrap_or_default()
+    }
+
     /// The whole screen.
     #[must_use]
     pub fn screen(&self) -> Rect {
@@ -209,7 +231,7 @@ impl State {
     #[must_use]
     pub fn areas(&self) -> Option<Areas> {
         let room = usize::from(self.size.width).saturating_sub(layout::ALERT_FRAME_COLUMNS);
-        let alert = self.feed.alert().map(|alert| super::number::cells(wrap(&clean(alert.text), room).len()));
+        let alert = self.alert().map(|alert| super::number::cells(wrap(&clean(&alert.text), room).len()));
         layout::areas(self.screen(), self.user.side, alert)
     }
 

@@ -9,7 +9,6 @@ use ratatui::layout::Size;
 use super::{
     hit_map::Target,
     key::{Key, Mode},
-    keymap::lookup,
     layout::Panel,
     state::{Dialog, Extents, Question, State, Status, StatusKind},
     text::clean,
@@ -184,8 +183,8 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
 /// Removes an error message that repeats the alert: it would only hide the key hints.
 fn drop_repeated_error(state: &mut State) {
     let repeats_alert = |status: &Status| {
-        let alert = state.feed.alert().map(|alert| clean(alert.text));
-        status.kind == StatusKind::Error && alert.is_some_and(|alert| status.text.ends_with(alert.as_ref()))
+        let alert = state.alert().map(|alert| clean(&alert.text).into_owned());
+        status.kind == StatusKind::Error && alert.is_some_and(|alert| status.text.ends_with(&alert))
     };
     if state.user.status.as_ref().is_some_and(repeats_alert) {
         state.user.status = None;
@@ -200,7 +199,7 @@ fn is_message(kind: &EventKind) -> bool {
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.stale = true;
     let mode = state.mode();
-    if let Some(action) = lookup(mode, key) {
+    if let Some(action) = state.keymap.lookup(mode, key) {
         return perform(state, action);
     }
     if mode == Mode::Typing {

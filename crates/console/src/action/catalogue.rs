@@ -20,7 +20,7 @@ macro_rules! actions {
     ($($action:ident(
         $group:ident, $label:literal, $about:literal, $($modes:expr => [$($key:expr),+ $(,)?]),+ $(,)?
     )),+ $(,)?) => {
-        /// A user action.
+        /// A user action. Names of variants are part of the configuration: see [`Action::name`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Action {
             $(#[doc = $about] $action),+

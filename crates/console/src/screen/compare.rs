@@ -7,8 +7,10 @@ use ratatui::{
     style::Style,
 };
 
+use super::foot;
 use crate::{
     hit_map::HitMap,
+    key::Mode,
     layout::{centred, inside},
     number,
     state::{Compared, DigestMatch, ScreenId, Scrollable, State, compare},
@@ -47,7 +49,8 @@ const NARROWEST: Layout =
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &State, theme: &Theme) {
     let runs = compare(&state.feed.snapshot.finished);
     let area = area(state);
-    let inner = frame::window(buf, area, TITLE, "↑ ↓ scroll   Esc closes", theme);
+    let foot = foot::of_window(state, Mode::Reading, true);
+    let inner = frame::window(buf, area, TITLE, &foot, theme);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     if runs.is_empty() {
         let middle = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };

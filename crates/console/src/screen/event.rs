@@ -3,8 +3,10 @@
 use kreplay_model::feed::{Event, Severity};
 use ratatui::buffer::Buffer;
 
+use super::foot;
 use crate::{
     hit_map::HitMap,
+    key::Mode,
     layout::centred,
     number,
     state::{ScreenId, Scrollable, State},
@@ -24,7 +26,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
     let Some(event) = state.user.log.selected(&state.feed.events) else { return };
     let lines = lines(event, state);
     let area = centred(buf.area, MAX_WIDTH, number::cells(lines.len()).saturating_add(LINES_AROUND));
-    let inner = frame::window(buf, area, TITLE, "Esc closes", theme);
+    let inner = frame::window(buf, area, TITLE, &foot::of_window(state, Mode::Reading, false), theme);
     let room = inner.width.saturating_sub(2);
     let severity = event.kind.severity();
     let (sign, style) = symbol::severity(severity, theme);

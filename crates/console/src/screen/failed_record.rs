@@ -5,7 +5,10 @@ use ratatui::{
     text::{Line, Span},
 };
 
+use super::foot;
 use crate::{
+    action::Action,
+    key::Mode,
     layout::centred,
     number,
     state::State,
@@ -39,7 +42,8 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     put("failed", &times, theme.popup);
     put("error", &record.error, theme.bad);
     let area = centred(buf.area, MAX_WIDTH, number::cells(rows.len()).saturating_add(5));
-    let inner = frame::window(buf, area, TITLE, "Esc closes", theme);
+    let foot = foot::of_window(state, Mode::FailedRecord, false);
+    let inner = frame::window(buf, area, TITLE, &foot, theme);
     for (row, (label, text, style)) in rows.iter().enumerate() {
         let y = inner.y + 1 + number::cells(row);
         if y + 1 >= inner.bottom() {
@@ -49,13 +53,15 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         let x = inner.x + 1 + LABEL_WIDTH;
         paint::text(buf, x, y, inner.right().saturating_sub(x), text, *style);
     }
-    let keys = Line::from(vec![
-        Span::styled("r", theme.key),
-        Span::raw(" retry   "),
-        Span::styled("s", theme.key),
-        Span::raw(" skip   "),
-        Span::styled("d", theme.key),
-        Span::raw(" dead-letter"),
-    ]);
-    paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &keys);
+    let choice = |(action, does)| {
+        let key = state.key_of(action, Mode::FailedRecord)?;
+        Some([Span::styled(key, theme.key), Span::raw(does)])
+    };
+    let choices = [
+        (Action::RetryRecord, " retry   "),
+        (Action::SkipRecord, " skip   "),
+        (Action::DeadLetterRecord, " dead-letter"),
+    ];
+    let choices: Vec<Span<'_>> = choices.into_iter().filter_map(choice).flatten().collect();
+    paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &Line::from(choices));
 }

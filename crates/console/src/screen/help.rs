@@ -6,12 +6,15 @@ use ratatui::{
     text::{Line, Span},
 };
 
+use super::foot;
 use crate::{
     action::{CATALOGUE, Entry, Group, MOUSE},
     hit_map::HitMap,
+    key::Mode,
+    keymap::Keymap,
     layout::{centred, inside},
     number,
-    state::{ScreenId, Scrollable},
+    state::{ScreenId, Scrollable, State},
     text::width,
     theme::Theme,
     widget::{frame, paint},
@@ -22,21 +25,23 @@ pub(super) const TITLE: &str = "Keys";
 const COLUMN_WIDTH: u16 = 70;
 /// Width of the keys within a column.
 const KEYS_WIDTH: usize = 17;
+/// What the help shows for an action without keys.
+const UNBOUND: &str = "unbound";
 
 struct Section {
     title: &'static str,
     rows: Vec<(String, &'static str)>,
 }
 
-pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &State, theme: &Theme) {
     let screen = buf.area;
-    let columns = columns(screen);
+    let columns = columns(screen, &state.keymap);
     let area = area(screen, &columns);
     let page = usize::from(inside(area).height);
     hits.add_extent(Scrollable::Screen(ScreenId::Help), longest(&columns), page);
     let max_from = longest(&columns).saturating_sub(page);
-    let foot = if max_from > 0 { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
-    let inner = frame::window(buf, area, TITLE, foot, theme);
+    let foot = foot::of_window(state, Mode::Reading, max_from > 0);
+    let inner = frame::window(buf, area, TITLE, &foot, theme);
     let wide = inner.width / number::cells(columns.len()).max(1);
     for (at, lines) in columns.iter().enumerate() {
         let x = inner.x + number::cells(at) * wide;
@@ -58,14 +63,17 @@ fn longest(columns: &[Vec<HelpLine>]) -> usize {
 }
 
 /// The sections in two columns if they fit, otherwise in one.
-fn columns(screen: Rect) -> Vec<Vec<HelpLine>> {
-    let mut first = sections();
+fn columns(screen: Rect, keymap: &Keymap) -> Vec<Vec<HelpLine>> {
+    let mut first = sections(keymap);
     let second = if screen.width < COLUMN_WIDTH * 2 { Vec::new() } else { first.split_off(5) };
     [first, second].into_iter().filter(|sections| !sections.is_empty()).map(lines).collect()
 }
 
-fn sections() -> Vec<Section> {
-    let keys = |entry: &Entry| entry.keys().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+fn sections(keymap: &Keymap) -> Vec<Section> {
+    let keys = |entry: &Entry| match &keymap.keys(entry.action)[..] {
+        [] => UNBOUND.to_owned(),
+        keys => keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+    };
     let group = |group: Group| Section {
         title: group.title(),
         rows: CATALOGUE.iter().filter(|entry| entry.group == group).map(|entry| (keys(entry), entry.about)).collect(),

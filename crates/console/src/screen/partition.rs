@@ -10,7 +10,10 @@ use ratatui::{
     style::Style,
 };
 
+use super::foot;
 use crate::{
+    action::Action,
+    key::Mode,
     layout::centred,
     number,
     state::State,
@@ -44,7 +47,12 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     }
     let area = centred(buf.area, wide, number::cells(name.len() + rows.len() + 5));
     let title = format!("{TITLE} {}", partition.id.partition);
-    let inner = frame::window(buf, area, &title, "↑ ↓ other partitions   i the run   Esc closes", theme);
+    let keys: [(&[Action], &str); 3] = [
+        (&[Action::Up, Action::Down], "other partitions"),
+        (&[Action::RunDetails], "the run"),
+        (&[Action::Close], "closes"),
+    ];
+    let inner = frame::window(buf, area, &title, &foot::of_keys(state, Mode::Reading, &keys), theme);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
     let mut y = inner.y + 1;
     let mut put = |buf: &mut Buffer, label: &str, value: &str, style: Style| {

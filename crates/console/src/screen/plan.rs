@@ -8,8 +8,10 @@ use ratatui::{
     text::{Line, Span},
 };
 
+use super::foot;
 use crate::{
     hit_map::HitMap,
+    key::Mode,
     layout::{centred, inside},
     number,
     state::{ScreenId, Scrollable, State},
@@ -36,9 +38,10 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
     let max_from = lines.len().saturating_sub(page);
     let from = from.min(max_from);
     let foot = if max_from > 0 {
-        format!("{}–{} of {}   ↑ ↓ scroll   Esc closes", from + 1, (from + page).min(lines.len()), lines.len())
+        let keys = foot::of_window(state, Mode::Planning, true);
+        format!("{}–{} of {}   {keys}", from + 1, (from + page).min(lines.len()), lines.len())
     } else {
-        "Esc closes".to_owned()
+        foot::of_window(state, Mode::Planning, false)
     };
     let title = match (&state.feed.snapshot.planning.in_progress, &state.feed.snapshot.planning.forecast) {
         (Some(_), _) => format!("{TITLE}: reading"),

@@ -8,8 +8,10 @@ use ratatui::{
     text::{Line, Span},
 };
 
+use super::foot;
 use crate::{
     hit_map::HitMap,
+    key::Mode,
     layout::{centred, inside},
     number,
     state::{ScreenId, Scrollable, State},
@@ -29,8 +31,8 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
     let page = usize::from(inside(area).height);
     hits.add_extent(Scrollable::Screen(ScreenId::Run), lines.len(), page);
     let max_from = lines.len().saturating_sub(page);
-    let foot = if max_from > 0 { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
-    let inner = frame::window(buf, area, TITLE, foot, theme);
+    let foot = foot::of_window(state, Mode::Reading, max_from > 0);
+    let inner = frame::window(buf, area, TITLE, &foot, theme);
     for (row, line) in lines.iter().skip(from.min(max_from)).take(page).enumerate() {
         paint::line(buf, inner.x, inner.y + number::cells(row), inner.width, line);
     }

@@ -4,7 +4,8 @@ use ratatui::buffer::Buffer;
 
 use super::{compare, dashboard, event, failed_record, help, partition, plan, quarantine, run, topics};
 use crate::{
-    action::{Action, Refusal, no_event, no_partition},
+    action::Action,
+    availability::{Refusal, no_event, no_partition},
     hit_map::HitMap,
     state::{Place, ScreenId, State},
     theme::Theme,
@@ -156,7 +157,7 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         stays_open: |_| true,
         moves: Moves::Lines,
         filters: None,
-        view: |buf, hits, place, _, theme| help::render(buf, hits, place.scroll, theme),
+        view: |buf, hits, place, state, theme| help::render(buf, hits, place.scroll, state, theme),
     },
 ];
 

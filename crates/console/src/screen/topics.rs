@@ -12,7 +12,9 @@ use ratatui::{
 };
 
 use crate::{
+    action::Action,
     hit_map::{HitMap, Target},
+    key::Mode,
     layout::{centred, inside},
     number,
     state::{Dialog, ScreenId, Scrollable, State, TopicRow},
@@ -101,9 +103,17 @@ fn title(state: &State, cells: u16) -> String {
 /// Explains why there are no rows.
 fn nothing(buf: &mut Buffer, rows: Rect, state: &State, theme: &Theme) {
     let snapshot = &state.feed.snapshot;
+    let remark = |what: &str, action, does: &str| match state.key_of(action, Mode::Choosing) {
+        Some(key) => format!("{what}; {key} {does}"),
+        None => what.to_owned(),
+    };
     let (text, style) = match (&snapshot.catalog, &snapshot.problem) {
-        (Some(catalog), _) if !catalog.is_empty() => ("no topic matches the filter; Esc clears it", theme.muted),
-        (Some(_), _) => ("this cluster has only Kafka's internal topics; r reloads", theme.muted),
+        (Some(catalog), _) if !catalog.is_empty() => {
+            (&*remark("no topic matches the filter", Action::Close, "clears it"), theme.muted)
+        }
+        (Some(_), _) => {
+            (&*remark("this cluster has only Kafka's internal topics", Action::ListTopics, "reloads"), theme.muted)
+        }
         (None, Some(problem)) if !snapshot.listing => (problem.as_str(), theme.bad),
         (None, _) => ("loading the topics of the cluster…", theme.muted),
     };

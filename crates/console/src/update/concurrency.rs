@@ -5,7 +5,7 @@ use kreplay_model::domain::Concurrency;
 
 use super::{Effect, show_message};
 use crate::{
-    action::at_most,
+    availability::at_most,
     state::{Dialog, Pending, State, StatusKind, WorkerStep},
 };
 

@@ -222,7 +222,7 @@ mod tests {
             run.quarantine.awaits_decision = true;
         }
         let _ = update(&mut state, Event::Snapshot(Arc::new(snapshot)));
-        assert_eq!((state.mode(), state.feed.alert()), (Mode::Dashboard, None));
+        assert_eq!((state.mode(), state.alert()), (Mode::Dashboard, None));
         perform(&mut state, Action::Quarantine);
         assert_eq!(state.mode(), Mode::Dashboard);
     }

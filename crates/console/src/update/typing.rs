@@ -1,6 +1,5 @@
 //! Text input of prompts and filters.
 
-use crossterm::event::KeyCode;
 use kreplay_model::feed::cells;
 
 use super::filter;
@@ -15,7 +14,7 @@ const MAX_GRAPHEMES: usize = 249;
 const MAX_BYTES: usize = 8 << 10;
 
 pub(super) fn press(state: &mut State, key: Key) {
-    if let Key { code: KeyCode::Char(c), ctrl: false } = key {
+    if let Some(c) = key.text() {
         insert(state, c);
     }
 }

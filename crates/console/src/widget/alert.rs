@@ -11,11 +11,11 @@ use crate::{
 };
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
-    let Some(alert) = state.feed.alert() else { return };
+    let Some(alert) = state.alert() else { return };
     let (sign, style) = if alert.failed { ("✗", theme.bad) } else { ("!", theme.warning) };
     let marked = Theme { border: style, title: style, ..theme.clone() };
     let inner = frame::panel(buf, area, Line::raw(format!("{sign} {}", alert.title)), "", false, &marked);
-    let lines = wrap(&clean(alert.text), usize::from(inner.width.saturating_sub(2)));
+    let lines = wrap(&clean(&alert.text), usize::from(inner.width.saturating_sub(2)));
     let room = usize::from(inner.height);
     for (row, line) in lines.iter().take(room).enumerate() {
         let cut_off = row + 1 == room && lines.len() > room;

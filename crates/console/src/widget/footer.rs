@@ -17,9 +17,6 @@ use crate::{
     theme::Theme,
 };
 
-/// How to dismiss an error message.
-const DISMISS_HINT: &str = "   Esc dismisses";
-
 /// Draws the footer.
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let message = message(state, area.width.saturating_sub(2), theme);
@@ -36,7 +33,7 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     } else {
         // On one line, the hint replaces the keys only for the partition table of a running run that needs no decision.
         let running = state.run().is_some_and(|run| run.state == RunState::Running);
-        let waits = state.feed.alert().is_some() || !state.feed.quarantined().is_empty();
+        let waits = state.alert().is_some() || !state.feed.quarantined().is_empty();
         let hint = hint.filter(|_| state.user.focus == Panel::Partitions && running && !waits);
         row(buf, 0, &message.or(hint).unwrap_or(keys));
     }
@@ -48,11 +45,14 @@ fn message<'a>(state: &State, room: u16, theme: &Theme) -> Option<Line<'a>> {
     Some(match status.kind {
         StatusKind::Info => Line::from(vec![Span::styled("✓ ", theme.good), Span::styled(text, theme.base)]),
         StatusKind::Refused => Line::from(vec![Span::styled("! ", theme.warning), Span::styled(text, theme.warning)]),
-        StatusKind::Error => Line::from(vec![
-            Span::styled("✗ ", theme.bad),
-            Span::styled(cut(&text, usize::from(room).saturating_sub(2 + width(DISMISS_HINT))).into_owned(), theme.bad),
-            Span::styled(DISMISS_HINT, theme.key),
-        ]),
+        StatusKind::Error => {
+            let dismiss = state.with_key(Action::Close, |key| format!("   {key} dismisses"));
+            Line::from(vec![
+                Span::styled("✗ ", theme.bad),
+                Span::styled(cut(&text, usize::from(room).saturating_sub(2 + width(&dismiss))).into_owned(), theme.bad),
+                Span::styled(dismiss, theme.key),
+            ])
+        }
     })
 }
 
@@ -70,8 +70,8 @@ fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
     let mut spans = Vec::new();
     let mut left = usize::from(room.saturating_sub(2));
     for action in useful_actions(state).iter().filter(|action| is_worth_showing(state, **action)) {
-        let Some(key) = action.key(mode) else { continue };
-        let (key, label) = (key.to_string(), label(state, *action, action.entry().label));
+        let Some(key) = state.key_of(*action, mode) else { continue };
+        let label = label(state, *action, action.entry().label);
         let cells = width(&key) + width(label) + 3;
         if cells > left + 2 {
             break;

@@ -11,6 +11,7 @@ use super::{
     table::{self, TableTargets, TableView},
 };
 use crate::{
+    action::Action,
     hit_map::{HitMap, Target},
     layout::{Panel, inside},
     state::{Dialog, PartitionRow, Rows, Scrollable, State},
@@ -48,20 +49,24 @@ pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &St
     }
     if rows.shown.is_empty() {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
-        paint::aligned(buf, centre, empty_message(state, &rows), theme.muted, Alignment::Center);
+        paint::aligned(buf, centre, &empty_message(state, &rows), theme.muted, Alignment::Center);
     }
 }
 
 /// Explains why there are no rows.
-fn empty_message(state: &State, rows: &Rows) -> &'static str {
+fn empty_message(state: &State, rows: &Rows) -> String {
     if rows.total > 0 {
-        "no partition matches the filter; Esc clears it"
+        let clear = state.with_key(Action::Close, |key| format!("; {key} clears it"));
+        format!("no partition matches the filter{clear}")
     } else if state.feed.snapshot.at.is_none() {
-        "connecting…"
+        "connecting…".to_owned()
     } else if state.run().is_none() && state.feed.snapshot.problem.is_none() {
-        if state.feed.snapshot.catalog.is_some() { "no run yet; t chooses topics" } else { "no run yet; r starts one" }
+        let choose = state.feed.snapshot.catalog.is_some();
+        let (action, does) = if choose { (Action::Topics, "chooses topics") } else { (Action::Run, "starts one") };
+        let how = state.with_key(action, |key| format!("; {key} {does}"));
+        format!("no run yet{how}")
     } else {
-        "no partitions"
+        "no partitions".to_owned()
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod fixture;
 mod frames;
+mod keys;
 mod plan;
 mod screens;
 mod situations;

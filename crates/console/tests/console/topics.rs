@@ -7,7 +7,6 @@ use kreplay_console::{
     action::Action,
     capture,
     key::{Key, Mode},
-    keymap::lookup,
     state::{Dialog, Question, State, StatusKind},
     theme::ThemeChoice,
     update::{Effect, Event, update},
@@ -294,7 +293,7 @@ fn the_help_opens_in_front_and_closes() {
     assert_eq!(state.mode(), Mode::Reading);
     press_code(&mut state, KeyCode::Esc);
     assert_eq!(state.mode(), Mode::Choosing);
-    assert_eq!(lookup(Mode::Choosing, Key::ctrl('c')), Some(Action::Interrupt));
+    assert_eq!(state.keymap.lookup(Mode::Choosing, Key::ctrl('c')), Some(Action::Interrupt));
     assert_eq!(update(&mut state, Event::Key(Key::ctrl('c'))), [Effect::Quit]);
 }
 

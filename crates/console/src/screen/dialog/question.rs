@@ -8,6 +8,8 @@ use ratatui::{
 };
 
 use crate::{
+    action::Action,
+    key::Mode,
     layout::centred,
     names, number,
     state::{Question, State},
@@ -89,12 +91,8 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
     for (row, text) in lines.iter().enumerate() {
         paint::text(buf, inner.x + 1, inner.y + 1 + number::cells(row), inner.width - 1, text, theme.popup);
     }
-    let answers = Line::from(vec![
-        Span::styled("y", theme.key),
-        Span::raw(" yes    "),
-        Span::styled("n", theme.key),
-        Span::raw(" no"),
-    ]);
+    let key = |action| Span::styled(state.key_of(action, Mode::Asking).unwrap_or_default(), theme.key);
+    let answers = Line::from(vec![key(Action::Accept), Span::raw(" yes    "), key(Action::Close), Span::raw(" no")]);
     paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &answers);
 }
 

@@ -8,8 +8,8 @@ use kreplay_model::{
     feed::RunState,
 };
 
-use super::Action;
 use crate::{
+    action::Action,
     layout::Panel,
     state::{Dialog, Question, State, WorkerStep},
 };
@@ -90,8 +90,11 @@ fn refuse_unless(is_available: bool, why: &'static str) -> Refusal {
 
 /// Why no command can be sent to the session.
 fn no_session(state: &State) -> Refusal {
-    refuse_unless(!state.feed.ended, "the session has ended; quit with q")
-        .or_else(|| refuse_unless(state.feed.snapshot.at.is_some(), "not connected yet"))
+    let ended = || {
+        let quit = state.with_key(Action::Quit, |key| format!("; quit with {key}"));
+        Cow::Owned(format!("the session has ended{quit}"))
+    };
+    state.feed.ended.then(ended).or_else(|| refuse_unless(state.feed.snapshot.at.is_some(), "not connected yet"))
 }
 
 fn not_pausable(state: &State) -> Refusal {
@@ -110,7 +113,11 @@ fn not_replayable(state: &State) -> Refusal {
 
 fn not_plannable(state: &State) -> Refusal {
     let has_topics = if state.chooses_topics() { !state.chosen().is_empty() } else { state.run().is_some() };
-    no_session(state).or_else(|| refuse_unless(has_topics, "there is no topic to plan; choose one with t"))
+    let no_topic = || {
+        let choose = state.with_key(Action::Topics, |key| format!("; choose one with {key}"));
+        Cow::Owned(format!("there is no topic to plan{choose}"))
+    };
+    no_session(state).or_else(|| (!has_topics).then(no_topic))
 }
 
 fn nothing_quarantined(state: &State) -> Refusal {
