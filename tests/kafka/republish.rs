@@ -386,23 +386,22 @@ fn extend(broker: &Broker, topic: &str, random: &mut StdRng, count: usize, expec
 }
 
 /// The sum of the last stable offsets. Transaction markers and aborted records are included.
-fn log_length(consumer: &BaseConsumer, topic: &str) -> i64 {
-    (0..PARTITIONS).map(|partition| broker::watermarks(consumer, topic, partition).1).sum()
+fn log_length(broker: &Broker, topic: &str) -> i64 {
+    (0..PARTITIONS).map(|partition| broker.watermarks(topic, partition).1).sum()
 }
 
 /// Whether a topic has all records of these sequences, and no more.
-fn is_complete(broker: &Broker, consumer: &BaseConsumer, topic: &str, expected: &Sequences) -> bool {
+fn is_complete(broker: &Broker, topic: &str, expected: &Sequences) -> bool {
     let count = expected.values().map(Vec::len).sum::<usize>();
     // Reading takes long, so it waits until the log is long enough.
-    log_length(consumer, topic) >= i64::try_from(count).unwrap()
+    log_length(broker, topic) >= i64::try_from(count).unwrap()
         && contents(broker, topic, PARTITIONS).iter().map(Vec::len).sum::<usize>() == count
 }
 
 /// Waits until a topic has this length, or the process has ended. Returns whether the length was reached.
 fn wait_for_log_length(broker: &Broker, topic: &str, least: i64, running: &mut Running) -> bool {
-    let consumer: BaseConsumer = broker.client().create().unwrap();
     wait::try_until(RUN_TIMEOUT, || {
-        if log_length(&consumer, topic) >= least {
+        if log_length(broker, topic) >= least {
             return Some(true);
         }
         running.ended().then_some(false)
@@ -414,11 +413,10 @@ fn wait_for_log_length(broker: &Broker, topic: &str, least: i64, running: &mut R
 /// until then readers of committed records cannot get past them.
 fn wait_for_open_transactions(broker: &Broker, topic: &str) {
     let all: BaseConsumer = broker.client().set("isolation.level", "read_uncommitted").create().unwrap();
-    let stable: BaseConsumer = broker.client().create().unwrap();
     wait::until("the end of open transactions", RUN_TIMEOUT, || {
         let is_stable = |partition| {
             let (_, end) = broker::watermarks(&all, topic, partition);
-            broker::watermarks(&stable, topic, partition).1 == end
+            broker.watermarks(topic, partition).1 == end
         };
         (0..PARTITIONS).all(is_stable).then_some(())
     });
@@ -441,7 +439,6 @@ fn kill_and_resume(group: bool, kills: usize) {
     }
     let mut points: Vec<i64> = (0..kills).map(|_| random.random_range(0..RECORDS as i64 / 10 * 9)).collect();
     points.sort_unstable();
-    let consumer: BaseConsumer = broker.client().create().unwrap();
     let mut id: Option<String> = None;
     for point in points {
         let resume = ["resume", id.as_deref().unwrap_or_default()];
@@ -452,12 +449,12 @@ fn kill_and_resume(group: bool, kills: usize) {
         if id.is_none() {
             id = Some(workspace.run_id());
         }
-        println!("killed at {} of {point}", log_length(&consumer, &target));
+        println!("killed at {} of {point}", log_length(broker, &target));
     }
     let running = workspace.program(&["resume", id.as_deref().unwrap()]).spawn();
     // When these are republished, the process has all partitions.
     extend(broker, &topic, &mut random, 2000, &mut expected);
-    let complete = || is_complete(broker, &consumer, &target, &expected);
+    let complete = || is_complete(broker, &target, &expected);
     let finished = stop_when("all records republished", running, complete).expect_success();
     let report: Value = serde_json::from_str(&std::fs::read_to_string(workspace.report()).unwrap()).unwrap();
     assert_eq!(report["totals"]["lag"], 0, "{}", finished.stderr);
@@ -538,8 +535,7 @@ fn rebalances_republish_each_record_once() {
     assert_eq!(first.code(), None, "the first process ended before the kill: {}", first.stderr);
     // When these are republished, the second process has all partitions.
     step(&mut expected);
-    let consumer: BaseConsumer = broker.client().create().unwrap();
-    let complete = || is_complete(broker, &consumer, &target, &expected);
+    let complete = || is_complete(broker, &target, &expected);
     let finished = stop_when("all records republished", second, complete).expect_success();
     let output = [first.stderr, finished.stderr, third.stderr].join("--- the next\n");
     expect_republished(broker, &target, &expected, &output);
@@ -570,8 +566,7 @@ fn a_later_run_with_the_same_position_group_takes_over() {
         first.stderr
     );
     extend(broker, &topic, &mut random, 2000, &mut expected);
-    let consumer: BaseConsumer = broker.client().create().unwrap();
-    let complete = || is_complete(broker, &consumer, &target, &expected);
+    let complete = || is_complete(broker, &target, &expected);
     let second = stop_when("all records republished", second, complete).expect_success();
     let output = [first.stderr, second.stderr].join("--- the second\n");
     expect_republished(broker, &target, &expected, &output);
@@ -583,9 +578,9 @@ fn a_later_run_with_the_same_position_group_takes_over() {
     let both = handled(0) + handled(1);
     let all = RECORDS as u64 + 2000;
     assert!(handled(0) > 0 && handled(1) > 0 && both <= all, "{} and {}", handled(0), handled(1));
-    let before = log_length(&consumer, &target);
+    let before = log_length(broker, &target);
     start(2, &[]).finish().expect_success();
-    assert_eq!((handled(2), log_length(&consumer, &target)), (0, before), "a third run handled records");
+    assert_eq!((handled(2), log_length(broker, &target)), (0, before), "a third run handled records");
 }
 
 #[test]
