@@ -39,7 +39,8 @@ fn republishing_with(options: SessionOptions, target: &str, change: impl FnOnce(
 
 /// All records of a topic by partition.
 fn contents(broker: &Broker, topic: &str, partitions: i32) -> Vec<Vec<StoredRecord>> {
-    (0..partitions).map(|partition| broker.records(topic, partition)).collect()
+    let ids: Vec<_> = (0..partitions).map(|partition| (topic.to_owned(), partition)).collect();
+    broker.records_of(&ids).into_values().collect()
 }
 
 fn values(records: &[StoredRecord]) -> Vec<String> {
