@@ -26,16 +26,20 @@ struct Workspace<'a> {
 }
 
 impl<'a> Workspace<'a> {
-    /// `max_records` is the number of records after which each child exits, `work` its seconds per record; both may be
-    /// empty.
-    fn new(broker: &'a Broker, max_records: &str, work: &str) -> Self {
+    /// `max_records` is the number of records after which each child exits, `timeout` the time that an answer may take.
+    fn new(broker: &'a Broker, max_records: &str, timeout: &str) -> Self {
+        Self::holding(broker, max_records, timeout, "")
+    }
+
+    /// The same with children that wait for the file `go` once they have handled `hold` records.
+    fn holding(broker: &'a Broker, max_records: &str, timeout: &str, hold: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let fixture = repository("tests/fixtures/exec/handler.sh");
         fs::copy(fixture, dir.path().join("handler.sh")).unwrap();
         fs::create_dir(dir.path().join("elsewhere")).unwrap();
         let config = format!(
             "[run]\nretry.attempts = 1\nretry.first_delay = '10ms'\non_failure = 'dead-letter'\ndead_letter.create = true\n\
-             [exec]\ntimeout = '1s'\nenvironment = ['DIR={}', 'MANY={max_records}', 'WORK={work}']\n",
+             [exec]\ntimeout = '{timeout}'\nenvironment = ['DIR={}', 'MANY={max_records}', 'HOLD={hold}']\n",
             dir.path().display()
         );
         fs::write(dir.path().join("kreplay.toml"), config).unwrap();
@@ -115,7 +119,8 @@ fn misbehaving_children_lose_no_record_and_keep_the_order_of_keys() {
         all[at] = NewRecord::keyed(format!("key-{}", at % 30), *value);
     }
     let placed = broker.produce(&topic, &all);
-    let workspace = Workspace::new(broker, "37", "");
+    // A child that hangs is killed after the timeout, twice. One that only waits for a processor must not be.
+    let workspace = Workspace::new(broker, "37", "5s");
     let finished =
         workspace.kreplay(&["run", "--topics", &topic, "--concurrency", "4", "--handler", "exec:./handler.sh"]).run();
     assert_eq!(finished.code(), Some(3), "{finished:?}");
@@ -148,12 +153,13 @@ fn children_end_with_a_killed_run_which_can_be_resumed_from_another_directory() 
     let broker = broker::shared();
     let topic = broker.topic("exec-kill", PARTITIONS);
     let placed = broker.produce(&topic, &records(400, 20));
-    let workspace = Workspace::new(broker, "", "0.01");
+    let workspace = Workspace::holding(broker, "", "10m", "120");
     let mut running = workspace
         .kreplay(&["run", "--topics", &topic, "--concurrency", "3", "--batch", "10", "--handler", "exec:./handler.sh"])
         .spawn();
     running.wait_for("records handled", RUN_TIMEOUT, |_, _| workspace.handled().len() >= 120);
-    running.kill();
+    assert_eq!(running.kill().code(), None, "the run ended before the kill");
+    fs::write(workspace.path("go"), "").unwrap();
     workspace.wait_for_children_to_end();
     let before = workspace.handled();
     assert!(before.len() < 400, "the kill came after the end");
@@ -177,7 +183,7 @@ fn a_command_that_always_fails_fails_the_run_with_the_reason() {
     let broker = broker::shared();
     let topic = broker.topic("exec-never", 1);
     broker.produce(&topic, &records(50, 5));
-    let workspace = Workspace::new(broker, "", "");
+    let workspace = Workspace::new(broker, "", "5s");
     let script = "exec:sh -c 'echo no module named foo >&2; exit 1'";
     let finished = workspace.kreplay(&["run", "--topics", &topic, "--handler", script]).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");

@@ -11,10 +11,11 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
+use crate::fixtures::following::stop_when;
 use crate::fixtures::small_disk::SmallDisk;
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::build::kreplay_binary;
-use crate::support::process::{Finished, Program};
+use crate::support::process::{Finished, Program, Running};
 use crate::support::produce::NewRecord;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::{random, wait};
@@ -38,24 +39,26 @@ impl Export {
     fn new(broker: &Broker, format: &str, settings: &[(&'static str, &'static str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let slash = if format == "ndjson" { "/" } else { "" };
-        let mut expected = BTreeSet::new();
-        let topics = [("a", 4), ("b", 1)].map(|(name, partitions)| {
-            let topic = broker.topic(&format!("export-{name}"), partitions);
-            let records: Vec<_> = (0..RECORDS / 2)
-                .map(|n| {
-                    NewRecord::keyed(format!("key-{}", n * 31 % KEYS), format!("{{\"n\":{n},\"text\":\"{n:0200}\"}}"))
-                })
-                .collect();
-            let placed = broker.produce(&topic, &records);
-            expected.extend(placed.iter().map(|one| (topic.clone(), i64::from(one.partition), one.offset)));
-            topic
-        });
-        Self {
+        let topics = [("a", 4), ("b", 1)].map(|(name, partitions)| broker.topic(&format!("export-{name}"), partitions));
+        let mut export = Self {
             topics: topics.into(),
             handler: format!("{format}:{}{slash}", dir.path().join("out").display()),
             dir,
             settings: settings.to_vec(),
-            expected,
+            expected: BTreeSet::new(),
+        };
+        export.write(broker, RECORDS / 2);
+        export
+    }
+
+    /// Writes this number of records to each topic.
+    fn write(&mut self, broker: &Broker, count: usize) {
+        let record =
+            |n| NewRecord::keyed(format!("key-{}", n * 31 % KEYS), format!("{{\"n\":{n},\"text\":\"{n:0200}\"}}"));
+        let records: Vec<_> = (0..count).map(record).collect();
+        for topic in &self.topics {
+            let placed = broker.produce(topic, &records);
+            self.expected.extend(placed.iter().map(|one| (topic.clone(), i64::from(one.partition), one.offset)));
         }
     }
 
@@ -97,6 +100,11 @@ impl Export {
         // Files with their final names can be read completely.
         let seen: usize = files(&self.out()).iter().map(|path| read(path).len()).sum();
         assert!(seen <= self.expected.len());
+    }
+
+    /// Stops a run that follows the log when all records are written.
+    fn finish_following(&self, running: Running) -> Finished {
+        stop_when("all records written", running, || self.rows() == self.expected.len()).expect_success()
     }
 
     /// Checks that every record is there once, and that the records of each key of a partition are in order.
@@ -194,13 +202,14 @@ fn read(path: &Path) -> Vec<(RecordPlace, String)> {
 
 /// Settings for small files and batches.
 const SMALL_FILES: [(&str, &str); 2] = [("KREPLAY_EXPORT_FILE_SIZE", "300KiB"), ("KREPLAY_RUN_BATCH", "50")];
-/// A rate at which runs do not end before they are killed.
+/// A rate that spreads kills over a run.
 const SLOW_RATE: [&str; 2] = ["--rate", "7k/s"];
+/// Follows the log, so that a run cannot end before it is killed or stopped.
+const FOLLOW: [&str; 2] = ["--to", "never"];
 
-/// Random numbers of rows at which to kill, in ascending order. Not in the last 30 %, where a run may end before the
-/// kill.
+/// Random numbers of rows at which to kill, in ascending order.
 fn kill_points(random: &mut StdRng, kills: usize) -> Vec<usize> {
-    let mut points: Vec<usize> = (0..kills).map(|_| random.random_range(1..RECORDS / 10 * 7)).collect();
+    let mut points: Vec<usize> = (0..kills).map(|_| random.random_range(1..RECORDS / 10 * 9)).collect();
     points.sort_unstable();
     points
 }
@@ -216,14 +225,14 @@ fn an_export_killed_at_random_points_and_resumed_has_every_record_once() {
         let export = Export::new(broker, format, &[&SMALL_FILES[..], &settings].concat());
         let mut id = String::new();
         for (kill, point) in kill_points(&mut random, 5).into_iter().enumerate() {
-            let begin = [&["run", "--concurrency", "6"][..], &SLOW_RATE].concat();
+            let begin = [&["run", "--concurrency", "6"][..], &SLOW_RATE, &FOLLOW].concat();
             let resume = [&["resume", &id][..], &SLOW_RATE].concat();
             export.kill_at(if kill == 0 { &begin } else { &resume }, point);
             if kill == 0 {
                 id = export.run_id();
             }
         }
-        let finished = export.program(&["resume", &id]).run().expect_success();
+        let finished = export.finish_following(export.program(&["resume", &id]).spawn());
         let report: Value = serde_json::from_str(&finished.stdout).unwrap();
         assert_eq!((&report["state"], &report["totals"]["handled"]), (&"done".into(), &RECORDS.into()), "{report:#}");
         export.expect_exactly_once(&finished);
@@ -233,13 +242,16 @@ fn an_export_killed_at_random_points_and_resumed_has_every_record_once() {
 #[test]
 fn processes_of_a_group_share_a_directory_and_survive_a_kill() {
     let (broker, mut random) = (broker::shared(), random::generator());
-    let export = Export::new(broker, "csv", &[&SMALL_FILES[..], &[("KREPLAY_EXPORT_SERIES", "worker")]].concat());
+    let mut export = Export::new(broker, "csv", &[&SMALL_FILES[..], &[("KREPLAY_EXPORT_SERIES", "worker")]].concat());
     let group = unique_name("export");
     let args = ["run", "--concurrency", "2", "--group", &group, "--rate", "4k/s"];
-    let survivor = export.program(&args).spawn();
+    let following = [&args[..], &FOLLOW].concat();
+    let survivor = export.program(&following).spawn();
     let point = random.random_range(1_000..RECORDS / 2);
-    export.kill_at(&args, point);
-    let finished = survivor.finish().expect_success();
+    export.kill_at(&following, point);
+    // When these are written, the survivor has all partitions.
+    export.write(broker, 500);
+    let finished = export.finish_following(survivor);
     let mut found: Vec<_> = files(&export.out()).iter().flat_map(|path| read(path)).map(|(place, _)| place).collect();
     // Files that the killed process left open are completed by the next process that opens the directory.
     if !export.open_files().is_empty() {
@@ -247,7 +259,11 @@ fn processes_of_a_group_share_a_directory_and_survive_a_kill() {
         found = files(&export.out()).iter().flat_map(|path| read(path)).map(|(place, _)| place).collect();
     }
     let places: BTreeSet<RecordPlace> = found.iter().cloned().collect();
-    assert_eq!((found.len(), places == export.expected, export.open_files()), (RECORDS, true, vec![]), "{finished:?}");
+    assert_eq!(
+        (found.len(), places == export.expected, export.open_files()),
+        (export.expected.len(), true, vec![]),
+        "{finished:?}"
+    );
 }
 
 #[test]
@@ -255,15 +271,17 @@ fn a_stopped_export_leaves_complete_files_and_can_be_resumed() {
     let broker = broker::shared();
     for format in ["csv", "parquet"] {
         let export = Export::new(broker, format, &SMALL_FILES);
-        let running = export.program(&[&["run", "--concurrency", "4"][..], &SLOW_RATE].concat()).spawn();
-        wait::until("progress before the stop", RUN_TIMEOUT, || (export.rows() >= 3_000).then_some(()));
+        // Its records last for ten seconds, so that the stop comes before it has caught up.
+        let following = [&["run", "--concurrency", "4", "--rate", "2k/s"][..], &FOLLOW].concat();
+        let running = export.program(&following).spawn();
+        wait::until("progress before the stop", RUN_TIMEOUT, || (export.rows() >= 2_000).then_some(()));
         running.signal("TERM");
         let stopped = running.finish();
         assert_eq!(stopped.code(), Some(4), "{stopped:?}");
         assert_eq!(export.open_files(), Vec::<String>::new(), "{stopped:?}");
         let read: usize = files(&export.out()).iter().map(|path| read(path).len()).sum();
         assert_eq!(read, export.rows());
-        export.expect_exactly_once(&export.program(&["resume", "last"]).run().expect_success());
+        export.expect_exactly_once(&export.finish_following(export.program(&["resume", "last"]).spawn()));
     }
 }
 

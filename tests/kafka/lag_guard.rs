@@ -61,16 +61,17 @@ fn a_run_slows_down_when_the_protected_group_falls_behind() {
     broker.produce(&replayed, &records(30_000));
     commit_offset(broker, &group, &behind, 10);
     let mut options = options(broker, &replayed, 4);
-    options.settings.handler = built_in("simulate:2ms").unwrap();
+    options.settings.handler = built_in("simulate:10ms").unwrap();
     options.settings.protect_group = Some(group.clone());
     options.settings.max_lag = Some(500);
     let session = Session::spawn(options).unwrap();
-    wait_for(&session, "records are handled", |shot| shot.run.as_ref().is_some_and(|run| run.totals.handled > 1000));
+    wait_for(&session, "records are handled", |shot| shot.run.as_ref().is_some_and(|run| run.totals.handled > 300));
     broker.produce(&behind, &records(1000));
     wait_for_event(
         &session,
         "the event that it slows down",
-        |event| matches!(&event.kind, EventKind::Notice { text } if text.contains("lag 1000 is above 500: slowed down to")),
+        // The guard may look while the records are being written.
+        |event| matches!(&event.kind, EventKind::Notice { text } if text.contains(" is above 500: slowed down to")),
     );
     wait_for(&session, "the run waits", |shot| guard_state(shot) == Some((Some(1000), Some(0.0))));
     commit_offset(broker, &group, &behind, 1010);

@@ -21,6 +21,7 @@ mod dead_letters;
 mod decode;
 mod digest;
 mod dry_run;
+mod earlier_versions;
 mod exec;
 mod export;
 mod filter_warnings;

@@ -4,6 +4,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::fixtures::commit_cutter::CommitCutter;
+use crate::fixtures::following::stop_when;
+use crate::fixtures::gate;
 use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, Rows, SCHEMA, STATEMENT, Workspace};
 use crate::support::broker::{self, unique_name};
 use crate::support::postgres::{self, Database, Postgres};
@@ -37,18 +39,21 @@ fn a_run_killed_ten_times_applies_every_record_once() {
     const RECORDS: u32 = 100_000;
     let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
     let (topic, database) = (workspace.broker.topic("projected", PARTITIONS), postgres::shared().database());
-    let expected = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 5000);
-    let definition = workspace.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    let mut expected = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 5000);
+    gate::append(workspace.broker, &topic, &mut expected);
+    let definition = workspace.define("orders", database.url(), &gate::postgres_schema(), STATEMENT, "");
+    let config = workspace.configure(gate::SETTINGS);
     let mut points: Vec<i64> = (0..10).map(|_| random.random_range(0..i64::from(RECORDS) * 9 / 10)).collect();
     points.sort_unstable();
     println!("killed at {points:?}");
-    let mut attempt = workspace.start_run(&topic, &definition, &[]);
+    let mut attempt = workspace.start_run(&topic, &definition, &["--config", &config]);
     for point in points {
         wait_for_applied(&database, &mut attempt, point.max(1));
         let killed = attempt.kill();
         assert_eq!(killed.code(), None, "the run ended before the kill: {}", killed.stderr);
         attempt = workspace.start(&["resume", &workspace.run_id()]);
     }
+    database.execute(gate::OPEN);
     attempt.finish().expect_success();
     expect_exactly_once(&database, &expected);
 }
@@ -58,19 +63,19 @@ fn a_restarted_database_neither_loses_nor_repeats_records() {
     let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
     let server = Postgres::start().unwrap();
     let (topic, database) = (workspace.broker.topic("restarted", PARTITIONS), server.database());
-    let expected = orders::fill(workspace.broker, &topic, &mut random, 40_000, 1000);
-    let definition = workspace.define("orders", database.url(), SCHEMA, STATEMENT, "");
-    // The server may take long to restart on a busy machine.
-    let config = workspace.dir.path().join("kreplay.toml");
-    std::fs::write(&config, "[run]\nretry.attempts = 1000\nretry.first_delay = \"100ms\"\nretry.max_delay = \"1s\"\n")
-        .unwrap();
-    let args = ["--rate", "8000/s", "--config", config.to_str().unwrap()];
+    let mut expected = orders::fill(workspace.broker, &topic, &mut random, 40_000, 1000);
+    gate::append(workspace.broker, &topic, &mut expected);
+    let definition = workspace.define("orders", database.url(), &gate::postgres_schema(), STATEMENT, "");
+    // Its retries also last while the server restarts, which may take long on a busy machine.
+    let config = workspace.configure(gate::SETTINGS);
+    let args = ["--rate", "8000/s", "--config", &config];
     let mut run = workspace.start_run(&topic, &definition, &args);
     for point in [2000, 12_000, 25_000] {
         wait_for_applied(&database, &mut run, point);
         server.crash();
         server.restart();
     }
+    database.execute(gate::OPEN);
     let ended = run.finish().expect_success();
     assert!(ended.stderr.contains("lost the connection"), "{}", ended.stderr);
     expect_exactly_once(&database, &expected);
@@ -162,15 +167,18 @@ fn a_violated_deferred_constraint_fails_only_its_record() {
 fn a_missing_table_stops_the_run_which_can_be_resumed_later() {
     let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
     let (topic, database) = (workspace.broker.topic("renamed", PARTITIONS), postgres::shared().database());
-    let expected = orders::fill(workspace.broker, &topic, &mut random, 20_000, 500);
-    let definition = workspace.define("orders", database.url(), SCHEMA, STATEMENT, "");
-    let mut run = workspace.start_run(&topic, &definition, &["--rate", "5000/s"]);
+    let mut expected = orders::fill(workspace.broker, &topic, &mut random, 20_000, 500);
+    gate::append(workspace.broker, &topic, &mut expected);
+    let definition = workspace.define("orders", database.url(), &gate::postgres_schema(), STATEMENT, "");
+    let config = workspace.configure(gate::SETTINGS);
+    let mut run = workspace.start_run(&topic, &definition, &["--rate", "5000/s", "--config", &config]);
     wait_for_applied(&database, &mut run, 1000);
     database.execute("ALTER TABLE orders RENAME TO away");
     let ended = run.finish();
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("relation \"orders\" does not exist"), "{}", ended.stderr);
     database.execute("ALTER TABLE away RENAME TO orders");
+    database.execute(gate::OPEN);
     workspace.start(&["resume", &workspace.run_id()]).finish().expect_success();
     expect_exactly_once(&database, &expected);
 }
@@ -201,10 +209,13 @@ fn in_a_group_the_other_process_finishes_the_work_of_a_killed_one() {
     let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
     let (topic, database) = (workspace.broker.topic("shared", PARTITIONS), postgres::shared().database());
     let group = unique_name("projection");
-    let expected = orders::fill(workspace.broker, &topic, &mut random, 30_000, 1000);
+    let records = orders::random_records(&mut random, 20_000, 1000);
+    let (of_first, rest) = records.split_at(8_000);
+    let (of_both, after_kill) = rest.split_at(8_000);
+    workspace.broker.produce(&topic, of_first);
     let definition = workspace.define("orders", database.url(), SCHEMA, STATEMENT, "");
-    // The first process has work for half a minute, in which the second one can join even on a starved machine.
-    let more = ["--group", &group, "--rate", "1000/s", "--no-journal"];
+    // The processes follow the log, so that neither can end before the last records are written.
+    let more = ["--group", &group, "--rate", "4000/s", "--no-journal", "--to", "never"];
     let mut first = workspace.start_run(&topic, &definition, &more);
     wait_for_applied(&database, &mut first, 1000);
     let second = workspace.start_run(&topic, &definition, &more);
@@ -212,11 +223,13 @@ fn in_a_group_the_other_process_finishes_the_work_of_a_killed_one() {
         let taken = database.value("SELECT count(*) FROM kreplay_positions WHERE owner > 1");
         (taken != "0").then_some(())
     });
-    let before = applied(&database);
-    wait_for_applied(&database, &mut first, before + 3000);
-    second.kill();
-    first.finish().expect_success();
-    expect_exactly_once(&database, &expected);
+    workspace.broker.produce(&topic, of_both);
+    wait_for_applied(&database, &mut first, 11_000);
+    assert_eq!(second.kill().code(), None, "the second process ended before the kill");
+    // When these are applied, the first process has all partitions.
+    workspace.broker.produce(&topic, after_kill);
+    stop_when("all records applied", first, || applied(&database) == 20_000).expect_success();
+    expect_exactly_once(&database, &orders::rows_of(&records));
 }
 
 #[test]
@@ -246,17 +259,22 @@ fn a_commit_whose_response_is_lost_is_neither_repeated_nor_skipped() {
     const CUTS: usize = 30;
     let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
     let (topic, database) = (workspace.broker.topic("doubt", PARTITIONS), postgres::shared().database());
-    let expected = orders::fill(workspace.broker, &topic, &mut random, 20_000, 500);
+    let records = orders::random_records(&mut random, 20_000, 500);
+    let (before, cut) = records.split_at(500);
+    workspace.broker.produce(&topic, before);
     let cutter = CommitCutter::in_front_of(postgres::shared().address(), random.random());
     let target = format!("{}?sslmode=disable", database.url_with(postgres::shared().address(), &cutter.address()));
     let definition = workspace.define("orders", &target, SCHEMA, STATEMENT, "");
-    let mut run = workspace.start_run(&topic, &definition, &["--batch", "50", "--rate", "4000/s"]);
+    // It follows the log, so that it cannot apply the records whose commits are cut before that begins.
+    let args = ["--batch", "50", "--rate", "4000/s", "--to", "never"];
+    let mut run = workspace.start_run(&topic, &definition, &args);
     wait_for_applied(&database, &mut run, 500);
     cutter.start(CUTS);
-    let ended = run.finish().expect_success();
+    workspace.broker.produce(&topic, cut);
+    let ended = stop_when("all records applied", run, || applied(&database) == 20_000).expect_success();
     assert_eq!(cutter.cuts_made(), CUTS, "{}", ended.stderr);
     assert!(ended.stderr.contains("lost the connection"), "{}", ended.stderr);
-    expect_exactly_once(&database, &expected);
+    expect_exactly_once(&database, &orders::rows_of(&records));
     let report = workspace.report();
     assert_eq!((&report["totals"]["handled"], &report["totals"]["retried"]), (&20_000.into(), &0.into()), "{report:#}");
 }
@@ -270,7 +288,9 @@ fn resuming_a_run_names_the_secret_that_its_journal_does_not_store() {
         let program = workspace.program(args).args(["--headless"]);
         program.env("KREPLAY_PROJECTION_TARGET", database.url())
     };
-    let mut run = given(&["run", "--topics", &topic, "--handler", "projection", "--rate", "1k/s"]).spawn();
+    // It follows the log, so that it cannot end before the kill.
+    let follow = ["run", "--topics", &topic, "--handler", "projection", "--rate", "1k/s", "--to", "never"];
+    let mut run = given(&follow).spawn();
     wait_for_applied(&database, &mut run, 500);
     assert_eq!(run.kill().code(), None, "the run ended before the kill");
     let id = workspace.run_id();
@@ -280,8 +300,8 @@ fn resuming_a_run_names_the_secret_that_its_journal_does_not_store() {
         assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
     }
     assert!(!refused.stderr.contains(":kreplay@"), "{}", refused.stderr);
-    given(&["resume", &id, "--rate", "off"]).run().expect_success();
-    assert_eq!(applied(&database), 5000);
+    let resumed = given(&["resume", &id, "--rate", "off"]).spawn();
+    stop_when("all records applied", resumed, || applied(&database) == 5000).expect_success();
 }
 
 /// A parameter used several times has the type required at each use.

@@ -6,6 +6,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::fixtures::following::stop_when;
+use crate::fixtures::gate;
 use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, Rows, SCHEMA, STATEMENT, Workspace};
 use crate::fixtures::small_disk::SmallDisk;
 use crate::support::broker::{self, unique_name};
@@ -48,6 +50,12 @@ fn wait_for_applied(path: &Path, run: &Running, count: i64) {
     assert!(there.is_some(), "{} of {count} applied\n{}", applied(path), run.stderr());
 }
 
+fn open_gate(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    connection.busy_timeout(LONG_RUN_TIMEOUT).unwrap();
+    connection.execute_batch(gate::OPEN).unwrap();
+}
+
 /// Writes the definition `orders` with the target `orders.db`.
 fn define(workspace: &Workspace<'_>, schema: &str, statement: &str) -> PathBuf {
     workspace.define("orders", "sqlite:orders.db", schema, statement, "")
@@ -58,19 +66,22 @@ fn a_run_killed_ten_times_applies_every_record_once() {
     const RECORDS: u32 = 200_000;
     let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
     let topic = workspace.broker.topic("projected", PARTITIONS);
-    let expected = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 5000);
-    let (definition, path) = (define(&workspace, SCHEMA, STATEMENT), database(&workspace));
-    let mut points: Vec<i64> = (0..10).map(|_| random.random_range(0..i64::from(RECORDS) * 3 / 4)).collect();
+    let mut expected = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 5000);
+    gate::append(workspace.broker, &topic, &mut expected);
+    let (definition, path) = (define(&workspace, &gate::sqlite_schema(), STATEMENT), database(&workspace));
+    let config = workspace.configure(gate::SETTINGS);
+    let mut points: Vec<i64> = (0..10).map(|_| random.random_range(0..i64::from(RECORDS) * 9 / 10)).collect();
     points.sort_unstable();
     println!("killed at {points:?}");
-    // Slow enough that the first kill comes before the end, even on a busy machine.
-    let mut attempt = workspace.start_run(&topic, &definition, &["--rate", "25k/s"]);
+    // The rate spreads the kills over the run; the gate keeps it from ending before the last one.
+    let mut attempt = workspace.start_run(&topic, &definition, &["--rate", "40k/s", "--config", &config]);
     for point in points {
         wait_for_applied(&path, &attempt, point.max(1));
         let killed = attempt.kill();
         assert_eq!(killed.code(), None, "the run ended before the kill: {}", killed.stderr);
         attempt = workspace.start(&["resume", &workspace.run_id()]);
     }
+    open_gate(&path);
     attempt.finish().expect_success();
     orders::expect_equal(&rows(&path), &expected);
     let left = try_rows(&path, "SELECT count(*) FROM kreplay_applied").unwrap();
@@ -85,15 +96,17 @@ fn in_a_group_the_other_process_finishes_the_work_of_a_killed_one() {
     const RECORDS: u32 = 60_000;
     let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
     let topic = workspace.broker.topic("shared", PARTITIONS);
-    let expected = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 2000);
-    let (definition, path, group) =
-        (define(&workspace, SCHEMA, STATEMENT), database(&workspace), unique_name("projection"));
-    let more = ["--group", &group, "--rate", "4k/s", "--no-journal"];
+    let mut expected = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 2000);
+    gate::append(workspace.broker, &topic, &mut expected);
+    let (definition, path) = (define(&workspace, &gate::sqlite_schema(), STATEMENT), database(&workspace));
+    let (config, group) = (workspace.configure(gate::SETTINGS), unique_name("projection"));
+    let more = ["--group", &group, "--rate", "4k/s", "--no-journal", "--config", &config];
     let (killed, survivor) =
         (workspace.start_run(&topic, &definition, &more), workspace.start_run(&topic, &definition, &more));
     let point = random.random_range(10_000..30_000);
     wait_for_applied(&path, &killed, point);
     assert_eq!(killed.kill().code(), None, "the run ended before the kill");
+    open_gate(&path);
     survivor.finish().expect_success();
     orders::expect_equal(&rows(&path), &expected);
 }
@@ -102,14 +115,18 @@ fn in_a_group_the_other_process_finishes_the_work_of_a_killed_one() {
 fn a_run_that_is_replaced_by_another_one_fails_and_stops_writing() {
     let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
     let topic = workspace.broker.topic("replaced", PARTITIONS);
-    let expected = orders::fill(workspace.broker, &topic, &mut random, 30_000, 500);
-    let (definition, path) = (define(&workspace, SCHEMA, STATEMENT), database(&workspace));
-    let first = workspace.start_run(&topic, &definition, &["--rate", "3k/s", "--no-journal"]);
+    let mut expected = orders::fill(workspace.broker, &topic, &mut random, 30_000, 500);
+    gate::append(workspace.broker, &topic, &mut expected);
+    let (definition, path) = (define(&workspace, &gate::sqlite_schema(), STATEMENT), database(&workspace));
+    let config = workspace.configure(gate::SETTINGS);
+    let more = ["--no-journal", "--config", &config];
+    let first = workspace.start_run(&topic, &definition, &[&more[..], &["--rate", "3k/s"]].concat());
     wait_for_applied(&path, &first, 3000);
-    let second = workspace.start_run(&topic, &definition, &["--no-journal"]);
+    let second = workspace.start_run(&topic, &definition, &more);
     let ended = first.finish();
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("another run has claimed this projection"), "{}", ended.stderr);
+    open_gate(&path);
     second.finish().expect_success();
     orders::expect_equal(&rows(&path), &expected);
 }
@@ -217,15 +234,17 @@ fn the_built_in_projection_does_not_depend_on_workers_or_on_the_directory_of_a_r
         let program = workspace.program(&["run", "--headless", "--topics", &topic, "--handler", "projection"]);
         program.args(more).current_dir(dir).spawn()
     };
-    run(&one, &["--concurrency", "1", "--no-journal"]).finish().expect_success();
-    let attempt = run(&many, &["--concurrency", "8", "--rate", "5k/s"]);
+    // It follows the log, so that it cannot end before the kill.
+    let attempt = run(&many, &["--concurrency", "8", "--rate", "5k/s", "--to", "never"]);
     let path = many.join("keys.db");
     let count = "SELECT coalesce(sum(records), 0) FROM kreplay_projection";
     let records = |path: &Path| try_rows(path, count).map_or(0, |rows| rows[0][0].parse::<i64>().unwrap());
     wait::until("part of the records applied", LONG_RUN_TIMEOUT, || (records(&path) >= 3000).then_some(()));
     assert_eq!(attempt.kill().code(), None, "the run ended before the kill");
+    run(&one, &["--concurrency", "1", "--no-journal"]).finish().expect_success();
     let resume: Program = workspace.program(&["resume", &workspace.run_id(), "--headless", "--rate", "off"]);
-    resume.current_dir(&elsewhere).run().expect_success();
+    let resumed = resume.current_dir(&elsewhere).spawn();
+    stop_when("all records applied", resumed, || records(&path) == 20_000).expect_success();
     assert!(!elsewhere.join("keys.db").exists());
     let all =
         "SELECT key, records, last_partition, last_offset, last_value, digest FROM kreplay_projection ORDER BY key";

@@ -32,8 +32,8 @@ fn expect_nothing_repeated_while_workers_change(ordering: Ordering, protocol: Gr
     let recorder = Recorder::slow(Duration::from_millis(1));
     let mut options = in_group(ordered(options(broker, &topic, 1), ordering), &unique_name("growth"));
     options.protocol = protocol;
-    // The rate keeps the run from ending before the last change.
-    options.settings.rate = Some("1500/s".parse().unwrap());
+    // The rate keeps the run from ending before the last change, even if each takes long.
+    options.settings.rate = Some("400/s".parse().unwrap());
     let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     for concurrency in [1_u32, 6, 12, 3, 12] {
         session.control.send(Command::SetConcurrency(Concurrency::new(concurrency.into()).unwrap()));

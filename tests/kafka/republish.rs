@@ -16,9 +16,10 @@ use rand::{RngExt, SeedableRng};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::Value;
 
+use crate::fixtures::following::stop_when;
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::consume::StoredRecord;
-use crate::support::process::{Finished, Program, Running};
+use crate::support::process::{Program, Running};
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::sessions::{Ended, in_group, options, problem, run};
 use crate::support::timeouts::RUN_TIMEOUT;
@@ -38,7 +39,8 @@ fn republishing_with(options: SessionOptions, target: &str, change: impl FnOnce(
 
 /// All records of a topic by partition.
 fn contents(broker: &Broker, topic: &str, partitions: i32) -> Vec<Vec<StoredRecord>> {
-    (0..partitions).map(|partition| broker.records(topic, partition)).collect()
+    let ids: Vec<_> = (0..partitions).map(|partition| (topic.to_owned(), partition)).collect();
+    broker.records_of(&ids).into_values().collect()
 }
 
 fn values(records: &[StoredRecord]) -> Vec<String> {
@@ -353,31 +355,48 @@ const KEYS: u64 = 200;
 const RECORDS: usize = 60_000;
 const PARTITIONS: i32 = 4;
 
-/// Writes records whose values count up for each key. Returns the expected values by key.
-fn fill(broker: &Broker, topic: &str, random: &mut StdRng) -> BTreeMap<Vec<u8>, Vec<String>> {
-    let mut expected: BTreeMap<Vec<u8>, Vec<String>> = BTreeMap::new();
-    let mut records = |count: usize, committed: bool| -> Vec<NewRecord> {
-        (0..count)
-            .map(|_| {
-                let key = format!("key-{}", random.random_range(0..KEYS)).into_bytes();
-                let sequence = expected.entry(key.clone()).or_default();
-                let value = sequence.len().to_string();
-                if committed {
-                    sequence.push(value.clone());
-                }
-                NewRecord::keyed(key, value)
-            })
-            .collect()
+/// The values that count up for each key.
+type Sequences = BTreeMap<Vec<u8>, Vec<String>>;
+
+/// Random records that continue the sequences of their keys. They are added to `expected` unless they will be aborted.
+fn sequenced(random: &mut StdRng, count: usize, expected: &mut Sequences, committed: bool) -> Vec<NewRecord> {
+    let mut record = || {
+        let key = format!("key-{}", random.random_range(0..KEYS)).into_bytes();
+        let sequence = expected.entry(key.clone()).or_default();
+        let value = sequence.len().to_string();
+        if committed {
+            sequence.push(value.clone());
+        }
+        NewRecord::keyed(key, value)
     };
-    broker.produce(topic, &records(RECORDS / 2, true));
-    broker.transaction(topic, Ending::Abort, &records(500, false));
-    broker.produce(topic, &records(RECORDS / 2, true));
+    (0..count).map(|_| record()).collect()
+}
+
+/// Writes records whose values count up for each key, and some that are aborted.
+fn fill(broker: &Broker, topic: &str, random: &mut StdRng) -> Sequences {
+    let mut expected = Sequences::new();
+    broker.produce(topic, &sequenced(random, RECORDS / 2, &mut expected, true));
+    broker.transaction(topic, Ending::Abort, &sequenced(random, 500, &mut expected, false));
+    broker.produce(topic, &sequenced(random, RECORDS / 2, &mut expected, true));
     expected
+}
+
+/// Continues the sequences by `count` records.
+fn extend(broker: &Broker, topic: &str, random: &mut StdRng, count: usize, expected: &mut Sequences) {
+    broker.produce(topic, &sequenced(random, count, expected, true));
 }
 
 /// The sum of the last stable offsets. Transaction markers and aborted records are included.
 fn log_length(broker: &Broker, topic: &str) -> i64 {
     (0..PARTITIONS).map(|partition| broker.watermarks(topic, partition).1).sum()
+}
+
+/// Whether a topic has all records of these sequences, and no more.
+fn is_complete(broker: &Broker, topic: &str, expected: &Sequences) -> bool {
+    let count = expected.values().map(Vec::len).sum::<usize>();
+    // Reading takes long, so it waits until the log is long enough.
+    log_length(broker, topic) >= i64::try_from(count).unwrap()
+        && contents(broker, topic, PARTITIONS).iter().map(Vec::len).sum::<usize>() == count
 }
 
 /// Waits until a topic has this length, or the process has ended. Returns whether the length was reached.
@@ -404,15 +423,18 @@ fn wait_for_open_transactions(broker: &Broker, topic: &str) {
     });
 }
 
-/// Kills and resumes a run several times, lets it finish, and checks that each record was republished once.
+/// Kills and resumes a run several times, lets it catch up, and checks that each record was republished once. The run
+/// follows the log, so that it cannot end before the last kill.
 fn kill_and_resume(group: bool, kills: usize) {
     let mut random = random::generator();
     let broker = broker::shared();
     let (topic, target) = (broker.topic("kills", PARTITIONS), broker.topic("survives", PARTITIONS));
-    let expected = fill(broker, &topic, &mut random);
+    let mut expected = fill(broker, &topic, &mut random);
     let workspace = Workspace { broker, dir: tempfile::tempdir().unwrap() };
     let (handler, group_id) = (format!("topic:{target}"), unique_name("kills"));
-    let mut first = vec!["run", "--topics", &topic, "--handler", &handler, "--batch", "200", "--rate", "30k/s"];
+    let mut first = vec!["run", "--topics", &topic, "--handler", &handler, "--batch", "200", "--to", "never"];
+    // The rate spreads the kills over the run.
+    first.extend(["--rate", "30k/s"]);
     if group {
         first.extend(["--group", &group_id]);
     }
@@ -423,26 +445,35 @@ fn kill_and_resume(group: bool, kills: usize) {
         let resume = ["resume", id.as_deref().unwrap_or_default()];
         let mut running = workspace.program(if id.is_none() { &first } else { &resume }).spawn();
         wait_for_log_length(broker, &target, point, &mut running);
-        let ended = running.kill();
+        let killed = running.kill();
+        assert_eq!(killed.code(), None, "the run ended before the kill: {}", killed.stderr);
         if id.is_none() {
             id = Some(workspace.run_id());
         }
-        println!("killed at {} of {point}: {:?}", log_length(broker, &target), ended.status.code());
+        println!("killed at {} of {point}", log_length(broker, &target));
     }
-    let resume = ["resume", id.as_deref().unwrap()];
-    let finished: Finished = workspace.program(&resume).spawn().finish().expect_success();
+    let running = workspace.program(&["resume", id.as_deref().unwrap()]).spawn();
+    // When these are republished, the process has all partitions.
+    extend(broker, &topic, &mut random, 2000, &mut expected);
+    let complete = || is_complete(broker, &target, &expected);
+    let finished = stop_when("all records republished", running, complete).expect_success();
     let report: Value = serde_json::from_str(&std::fs::read_to_string(workspace.report()).unwrap()).unwrap();
     assert_eq!(report["totals"]["lag"], 0, "{}", finished.stderr);
-    wait_for_open_transactions(broker, &target);
-    let there = by_key(&contents(broker, &target, PARTITIONS));
-    assert!(there == expected, "{}", first_difference(&there, &expected));
+    expect_republished(broker, &target, &expected, &finished.stderr);
 }
 
-fn first_difference(there: &BTreeMap<Vec<u8>, Vec<String>>, expected: &BTreeMap<Vec<u8>, Vec<String>>) -> String {
+/// Checks that each record was republished once, and in the order of its key.
+fn expect_republished(broker: &Broker, target: &str, expected: &Sequences, output: &str) {
+    wait_for_open_transactions(broker, target);
+    let there = by_key(&contents(broker, target, PARTITIONS));
+    assert!(there == *expected, "{}\n{output}", first_difference(&there, expected));
+}
+
+fn first_difference(there: &Sequences, expected: &Sequences) -> String {
     let (key, wanted) = expected.iter().find(|(key, wanted)| there.get(*key) != Some(*wanted)).expect("a difference");
     let got = there.get(key).map_or(&[][..], Vec::as_slice);
     let at = got.iter().zip(wanted).position(|(one, other)| one != other).unwrap_or(got.len().min(wanted.len()));
-    let total = |keys: &BTreeMap<Vec<u8>, Vec<String>>| keys.values().map(Vec::len).sum::<usize>();
+    let total = |keys: &Sequences| keys.values().map(Vec::len).sum::<usize>();
     format!(
         "{} of {} records; {} differs from {at}: {:?} instead of {:?}",
         total(there),
@@ -463,57 +494,71 @@ fn a_killed_run_in_a_group_republishes_each_record_once() {
     kill_and_resume(true, 5);
 }
 
-/// Two processes share the work, a third one joins and leaves, and one is killed.
+/// Two processes share the work, a third one joins and leaves, and one is killed. All follow the log, and each step has
+/// records of its own, so that a fast process cannot leave the others without work.
 #[test]
 fn rebalances_republish_each_record_once() {
+    const STEP: usize = 10_000;
     let mut random = random::generator();
     let broker = broker::shared();
     let (topic, target) = (broker.topic("shared", PARTITIONS), broker.topic("together", PARTITIONS));
-    let expected = fill(broker, &topic, &mut random);
+    let mut expected = Sequences::new();
+    let mut step = |expected: &mut Sequences| extend(broker, &topic, &mut random, STEP, expected);
     let workspaces: Vec<_> = (0..3).map(|_| Workspace { broker, dir: tempfile::tempdir().unwrap() }).collect();
     let (handler, group) = (format!("topic:{target}"), unique_name("shared"));
-    let args =
-        ["run", "--topics", &topic, "--handler", &handler, "--batch", "100", "--rate", "4k/s", "--group", &group];
-    let mut first = workspaces[0].program(&args).spawn();
-    assert!(wait_for_log_length(broker, &target, 2000, &mut first), "{}", first.stderr());
-    let mut second = workspaces[1].program(&args).spawn();
-    second.wait_for("its first partitions", RUN_TIMEOUT, |_, errors| {
-        errors.contains("assigned") || errors.contains("member")
-    });
-    let before = log_length(broker, &target);
-    assert!(wait_for_log_length(broker, &target, before + 8000, &mut second), "{}", second.stderr());
-    let mut third = workspaces[2].program(&args).spawn();
-    let before = log_length(broker, &target);
-    assert!(wait_for_log_length(broker, &target, before + 8000, &mut third), "{}", third.stderr());
+    let args = ["run", "--topics", &topic, "--handler", &handler, "--batch", "100", "--rate", "4k/s", "--to", "never"];
+    let start = |workspace: usize| workspaces[workspace].program(&args).args(["--group", &group]).spawn();
+    let wait_for_partitions = |running: &mut Running| {
+        running.wait_for("its first partitions", RUN_TIMEOUT, |_, errors| {
+            errors.contains("assigned") || errors.contains("member")
+        });
+    };
+    let reach = |steps: usize, running: &mut Running| {
+        let least = (STEP * steps - STEP / 2) as i64;
+        assert!(wait_for_log_length(broker, &target, least, running), "{}", running.stderr());
+    };
+    step(&mut expected);
+    let mut first = start(0);
+    reach(1, &mut first);
+    let mut second = start(1);
+    wait_for_partitions(&mut second);
+    step(&mut expected);
+    reach(2, &mut second);
+    let mut third = start(2);
+    wait_for_partitions(&mut third);
+    step(&mut expected);
+    reach(3, &mut third);
     third.signal("TERM");
     let third = third.finish();
-    let before = log_length(broker, &target);
-    assert!(wait_for_log_length(broker, &target, before + 4000, &mut second), "{}", second.stderr());
+    step(&mut expected);
+    reach(4, &mut second);
     let first = first.kill();
-    let finished = second.finish();
-    assert!(finished.status.success(), "{}", finished.stderr);
-    wait_for_open_transactions(broker, &target);
-    let there = by_key(&contents(broker, &target, PARTITIONS));
+    assert_eq!(first.code(), None, "the first process ended before the kill: {}", first.stderr);
+    // When these are republished, the second process has all partitions.
+    step(&mut expected);
+    let complete = || is_complete(broker, &target, &expected);
+    let finished = stop_when("all records republished", second, complete).expect_success();
     let output = [first.stderr, finished.stderr, third.stderr].join("--- the next\n");
-    assert!(there == expected, "{}\n{output}", first_difference(&there, &expected));
+    expect_republished(broker, &target, &expected, &output);
 }
 
-/// When two runs use the same position group, the later one takes the positions over.
+/// When two runs use the same position group, the later one takes the positions over. Both follow the log, so that the
+/// first cannot end before.
 #[test]
 fn a_later_run_with_the_same_position_group_takes_over() {
     let mut random = random::generator();
     let broker = broker::shared();
     let (topic, target) = (broker.topic("handed", PARTITIONS), broker.topic("over", PARTITIONS));
-    let expected = fill(broker, &topic, &mut random);
+    let mut expected = fill(broker, &topic, &mut random);
     let (handler, group) = (format!("topic:{target}"), unique_name("positions"));
     let workspaces: Vec<_> = (0..3).map(|_| Workspace { broker, dir: tempfile::tempdir().unwrap() }).collect();
     let start = |workspace: usize, more: &[&str]| {
         let args = [&["run", "--topics", &topic, "--handler", &handler, "--batch", "200"], more].concat();
         workspaces[workspace].program(&args).env("KREPLAY_TOPIC_POSITION_GROUP", &group).spawn()
     };
-    let mut first = start(0, &["--rate", "3k/s"]);
+    let mut first = start(0, &["--rate", "3k/s", "--to", "never"]);
     assert!(wait_for_log_length(broker, &target, 2000, &mut first), "{}", first.stderr());
-    let second = start(1, &[]).finish();
+    let second = start(1, &["--to", "never"]);
     let first = first.finish();
     assert_eq!(first.code(), Some(1), "{}", first.stderr);
     assert!(
@@ -521,18 +566,19 @@ fn a_later_run_with_the_same_position_group_takes_over() {
         "{}",
         first.stderr
     );
-    assert_eq!(second.code(), Some(0), "{}", second.stderr);
-    wait_for_open_transactions(broker, &target);
-    let there = by_key(&contents(broker, &target, PARTITIONS));
+    extend(broker, &topic, &mut random, 2000, &mut expected);
+    let complete = || is_complete(broker, &target, &expected);
+    let second = stop_when("all records republished", second, complete).expect_success();
     let output = [first.stderr, second.stderr].join("--- the second\n");
-    assert!(there == expected, "{}\n{output}", first_difference(&there, &expected));
+    expect_republished(broker, &target, &expected, &output);
     let handled = |workspace: usize| {
         let report: Value =
             serde_json::from_str(&std::fs::read_to_string(workspaces[workspace].report()).unwrap()).unwrap();
         report["totals"]["handled"].as_u64().unwrap()
     };
     let both = handled(0) + handled(1);
-    assert!(handled(0) > 0 && handled(1) > 0 && both <= RECORDS as u64, "{} and {}", handled(0), handled(1));
+    let all = RECORDS as u64 + 2000;
+    assert!(handled(0) > 0 && handled(1) > 0 && both <= all, "{} and {}", handled(0), handled(1));
     let before = log_length(broker, &target);
     start(2, &[]).finish().expect_success();
     assert_eq!((handled(2), log_length(broker, &target)), (0, before), "a third run handled records");

@@ -7,6 +7,7 @@ use rand::RngExt as _;
 use rusqlite::Connection;
 
 use crate::fixtures::cluster::commit_offset;
+use crate::fixtures::gate;
 use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, Rows, SCHEMA, STATEMENT, Workspace};
 use crate::support::broker;
 use crate::support::postgres::{self, Database};
@@ -15,6 +16,7 @@ use crate::support::produce::NewRecord;
 use crate::support::timeouts::LONG_RUN_TIMEOUT;
 use crate::support::{random, wait};
 
+/// The number of records before the one at the gate.
 const RECORDS: u32 = 10_000;
 /// The statement of the new definition. It computes one column differently.
 const NEW_STATEMENT: &str = "INSERT INTO orders VALUES (:key, 1, :json.amount, :json.n)
@@ -49,6 +51,10 @@ trait LiveProjection {
     fn rows_of_kept(&self, name: &str) -> Rows;
     /// Corrupts the digest of the rebuild, as if it had another record.
     fn corrupt_digest(&self);
+    /// The table of orders with a gate.
+    fn gated_schema(&self) -> String;
+    /// Opens the gate of the rebuild.
+    fn open_gate(&self);
 }
 
 /// A projection in an SQLite file.
@@ -119,6 +125,16 @@ impl LiveProjection for File {
         connection.busy_timeout(Duration::from_secs(10)).unwrap();
         connection.execute("UPDATE kreplay_sums SET digest = digest - 1", []).unwrap();
     }
+
+    fn gated_schema(&self) -> String {
+        gate::sqlite_schema()
+    }
+
+    fn open_gate(&self) {
+        let connection = Connection::open(self.shadow()).unwrap();
+        connection.busy_timeout(LONG_RUN_TIMEOUT).unwrap();
+        connection.execute_batch(gate::OPEN).unwrap();
+    }
 }
 
 impl LiveProjection for Database {
@@ -155,6 +171,14 @@ impl LiveProjection for Database {
     fn corrupt_digest(&self) {
         self.execute("UPDATE model_shadow.kreplay_applied SET digest = digest - 1");
     }
+
+    fn gated_schema(&self) -> String {
+        gate::postgres_schema()
+    }
+
+    fn open_gate(&self) {
+        self.execute(&format!("SET search_path TO model_shadow; {}", gate::OPEN));
+    }
 }
 
 /// A topic, and its old projection in use.
@@ -170,9 +194,9 @@ impl Rebuild<'_> {
         let workspace = Workspace::new(broker::shared());
         let mut random = random::generator();
         let topic = workspace.broker.topic("rebuilt", PARTITIONS);
-        let old = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 500);
-        let config = workspace.dir.path().join("kreplay.toml");
-        std::fs::write(&config, live.settings()).unwrap();
+        let mut old = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 500);
+        gate::append(workspace.broker, &topic, &mut old);
+        let config = workspace.configure(&format!("{}{}", live.settings(), gate::SETTINGS)).into();
         let definition = workspace.define("orders", &live.target(), SCHEMA, STATEMENT, "");
         let rebuild = Self { workspace, topic, config, expected: ExpectedRows { new: Rows::new(), old } };
         rebuild.run(&definition, &["--no-journal"]).finish().expect_success();
@@ -208,7 +232,8 @@ impl Rebuild<'_> {
 
 fn expect_rebuild_to_replace_the_old_one(live: &dyn LiveProjection) {
     let rebuild = Rebuild::new(live).with_expected_rows(live);
-    let definition = rebuild.workspace.define("orders", &live.target(), SCHEMA, NEW_STATEMENT, PASSING_CHECK);
+    let schema = live.gated_schema();
+    let definition = rebuild.workspace.define("orders", &live.target(), &schema, NEW_STATEMENT, PASSING_CHECK);
     let mut run = rebuild.run(&definition, &["--shadow", "--rate", "10000/s"]);
     wait::until("a rebuild in progress", LONG_RUN_TIMEOUT, || (live.rebuilt_records() > 1000).then_some(()));
     orders::expect_equal(&live.rows(), &rebuild.expected.old);
@@ -216,6 +241,7 @@ fn expect_rebuild_to_replace_the_old_one(live: &dyn LiveProjection) {
     let second = rebuild.run(&definition, &["--shadow", "--no-journal"]).finish();
     assert_eq!(second.code(), Some(2), "{}", second.stderr);
     assert!(second.stderr.contains("is being rebuilt by another process"), "{}", second.stderr);
+    live.open_gate();
     run.wait_for("end of the run", LONG_RUN_TIMEOUT, |_, stderr| stderr.contains("verified and in place"));
     run.finish().expect_success();
     orders::expect_equal(&live.rows(), &rebuild.expected.new);
@@ -233,10 +259,11 @@ fn expect_invalid_rebuild_to_leave_the_old_one_in_use(live: &dyn LiveProjection)
     assert!(ended.stderr.contains("the check query found errors: key-1, "), "{}", ended.stderr);
     orders::expect_equal(&live.rows(), &rebuild.expected.old);
 
-    let definition = rebuild.workspace.define("orders", &live.target(), SCHEMA, NEW_STATEMENT, PASSING_CHECK);
+    let schema = live.gated_schema();
+    let definition = rebuild.workspace.define("orders", &live.target(), &schema, NEW_STATEMENT, PASSING_CHECK);
     let run = rebuild.run(&definition, &["--shadow", "--rate", "5000/s"]);
-    // Leftovers of the rebuild before do not count.
-    let in_progress = 100..i64::from(RECORDS) - 100;
+    // The rebuild before, which has all records and the one at the gate, does not count.
+    let in_progress = 100..=i64::from(RECORDS);
     wait::until("a rebuild in progress", LONG_RUN_TIMEOUT, || {
         in_progress.contains(&live.rebuilt_records()).then_some(())
     });
@@ -245,6 +272,7 @@ fn expect_invalid_rebuild_to_leave_the_old_one_in_use(live: &dyn LiveProjection)
     assert_eq!(ended.code(), Some(4), "{}", ended.stderr);
     orders::expect_equal(&live.rows(), &rebuild.expected.old);
     live.corrupt_digest();
+    live.open_gate();
     let ended = rebuild.resume().finish();
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("but not the same ones"), "{}", ended.stderr);
@@ -269,16 +297,15 @@ fn expect_old_or_new_one_in_use_after_kills(live: &dyn LiveProjection) {
             0 => (NEW_STATEMENT, &rebuild.expected.old, &rebuild.expected.new),
             _ => (STATEMENT, &rebuild.expected.new, &rebuild.expected.old),
         };
-        let definition = rebuild.workspace.define("orders", &live.target(), SCHEMA, statement, PASSING_CHECK);
+        let schema = if round == 0 { live.gated_schema() } else { SCHEMA.to_owned() };
+        let definition = rebuild.workspace.define("orders", &live.target(), &schema, statement, PASSING_CHECK);
         let mut run = rebuild.run(&definition, &["--shadow"]);
         if round == 0 {
-            let in_progress = 1..i64::from(RECORDS) - 1000;
-            wait::until("a rebuild in progress", LONG_RUN_TIMEOUT, || {
-                in_progress.contains(&live.rebuilt_records()).then_some(())
-            });
+            wait::until("a rebuild in progress", LONG_RUN_TIMEOUT, || (live.rebuilt_records() > 0).then_some(()));
             let killed = run.kill();
             assert_eq!(killed.code(), None, "{}", killed.stderr);
             orders::expect_equal(&live.rows(), before);
+            live.open_gate();
             run = rebuild.resume();
         }
         run.wait_for("the final phase", LONG_RUN_TIMEOUT, |_, stderr| stderr.contains("reading the log again"));

@@ -92,6 +92,8 @@ fn a_process_removed_from_the_group_rejoins_and_its_late_results_do_not_count() 
         })
     };
     wait_for(&session, "both processes handle records", |_| by_second() > 300 && (1..6).contains(&first_has(&session)));
+    // The first process slows down, so that records are left when the second one continues, however late that is.
+    session.control.send(Command::SetRate(Some("100/s".parse().unwrap())));
     second.signal("STOP");
     wait_for(&session, "the first process has all partitions", |_| first_has(&session) == 6);
     let before = by_second();
@@ -99,6 +101,7 @@ fn a_process_removed_from_the_group_rejoins_and_its_late_results_do_not_count() 
     wait_for(&session, "the second process has partitions again", |_| {
         first_has(&session) < 6 && by_second() > before + 50
     });
+    session.control.send(Command::SetRate(None));
     let ended = finish_within(session, RUN_TIMEOUT);
     let succeeded = wait::until("end of the second process", RUN_TIMEOUT, || second.ended());
     println!("{}\n--- second\n{}", ended.log(), second.output());

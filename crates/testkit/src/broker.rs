@@ -24,6 +24,8 @@ pub struct Broker {
     bootstrap: String,
     /// `None` if the broker was not started by the tests.
     server: Option<Server>,
+    /// Reads watermarks. It is kept, because waits read them again and again, and a client is expensive to start.
+    watermark_client: OnceLock<BaseConsumer>,
 }
 
 /// The broker that all tests of this binary share. The first call starts it. The first of these that is available is
@@ -52,7 +54,7 @@ impl Broker {
     fn find() -> Result<Self, String> {
         match std::env::var("KREPLAY_TEST_BOOTSTRAP") {
             Ok(named) if !named.is_empty() => {
-                let broker = Self { bootstrap: named, server: None };
+                let broker = Self { bootstrap: named, server: None, watermark_client: OnceLock::new() };
                 server::report(&format!("test broker: {} (KREPLAY_TEST_BOOTSTRAP)", broker.bootstrap));
                 if broker.answers() {
                     return Ok(broker);
@@ -73,7 +75,8 @@ impl Broker {
     /// The same with settings that override those of all test brokers, such as `("offset.metadata.max.bytes", "256")`.
     pub(super) fn start_with(settings: &[(&str, &str)]) -> Result<Self, String> {
         let server = Server::start_with(settings)?;
-        let broker = Self { bootstrap: server.bootstrap().to_owned(), server: Some(server) };
+        let broker =
+            Self { bootstrap: server.bootstrap().to_owned(), server: Some(server), watermark_client: OnceLock::new() };
         broker.wait_until_up()?;
         // Makes the broker create its group coordinator now, so that no test has to wait for it.
         broker.committed("kreplay-test-warm-up", "none", 0);
@@ -185,8 +188,8 @@ impl Broker {
 
     /// The low and the high watermark of a partition.
     pub fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
-        let consumer: BaseConsumer = self.client().create().expect("a consumer");
-        watermarks(&consumer, topic, partition)
+        let client = self.watermark_client.get_or_init(|| self.client().create().expect("a consumer"));
+        watermarks(client, topic, partition)
     }
 
     /// The offset that a group has committed for a partition.
