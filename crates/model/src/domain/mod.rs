@@ -7,6 +7,7 @@ mod format;
 mod glob;
 pub mod json;
 mod key_hash;
+pub mod number;
 mod offset;
 mod offset_set;
 mod ordering;

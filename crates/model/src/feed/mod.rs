@@ -8,7 +8,6 @@ mod effect_count;
 mod epoch;
 mod event;
 mod event_text;
-pub mod figures;
 mod forecast;
 mod history;
 mod limits;

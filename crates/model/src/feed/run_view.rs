@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DryRunFindings, DryRunView, LimitsView, PartitionView, PausedRecord, QuarantineView, RebalanceKind, WorkerView,
-    figures::{Count, seconds},
 };
 use crate::{
-    domain::{Lag, Ordering},
+    domain::{
+        Lag, Ordering,
+        number::{Count, seconds},
+    },
     feed::EffectCount,
 };
 
