@@ -109,6 +109,7 @@ impl SessionView<'_> {
             // https://no-color.org: any non-empty value.
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             hint: self.hint.clone(),
+            ..ConsoleOptions::default()
         };
         kreplay_console::run(session.feed.clone(), session.control.clone(), options)
             .await

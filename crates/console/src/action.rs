@@ -7,7 +7,7 @@ mod availability;
 mod catalogue;
 mod reach;
 
-pub(crate) use availability::at_most;
+pub(crate) use availability::{Refusal, at_most, no_event, no_partition};
 pub use catalogue::{Action, CATALOGUE, MOUSE};
 
 /// The group of an action in the help.

@@ -16,7 +16,7 @@ pub mod layout;
 mod names;
 mod number;
 mod runtime;
-mod screen;
+pub mod screen;
 pub mod state;
 mod terminal;
 mod text;
@@ -37,11 +37,19 @@ pub struct ConsoleOptions {
     pub no_color: bool,
     /// A hint with the most useful keys.
     pub hint: Option<String>,
+    /// The screen that the console opens with, and that cannot be closed.
+    pub home: state::ScreenId,
 }
 
 impl Default for ConsoleOptions {
     fn default() -> Self {
-        Self { theme: theme::ThemeChoice::default(), mouse: true, no_color: false, hint: None }
+        Self {
+            theme: theme::ThemeChoice::default(),
+            mouse: true,
+            no_color: false,
+            hint: None,
+            home: state::ScreenId::Dashboard,
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     let screen = Screen::open(options.mouse).map_err(ConsoleError::Open)?;
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let runtime = Runtime {
-        state: State::new(width, height, options.hint),
+        state: State::with_home(options.home, width, height, options.hint),
         theme,
         screen,
         hits: HitMap::default(),

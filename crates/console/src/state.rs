@@ -16,11 +16,14 @@ use super::{
 
 mod alert;
 mod comparison;
+mod dialog;
 mod feed_state;
 mod history;
 mod kept_events;
 mod log_view;
+mod navigation;
 mod pending;
+mod screen_id;
 mod status;
 mod table;
 mod topics;
@@ -29,15 +32,18 @@ mod worker_step;
 
 pub use alert::Alert;
 pub use comparison::{Compared, DigestMatch, base, compare};
+pub use dialog::{Dialog, Question};
 pub use feed_state::FeedState;
 pub use history::{History, Mark, MarkKind};
 pub use kept_events::KeptEvents;
 pub use log_view::LogView;
+pub use navigation::{Navigation, Place};
 pub use pending::Pending;
+pub use screen_id::{Layer, ScreenId};
 pub use status::{Status, StatusKind};
 pub use table::{Column, Rows, Table};
 pub use topics::Topics;
-pub use user_state::{Overlay, Question, UserState};
+pub use user_state::UserState;
 pub use worker_step::WorkerStep;
 
 /// The state of the console.
@@ -58,12 +64,18 @@ pub struct State {
 }
 
 impl State {
-    /// The state before the first snapshot.
+    /// The state before the first snapshot, with the dashboard as home screen.
     #[must_use]
     pub fn new(width: u16, height: u16, hint: Option<String>) -> Self {
+        Self::with_home(ScreenId::Dashboard, width, height, hint)
+    }
+
+    /// The state before the first snapshot, with the given home screen.
+    #[must_use]
+    pub fn with_home(home: ScreenId, width: u16, height: u16, hint: Option<String>) -> Self {
         Self {
             feed: FeedState::default(),
-            user: UserState::default(),
+            user: UserState::new(home),
             size: Size::new(width, height),
             now: Duration::ZERO,
             hint,
@@ -110,7 +122,7 @@ impl State {
     /// The number of workers in the latest snapshot, of the active run or otherwise of the next one.
     #[must_use]
     pub fn concurrency(&self) -> Option<u32> {
-        let choosing = self.user.topics.open || self.feed.snapshot.catalog.is_some() || self.run().is_some();
+        let choosing = self.chooses_topics() || self.feed.snapshot.catalog.is_some() || self.run().is_some();
         let next = || choosing.then_some(self.feed.snapshot.next.concurrency);
         self.feed.adjustable_run().map(|run| run.concurrency).or_else(next)
     }
@@ -129,16 +141,22 @@ impl State {
         Some((now, step.apply(now, self.max_concurrency())))
     }
 
+    /// Whether the topic list is open, in front or behind other screens.
+    #[must_use]
+    pub fn chooses_topics(&self) -> bool {
+        self.user.navigation.is_open(ScreenId::Topics)
+    }
+
     /// Whether topics are being chosen between runs, so that settings apply to a run of those topics.
     #[must_use]
     pub fn plans_next_run(&self) -> bool {
-        self.user.topics.open && !self.run_is_active()
+        self.chooses_topics() && !self.run_is_active()
     }
 
-    /// Whether the plan window is open.
+    /// Whether the plan is in front.
     #[must_use]
     pub fn shows_plan(&self) -> bool {
-        matches!(self.user.overlay, Some(Overlay::Plan(_)))
+        self.user.navigation.front().screen == ScreenId::Plan
     }
 
     /// Whether there is a plan to show, or one is being made. In the topic list, a new one is always made.
@@ -148,7 +166,7 @@ impl State {
         // A plan of other topics would be mistaken for the plan of the run.
         let fits =
             planning.forecast.as_ref().is_some_and(|plan| self.run().is_none_or(|run| run.plan.topics == plan.topics));
-        (fits || planning.in_progress.is_some()) && !self.user.topics.open
+        (fits || planning.in_progress.is_some()) && !self.chooses_topics()
     }
 
     /// The maximum number of workers of the run or, while topics are chosen between runs, of a run of those topics.
@@ -166,20 +184,8 @@ impl State {
     /// The current mode, which determines what keys do.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        match self.user.overlay {
-            None if self.user.topics.open => Mode::Choosing,
-            None => Mode::Dashboard,
-            Some(Overlay::Help(_) | Overlay::Compare(_) | Overlay::Details | Overlay::Event(_) | Overlay::Run(_)) => {
-                Mode::Reading
-            }
-            Some(Overlay::FailedRecord) => Mode::FailedRecord,
-            Some(Overlay::Number { .. } | Overlay::Rate { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
-                Mode::Typing
-            }
-            Some(Overlay::Plan(_)) => Mode::Planning,
-            Some(Overlay::Quarantine(_)) => Mode::Deciding,
-            Some(Overlay::Ask(_)) => Mode::Asking,
-        }
+        let navigation = &self.user.navigation;
+        navigation.dialog.as_ref().map_or(navigation.front().screen.mode(), Dialog::mode)
     }
 
     /// The whole screen.
@@ -200,7 +206,8 @@ impl State {
     /// quarantine, for example while it is being retried.
     #[must_use]
     pub fn quarantined_row(&self) -> Option<usize> {
-        let Some(Overlay::Quarantine(Some(selected))) = self.user.overlay else { return Some(0) };
+        let place = self.user.navigation.place(ScreenId::Quarantine);
+        let Some(selected) = place.and_then(|place| place.selected_key) else { return Some(0) };
         self.feed.quarantined().iter().position(|key| key.hash == selected)
     }
 

@@ -11,7 +11,7 @@ use super::{
     key::{Key, Mode},
     keymap::lookup,
     layout::Panel,
-    state::{Overlay, Question, State, Status, StatusKind},
+    state::{Dialog, Question, State, Status, StatusKind},
     text::clean,
 };
 
@@ -19,6 +19,7 @@ mod concurrency;
 mod failed_record;
 mod launch;
 mod mouse;
+mod navigate;
 mod perform;
 mod plan;
 mod quarantine;
@@ -135,12 +136,7 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     run::announce_end(state, was_active, ended);
     drop_repeated_error(state);
     topics::open_automatically(state);
-    failed_record::close_when_decided(state);
-    if matches!(state.user.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.run_is_active() {
-        // The run ended while the window was open, so there is nothing left to stop or to decide.
-        state.user.overlay = None;
-        show_message(state, StatusKind::Info, "the run has ended");
-    }
+    navigate::close_obsolete(state);
     Vec::new()
 }
 
@@ -208,7 +204,7 @@ fn focus(state: &mut State, panel: Panel) {
 }
 
 fn ask(state: &mut State, question: Question) -> Vec<Effect> {
-    state.user.overlay = Some(Overlay::Ask(question));
+    state.user.navigation.dialog = Some(Dialog::Ask(question));
     Vec::new()
 }
 

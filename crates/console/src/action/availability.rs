@@ -11,11 +11,11 @@ use kreplay_model::{
 use super::Action;
 use crate::{
     layout::Panel,
-    state::{Overlay, Question, State, WorkerStep},
+    state::{Dialog, Question, State, WorkerStep},
 };
 
 /// Why an action is not available, in one sentence.
-type Refusal = Option<Cow<'static, str>>;
+pub(crate) type Refusal = Option<Cow<'static, str>>;
 
 impl Action {
     /// Why the action is not available now, in one sentence; `None` if it is.
@@ -103,13 +103,13 @@ fn not_pausable(state: &State) -> Refusal {
 }
 
 fn not_replayable(state: &State) -> Refusal {
-    refuse_unless(state.user.topics.open, "topics are chosen in the topic list")
+    refuse_unless(state.chooses_topics(), "topics are chosen in the topic list")
         .or_else(|| refuse_unless(!state.chosen().is_empty(), "there is no topic to replay"))
         .or_else(|| no_session(state))
 }
 
 fn not_plannable(state: &State) -> Refusal {
-    let has_topics = if state.user.topics.open { !state.chosen().is_empty() } else { state.run().is_some() };
+    let has_topics = if state.chooses_topics() { !state.chosen().is_empty() } else { state.run().is_some() };
     no_session(state).or_else(|| refuse_unless(has_topics, "there is no topic to plan; choose one with t"))
 }
 
@@ -183,22 +183,32 @@ pub(crate) fn at_most(state: &State) -> String {
 
 fn nothing_selected(state: &State) -> Refusal {
     match state.user.focus {
-        Panel::Partitions => refuse_unless(state.selected().is_some(), "there is no partition to show"),
-        Panel::Events => refuse_unless(!state.user.log.is_empty(&state.feed.events), "there is no event to show"),
+        Panel::Partitions => no_partition(state),
+        Panel::Events => no_event(state),
         Panel::Throughput | Panel::Workers => refuse_unless(state.run().is_some(), NO_RUN_YET),
     }
 }
 
+/// Why no partition can be shown.
+pub(crate) fn no_partition(state: &State) -> Refusal {
+    refuse_unless(state.selected().is_some(), "there is no partition to show")
+}
+
+/// Why no event can be shown.
+pub(crate) fn no_event(state: &State) -> Refusal {
+    refuse_unless(!state.user.log.is_empty(&state.feed.events), "there is no event to show")
+}
+
 /// Why the input or the answer cannot be accepted: the situation may have changed since the question.
 fn not_acceptable(state: &State) -> Refusal {
-    match state.user.overlay {
-        Some(Overlay::Ask(Question::DecideKey(decision, hash))) => {
+    match state.user.navigation.dialog {
+        Some(Dialog::Ask(Question::DecideKey(decision, hash))) => {
             let waits = state.feed.quarantined().iter().any(|key| key.hash == hash);
             refuse_unless(waits, "that key is no longer in quarantine").or_else(|| undecidable(state, decision))
         }
-        Some(Overlay::Ask(question)) => asked_action(question)?.refusal(state),
-        Some(Overlay::Number { .. }) => fixed_concurrency(state),
-        Some(Overlay::Rate { .. }) => no_session(state),
+        Some(Dialog::Ask(question)) => asked_action(question)?.refusal(state),
+        Some(Dialog::Number { .. }) => fixed_concurrency(state),
+        Some(Dialog::Rate { .. }) => no_session(state),
         _ => None,
     }
 }

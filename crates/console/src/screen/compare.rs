@@ -29,6 +29,8 @@ const fn column(head: &'static str, width: u16, side: Alignment) -> Column {
     Column { head, width, side }
 }
 
+pub(super) const TITLE: &str = "Runs of this session";
+
 const COLUMNS: [Column; 10] = [
     column("run", 3, Alignment::Right),
     column("state", 11, Alignment::Left),
@@ -56,7 +58,7 @@ const NARROW: Layout = Layout { shown: &[0, 1, 2, 3, 5, 7, 8], gap: 1, digest: 1
 pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
     let runs = compare(&state.feed.snapshot.finished);
     let area = area(state);
-    let inner = frame::window(buf, area, "Runs of this session", "↑ ↓ scroll   Esc closes", theme);
+    let inner = frame::window(buf, area, TITLE, "↑ ↓ scroll   Esc closes", theme);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     if runs.is_empty() {
         let middle = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };

@@ -4,13 +4,14 @@ use ratatui::buffer::Buffer;
 
 use crate::{
     hit_map::{HitMap, Target},
-    layout::{Areas, Panel},
-    state::State,
+    layout::Panel,
+    state::{Place, State},
     theme::Theme,
     widget::{alert, chart, events, footer, header, partitions, workers},
 };
 
-pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, areas: &Areas, state: &State, scrolls: bool, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, _: &Place, state: &State, theme: &Theme) {
+    let Some(areas) = state.areas() else { return };
     header::render(buf, areas.header, state, theme);
     if let Some(area) = areas.alert {
         alert::render(buf, area, state, theme);
@@ -24,5 +25,5 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, areas: &Areas, state: 
             Panel::Events => events::render(buf, hits, *area, state, theme),
         }
     }
-    footer::render(buf, areas.footer, state, scrolls, theme);
+    footer::render(buf, areas.footer, state, super::max_scroll(state) > 0, theme);
 }

@@ -12,6 +12,7 @@ use crate::{
     widget::{frame, paint, symbol},
 };
 
+pub(super) const TITLE: &str = "Event";
 const MAX_WIDTH: u16 = 100;
 /// Columns around the text: the frame and a space on each side.
 const COLUMNS_AROUND: u16 = 4;
@@ -22,7 +23,7 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
     let Some(event) = state.user.log.selected(&state.feed.events) else { return };
     let lines = lines(event, state);
     let area = centred(buf.area, MAX_WIDTH, number::cells(lines.len()).saturating_add(LINES_AROUND));
-    let inner = frame::window(buf, area, "Event", "Esc closes", theme);
+    let inner = frame::window(buf, area, TITLE, "Esc closes", theme);
     let room = inner.width.saturating_sub(2);
     let severity = event.kind.severity();
     let (sign, style) = symbol::severity(severity, theme);

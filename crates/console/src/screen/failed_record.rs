@@ -14,6 +14,7 @@ use crate::{
     widget::{frame, paint},
 };
 
+pub(super) const TITLE: &str = "The run is paused by this record";
 const MAX_WIDTH: u16 = 76;
 const LABEL_WIDTH: u16 = 11;
 /// Maximum number of lines of the error.
@@ -38,7 +39,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     put("failed", &times, theme.popup);
     put("error", &record.error, theme.bad);
     let area = centred(buf.area, MAX_WIDTH, number::cells(rows.len()).saturating_add(5));
-    let inner = frame::window(buf, area, "The run is paused by this record", "Esc closes", theme);
+    let inner = frame::window(buf, area, TITLE, "Esc closes", theme);
     for (row, (label, text, style)) in rows.iter().enumerate() {
         let y = inner.y + 1 + number::cells(row);
         if y + 1 >= inner.bottom() {

@@ -15,6 +15,7 @@ use crate::{
     widget::{frame, paint},
 };
 
+pub(super) const TITLE: &str = "Keys";
 /// Width of a help column.
 const COLUMN_WIDTH: u16 = 70;
 /// Width of the keys within a column.
@@ -32,7 +33,7 @@ pub(super) fn render(buf: &mut Buffer, from: usize, theme: &Theme) {
     let page = usize::from(inside(area).height);
     let max_from = longest(&columns).saturating_sub(page);
     let foot = if max_from > 0 { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
-    let inner = frame::window(buf, area, "Keys", foot, theme);
+    let inner = frame::window(buf, area, TITLE, foot, theme);
     let wide = inner.width / number::cells(columns.len()).max(1);
     for (at, lines) in columns.iter().enumerate() {
         let x = inner.x + number::cells(at) * wide;

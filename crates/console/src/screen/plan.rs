@@ -17,6 +17,8 @@ use crate::{
     widget::{frame, paint},
 };
 
+/// The first word of the title.
+pub(super) const TITLE: &str = "Plan";
 /// Maximum width of the window; more would only lengthen the bars.
 const MAX_WIDTH: u16 = 130;
 /// Minimum inner width for two columns, with the tables beside the chart.
@@ -37,11 +39,11 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
         "Esc closes".to_owned()
     };
     let title = match (&state.feed.snapshot.planning.in_progress, &state.feed.snapshot.planning.forecast) {
-        (Some(_), _) => "Plan: reading".to_owned(),
+        (Some(_), _) => format!("{TITLE}: reading"),
         (None, Some(plan)) => {
-            format!("Plan: {}", shorten(&clean(&plan.topics.join(", ")), usize::from(inner.width / 2)))
+            format!("{TITLE}: {}", shorten(&clean(&plan.topics.join(", ")), usize::from(inner.width / 2)))
         }
-        (None, None) => "Plan".to_owned(),
+        (None, None) => TITLE.to_owned(),
     };
     frame::window(buf, area, &title, &foot, theme);
     for (row, line) in lines.iter().skip(from).take(page).enumerate() {

@@ -17,6 +17,8 @@ use crate::{
     widget::{frame, paint, partitions::place},
 };
 
+/// The first word of the title.
+pub(super) const TITLE: &str = "Quarantine";
 const MAX_WIDTH: u16 = 120;
 /// Lines around the rows: the frame, headings, a gap, and the error.
 const LINES_AROUND: usize = 6;
@@ -82,15 +84,15 @@ fn area(state: &State) -> Rect {
 }
 
 fn title(state: &State) -> String {
-    let Some(run) = state.run() else { return "Quarantine".to_owned() };
+    let Some(run) = state.run() else { return TITLE.to_owned() };
     let counted =
         |count: u64, name: &str| format!("{} {name}{}", number::short(count), if count == 1 { "" } else { "s" });
     let named = state.feed.quarantined().len();
     let first = if named < run.quarantine.keys { format!(", the oldest {named} shown") } else { String::new() };
     let (keys, records) = (counted(run.quarantine.keys as u64, "key"), counted(run.quarantine.records, "record"));
     let room = usize::from(area(state).width).saturating_sub(6);
-    let all = format!("Quarantine: {keys}{first}, {records} wait");
-    if width(&all) > room { format!("Quarantine: {keys}, {records} wait") } else { all }
+    let all = format!("{TITLE}: {keys}{first}, {records} wait");
+    if width(&all) > room { format!("{TITLE}: {keys}, {records} wait") } else { all }
 }
 
 /// The columns. The key column gets the remaining width; if that is too little, the place column shrinks, never the

@@ -13,12 +13,14 @@ use crate::{
     hit_map::{HitMap, Target},
     layout::{centred, inside},
     number,
-    state::{Overlay, State},
+    state::{Dialog, State},
     text::{clean, cut, shorten, width, wrap},
     theme::Theme,
     widget::{frame, paint},
 };
 
+/// The beginning of the title.
+pub(super) const TITLE: &str = "Topics to replay";
 /// Maximum width of the window, to keep the numbers close to the names.
 const MAX_WIDTH: u16 = 110;
 /// Lines around the rows: the column headings, a gap, and the settings below, except the range.
@@ -89,13 +91,13 @@ fn list_rows(state: &State, inner: Rect) -> Rect {
 }
 
 fn title(state: &State, cells: u16) -> String {
-    let typing = matches!(state.user.overlay, Some(Overlay::TopicFilter(_)));
+    let typing = matches!(state.user.navigation.dialog, Some(Dialog::TopicFilter(_)));
     if state.user.topics.filter.is_empty() && !typing {
-        return "Topics to replay".to_owned();
+        return TITLE.to_owned();
     }
     let filter = clean(&state.user.topics.filter);
     let cursor = if typing { "▏" } else { "" };
-    format!("Topics to replay  /{}{cursor}", shorten(&filter, usize::from(cells.saturating_sub(28))))
+    format!("{TITLE}  /{}{cursor}", shorten(&filter, usize::from(cells.saturating_sub(28))))
 }
 
 fn head(buf: &mut Buffer, at: Rect, theme: &Theme) {

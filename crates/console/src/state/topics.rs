@@ -9,9 +9,7 @@ use kreplay_model::feed::TopicView;
 /// Cursor and marks refer to names, because a reloaded list may have a different order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topics {
-    /// Whether the window is open, possibly behind another one.
-    pub open: bool,
-    /// Whether it has been opened automatically.
+    /// Whether the list has been opened automatically.
     pub auto_opened: bool,
     /// The topic under the cursor. `None` is the first one.
     pub selected: Option<String>,

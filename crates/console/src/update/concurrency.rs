@@ -6,7 +6,7 @@ use kreplay_model::domain::Concurrency;
 use super::{Effect, show_message};
 use crate::{
     action::at_most,
-    state::{Overlay, Pending, State, StatusKind, WorkerStep},
+    state::{Dialog, Pending, State, StatusKind, WorkerStep},
 };
 
 /// Changes the number of workers, starting from the last requested number.
@@ -24,7 +24,7 @@ pub(super) fn toggle_auto(state: &mut State) -> Vec<Effect> {
 
 /// Opens the prompt for the number of workers.
 pub(super) fn ask(state: &mut State) {
-    state.user.overlay = Some(Overlay::Number { text: String::new(), error: None });
+    state.user.navigation.dialog = Some(Dialog::Number { text: String::new(), error: None });
 }
 
 /// Whether the prompt asks for automatic concurrency.
@@ -35,7 +35,7 @@ pub(super) fn is_auto(text: &str) -> bool {
 /// Accepts the typed number, or shows in the prompt why it is invalid.
 pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
     if is_auto(text) {
-        state.user.overlay = None;
+        state.user.navigation.dialog = None;
         show_message(state, StatusKind::Info, "concurrency is already auto");
         return Vec::new();
     }
@@ -43,7 +43,7 @@ pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
         Err(_) => format!("type a number from 1 to {}, or auto", state.max_concurrency()),
         Ok(wanted) if wanted.get() > state.max_concurrency() => at_most(state),
         Ok(wanted) => {
-            state.user.overlay = None;
+            state.user.navigation.dialog = None;
             return match state.wanted_concurrency() {
                 Some(now) if now == wanted.get() => {
                     show_message(state, StatusKind::Info, format!("concurrency is already {now}"));
@@ -54,7 +54,7 @@ pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
             };
         }
     };
-    state.user.overlay = Some(Overlay::Number { text: text.to_owned(), error: Some(refusal) });
+    state.user.navigation.dialog = Some(Dialog::Number { text: text.to_owned(), error: Some(refusal) });
     Vec::new()
 }
 

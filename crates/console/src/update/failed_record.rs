@@ -5,20 +5,13 @@ use kreplay_model::control::{Command, RecordDecision};
 use super::{Effect, ask, show_message};
 use crate::{
     names,
-    state::{Overlay, Question, State, StatusKind},
+    state::{Question, ScreenId, State, StatusKind},
 };
-
-/// Opens the window, if a record has paused the run.
-pub(super) fn open(state: &mut State) {
-    if state.feed.paused_record().is_some() {
-        state.user.overlay = Some(Overlay::FailedRecord);
-    }
-}
 
 /// Resumes the run, which retries the record.
 pub(super) fn retry(state: &mut State) -> Vec<Effect> {
     let Some(named) = waiting(state) else { return Vec::new() };
-    state.user.overlay = None;
+    state.user.navigation.close(ScreenId::FailedRecord);
     show_message(state, StatusKind::Info, format!("retrying {named}"));
     vec![Effect::Send(Command::Resume)]
 }
@@ -35,16 +28,9 @@ pub(super) fn send(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
         RecordDecision::Skip => format!("skipping {named}"),
         RecordDecision::DeadLetter => format!("dead-lettering {named}"),
     };
+    state.user.navigation.close(ScreenId::FailedRecord);
     show_message(state, StatusKind::Info, text);
     vec![Effect::Send(Command::DecideRecord(decision))]
-}
-
-/// Closes the window when no decision is needed any more.
-pub(super) fn close_when_decided(state: &mut State) {
-    let asks = matches!(state.user.overlay, Some(Overlay::FailedRecord | Overlay::Ask(Question::DecideRecord(_))));
-    if asks && state.feed.paused_record().is_none() {
-        state.user.overlay = None;
-    }
 }
 
 fn waiting(state: &State) -> Option<String> {
@@ -64,6 +50,7 @@ mod tests {
     use crate::{
         action::Action,
         key::Mode,
+        state::Dialog,
         update::{Event, perform, update},
     };
 
@@ -95,7 +82,7 @@ mod tests {
             perform(&mut state, Action::FailedRecord);
             assert_eq!(state.mode(), Mode::FailedRecord);
             assert_eq!(perform(&mut state, action), []);
-            assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::DecideRecord(decision))));
+            assert_eq!(state.user.navigation.dialog, Some(Dialog::Ask(Question::DecideRecord(decision))));
             perform(&mut state, Action::Close);
             assert_eq!(state.mode(), Mode::FailedRecord);
             perform(&mut state, action);

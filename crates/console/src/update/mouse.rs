@@ -6,7 +6,7 @@ use super::{Effect, Event, focus, quarantine, scroll, topics};
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
-    state::State,
+    state::{Layer, State},
 };
 
 /// Lines scrolled per wheel notch.
@@ -34,7 +34,7 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::Event(_) => scroll::panel(state, Panel::Events, by),
         Target::TopicList | Target::Topic(_) => topics::scroll(state, by),
         Target::Quarantine | Target::QuarantinedKey(_) => quarantine::scroll(state, by),
-        Target::Window | Target::Prompt => scroll::overlay(state, by),
+        Target::Window | Target::Prompt => scroll::text(state, by),
     }
     Vec::new()
 }
@@ -60,9 +60,17 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         }
         Target::Topic(name) => topics::select(state, name),
         Target::QuarantinedKey(hash) => quarantine::select(state, hash),
-        Target::Window => state.user.overlay = None,
+        Target::Window => close_window(state),
         // A click beside the rows must not close the window, because reopening would change the selection.
         Target::TopicList | Target::Quarantine | Target::Prompt => {}
     }
     Vec::new()
+}
+
+/// Closes the window that was clicked, unless something else is in front by now.
+fn close_window(state: &mut State) {
+    let navigation = &mut state.user.navigation;
+    if navigation.dialog.is_none() && navigation.front().screen.layer() == Layer::Window {
+        navigation.back();
+    }
 }

@@ -3,13 +3,12 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, concurrency, failed_record, focus, launch, plan, quarantine, question, rate, run, scroll,
+    Effect, ask, concurrency, failed_record, focus, launch, navigate, plan, quarantine, question, rate, run, scroll,
     scroll::Motion, show_message, topics, typing,
 };
 use crate::{
     action::Action,
-    layout::Panel,
-    state::{Overlay, Question, State, StatusKind, WorkerStep},
+    state::{Dialog, Question, ScreenId, State, StatusKind, WorkerStep},
 };
 
 /// Performs a user action, or shows why it is not available. Nothing else checks whether an action may be performed.
@@ -47,21 +46,21 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
         Action::DeadLetter => quarantine::decide(state, Decision::DeadLetter),
         Action::DeadLetterAll => quarantine::decide_all(state, Decision::DeadLetter),
-        Action::FailedRecord => in_view(state, failed_record::open),
+        Action::FailedRecord => in_view(state, |state| navigate::open(state, ScreenId::FailedRecord)),
         Action::RetryRecord => failed_record::retry(state),
         Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
         Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
         Action::SortNext => in_view(state, |state| state.user.table.sort_next()),
         Action::SortReverse => in_view(state, |state| state.user.table.descending = !state.user.table.descending),
-        Action::Filter => in_view(state, typing::filter),
+        Action::Filter => in_view(state, navigate::filter),
         Action::ToggleEmpty => in_view(state, toggle_empty),
-        Action::Details => in_view(state, details),
-        Action::RunDetails => in_view(state, |state| toggle(state, &Overlay::Run(0))),
+        Action::Details => in_view(state, navigate::details),
+        Action::RunDetails => in_view(state, |state| navigate::toggle(state, ScreenId::Run)),
         Action::FocusNext => in_view(state, |state| focus(state, state.user.focus.step(true))),
         Action::FocusPrevious => in_view(state, |state| focus(state, state.user.focus.step(false))),
         Action::EventFilter => in_view(state, |state| state.user.log.cycle_severity()),
-        Action::Compare => in_view(state, |state| toggle(state, &Overlay::Compare(0))),
-        Action::Help => in_view(state, |state| toggle(state, &Overlay::Help(0))),
+        Action::Compare => in_view(state, |state| navigate::toggle(state, ScreenId::Compare)),
+        Action::Help => in_view(state, |state| navigate::toggle(state, ScreenId::Help)),
         Action::Up => moved(state, Motion::Up),
         Action::Down => moved(state, Motion::Down),
         Action::HalfPageUp => moved(state, Motion::HalfPageUp),
@@ -70,7 +69,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::PageDown => moved(state, Motion::PageDown),
         Action::Top => moved(state, Motion::Top),
         Action::Bottom => moved(state, Motion::Bottom),
-        Action::Close => in_view(state, close),
+        Action::Close => in_view(state, navigate::close),
         Action::DeleteLeft => in_view(state, typing::delete_left),
         Action::DeleteAll => in_view(state, typing::delete_all),
         Action::Suspend => vec![Effect::Suspend],
@@ -81,11 +80,10 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
 /// Shows why an action is not available. A question or prompt whose action is no longer available is closed.
 fn refuse(state: &mut State, action: Action, reason: String) {
     if action == Action::Accept {
-        match state.user.overlay {
+        let dialog = state.user.navigation.dialog.take();
+        if let Some(Dialog::Ask(Question::DecideKey(..))) = dialog {
             // The key is not in quarantine any more, so it cannot be selected again.
-            Some(Overlay::Ask(Question::DecideKey(..))) => quarantine::open(state),
-            Some(Overlay::Ask(question)) => question::withdraw(state, question),
-            _ => state.user.overlay = None,
+            quarantine::select_oldest(state);
         }
     }
     show_message(state, StatusKind::Refused, reason);
@@ -106,71 +104,19 @@ fn toggle_empty(state: &mut State) {
     scroll::follow(state);
 }
 
-/// Opens the details of the selection in the focused panel. Panels without a selection open the details of the run.
-fn details(state: &mut State) {
-    match state.user.focus {
-        Panel::Partitions if state.selected().is_some() => {
-            // Sorted rows can move, so the selection is fixed to the partition.
-            state.user.table.selected = state.selected().map(|partition| partition.id.clone());
-            state.user.overlay = Some(Overlay::Details);
-        }
-        Panel::Events if !state.user.log.is_empty(&state.feed.events) => {
-            state.user.log.fix_cursor(&state.feed.events);
-            state.user.overlay = Some(Overlay::Event(0));
-        }
-        Panel::Partitions | Panel::Events => {}
-        Panel::Throughput | Panel::Workers => state.user.overlay = Some(Overlay::Run(0)),
-    }
-}
-
-fn toggle(state: &mut State, overlay: &Overlay) {
-    let open = state.user.overlay.as_ref().map(std::mem::discriminant) == Some(std::mem::discriminant(overlay));
-    state.user.overlay = if open { None } else { Some(overlay.clone()) };
-}
-
 fn accept(state: &mut State) -> Vec<Effect> {
-    match state.user.overlay.clone() {
-        Some(Overlay::Ask(question)) => question::confirm(state, question),
-        Some(Overlay::Number { text, .. }) if concurrency::is_auto(&text) && !state.feed.adaptive() => {
-            state.user.overlay = None;
+    match state.user.navigation.dialog.clone() {
+        Some(Dialog::Ask(question)) => question::confirm(state, question),
+        Some(Dialog::Number { text, .. }) if concurrency::is_auto(&text) && !state.feed.adaptive() => {
+            state.user.navigation.dialog = None;
             perform(state, Action::ToggleAuto)
         }
-        Some(Overlay::Number { text, .. }) => concurrency::accept(state, &text),
-        Some(Overlay::Rate { text, .. }) => rate::accept(state, &text),
-        Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
-            state.user.overlay = None;
+        Some(Dialog::Number { text, .. }) => concurrency::accept(state, &text),
+        Some(Dialog::Rate { text, .. }) => rate::accept(state, &text),
+        Some(Dialog::Filter(_) | Dialog::TopicFilter(_)) => {
+            state.user.navigation.dialog = None;
             Vec::new()
         }
         _ => Vec::new(),
-    }
-}
-
-/// Closes the window in front. Without one, dismisses the message, then clears the filter. In the topic list, only
-/// error messages must be dismissed first.
-fn close(state: &mut State) {
-    match state.user.overlay.take() {
-        Some(Overlay::Filter(before)) => {
-            state.user.table.filter = before;
-            scroll::follow(state);
-        }
-        Some(Overlay::TopicFilter(before)) => {
-            state.user.topics.filter = before;
-            topics::follow(state);
-        }
-        Some(Overlay::Ask(question)) => question::withdraw(state, question),
-        Some(_) => {}
-        None if state.user.topics.open => match &state.user.status {
-            Some(status) if status.kind == StatusKind::Error => state.user.status = None,
-            _ if state.user.topics.filter.is_empty() => state.user.topics.open = false,
-            _ => {
-                state.user.topics.filter.clear();
-                topics::follow(state);
-            }
-        },
-        None if state.user.status.is_some() => state.user.status = None,
-        None => {
-            state.user.table.filter.clear();
-            scroll::follow(state);
-        }
     }
 }

@@ -5,29 +5,30 @@ use std::sync::Arc;
 use kreplay_model::control::Command;
 
 use super::{Effect, show_message};
-use crate::state::{Overlay, State, StatusKind};
+use crate::state::{ScreenId, State, StatusKind};
 
-/// Opens or closes the window. In the topic list, it always requests a new plan; otherwise it shows the existing one.
+/// Opens or closes the plan. In the topic list, it always requests a new plan; otherwise it shows the existing one.
 pub(super) fn toggle(state: &mut State) -> Vec<Effect> {
     if state.shows_plan() {
-        state.user.overlay = None;
+        state.user.navigation.back();
         return Vec::new();
     }
     if state.has_plan_to_show() {
-        state.user.overlay = Some(Overlay::Plan(0));
+        state.user.navigation.open(ScreenId::Plan);
         return Vec::new();
     }
     make(state)
 }
 
-/// Requests a plan and opens the window.
+/// Requests a plan and opens it.
 pub(super) fn make(state: &mut State) -> Vec<Effect> {
-    let names: Arc<[String]> = if state.user.topics.open {
+    let names: Arc<[String]> = if state.chooses_topics() {
         state.chosen().into_iter().map(|topic| topic.name.clone()).collect()
     } else {
         Arc::default()
     };
-    state.user.overlay = Some(Overlay::Plan(0));
+    state.user.navigation.open(ScreenId::Plan);
+    state.user.navigation.front_mut().scroll = 0;
     vec![Effect::Send(Command::Plan(names))]
 }
 

@@ -2,15 +2,32 @@
 
 use kreplay_model::control::{Command, Decision};
 
-use super::{Effect, ask, show_message};
+use super::{Effect, ask, navigate, show_message};
 use crate::{
     names,
-    state::{Overlay, Question, State, StatusKind},
+    state::{Question, ScreenId, State, StatusKind},
 };
 
-/// Opens the window with the oldest key selected, if any key is in quarantine.
+/// Opens the window with the oldest key selected.
 pub(super) fn open(state: &mut State) {
-    state.user.overlay = state.feed.quarantined().first().map(|key| Overlay::Quarantine(Some(key.hash)));
+    navigate::open(state, ScreenId::Quarantine);
+    select_oldest(state);
+}
+
+/// Selects the oldest key. Closes the window if no key is in quarantine.
+pub(super) fn select_oldest(state: &mut State) {
+    let oldest = state.feed.quarantined().first().map(|key| key.hash);
+    move_to(state, oldest);
+}
+
+/// Selects a key. Closes the window if there is none.
+fn move_to(state: &mut State, hash: Option<u64>) {
+    let navigation = &mut state.user.navigation;
+    if hash.is_none() {
+        navigation.close(ScreenId::Quarantine);
+    } else if let Some(place) = navigation.place_mut(ScreenId::Quarantine) {
+        place.selected_key = hash;
+    }
 }
 
 /// Moves the selection.
@@ -19,13 +36,15 @@ pub(super) fn scroll(state: &mut State, by: isize) {
     let last = keys.len().saturating_sub(1);
     let row = state.quarantined_row().map_or(0, |row| row.min(last).saturating_add_signed(by).min(last));
     let selected = keys.get(row).map(|key| key.hash);
-    state.user.overlay = Some(Overlay::Quarantine(selected));
+    if let Some(place) = state.user.navigation.place_mut(ScreenId::Quarantine) {
+        place.selected_key = selected;
+    }
 }
 
 /// Selects a key, if it is still in quarantine.
 pub(super) fn select(state: &mut State, hash: u64) {
     if state.feed.quarantined().iter().any(|key| key.hash == hash) {
-        state.user.overlay = Some(Overlay::Quarantine(Some(hash)));
+        move_to(state, Some(hash));
     }
 }
 
@@ -50,15 +69,23 @@ pub(super) fn send_key(state: &mut State, decision: Decision, hash: u64) -> Vec<
     let keys = state.feed.quarantined();
     let Some(row) = keys.iter().position(|key| key.hash == hash) else { return Vec::new() };
     let next = keys.get(row + 1).or_else(|| keys.get(row.checked_sub(1)?)).map(|key| key.hash);
-    state.user.overlay = match decision {
-        Decision::Release => Some(Overlay::Quarantine(Some(hash))),
-        Decision::DeadLetter => next.map(|next| Overlay::Quarantine(Some(next))),
+    let selected = match decision {
+        Decision::Release => Some(hash),
+        Decision::DeadLetter => next,
     };
-    send(state, decision, Some(hash))
+    let effects = send(state, decision, Some(hash));
+    move_to(state, selected);
+    effects
+}
+
+/// Sends the decision about all keys and closes the window.
+pub(super) fn send_all(state: &mut State, decision: Decision) -> Vec<Effect> {
+    state.user.navigation.close(ScreenId::Quarantine);
+    send(state, decision, None)
 }
 
 /// Sends the decision about one key, or about all keys.
-pub(super) fn send(state: &mut State, decision: Decision, key: Option<u64>) -> Vec<Effect> {
+fn send(state: &mut State, decision: Decision, key: Option<u64>) -> Vec<Effect> {
     let key_of = |hash| state.feed.quarantined().iter().find(|one| one.hash == hash).map(names::quarantined_key);
     let text = match (decision, key) {
         (Decision::Release, Some(hash)) => format!("releasing {}", key_of(hash).unwrap_or_default()),
@@ -86,6 +113,7 @@ mod tests {
         action::Action,
         hit_map::Target,
         key::Mode,
+        state::Dialog,
         update::{Event, perform, update},
     };
 
@@ -138,13 +166,13 @@ mod tests {
         perform(&mut state, Action::Quarantine);
         perform(&mut state, Action::Down);
         assert_eq!(perform(&mut state, Action::DeadLetter), []);
-        assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::DecideKey(Decision::DeadLetter, 20))));
+        assert_eq!(state.user.navigation.dialog, Some(Dialog::Ask(Question::DecideKey(Decision::DeadLetter, 20))));
         perform(&mut state, Action::Close);
         assert_eq!((state.mode(), state.quarantined_row()), (Mode::Deciding, Some(1)));
         perform(&mut state, Action::DeadLetter);
         let effects = perform(&mut state, Action::Accept);
         assert_eq!(effects, [Effect::Send(Command::Decide(Decision::DeadLetter, Some(20)))]);
-        assert_eq!(state.user.overlay, Some(Overlay::Quarantine(Some(30))));
+        assert_eq!(state.user.navigation.front().selected_key, Some(30));
     }
 
     #[test]
@@ -210,7 +238,8 @@ mod tests {
             (Event::Click(Target::QuarantinedKey(60)), 50),
         ] {
             assert_eq!(update(&mut state, event), []);
-            assert_eq!(state.user.overlay, Some(Overlay::Quarantine(Some(selected))));
+            let front = state.user.navigation.front();
+            assert_eq!((front.screen, front.selected_key), (ScreenId::Quarantine, Some(selected)));
         }
     }
 

@@ -4,7 +4,7 @@ use kreplay_model::control::Command;
 use kreplay_model::feed::RunState;
 
 use super::{Effect, ask, show_message};
-use crate::state::{Overlay, Question, State, StatusKind};
+use crate::state::{Dialog, Question, State, StatusKind};
 
 pub(super) fn start(state: &mut State, command: Command) -> Vec<Effect> {
     state.user.pending = None;
@@ -36,7 +36,7 @@ pub(super) fn quit(state: &mut State) -> Vec<Effect> {
 }
 
 pub(super) fn interrupt(state: &mut State) -> Vec<Effect> {
-    if state.user.overlay == Some(Overlay::Ask(Question::Quit)) {
+    if state.user.navigation.dialog == Some(Dialog::Ask(Question::Quit)) {
         return vec![Effect::Quit];
     }
     quit(state)

@@ -3,8 +3,8 @@
 use super::{quarantine, topics};
 use crate::{
     layout::Panel,
-    screen,
-    state::{Overlay, State},
+    screen::{self, Moves, Screen},
+    state::State,
 };
 
 /// A step of moving.
@@ -22,8 +22,11 @@ pub(super) enum Motion {
 
 /// Moves in the focused panel or in the window in front.
 pub(super) fn by_motion(state: &mut State, motion: Motion) {
-    let choosing = state.user.topics.open && state.user.overlay.is_none();
-    let page = if choosing { topics::page(state) } else { page(state, state.user.focus) };
+    if state.user.navigation.dialog.is_some() {
+        return;
+    }
+    let moves = Screen::of(state.user.navigation.front().screen).moves;
+    let page = if moves == Moves::TopicCursor { topics::page(state) } else { page(state, state.user.focus) };
     let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
     let by = match motion {
         Motion::Up => -1,
@@ -35,24 +38,24 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Motion::Top => isize::MIN,
         Motion::Bottom => isize::MAX,
     };
-    match state.user.overlay {
-        None if choosing => topics::scroll(state, by),
-        None => panel(state, state.user.focus, by),
-        Some(Overlay::Details) => select(state, by),
-        Some(Overlay::Quarantine(_)) => quarantine::scroll(state, by),
-        Some(_) => overlay(state, by),
+    match moves {
+        Moves::FocusedPanel => panel(state, state.user.focus, by),
+        Moves::TopicCursor => topics::scroll(state, by),
+        Moves::SelectedPartition => select(state, by),
+        Moves::SelectedKey => quarantine::scroll(state, by),
+        Moves::Lines => text(state, by),
+        Moves::Nothing => {}
     }
 }
 
-/// Scrolls the window in front.
-pub(super) fn overlay(state: &mut State, by: isize) {
-    let max_from = screen::max_scroll(state);
-    if let Some(
-        Overlay::Help(from) | Overlay::Compare(from) | Overlay::Plan(from) | Overlay::Event(from) | Overlay::Run(from),
-    ) = &mut state.user.overlay
-    {
-        *from = (*from).min(max_from).saturating_add_signed(by).min(max_from);
+/// Scrolls the text of the screen in front. A dialog in front has none.
+pub(super) fn text(state: &mut State, by: isize) {
+    if state.user.navigation.dialog.is_some() {
+        return;
     }
+    let max_scroll = screen::max_scroll(state);
+    let place = state.user.navigation.front_mut();
+    place.scroll = place.scroll.min(max_scroll).saturating_add_signed(by).min(max_scroll);
 }
 
 /// Moves within a panel.

@@ -7,12 +7,12 @@ use kreplay_model::control::Command;
 use super::{Effect, ask, run::start, show_message};
 use crate::{
     screen,
-    state::{Question, State, StatusKind},
+    state::{Question, ScreenId, State, StatusKind},
 };
 
-/// Opens the window. Requests the topics from the cluster if that has not been done.
+/// Opens the list. Requests the topics from the cluster if that has not been done.
 pub(super) fn open(state: &mut State) -> Vec<Effect> {
-    state.user.topics.open = true;
+    state.user.navigation.open(ScreenId::Topics);
     if !state.feed.lists_topics() {
         return vec![Effect::Send(Command::ListTopics)];
     }
@@ -20,7 +20,7 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Opens the window automatically, once, if topics must be chosen first. The window also shows that the list is
+/// Opens the list automatically, once, if topics must be chosen first. It also shows that the list is
 /// loading.
 pub(super) fn open_automatically(state: &mut State) {
     let snapshot = &state.feed.snapshot;
@@ -32,7 +32,7 @@ pub(super) fn open_automatically(state: &mut State) {
         state.user.topics.auto_opened = false;
     } else if state.feed.lists_topics() && !state.user.topics.auto_opened {
         state.user.topics.auto_opened = true;
-        state.user.topics.open = true;
+        state.user.navigation.open_behind_windows(ScreenId::Topics);
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) fn replay(state: &mut State) -> Vec<Effect> {
 /// Starts a run of the chosen topics. The session stops an active run first.
 pub(super) fn replay_chosen(state: &mut State) -> Vec<Effect> {
     let names: Arc<[String]> = state.chosen().into_iter().map(|topic| topic.name.clone()).collect();
-    state.user.topics.open = false;
+    state.user.navigation.close(ScreenId::Topics);
     start(state, Command::Replay(names))
 }
 

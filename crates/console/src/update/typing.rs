@@ -3,27 +3,16 @@
 use crossterm::event::KeyCode;
 use kreplay_model::feed::cells;
 
-use super::{focus, scroll, topics};
+use super::{scroll, topics};
 use crate::{
     key::Key,
-    layout::Panel,
-    state::{Overlay, State},
+    state::{Dialog, State},
 };
 
 /// Maximum length of the input in graphemes. A Kafka topic name has at most 249 characters.
 const MAX_GRAPHEMES: usize = 249;
 /// Maximum length of the input in bytes, because a grapheme can have any number of combining marks.
 const MAX_BYTES: usize = 8 << 10;
-
-/// Opens the input of the filter of the topic list if that is open, otherwise of the partition table.
-pub(super) fn filter(state: &mut State) {
-    state.user.overlay = Some(if state.user.topics.open {
-        Overlay::TopicFilter(state.user.topics.filter.clone())
-    } else {
-        focus(state, Panel::Partitions);
-        Overlay::Filter(state.user.table.filter.clone())
-    });
-}
 
 pub(super) fn press(state: &mut State, key: Key) {
     if let Key { code: KeyCode::Char(c), ctrl: false } = key {
@@ -53,19 +42,19 @@ pub(super) fn delete_all(state: &mut State) {
 }
 
 fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
-    match &mut state.user.overlay {
-        Some(Overlay::Number { text, error } | Overlay::Rate { text, error }) => {
+    match &mut state.user.navigation.dialog {
+        Some(Dialog::Number { text, error } | Dialog::Rate { text, error }) => {
             change(text);
             *error = None;
         }
-        Some(Overlay::Filter(_)) => {
+        Some(Dialog::Filter(_)) => {
             change(&mut state.user.table.filter);
             scroll::follow(state);
         }
-        Some(Overlay::TopicFilter(_)) => {
+        Some(Dialog::TopicFilter(_)) => {
             change(&mut state.user.topics.filter);
             topics::follow(state);
         }
-        _ => {}
+        Some(Dialog::Ask(_)) | None => {}
     }
 }

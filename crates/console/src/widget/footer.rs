@@ -12,7 +12,7 @@ use crate::{
     action::Action,
     key::Mode,
     layout::Panel,
-    state::{Overlay, State, StatusKind},
+    state::{Dialog, ScreenId, State, StatusKind},
     text::{clean, cut, width},
     theme::Theme,
 };
@@ -93,16 +93,22 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         (Action::TogglePause, Some(RunState::Paused)) => "resume",
         (Action::ToggleAuto, _) if state.feed.adaptive() => "auto off",
         (Action::Run, Some(state)) if state.is_over() => "run again",
-        (Action::Accept, _) if matches!(state.user.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => {
+        (Action::Accept, _)
+            if matches!(state.user.navigation.dialog, Some(Dialog::Filter(_) | Dialog::TopicFilter(_))) =>
+        {
             "keep"
         }
-        (Action::Accept, _) if matches!(state.user.overlay, Some(Overlay::Number { .. } | Overlay::Rate { .. })) => {
+        (Action::Accept, _)
+            if matches!(state.user.navigation.dialog, Some(Dialog::Number { .. } | Dialog::Rate { .. })) =>
+        {
             "set"
         }
-        (Action::Close, _) if matches!(state.user.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => {
+        (Action::Close, _)
+            if matches!(state.user.navigation.dialog, Some(Dialog::Filter(_) | Dialog::TopicFilter(_))) =>
+        {
             "undo"
         }
-        (Action::Close, _) if matches!(state.user.overlay, Some(Overlay::Ask(_))) => "no",
+        (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.filter.is_empty() => "clear filter",
         _ => usual,
     }
@@ -114,8 +120,8 @@ fn is_worth_showing(state: &State, action: Action, scrolls: bool) -> bool {
         Action::Quarantine | Action::FailedRecord | Action::StopPlanning => action.refusal(state).is_none(),
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
-            let text =
-                matches!(state.mode(), Mode::Reading | Mode::Planning) && state.user.overlay != Some(Overlay::Details);
+            let text = matches!(state.mode(), Mode::Reading | Mode::Planning)
+                && state.user.navigation.front().screen != ScreenId::Partition;
             !text || scrolls
         }
         _ => true,
@@ -141,7 +147,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
-        Mode::Reading if state.user.overlay == Some(Overlay::Details) => &[A::Close, A::Up, A::Down],
+        Mode::Reading if state.user.navigation.front().screen == ScreenId::Partition => &[A::Close, A::Up, A::Down],
         Mode::Planning => {
             &[A::Close, A::Up, A::Down, A::MoreWorkers, A::FewerWorkers, A::PlanAgain, A::StopPlanning, A::PageDown]
         }

@@ -13,7 +13,7 @@ use crate::{
     hit_map::{HitMap, Target},
     layout::{Panel, inside},
     number::{self, Forms},
-    state::{Column, Overlay, Rows, State},
+    state::{Column, Dialog, Rows, State},
     text::{clean, shorten, width},
     theme::Theme,
 };
@@ -82,7 +82,7 @@ fn sorted_by(content: SlotContent) -> Option<Column> {
 /// The title, in at most `room` cells. A long filter is shortened in the middle, so that the last characters are
 /// visible.
 fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a> {
-    let typing = matches!(state.user.overlay, Some(Overlay::Filter(_)));
+    let typing = matches!(state.user.navigation.dialog, Some(Dialog::Filter(_)));
     let mut spans = vec![Span::raw("Partitions")];
     if rows.total == 0 {
         return Line::from(spans);

@@ -10,7 +10,7 @@ use kreplay_console::{
     capture,
     hit_map::HitMap,
     key::Key,
-    state::State,
+    state::{Dialog, ScreenId, State},
     theme::{Theme, ThemeChoice},
     update::{Effect, Event, perform, update},
 };
@@ -321,6 +321,22 @@ pub(crate) fn mouse_on(hits: &HitMap, state: &mut State, kind: MouseEventKind, c
 
 pub(crate) fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     mouse(state, MouseEventKind::Down(MouseButton::Left), column, row)
+}
+
+/// The screen in front, possibly behind a dialog.
+pub(crate) fn front(state: &State) -> ScreenId {
+    state.user.navigation.front().screen
+}
+
+/// The question or prompt in front.
+pub(crate) fn dialog(state: &State) -> Option<&Dialog> {
+    state.user.navigation.dialog.as_ref()
+}
+
+/// Checks that nothing is in front of the dashboard.
+#[track_caller]
+pub(crate) fn assert_at_home(state: &State) {
+    assert_eq!((front(state), dialog(state)), (ScreenId::Dashboard, None));
 }
 
 pub(crate) fn theme(choice: &ThemeChoice) -> Theme {

@@ -416,7 +416,7 @@ fn the_details_of_a_run() {
         act(&mut state, Action::RunDetails);
         assert_snapshot!(format!("run_details_{}x{}", at.0, at.1), text(&state));
         act(&mut state, Action::Close);
-        assert_eq!(state.user.overlay, None);
+        assert_at_home(&state);
         act(&mut state, Action::Stop);
         assert!(text(&state).contains("Resume later: kreplay resume demo-1"));
     }

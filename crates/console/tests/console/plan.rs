@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use kreplay_console::{
     capture,
     key::Mode,
-    state::{Overlay, State},
+    state::{ScreenId, State},
     theme::ThemeChoice,
     update::Effect,
 };
@@ -167,7 +167,7 @@ fn a_plan_is_requested_if_there_is_none() {
     assert_snapshot!("plan_error_80x24", text(&state));
     assert_eq!(press(&mut state, 'r'), ask(&[]));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!(state.user.overlay, None);
+    assert_at_home(&state);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn chosen_topics_can_be_planned_before_a_run() {
     press(&mut state, ' ');
     type_text(&mut state, "j ");
     assert_eq!(press(&mut state, 'P'), ask(&["vc.billing.events", "vc.catalog.events"]));
-    assert_eq!(state.user.overlay, Some(Overlay::Plan(0)));
+    assert_eq!(front(&state), ScreenId::Plan);
     press(&mut state, 'P');
     assert_eq!((state.mode(), state.user.topics.marked.len()), (Mode::Choosing, 2), "the choice is unchanged");
     let mut nothing = choosing(80, 24, Vec::new());

@@ -8,7 +8,7 @@ use kreplay_console::{
     action::{Action, CATALOGUE},
     capture,
     key::Key,
-    state::{Column, Overlay, Question, State, StatusKind},
+    state::{Column, Dialog, Question, ScreenId, State, StatusKind},
     theme::{Theme, ThemeChoice},
     update::{Effect, Event, perform, update},
 };
@@ -190,13 +190,13 @@ proptest! {
             for effect in effects {
                 // Commands that stop work need confirmation, and the number of workers stays within its limits.
                 match effect {
-                    Effect::Send(Command::Cancel) => prop_assert!(matches!(before.user.overlay, Some(Overlay::Ask(_)))),
+                    Effect::Send(Command::Cancel) => prop_assert!(matches!(fixture::dialog(&before), Some(Dialog::Ask(_)))),
                     Effect::Send(Command::Restart) | Effect::Quit if before.run_is_active() => {
-                        prop_assert!(matches!(before.user.overlay, Some(Overlay::Ask(_))), "{asked:?}");
+                        prop_assert!(matches!(fixture::dialog(&before), Some(Dialog::Ask(_))), "{asked:?}");
                     }
                     Effect::Send(Command::Replay(names)) => {
-                        prop_assert!(!names.is_empty() && before.user.topics.open);
-                        let asked_first = before.user.overlay == Some(Overlay::Ask(Question::ReplayInstead));
+                        prop_assert!(!names.is_empty() && before.chooses_topics());
+                        let asked_first = fixture::dialog(&before) == Some(&Dialog::Ask(Question::ReplayInstead));
                         prop_assert!(asked_first || !before.run_is_active());
                     }
                     Effect::Send(Command::SetConcurrency(wanted)) => {
@@ -268,12 +268,12 @@ proptest! {
         (width, height) in (60..220_u16, 15..60_u16),
         front in prop::sample::select(vec![
             None,
-            Some(Overlay::Details),
-            Some(Overlay::Run(0)),
-            Some(Overlay::Compare(0)),
-            Some(Overlay::Quarantine(None)),
-            Some(Overlay::Ask(Question::DecideAll(Decision::DeadLetter))),
+            Some(ScreenId::Partition),
+            Some(ScreenId::Run),
+            Some(ScreenId::Compare),
+            Some(ScreenId::Quarantine),
         ]),
+        asks in any::<bool>(),
     ) {
         let mut state = State::new(width, height, None);
         for tenth in 1..4 {
@@ -285,7 +285,8 @@ proptest! {
         }
         apply(&mut state, Event::Snapshot(Arc::new(with_large_numbers(run_state, count, seconds, rate))));
         state.user.status = None;
-        state.user.overlay = front;
+        front.into_iter().for_each(|screen| state.user.navigation.open(screen));
+        state.user.navigation.dialog = asks.then_some(Dialog::Ask(Question::DecideAll(Decision::DeadLetter)));
         let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)));
         for line in text.lines() {
             let is_number = |part: &str| part.trim_end_matches([',', '.']).ends_with(|c: char| c.is_ascii_digit());

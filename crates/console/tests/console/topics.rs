@@ -8,7 +8,7 @@ use kreplay_console::{
     capture,
     key::{Key, Mode},
     keymap::lookup,
-    state::{Overlay, Question, State, StatusKind},
+    state::{Dialog, Question, State, StatusKind},
     theme::ThemeChoice,
     update::{Effect, Event, update},
 };
@@ -136,7 +136,7 @@ fn it_opens_automatically_once() {
         press(&mut state, 'q');
         assert_eq!(state.mode(), Mode::Dashboard);
     }
-    assert!(!over().user.topics.open && !running(80, 24).user.topics.open);
+    assert!(!over().chooses_topics() && !running(80, 24).chooses_topics());
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn replaying_other_topics_during_a_run_needs_confirmation() {
     assert_eq!(press(&mut state, 't'), []);
     assert_eq!(state.mode(), Mode::Choosing);
     assert_eq!(enter(&mut state), []);
-    assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::ReplayInstead)));
+    assert_eq!(dialog(&state), Some(&Dialog::Ask(Question::ReplayInstead)));
     assert!(text(&state).contains("stopped before its end"), "{}", text(&state));
     press(&mut state, 'n');
     assert_eq!(state.mode(), Mode::Choosing);

@@ -10,7 +10,7 @@ use kreplay_console::{
     key::{Key, Mode},
     keymap::lookup,
     layout::Panel,
-    state::{Column, Overlay, Question, State, StatusKind},
+    state::{Column, Dialog, Question, ScreenId, State, StatusKind},
     theme::{ColorDepth, Theme, ThemeChoice, ThemeError},
     update::{Effect, Event, update},
 };
@@ -106,9 +106,9 @@ fn starting_asks_first_only_while_a_run_is_active() {
     for key in ['r', 'R'] {
         let mut state = running(80, 24);
         assert_eq!(press(&mut state, key), []);
-        assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::Restart)));
+        assert_eq!(dialog(&state), Some(&Dialog::Ask(Question::Restart)));
         assert_eq!(press(&mut state, 'y'), send(Command::Restart));
-        assert_eq!(state.user.overlay, None);
+        assert_at_home(&state);
     }
 }
 
@@ -117,7 +117,7 @@ fn nothing_is_sent_before_the_first_snapshot_or_after_the_session_has_ended() {
     let mut state = State::new(80, 24, None);
     for key in ['r', 'R', 'p', 'x', '+', ']', 'n'] {
         assert_eq!(press(&mut state, key), [], "{key}");
-        assert_eq!(state.user.overlay, None, "{key}");
+        assert_at_home(&state);
         assert_eq!(state.user.status.as_ref().map(|status| status.kind), Some(StatusKind::Refused), "{key}");
     }
     let mut state = running(80, 24);
@@ -143,12 +143,12 @@ fn stopping_asks_first() {
     let mut state = running(80, 24);
     assert_eq!(press(&mut state, 'x'), []);
     assert_eq!(press(&mut state, 'n'), [], "no");
-    assert_eq!(state.user.overlay, None);
+    assert_at_home(&state);
     press(&mut state, 'x');
     assert_eq!(press_code(&mut state, KeyCode::Enter), send(Command::Cancel));
     let mut state = over(RunState::Done);
     assert_eq!(press(&mut state, 'x'), []);
-    assert_eq!(state.user.overlay, None);
+    assert_at_home(&state);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_question_closes_when_the_run_ends() {
     let mut state = running(80, 24);
     press(&mut state, 'x');
     give(&mut state, snapshot(Some(run(3.36, RunState::Done, Ordering::Key)), 3.36));
-    assert_eq!(state.user.overlay, None);
+    assert_at_home(&state);
     assert_eq!(press(&mut state, 'y'), []);
 }
 
@@ -251,16 +251,16 @@ fn a_number_is_validated_before_it_is_sent() {
         press(&mut state, 'n');
         type_text(&mut state, typed);
         assert_eq!(press_code(&mut state, KeyCode::Enter), [], "{typed}");
-        let Some(Overlay::Number { error: Some(error), .. }) = &state.user.overlay else { panic!("{typed}: no error") };
+        let Some(Dialog::Number { error: Some(error), .. }) = dialog(&state) else { panic!("{typed}: no error") };
         assert!(error.contains(expected), "{typed}: {error}");
         press_code(&mut state, KeyCode::Esc);
-        assert_eq!(state.user.overlay, None);
+        assert_at_home(&state);
     }
     press(&mut state, 'n');
     type_text(&mut state, "89");
     press_code(&mut state, KeyCode::Backspace);
     assert_eq!(press_code(&mut state, KeyCode::Enter), workers(8));
-    assert_eq!(state.user.overlay, None);
+    assert_at_home(&state);
     press(&mut state, 'n');
     apply(&mut state, Event::Paste("8".into()));
     assert_eq!(press_code(&mut state, KeyCode::Enter), [], "the current number");
@@ -282,12 +282,12 @@ fn keys_toggle_automatic_concurrency_and_set_the_rate() {
         press(&mut state, 'L');
         type_text(&mut state, typed);
         assert_eq!(press_code(&mut state, KeyCode::Enter), [Effect::Send(Command::SetRate(rate))], "{typed}");
-        assert_eq!(state.user.overlay, None);
+        assert_at_home(&state);
     }
     press(&mut state, 'L');
     type_text(&mut state, "fast");
     assert_eq!(press_code(&mut state, KeyCode::Enter), []);
-    let Some(Overlay::Rate { error: Some(error), .. }) = &state.user.overlay else { panic!("no error") };
+    let Some(Dialog::Rate { error: Some(error), .. }) = dialog(&state) else { panic!("no error") };
     assert!(error.contains("write 5000/s"), "{error}");
 }
 
@@ -295,7 +295,8 @@ fn keys_toggle_automatic_concurrency_and_set_the_rate() {
 fn a_paste_is_never_a_command() {
     let mut state = running(80, 24);
     assert_eq!(update(&mut state, Event::Paste("qqxyR+".into())), []);
-    assert_eq!((state.user.overlay.clone(), state.user.pending.clone()), (None, None));
+    assert_at_home(&state);
+    assert_eq!(state.user.pending, None);
     press(&mut state, '/');
     apply(&mut state, Event::Paste("ord\ners".into()));
     assert_eq!(state.user.table.filter, "orders");
@@ -393,7 +394,7 @@ fn a_filter_applies_while_it_is_typed() {
     type_text(&mut state, "PAY");
     assert_eq!(topics(&state), ["vc.payments.events-1"]);
     press_code(&mut state, KeyCode::Enter);
-    assert_eq!((state.user.overlay.clone(), state.rows().shown.len()), (None, 1));
+    assert_eq!((dialog(&state), state.rows().shown.len()), (None, 1));
     press(&mut state, '/');
     apply(&mut state, Event::Key(Key::ctrl('u')));
     type_text(&mut state, "nothing like it");
@@ -447,16 +448,16 @@ fn every_way_of_moving_moves() {
 fn details_stay_on_their_partition_and_can_move_to_others() {
     let mut state = running(120, 40);
     press_code(&mut state, KeyCode::Enter);
-    assert_eq!(state.user.overlay, Some(Overlay::Details));
+    assert_eq!(front(&state), ScreenId::Partition);
     state.user.table.descending = true;
     assert!(text(&state).contains("Partition 2"));
     press_code(&mut state, KeyCode::Up);
     assert!(text(&state).contains("Partition 4"), "{}", text(&state));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!(state.user.overlay, None);
+    assert_at_home(&state);
     let mut empty = State::new(120, 40, None);
     act(&mut empty, Action::Details);
-    assert_eq!(empty.user.overlay, None);
+    assert_at_home(&empty);
 }
 
 // Panels, windows, messages.
@@ -480,12 +481,12 @@ fn the_same_key_opens_and_closes_a_window() {
     for key in ['?', 'c'] {
         let mut state = running(80, 24);
         press(&mut state, key);
-        assert!(state.user.overlay.is_some());
+        assert_ne!(front(&state), ScreenId::Dashboard);
         press(&mut state, key);
-        assert_eq!(state.user.overlay, None);
+        assert_at_home(&state);
         press(&mut state, key);
         press(&mut state, 'q');
-        assert_eq!(state.user.overlay, None, "q closes the window, not the program");
+        assert_at_home(&state);
     }
 }
 
@@ -495,10 +496,10 @@ fn the_help_scrolls_to_its_end_and_no_further() {
     press(&mut state, '?');
     press(&mut state, 'G');
     assert!(text(&state).contains(MOUSE[2].1));
-    let Some(Overlay::Help(end)) = state.user.overlay else { panic!("no help") };
+    let end = state.user.navigation.front().scroll;
     press(&mut state, 'j');
     press(&mut state, 'k');
-    assert_eq!(state.user.overlay, Some(Overlay::Help(end - 1)), "the first step back is visible");
+    assert_eq!(state.user.navigation.front().scroll, end - 1, "the first step back is visible");
 }
 
 #[test]
@@ -535,7 +536,7 @@ fn the_event_log_follows_its_end_until_it_is_scrolled() {
     );
     assert!(text(&state).contains("5 newer below"));
     press_code(&mut state, KeyCode::Enter);
-    assert_eq!(state.user.overlay, Some(Overlay::Event(0)));
+    assert_eq!(front(&state), ScreenId::Event);
     assert!(text(&state).contains("warning 37"));
     press_code(&mut state, KeyCode::Esc);
     press(&mut state, 'G');
@@ -548,17 +549,17 @@ fn the_event_log_follows_its_end_until_it_is_scrolled() {
 fn enter_opens_the_details_of_the_focused_panel() {
     let mut state = running(80, 24);
     press_code(&mut state, KeyCode::Enter);
-    assert_eq!(state.user.overlay, Some(Overlay::Details));
+    assert_eq!(front(&state), ScreenId::Partition);
     press_code(&mut state, KeyCode::Esc);
     press_code(&mut state, KeyCode::Tab);
     press_code(&mut state, KeyCode::Enter);
-    assert_eq!(state.user.overlay, Some(Overlay::Event(0)));
+    assert_eq!(front(&state), ScreenId::Event);
     press_code(&mut state, KeyCode::Esc);
     for panel in [Panel::Throughput, Panel::Workers] {
         press_code(&mut state, KeyCode::Tab);
         assert_eq!(state.user.focus, panel);
         press_code(&mut state, KeyCode::Enter);
-        assert_eq!(state.user.overlay, Some(Overlay::Run(0)));
+        assert_eq!(front(&state), ScreenId::Run);
         press_code(&mut state, KeyCode::Esc);
     }
 }
@@ -596,7 +597,7 @@ fn the_number_of_workers_can_be_auto() {
     press(&mut state, 'n');
     type_text(&mut state, "auto");
     assert_eq!(press_code(&mut state, KeyCode::Enter), send(Command::SetAdaptive(true)));
-    assert_eq!(state.user.overlay, None);
+    assert_at_home(&state);
     press(&mut state, 'n');
     type_text(&mut state, "many");
     assert_eq!(press_code(&mut state, KeyCode::Enter), []);
@@ -677,7 +678,7 @@ fn the_wheel_scrolls_what_is_under_it() {
     assert_eq!(state.selected().map(|partition| partition.id.to_string()).as_deref(), Some("vc.invoices.events-5"));
     act(&mut state, Action::Help);
     mouse(&mut state, MouseEventKind::ScrollUp, x, y);
-    assert_eq!(state.user.overlay, Some(Overlay::Help(0)));
+    assert_eq!((front(&state), state.user.navigation.front().scroll), (ScreenId::Help, 0));
 }
 
 #[test]
@@ -690,7 +691,7 @@ fn a_stray_click_answers_no_question() {
             assert_eq!(mouse_on(&hits, &mut state, MouseEventKind::Down(MouseButton::Left), x, y), []);
         }
     }
-    assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::Quit)));
+    assert_eq!(dialog(&state), Some(&Dialog::Ask(Question::Quit)));
 }
 
 #[test]
@@ -818,4 +819,46 @@ fn another_feed_is_shown_under_the_same_selection_and_windows() {
     assert!(then.contains(&selected) && now.contains(&selected), "{then}");
     state.feed = latest;
     assert_eq!((state.user.clone(), text(&state)), (user, now));
+}
+
+// The stack of screens.
+
+#[test]
+fn closing_a_window_returns_to_the_one_below() {
+    let mut state = running(80, 24);
+    press_code(&mut state, KeyCode::Enter);
+    press(&mut state, 'i');
+    press(&mut state, 'j');
+    let scroll = state.user.navigation.front().scroll;
+    assert_eq!((front(&state), scroll), (ScreenId::Run, 1));
+    press(&mut state, '?');
+    press_code(&mut state, KeyCode::Esc);
+    assert_eq!((front(&state), state.user.navigation.front().scroll), (ScreenId::Run, 1));
+    press_code(&mut state, KeyCode::Esc);
+    assert_eq!(front(&state), ScreenId::Partition);
+    press_code(&mut state, KeyCode::Esc);
+    assert_at_home(&state);
+}
+
+#[test]
+fn opening_a_window_below_returns_to_it() {
+    let mut state = running(80, 24);
+    press_code(&mut state, KeyCode::Enter);
+    for key in ['i', 'c', '?', 'i'] {
+        press(&mut state, key);
+    }
+    let screens: Vec<ScreenId> = state.user.navigation.places().map(|place| place.screen).collect();
+    assert_eq!(screens, [ScreenId::Dashboard, ScreenId::Partition, ScreenId::Run]);
+}
+
+#[test]
+fn the_home_screen_cannot_be_closed() {
+    let mut state = State::with_home(ScreenId::Topics, 80, 24, None);
+    give(&mut state, snapshot(None, 0.0));
+    change(&mut state, |snapshot| snapshot.catalog = Some([topic("a", 1, None)].into()));
+    press_code(&mut state, KeyCode::Esc);
+    assert_eq!((front(&state), state.user.navigation.home()), (ScreenId::Topics, ScreenId::Topics));
+    press(&mut state, '?');
+    press_code(&mut state, KeyCode::Esc);
+    assert_eq!(front(&state), ScreenId::Topics);
 }

@@ -19,6 +19,8 @@ use crate::{
     widget::{frame, paint, partitions::sparkline, symbol},
 };
 
+/// The first word of the title.
+pub(super) const TITLE: &str = "Partition";
 const LABEL_WIDTH: u16 = 12;
 
 pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
@@ -41,7 +43,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         }
     }
     let area = centred(buf.area, wide, number::cells(name.len() + rows.len() + 5));
-    let title = format!("Partition {}", partition.id.partition);
+    let title = format!("{TITLE} {}", partition.id.partition);
     let inner = frame::window(buf, area, &title, "↑ ↓ other partitions   i the run   Esc closes", theme);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
     let mut y = inner.y + 1;

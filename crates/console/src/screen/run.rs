@@ -17,6 +17,7 @@ use crate::{
     widget::{frame, paint, symbol},
 };
 
+pub(super) const TITLE: &str = "The run";
 /// Maximum width of the window; longer lines are hard to read.
 const MAX_WIDTH: u16 = 100;
 const LABEL_WIDTH: usize = 12;
@@ -27,7 +28,7 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
     let page = usize::from(inside(area).height);
     let max_from = lines.len().saturating_sub(page);
     let foot = if max_from > 0 { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
-    let inner = frame::window(buf, area, "The run", foot, theme);
+    let inner = frame::window(buf, area, TITLE, foot, theme);
     for (row, line) in lines.iter().skip(from.min(max_from)).take(page).enumerate() {
         paint::line(buf, inner.x, inner.y + number::cells(row), inner.width, line);
     }

@@ -1,0 +1,76 @@
+//! The screens, and how they lie on each other: pages, the window in front, and the dialog in front of everything.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Alignment, Rect},
+};
+
+use super::{
+    hit_map::{HitMap, Target},
+    layout::{MIN_HEIGHT, MIN_WIDTH},
+    state::{Layer, State},
+    theme::Theme,
+    widget::paint,
+};
+
+mod compare;
+mod dashboard;
+mod dialog;
+mod event;
+mod failed_record;
+mod help;
+mod partition;
+mod plan;
+mod quarantine;
+mod run;
+mod table;
+mod topics;
+
+pub use table::{Filters, Moves, SCREENS, Screen};
+
+/// Renders the whole screen, and adds what can be clicked to an empty map.
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: &Theme) {
+    let screen = buf.area;
+    buf.set_style(screen, theme.base);
+    if state.areas().is_none() {
+        too_small(buf, theme);
+        return;
+    }
+    let navigation = &state.user.navigation;
+    for place in navigation.places().filter(|place| place.screen.layer() == Layer::Page) {
+        (Screen::of(place.screen).view)(buf, hits, place, state, theme);
+    }
+    let front = navigation.front();
+    if let Some(dialog) = &navigation.dialog {
+        hits.add(screen, Target::Prompt);
+        dialog::render(buf, dialog, state, theme);
+    } else if front.screen.layer() == Layer::Window {
+        hits.add(screen, Target::Window);
+        (Screen::of(front.screen).view)(buf, hits, front, state, theme);
+    }
+}
+
+/// The maximum scroll offset of the text in front; 0 if a dialog is in front.
+pub(super) fn max_scroll(state: &State) -> usize {
+    let navigation = &state.user.navigation;
+    if navigation.dialog.is_some() { 0 } else { (Screen::of(navigation.front().screen).max_scroll)(state) }
+}
+
+/// The area of the topic list's rows; `None` if the terminal is too small.
+pub(super) fn topic_rows(state: &State) -> Option<Rect> {
+    topics::rows(state)
+}
+
+fn too_small(buf: &mut Buffer, theme: &Theme) {
+    let screen = buf.area;
+    let lines = [
+        ("This terminal is too small.".to_owned(), theme.strong),
+        (format!("Needed: {MIN_WIDTH} × {MIN_HEIGHT}"), theme.base),
+        (format!("It has: {} × {}", screen.width, screen.height), theme.warning),
+    ];
+    let top = screen.height.saturating_sub(3) / 2;
+    for (row, (text, style)) in (top..screen.height).zip(lines) {
+        let at = Rect::new(0, row, screen.width, 1);
+        paint::aligned(buf, at, &text, style, Alignment::Center);
+    }
+}

@@ -1,0 +1,20 @@
+//! The dialogs: questions and prompts. The input of a filter is drawn by the table that it filters.
+
+use ratatui::buffer::Buffer;
+
+use crate::{
+    state::{Dialog, State},
+    theme::Theme,
+};
+
+mod number_prompt;
+mod question;
+
+pub(super) fn render(buf: &mut Buffer, dialog: &Dialog, state: &State, theme: &Theme) {
+    match dialog {
+        Dialog::Ask(question) => question::render(buf, *question, state, theme),
+        Dialog::Number { text, error } => number_prompt::render(buf, text, error.as_deref(), state, theme),
+        Dialog::Rate { text, error } => number_prompt::rate(buf, text, error.as_deref(), state, theme),
+        Dialog::Filter(_) | Dialog::TopicFilter(_) => {}
+    }
+}

@@ -1,0 +1,182 @@
+//! The table of all screens, in the order of [`ScreenId`].
+
+use ratatui::buffer::Buffer;
+
+use super::{compare, dashboard, event, failed_record, help, partition, plan, quarantine, run, topics};
+use crate::{
+    action::{Action, Refusal, no_event, no_partition},
+    hit_map::HitMap,
+    state::{Place, ScreenId, State},
+    theme::Theme,
+};
+
+/// What the keys for moving act on while a screen is in front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moves {
+    /// The panel of the dashboard that has the focus.
+    FocusedPanel,
+    /// The cursor of the topic list.
+    TopicCursor,
+    /// The selection of the partition table.
+    SelectedPartition,
+    /// The selected quarantined key.
+    SelectedKey,
+    /// The lines of the screen's text.
+    Lines,
+    /// Nothing.
+    Nothing,
+}
+
+/// What the filter of a screen hides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filters {
+    /// Rows of the partition table.
+    Partitions,
+    /// Topics of the list.
+    Topics,
+}
+
+/// Draws a screen at a place, and adds what can be clicked to the map.
+type View = fn(&mut Buffer, &mut HitMap, &Place, &State, &Theme);
+
+/// The row of a screen.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    /// Its id.
+    pub id: ScreenId,
+    /// The text at its top by which it is recognised.
+    pub title: &'static str,
+    /// Why it cannot be opened now, in one sentence; `None` if it can.
+    pub refusal: fn(&State) -> Refusal,
+    /// Whether it stays open. Asked after each snapshot.
+    pub stays_open: fn(&State) -> bool,
+    /// What the keys for moving act on.
+    pub moves: Moves,
+    /// What its filter hides, if it has one.
+    pub filters: Option<Filters>,
+    /// The maximum scroll offset of its text in lines.
+    pub(crate) max_scroll: fn(&State) -> usize,
+    pub(super) view: View,
+}
+
+impl Screen {
+    /// The row of a screen.
+    #[must_use]
+    pub fn of(id: ScreenId) -> &'static Self {
+        // In the order of the ids, as checked below.
+        &SCREENS[id as usize]
+    }
+}
+
+/// All screens.
+pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
+    Screen {
+        id: ScreenId::Dashboard,
+        title: "kreplay",
+        refusal: |_| None,
+        stays_open: |_| true,
+        moves: Moves::FocusedPanel,
+        filters: Some(Filters::Partitions),
+        max_scroll: |_| 0,
+        view: dashboard::render,
+    },
+    Screen {
+        id: ScreenId::Topics,
+        title: topics::TITLE,
+        refusal: |state| Action::Topics.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::TopicCursor,
+        filters: Some(Filters::Topics),
+        max_scroll: |_| 0,
+        view: |buf, hits, _, state, theme| topics::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Plan,
+        title: plan::TITLE,
+        refusal: |state| Action::Plan.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::Lines,
+        filters: None,
+        max_scroll: plan::max_scroll,
+        view: |buf, _, place, state, theme| plan::render(buf, place.scroll, state, theme),
+    },
+    Screen {
+        id: ScreenId::Quarantine,
+        title: quarantine::TITLE,
+        refusal: |state| Action::Quarantine.refusal(state),
+        stays_open: State::run_is_active,
+        moves: Moves::SelectedKey,
+        filters: None,
+        max_scroll: |_| 0,
+        view: |buf, hits, _, state, theme| quarantine::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::FailedRecord,
+        title: failed_record::TITLE,
+        refusal: |state| Action::FailedRecord.refusal(state),
+        stays_open: |state| state.feed.paused_record().is_some(),
+        moves: Moves::Nothing,
+        filters: None,
+        max_scroll: |_| 0,
+        view: |buf, _, _, state, theme| failed_record::render(buf, state, theme),
+    },
+    Screen {
+        id: ScreenId::Partition,
+        title: partition::TITLE,
+        refusal: no_partition,
+        stays_open: |_| true,
+        moves: Moves::SelectedPartition,
+        filters: None,
+        max_scroll: |_| 0,
+        view: |buf, _, _, state, theme| partition::render(buf, state, theme),
+    },
+    Screen {
+        id: ScreenId::Event,
+        title: event::TITLE,
+        refusal: no_event,
+        stays_open: |_| true,
+        moves: Moves::Lines,
+        filters: None,
+        max_scroll: event::max_scroll,
+        view: |buf, _, place, state, theme| event::render(buf, place.scroll, state, theme),
+    },
+    Screen {
+        id: ScreenId::Run,
+        title: run::TITLE,
+        refusal: |state| Action::RunDetails.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::Lines,
+        filters: None,
+        max_scroll: run::max_scroll,
+        view: |buf, _, place, state, theme| run::render(buf, place.scroll, state, theme),
+    },
+    Screen {
+        id: ScreenId::Compare,
+        title: compare::TITLE,
+        refusal: |state| Action::Compare.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::Lines,
+        filters: None,
+        max_scroll: compare::max_scroll,
+        view: |buf, _, place, state, theme| compare::render(buf, place.scroll, state, theme),
+    },
+    Screen {
+        id: ScreenId::Help,
+        title: help::TITLE,
+        refusal: |_| None,
+        stays_open: |_| true,
+        moves: Moves::Lines,
+        filters: None,
+        max_scroll: |state| help::max_scroll(state.screen()),
+        view: |buf, _, place, _, theme| help::render(buf, place.scroll, theme),
+    },
+];
+
+/// A row at the wrong place, or a missing one, does not compile.
+const _: () = {
+    let mut at = 0;
+    while at < SCREENS.len() {
+        assert!(SCREENS[at].id as usize == at, "the rows have the order of the ids");
+        at += 1;
+    }
+};

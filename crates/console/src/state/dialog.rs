@@ -1,0 +1,60 @@
+//! Questions and prompts.
+
+use kreplay_model::control::{Decision, RecordDecision};
+
+use crate::key::Mode;
+
+/// A yes-or-no question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Stop the active run and start it again?
+    Restart,
+    /// Stop the run before its end?
+    Stop,
+    /// Stop the run and quit?
+    Quit,
+    /// Apply the decision to all quarantined keys?
+    DecideAll(Decision),
+    /// Apply the decision to one quarantined key, by its hash?
+    DecideKey(Decision, u64),
+    /// Apply the decision to the record that paused the run?
+    DecideRecord(RecordDecision),
+    /// Stop the active run and replay the chosen topics?
+    ReplayInstead,
+}
+
+/// A question or prompt in front of the screens. It receives all keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dialog {
+    /// A question.
+    Ask(Question),
+    /// The prompt for the number of workers.
+    Number {
+        /// The text typed so far.
+        text: String,
+        /// Why the input was rejected.
+        error: Option<String>,
+    },
+    /// The prompt for the rate limit.
+    Rate {
+        /// The text typed so far.
+        text: String,
+        /// Why the input was rejected.
+        error: Option<String>,
+    },
+    /// The input of the partition filter, with its previous value.
+    Filter(String),
+    /// The input of the topic filter, with its previous value.
+    TopicFilter(String),
+}
+
+impl Dialog {
+    /// The mode while the dialog is open.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        match self {
+            Self::Ask(_) => Mode::Asking,
+            Self::Number { .. } | Self::Rate { .. } | Self::Filter(_) | Self::TopicFilter(_) => Mode::Typing,
+        }
+    }
+}

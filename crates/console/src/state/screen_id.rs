@@ -1,0 +1,67 @@
+//! The ids of the screens. What a screen shows is in its row of `screen::SCREENS`.
+
+use crate::key::Mode;
+
+/// How a screen lies on those that were opened before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layer {
+    /// It remains visible behind windows and dialogs.
+    Page,
+    /// It is only visible while it is in front.
+    Window,
+}
+
+/// Defines the ids with the mode and the layer of each screen.
+macro_rules! screens {
+    ($($(#[$doc:meta])* $screen:ident($mode:ident, $layer:ident)),+ $(,)?) => {
+        /// The id of a screen.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ScreenId {
+            $($(#[$doc])* $screen),+
+        }
+
+        impl ScreenId {
+            /// All screens, in the order of `screen::SCREENS`.
+            pub const ALL: &[Self] = &[$(Self::$screen),+];
+
+            /// The mode while the screen is in front: it determines what keys do.
+            #[must_use]
+            pub const fn mode(self) -> Mode {
+                match self {
+                    $(Self::$screen => Mode::$mode),+
+                }
+            }
+
+            /// How the screen lies on others.
+            #[must_use]
+            pub const fn layer(self) -> Layer {
+                match self {
+                    $(Self::$screen => Layer::$layer),+
+                }
+            }
+        }
+    };
+}
+
+screens! {
+    /// Progress, partitions, workers, and events of the run.
+    Dashboard(Dashboard, Page),
+    /// The topics of the cluster, to choose some for a replay.
+    Topics(Choosing, Page),
+    /// The plan: predicted times.
+    Plan(Planning, Window),
+    /// The quarantined keys.
+    Quarantine(Deciding, Window),
+    /// The record that paused the run.
+    FailedRecord(FailedRecord, Window),
+    /// The details of the selected partition.
+    Partition(Reading, Window),
+    /// The full text of the selected event.
+    Event(Reading, Window),
+    /// The settings of the run.
+    Run(Reading, Window),
+    /// The comparison of this session's runs.
+    Compare(Reading, Window),
+    /// All keys.
+    Help(Reading, Window),
+}
