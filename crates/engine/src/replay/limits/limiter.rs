@@ -1,7 +1,7 @@
 //! How many records may be handed out now: a token bucket for the user's rate limit, and one for the lag guard.
 //!
-//! A bucket holds at most a tenth of a second's worth to avoid bursts on the cluster, and starts empty. A limit in bytes
-//! may be exceeded by one record, because a record is not split; the excess delays the following ones.
+//! A bucket holds at most a tenth of a second's worth to avoid bursts on the cluster, and starts empty. A limit in
+//! bytes may be exceeded by one record, because a record is not split; the excess delays the following ones.
 //!
 //! Pure: the caller passes the time.
 
