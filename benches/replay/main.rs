@@ -7,13 +7,16 @@ mod figures;
 mod follow;
 mod sections;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use kreplay::{
     bench::{BenchSetup, run_as_child},
     kafka::KafkaConfig,
 };
+
+/// The timeout of each request to the broker.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -90,8 +93,8 @@ fn run(args: &Args) -> Outcome<()> {
         quick: args.quick,
     };
     let named = std::env::var("KREPLAY_BENCH_BOOTSTRAP").ok().filter(|name| !name.is_empty());
-    let mut setup =
-        BenchSetup::open(named.map(|bootstrap_servers| KafkaConfig { bootstrap_servers, ..KafkaConfig::default() }))?;
+    let cluster = named.map(|bootstrap_servers| KafkaConfig { bootstrap_servers, ..KafkaConfig::default() });
+    let mut setup = BenchSetup::open(cluster, REQUEST_TIMEOUT)?;
     let rows = sections::measure(&mut setup, effort, &wanted);
     // Topics on an external broker are deleted in any case.
     setup.close()?;

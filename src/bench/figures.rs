@@ -1,5 +1,6 @@
 //! Summaries of several rounds.
 
+use kreplay_model::domain::number::{Count, whole};
 use serde::Serialize;
 
 /// Median, minimum and maximum of some rounds.
@@ -45,15 +46,8 @@ pub(super) fn number(value: f64) -> String {
     if size < 100.0 {
         return format!("{value:.1}");
     }
-    let digits = format!("{size:.0}");
-    let mut out = String::from(if value < 0.0 { "-" } else { "" });
-    for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    let sign = if value < 0.0 { "-" } else { "" };
+    format!("{sign}{}", Count(whole(size)))
 }
 
 #[cfg(test)]

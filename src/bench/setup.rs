@@ -13,7 +13,6 @@ use super::BenchError;
 
 /// The timeout of producing to a topic, and that of other requests.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(120);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The size of key and value together.
 pub const RECORD_BYTES: usize = 100;
@@ -40,14 +39,15 @@ pub struct BenchSetup {
     kafka: KafkaConfig,
     prefix: String,
     topics: Vec<String>,
+    timeout: Duration,
 }
 
 impl BenchSetup {
-    /// Uses the given cluster, or starts an embedded broker. Creates no topics yet.
+    /// Uses the given cluster, or starts an embedded broker. Creates no topics yet. Each request waits up to `timeout`.
     ///
     /// # Errors
     /// The embedded broker does not start.
-    pub fn open(cluster: Option<KafkaConfig>) -> Result<Self, BenchError> {
+    pub fn open(cluster: Option<KafkaConfig>, timeout: Duration) -> Result<Self, BenchError> {
         let (broker, kafka) = if let Some(kafka) = cluster {
             (None, kafka)
         } else {
@@ -59,7 +59,7 @@ impl BenchSetup {
         };
         let started = chrono::Utc::now().format("%Y%m%dT%H%M%S");
         let prefix = format!("kreplay-bench-{started}-{}", std::process::id());
-        Ok(Self { broker, kafka, prefix, topics: Vec::new() })
+        Ok(Self { broker, kafka, prefix, topics: Vec::new(), timeout })
     }
 
     /// The configuration to connect with.
@@ -90,7 +90,7 @@ impl BenchSetup {
         let content = if self.broker.is_some() { Content::Compressible } else { Content::Incompressible };
         properties.extend(content.producer_properties());
         let producer = Producer::new(&self.kafka.bootstrap_servers, &properties)?;
-        produce(&producer, &name, shape, content)?;
+        produce(&producer, &name, shape, content, self.timeout)?;
         Ok(name)
     }
 
@@ -104,7 +104,7 @@ impl BenchSetup {
             broker.create_topic(&name, partitions)?;
         } else {
             let partitions = i32::try_from(partitions.get()).unwrap_or(i32::MAX);
-            create_topic(&self.kafka, &name, partitions, REQUEST_TIMEOUT)?;
+            create_topic(&self.kafka, &name, partitions, self.timeout)?;
         }
         self.topics.push(name.clone());
         Ok(name)
@@ -117,7 +117,7 @@ impl BenchSetup {
     pub fn close(self) -> Result<(), BenchError> {
         if self.broker.is_none() && !self.topics.is_empty() {
             let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-            delete_topics(&self.kafka, &names, REQUEST_TIMEOUT)?;
+            delete_topics(&self.kafka, &names, self.timeout)?;
         }
         Ok(())
     }
@@ -193,7 +193,13 @@ pub(super) fn fill(producer: &Producer, topic: &str, records: u64, timeout: Dura
     Ok(records * RECORD_BYTES as u64)
 }
 
-fn produce(producer: &Producer, topic: &str, shape: Shape, content: Content) -> Result<(), BenchError> {
+fn produce(
+    producer: &Producer,
+    topic: &str,
+    shape: Shape,
+    content: Content,
+    timeout: Duration,
+) -> Result<(), BenchError> {
     let mut value = String::new();
     let partitions = u64::from(shape.partitions.get());
     for number in 0..shape.records {
@@ -213,7 +219,7 @@ fn produce(producer: &Producer, topic: &str, shape: Shape, content: Content) -> 
     let mut held = 0;
     for partition in 0..partitions {
         let id = TopicPartition::new(topic, i32::try_from(partition).unwrap_or(i32::MAX));
-        let (low, high) = producer.watermarks(&id, REQUEST_TIMEOUT)?;
+        let (low, high) = producer.watermarks(&id, timeout)?;
         held += u64::try_from(high - low).unwrap_or(0);
     }
     if held == shape.records {

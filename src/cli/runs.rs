@@ -4,10 +4,9 @@ use std::{fmt::Write, path::Path};
 
 use chrono::Local;
 use clap::{Args, Subcommand};
-use indicatif::HumanCount;
 use kreplay_engine::journal::{Entry, Journals, Summary};
 use kreplay_model::{
-    domain::printable,
+    domain::{number::Count, printable},
     feed::cells::{padding, width},
 };
 
@@ -114,7 +113,7 @@ fn row(entry: &Entry) -> [String; 7] {
     if let Some(group) = &summary.group {
         let _ = write!(topics, " (group {})", printable(group));
     }
-    [id, state, progress(summary), HumanCount(summary.handled).to_string(), started, seen, topics]
+    [id, state, progress(summary), Count(summary.handled).to_string(), started, seen, topics]
 }
 
 fn progress(summary: &Summary) -> String {

@@ -169,7 +169,7 @@ fn keys_that_move_to_new_partitions_keep_their_order_through_an_outage() {
         recorder.count() == all && snapshot.run.as_ref().unwrap().totals.lag == Lag::Known(0)
     });
     let numbers = changer.stop();
-    session.control.send(Command::Cancel);
+    session.control.send(Command::Stop);
     let ended = finish_within(session, RUN_TIMEOUT).expect_done(all as u64);
     println!("workers {numbers:?}\n{}", ended.log());
 

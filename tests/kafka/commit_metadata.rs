@@ -42,7 +42,7 @@ fn positions_are_committed_without_metadata_after_one_rejection_and_one_warning(
     let second = committed();
     wait::until("a further commit", RUN_TIMEOUT, || (committed() > second).then_some(()));
     assert!(recorder.count() < RECORDS, "the commits must not come from leaving the group at the end");
-    session.control.send(Command::Cancel);
+    session.control.send(Command::Stop);
     let ended = finish(session);
     let warnings: Vec<&str> = ended.events.iter().filter_map(warning).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");

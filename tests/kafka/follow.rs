@@ -68,7 +68,7 @@ fn a_following_run_handles_new_records_topics_and_partitions() {
             "the event about the new partitions",
             |event| matches!(&event.kind, EventKind::PartitionsAdded { topic, added: 3, joined: true } if *topic == first),
         );
-        session.control.send(Command::Cancel);
+        session.control.send(Command::Stop);
         let ended = finish(session).expect_done(300);
         assert!(ended.view.plan.follow && ended.view.eta_s.is_none() && ended.view.ideal.is_none());
         assert_eq!(ended.view.plan.topics, [first.clone(), second]);
@@ -93,7 +93,7 @@ fn a_following_run_that_is_stopped_before_the_end_of_the_log_can_be_resumed() {
     options.settings.batch = kreplay::domain::Batch::new(10).unwrap();
     let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     wait_for(&session, "some records are handled", |_| recorder.count() >= 20);
-    session.control.send(Command::Cancel);
+    session.control.send(Command::Stop);
     wait_for(&session, "it is being stopped", |now| now.run.as_ref().unwrap().state == RunState::Draining);
     recorder.open();
     let ended = finish(session);
@@ -141,7 +141,7 @@ fn a_deleted_topic_does_not_stop_the_other_topics_of_a_following_run() {
         });
         broker.produce(&kept, &keyed(40));
         wait_for(&session, "progress of the other topic", |_| recorder.count() == 120);
-        session.control.send(Command::Cancel);
+        session.control.send(Command::Stop);
         let ended = finish(session);
         assert_eq!((ended.view.state, ended.view.totals.handled), (RunState::Done, 120), "{}", ended.log());
         println!("group {group:?}\n{}", ended.log());
@@ -193,7 +193,7 @@ fn a_topic_whose_read_permission_is_revoked_fails_with_a_clear_error() {
         });
         broker.produce(&open, &keyed(20));
         wait_for(&session, "progress of the other topic", |_| recorder.count() == 60);
-        session.control.send(Command::Cancel);
+        session.control.send(Command::Stop);
         let ended = finish(session);
         println!("group {group:?} {:?} {:?}\n{}", ended.view.state, ended.view.error, ended.log());
         let log = ended.log().to_lowercase();

@@ -80,7 +80,7 @@ fn a_run_slows_down_when_the_protected_group_falls_behind() {
         "the event that it resumes",
         |event| matches!(&event.kind, EventKind::Notice { text } if text.contains("lag 0: up to")),
     );
-    session.control.send(kreplay::replay::Command::Cancel);
+    session.control.send(kreplay::replay::Command::Stop);
     assert_eq!(finish(session).view.state, RunState::Cancelled);
 }
 
@@ -125,7 +125,7 @@ fn a_topic_that_the_group_no_longer_reads_is_named_and_can_be_excluded() {
         "the event with the advice",
         |event| matches!(&event.kind, EventKind::Notice { text } if text.starts_with(&hint) && text.contains("--protect-topics")),
     );
-    session.control.send(kreplay::replay::Command::Cancel);
+    session.control.send(kreplay::replay::Command::Stop);
     assert_eq!(finish(session).view.totals.handled, 0);
 
     let mut options = protected();

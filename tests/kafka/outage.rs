@@ -87,7 +87,7 @@ fn a_run_can_be_cancelled_during_an_outage() {
             is_warning_with(&event.kind, "no broker answers")
         });
         recorder.open();
-        session.control.send(kreplay::replay::Command::Cancel);
+        session.control.send(kreplay::replay::Command::Stop);
         let ended = finish(session);
         assert_eq!(ended.view.state, kreplay::feed::RunState::Cancelled, "{}", ended.log());
         println!("{}", ended.log());

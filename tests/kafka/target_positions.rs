@@ -43,7 +43,7 @@ fn stopped_after(options: SessionOptions, target: &MemoryTarget, count: usize) -
     client.hold_at.store(count, Relaxed);
     let session = Session::spawn(options.handled_by(client.source())).unwrap();
     wait::until("some records are handled", RUN_TIMEOUT, || (target.applied() >= count).then_some(()));
-    session.control.send(Command::Cancel);
+    session.control.send(Command::Stop);
     wait_for(&session, "the run drains", |snapshot| {
         snapshot.run.as_ref().is_some_and(|run| run.state == RunState::Draining)
     });
@@ -194,7 +194,7 @@ fn each_record_is_applied_once_through_rebalances() {
     wait_for_event(&second, "the second has partitions", |event| event.kind.to_string().contains(" got "));
     step();
     reach(3 * STEP / 2);
-    first.control.send(Command::Cancel);
+    first.control.send(Command::Stop);
     let first = finish(first);
     step();
     reach(5 * STEP / 2);
@@ -203,7 +203,7 @@ fn each_record_is_applied_once_through_rebalances() {
     step();
     reach(4 * STEP);
     for session in [&second, &third] {
-        session.control.send(Command::Cancel);
+        session.control.send(Command::Stop);
     }
     for ended in [first, finish(second), finish(third)] {
         assert!(matches!(ended.view.state, RunState::Done | RunState::Cancelled), "{}", ended.log());
@@ -297,7 +297,7 @@ fn new_partitions_are_claimed_before_their_first_record() {
         broker.raise_partitions(&topic, 4);
         produce(broker, &topic, 200);
         wait_for(&session, "the new records", |_| target.applied() == 300);
-        session.control.send(Command::Cancel);
+        session.control.send(Command::Stop);
         let ended = finish(session);
         assert_eq!(ended.view.state, RunState::Done, "{}", ended.log());
         target.expect_each_once(300);
@@ -353,7 +353,7 @@ fn a_slow_claim_delays_neither_the_feed_nor_a_cancel() {
     wait_for_event(&session, "the message about the wait", |event| {
         event.kind.to_string().contains("waiting for the handler's")
     });
-    session.control.send(Command::Cancel);
+    session.control.send(Command::Stop);
     wait_for(&session, "the run drains", |snapshot| snapshot.run.as_ref().unwrap().state == RunState::Draining);
     client.open();
     let ended = finish(session);

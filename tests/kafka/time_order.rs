@@ -68,7 +68,7 @@ fn a_following_run_in_time_order_does_not_wait_for_idle_partitions() {
         broker.produce(&topics[round % 2], &records);
         wait_for(&session, "they are handled", |_| recorder.count() == round * 20 + 20);
     }
-    session.control.send(Command::Cancel);
+    session.control.send(Command::Stop);
     finish(session).expect_done(100);
     expect_in_order(&recorder, 100);
 }

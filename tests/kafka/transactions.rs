@@ -102,7 +102,7 @@ fn a_following_run_reports_a_transaction_that_stays_open() {
     let is_warning = |text: &str| text.contains("open transactions hold back") && text.contains(&offsets);
     wait_for_event(&session, "the warning", |event| is_warning(&event.kind.to_string()));
     assert_eq!(recorder.count(), 10);
-    session.control.send(Command::Cancel);
+    session.control.send(Command::Stop);
     finish(session);
 }
 

@@ -68,7 +68,7 @@ fn records_handled_above_the_committed_position_are_not_handled_again() {
     wait_for(&session, "a part is handled", |snapshot| {
         snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 2_000)
     });
-    session.control.send(Command::Cancel);
+    session.control.send(Command::Stop);
     let stopped = session.join().run.unwrap();
     let resumed = run(second);
     assert_eq!((stopped.state, resumed.state), (RunState::Cancelled, RunState::Done));
@@ -145,7 +145,7 @@ fn a_cancelled_run_stops_between_records_and_can_be_run_again() {
     wait_for(&session, "some records are handled", |snapshot| {
         snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 50)
     });
-    session.control.send(Command::Cancel);
+    session.control.send(Command::Stop);
     wait_for(&session, "cancelled", |snapshot| snapshot.finished.len() == 1);
     {
         let snapshot = session.feed.snapshots.borrow().clone();

@@ -2,21 +2,13 @@
 
 mod forms;
 
-use kreplay_model::feed::figures::long;
+use kreplay_model::domain::number::{Count, long};
 
 pub(super) use forms::{Forms, counts, exact_times, latencies, rates, sizes, times};
 
 /// A count with thousands separators: `1,234,567`.
 pub(super) fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    Count(value).to_string()
 }
 
 /// The number of cells of a count with thousands separators.

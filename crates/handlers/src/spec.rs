@@ -2,12 +2,20 @@
 //! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `ndjson:DIR/`, `csv:DIR`, `parquet:DIR`,
 //! `projection`, `projection:FILE`, `topic`, `topic:NAME`, `exec`, `exec:COMMAND`, `http`, or an HTTP URL.
 
-use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
+mod duration;
+mod error;
+mod simulate;
+
+use std::{fmt, io, path::PathBuf, str::FromStr};
 
 use kreplay_model::domain::{MASK, Secret, SecretFormat};
 use kreplay_topics::TopicTemplate;
 
 use super::FileFormat;
+pub use duration::parse_duration;
+pub use error::SpecError;
+use error::{HANDLER_NAMES, unknown};
+pub use simulate::{Simulate, WorkTime};
 
 /// A handler and the settings given with its name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,73 +76,6 @@ impl HandlerSpec {
     }
 }
 
-/// The settings of `simulate`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Simulate {
-    /// The time that a record takes.
-    pub work: WorkTime,
-    /// The share of attempts that fail, 0 to 1.
-    pub fail: f64,
-    /// The share of records that fail on every attempt, 0 to 1. Chosen by the hash of their value.
-    pub poison: f64,
-}
-
-/// The distribution of the time that a record takes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum WorkTime {
-    /// Constant.
-    Fixed(Duration),
-    /// Uniform between two times.
-    Uniform(Duration, Duration),
-    /// Log-normal, given by the median and the standard deviation of the logarithm.
-    LogNormal(Duration, f64),
-}
-
-impl WorkTime {
-    /// The mean time of a record, in seconds.
-    #[must_use]
-    pub fn mean_s(self) -> f64 {
-        match self {
-            Self::Fixed(time) => time.as_secs_f64(),
-            Self::Uniform(low, high) => f64::midpoint(low.as_secs_f64(), high.as_secs_f64()),
-            Self::LogNormal(median, sigma) => median.as_secs_f64() * (sigma * sigma / 2.0).exp(),
-        }
-    }
-}
-
-/// A handler text that cannot be parsed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("handler `{text}`: {reason}{}", if *is_unknown { HANDLER_SYNTAX } else { "" })]
-pub struct SpecError {
-    text: String,
-    reason: String,
-    /// Neither a handler of that name nor one of a similar name exists.
-    is_unknown: bool,
-}
-
-/// The valid handler texts, appended to the error about an unknown handler.
-const HANDLER_SYNTAX: &str = "; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR, projection[:FILE], topic[:NAME], \
-                     exec[:COMMAND] or http[:URL]";
-const HANDLER_NAMES: [&str; 9] =
-    ["null", "simulate", "ndjson", "csv", "parquet", "projection", "topic", "exec", "http"];
-
-impl SpecError {
-    /// The error without the list of valid handlers.
-    #[must_use]
-    pub fn without_forms(&self) -> String {
-        format!("handler `{}`: {}", self.text, self.reason)
-    }
-}
-
-/// The error about an unknown handler, with the most similar name if there is one.
-fn unknown(name: &str) -> String {
-    let near = |known: &&str| strsim::damerau_levenshtein(name, known) <= 2.min(known.len() / 2);
-    match HANDLER_NAMES.into_iter().filter(near).min_by_key(|known| strsim::damerau_levenshtein(name, known)) {
-        Some(meant) => format!("there is no such handler; did you mean {meant}?"),
-        None => "there is no such handler".into(),
-    }
-}
-
 impl FromStr for HandlerSpec {
     type Err = SpecError;
 
@@ -157,7 +98,7 @@ impl FromStr for HandlerSpec {
             }
             ("topic", None | Some("")) => Ok(Self::Topic { name: None }),
             ("topic", Some(name)) => topic_name(name).map(|name| Self::Topic { name: Some(name) }),
-            ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
+            ("simulate", rest) => rest.unwrap_or("1ms").parse().map(Self::Simulate),
             ("exec", rest) => shell_words::split(rest.unwrap_or_default())
                 .map(|command| Self::Exec { command })
                 .map_err(|_| "a quote in the command is not closed".into()),
@@ -197,75 +138,6 @@ fn parse_url(text: &str) -> Result<HandlerSpec, String> {
         return Err("not a URL; write http:URL, or just the URL".into());
     }
     Ok(HandlerSpec::Http { url: Some(Secret::plain(SecretFormat::Address, text.to_owned())) })
-}
-
-fn parse_simulate(text: &str) -> Result<Simulate, String> {
-    let mut options = text.split(',');
-    let work = parse_work(options.next().unwrap_or_default())?;
-    let (mut fail, mut poison) = (0.0, 0.0);
-    for option in options {
-        let (name, rate) = option.split_once('=').unwrap_or((option, ""));
-        let target = match name {
-            "fail" => &mut fail,
-            "poison" => &mut poison,
-            _ => return Err(format!("`{option}` is not an option of simulate; use fail=RATE or poison=RATE")),
-        };
-        *target = rate
-            .parse::<f64>()
-            .ok()
-            .filter(|rate| (0.0..=1.0).contains(rate))
-            .ok_or_else(|| format!("{name} must be 0 to 1, not `{rate}`"))?;
-    }
-    Ok(Simulate { work, fail, poison })
-}
-
-fn parse_work(text: &str) -> Result<WorkTime, String> {
-    let parts: Vec<&str> = text.split(':').collect();
-    match parts.as_slice() {
-        ["uniform", low, high] => {
-            let (low, high) = (parse_duration(low)?, parse_duration(high)?);
-            if low > high {
-                Err("uniform takes the shorter time first".into())
-            } else {
-                Ok(WorkTime::Uniform(low, high))
-            }
-        }
-        ["lognormal", median, sigma] => {
-            let sigma = sigma
-                .parse::<f64>()
-                .ok()
-                .filter(|sigma| (0.0..=3.0).contains(sigma))
-                .ok_or_else(|| format!("lognormal's deviation must be 0 to 3, not `{sigma}`"))?;
-            Ok(WorkTime::LogNormal(parse_duration(median)?, sigma))
-        }
-        [fixed] | ["fixed", fixed] => Ok(WorkTime::Fixed(parse_duration(fixed)?)),
-        _ => Err("the work time must be TIME, uniform:SHORTEST:LONGEST or lognormal:MEDIAN:DEVIATION".into()),
-    }
-}
-
-/// Parses a duration such as `250us`, `1ms`, `1.5s` or `2m`; at most an hour.
-///
-/// # Errors
-/// One sentence that shows the valid forms.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let scale = match unit {
-        "ns" => 1e-9,
-        "us" | "µs" => 1e-6,
-        "ms" => 1e-3,
-        "s" => 1.0,
-        "m" => 60.0,
-        "" if text == "0" => 1.0,
-        _ => return Err(format!("`{text}` is not a time; write 250us, 1ms, 1.5s or 2m")),
-    };
-    number
-        .parse::<f64>()
-        .ok()
-        .map(|number| number * scale)
-        .filter(|seconds| (0.0..=3600.0).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("`{text}` is not a time from 0 to 60m"))
 }
 
 impl HandlerSpec {
@@ -318,17 +190,7 @@ impl fmt::Display for HandlerSpec {
                 let is_marked = *format != FileFormat::Ndjson || dir.as_os_str().as_encoded_bytes().ends_with(b"/");
                 if is_marked { Ok(()) } else { f.write_str("/") }
             }
-            Self::Simulate(Simulate { work, fail, poison }) => {
-                match work {
-                    WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
-                    WorkTime::Uniform(low, high) => write!(f, "simulate:uniform:{low:?}:{high:?}")?,
-                    WorkTime::LogNormal(median, sigma) => write!(f, "simulate:lognormal:{median:?}:{sigma}")?,
-                }
-                if *fail > 0.0 {
-                    write!(f, ",fail={fail}")?;
-                }
-                if *poison > 0.0 { write!(f, ",poison={poison}") } else { Ok(()) }
-            }
+            Self::Simulate(simulate) => write!(f, "simulate:{simulate}"),
         }
     }
 }
@@ -402,12 +264,5 @@ mod tests {
             let error = text.parse::<HandlerSpec>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
-    }
-
-    #[test]
-    fn mean_of_each_distribution() {
-        let ms = Duration::from_millis;
-        assert!((WorkTime::Uniform(ms(1), ms(3)).mean_s() - 0.002).abs() < 1e-9);
-        assert!((WorkTime::LogNormal(ms(5), 0.5).mean_s() - 0.005 * (0.125_f64).exp()).abs() < 1e-9);
     }
 }

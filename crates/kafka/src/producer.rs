@@ -30,12 +30,12 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext},
 };
 
-pub use attempt::{Attempt, NotSent, Verdict, attempt};
+pub use attempt::{Attempt, NotSent, Rejection, attempt};
 pub use batches::{BatchProducer, forwarding_properties};
 pub use delivery::Delivered;
 pub use error::ProducerError;
 pub use fault::{Cause, Fault, Refusal, time};
-pub use lanes::{LaneSender, Outcome, Trouble};
+pub use lanes::{DeliveryOutcome, LaneSender, SendError};
 pub use timestamps::Timestamps;
 pub use transaction::TransactionError;
 

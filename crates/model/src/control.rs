@@ -26,7 +26,7 @@ pub enum Command {
     /// Resumes a paused run.
     Resume,
     /// Stops the run before its end: records in flight are finished and committed.
-    Cancel,
+    Stop,
     /// Sets the number of workers, for this run and later ones, and turns automatic concurrency off.
     SetConcurrency(Concurrency),
     /// Turns automatic concurrency on or off, for this run and later ones.
@@ -37,7 +37,7 @@ pub enum Command {
     Decide(Decision, Option<u64>),
     /// Decides about the record that paused the run, and resumes the run.
     DecideRecord(RecordDecision),
-    /// Stops the run as `Cancel` does, then ends the session.
+    /// Stops the run as `Stop` does, then ends the session.
     Shutdown,
 }
 

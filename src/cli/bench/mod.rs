@@ -41,7 +41,7 @@ pub(super) fn execute(args: &BenchArgs, environment: &Environment, directory: &P
     let config = args.load(environment, directory)?;
     let rates = args.measurements.rates()?;
     let stop = stop_flag()?;
-    let mut setup = BenchSetup::open(cluster(&config))?;
+    let mut setup = BenchSetup::open(cluster(&config), config.kafka.connect_timeout)?;
     let mut targets = ScratchTargets::new(setup.prefix(), args.postgres(&config)).map_err(BenchError::from)?;
     let measured =
         args.check(&config, &setup).and_then(|()| args.measure_on(&mut setup, &mut targets, &config, rates, &stop));

@@ -104,6 +104,7 @@ pub(super) fn execute(args: &MigrateArgs, environment: &Environment, directory: 
         timestamps: args.timestamps,
         carry,
         follow: args.follow,
+        timeout: config.kafka.connect_timeout,
     };
     let stop = stop_flag()?;
     let mut progress = Progress::default();

@@ -117,8 +117,7 @@ pub fn retry(
         targets: HashMap::new(),
         blocked: HashSet::new(),
         known_letters: KnownLetters::default(),
-        pacer: Pacer::new(options.rate),
-        begun: Instant::now(),
+        pacer: Pacer::new(options.rate, Instant::now()),
         warn,
         done: RetryResult::default(),
     };
@@ -152,7 +151,6 @@ struct Retrier<'a> {
     blocked: HashSet<u64>,
     known_letters: KnownLetters,
     pacer: Pacer,
-    begun: Instant,
     warn: Warn<'a>,
     done: RetryResult,
 }
@@ -224,9 +222,9 @@ impl Retrier<'_> {
         commit_all(&mut self.progress, &self.offsets, &self.options.group)
     }
 
-    fn wait(&self) {
+    fn wait(&mut self) {
         loop {
-            let left = self.pacer.wait(self.begun.elapsed());
+            let left = self.pacer.wait(Instant::now());
             if left.is_zero() {
                 return;
             }

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use chrono::Utc;
-use kreplay_kafka::producer::{Refusal, Trouble, time};
+use kreplay_kafka::producer::{Refusal, SendError, time};
 
 use super::{OutgoingLetter, Retrier};
 use crate::dlq::{DeadLetter, DlqError};
@@ -85,10 +85,10 @@ impl Retrier<'_> {
             target: outgoing[at].letter.source.topic.to_string(),
             reason,
         };
-        let error = match &outcome.trouble {
+        let error = match &outcome.error {
             None => None,
-            Some(Trouble::Closed(at, refusal)) => Some(not_sent(*at, explanation(*at, refusal))),
-            Some(Trouble::Passing(reason)) => {
+            Some(SendError::Topic(at, refusal)) => Some(not_sent(*at, explanation(*at, refusal))),
+            Some(SendError::Temporary(reason)) => {
                 let first = outcome.there.iter().position(|there| !there);
                 first.map(|at| not_sent(at, reason.clone()))
             }

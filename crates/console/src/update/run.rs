@@ -25,7 +25,7 @@ pub(super) fn stop(state: &mut State) -> Vec<Effect> {
     let grouped = state.run().is_some_and(|run| run.plan.group.is_some());
     let committed = if grouped { " and committed" } else { "" };
     show_message(state, StatusKind::Info, format!("stopping: records in flight are finished{committed}"));
-    vec![Effect::Send(Command::Cancel)]
+    vec![Effect::Send(Command::Stop)]
 }
 
 pub(super) fn quit(state: &mut State) -> Vec<Effect> {

@@ -190,7 +190,7 @@ proptest! {
             for effect in effects {
                 // Commands that stop work need confirmation, and the number of workers stays within its limits.
                 match effect {
-                    Effect::Send(Command::Cancel) => prop_assert!(matches!(fixture::dialog(&before), Some(Dialog::Ask(_)))),
+                    Effect::Send(Command::Stop) => prop_assert!(matches!(fixture::dialog(&before), Some(Dialog::Ask(_)))),
                     Effect::Send(Command::Restart) | Effect::Quit if before.run_is_active() => {
                         prop_assert!(matches!(fixture::dialog(&before), Some(Dialog::Ask(_))), "{asked:?}");
                     }

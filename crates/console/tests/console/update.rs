@@ -152,7 +152,7 @@ fn stopping_asks_first() {
     assert_eq!(press(&mut state, 'n'), [], "no");
     assert_at_home(&state);
     press(&mut state, 'x');
-    assert_eq!(press_code(&mut state, KeyCode::Enter), send(Command::Cancel));
+    assert_eq!(press_code(&mut state, KeyCode::Enter), send(Command::Stop));
     let mut state = over(RunState::Done);
     assert_eq!(press(&mut state, 'x'), []);
     assert_at_home(&state);

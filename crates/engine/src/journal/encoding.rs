@@ -4,7 +4,7 @@ use kreplay_model::domain::varint::{push, push_runs, take, take_offset, take_run
 use serde::{Serialize, de::DeserializeOwned};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::figures::{Counters, GroupEntry, PartitionState};
+use super::contents::{Counters, GroupEntry, PartitionState};
 
 const CHECKSUM_BYTES: usize = 8;
 
@@ -12,7 +12,7 @@ const CHECKSUM_BYTES: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {
     Head,
-    Figures,
+    Totals,
     Partition(u32),
     Groups(u32),
     Repeats(u32),
@@ -22,7 +22,7 @@ impl Row {
     fn seed(self) -> u64 {
         let (kind, index) = match self {
             Self::Head => (1_u64, 0),
-            Self::Figures => (2, 0),
+            Self::Totals => (2, 0),
             Self::Partition(index) => (3, index),
             Self::Groups(index) => (4, index),
             Self::Repeats(index) => (5, index),
@@ -34,7 +34,7 @@ impl Row {
     pub(super) fn name(self) -> String {
         match self {
             Self::Head => "the plan".into(),
-            Self::Figures => "the totals".into(),
+            Self::Totals => "the totals".into(),
             Self::Partition(index) => format!("the state of partition {index}"),
             Self::Groups(index) => format!("the key groups of partition {index}"),
             Self::Repeats(index) => format!("the repeated records of partition {index}"),

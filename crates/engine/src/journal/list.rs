@@ -105,21 +105,21 @@ impl Journals {
             return Err(JournalError::Live { id: id.into(), pid });
         }
         let read = Store::open(&self.database(id), false).and_then(|store| store.summary());
-        let (head, figures) = read.map_err(|problem| unreadable(self, id, problem))?;
-        if figures.state == RunState::Done { Err(JournalError::Done { id: id.into() }) } else { Ok(head) }
+        let (head, totals) = read.map_err(|problem| unreadable(self, id, problem))?;
+        if totals.state == RunState::Done { Err(JournalError::Done { id: id.into() }) } else { Ok(head) }
     }
 
     fn entry(&self, run_id: String) -> Entry {
         let process = self.process(&run_id);
         let read = Store::open(&self.database(&run_id), false).and_then(|store| store.summary());
-        let (head, figures) = match read {
+        let (head, totals) = match read {
             Ok(read) => read,
             Err(problem) => {
                 let reason = Some(unreadable(self, &run_id, problem).to_string());
                 return Entry { run_id, status: Status::Corrupt, process, summary: None, reason };
             }
         };
-        let status = match figures.state {
+        let status = match totals.state {
             _ if process.is_some() => Status::Running,
             RunState::Done => Status::Done,
             RunState::Failed => Status::Failed,
@@ -131,14 +131,14 @@ impl Journals {
             group: head.group,
             attempts: head.attempt,
             records: head.partitions.iter().map(|one| one.end.since(one.first)).sum(),
-            handled: figures.handled,
-            lag: figures.lag,
-            ahead: figures.ahead,
+            handled: totals.handled,
+            lag: totals.lag,
+            ahead: totals.ahead,
             started_at: head.created,
-            seen_at: figures.updated,
-            elapsed_s: figures.elapsed_s,
+            seen_at: totals.updated,
+            elapsed_s: totals.elapsed_s,
         };
-        Entry { run_id, status, process, summary: Some(summary), reason: figures.error }
+        Entry { run_id, status, process, summary: Some(summary), reason: totals.error }
     }
 
     /// Deletes the oldest finished runs, so that `keep` of them are left. Resumable runs stay.
@@ -150,7 +150,7 @@ impl Journals {
         }
         ids.retain(|id| {
             let read = Store::open(&self.database(id), false).and_then(|store| store.summary());
-            read.is_ok_and(|(_, figures)| figures.state == RunState::Done) && self.process(id).is_none()
+            read.is_ok_and(|(_, totals)| totals.state == RunState::Done) && self.process(id).is_none()
         });
         for id in ids.iter().take(ids.len().saturating_sub(keep)) {
             // If deleting fails, it is tried again when the next run ends.

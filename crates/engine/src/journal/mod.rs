@@ -10,9 +10,9 @@
 
 mod begun;
 mod check;
+mod contents;
 mod encoding;
 mod error;
-mod figures;
 mod files;
 mod list;
 mod lock;
@@ -24,11 +24,11 @@ mod store_test;
 
 pub use begun::{BegunLog, Settled, Ticket};
 pub use check::{ClusterChange, TopicNow};
-pub use error::JournalError;
-pub use figures::{
-    Counters, DiscardedKey, Figures, GroupEntry, GroupsChange, Head, PartitionChange, PartitionPlan, PartitionState,
-    TopicPlan,
+pub use contents::{
+    Counters, DiscardedKey, GroupEntry, GroupsChange, Head, JournalTotals, PartitionChange, PartitionPlan,
+    PartitionState, TopicPlan,
 };
+pub use error::JournalError;
 pub use files::Journals;
 pub use list::{Entry, Status, Summary};
 pub use open::{Journal, Stored, StoredPartition};

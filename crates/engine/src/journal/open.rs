@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use kreplay_model::feed::RunState;
 
 use super::{
-    BegunLog, Figures, GroupEntry, Head, JournalError, Journals, PartitionChange, PartitionPlan, PartitionState,
+    BegunLog, GroupEntry, Head, JournalError, JournalTotals, Journals, PartitionChange, PartitionPlan, PartitionState,
     Repeats, TopicPlan, begun,
     lock::RunLock,
     store::{Content, FORMAT_VERSION, Store, Unreadable},
@@ -30,7 +30,7 @@ pub struct Stored {
     /// The plan.
     pub head: Head,
     /// The totals.
-    pub figures: Figures,
+    pub totals: JournalTotals,
     /// Each partition, in the plan's order; empty if a group or the target stores the positions.
     pub partitions: Vec<StoredPartition>,
     journals: Journals,
@@ -59,8 +59,8 @@ impl Journal {
         journals.prepare()?;
         let lock = take_lock(journals, &head.run_id)?;
         let path = journals.database(&head.run_id);
-        let figures = Figures { updated: head.created, state: RunState::Running, ..Figures::default() };
-        let store = Store::create(&path, &head, &figures).map_err(|error| JournalError::system(&path, &error))?;
+        let totals = JournalTotals { updated: head.created, state: RunState::Running, ..JournalTotals::default() };
+        let store = Store::create(&path, &head, &totals).map_err(|error| JournalError::system(&path, &error))?;
         let begun = begin(journals, &head)?;
         Ok(Self { journals: journals.clone(), head, store, begun, has_new_partitions: false, _lock: lock })
     }
@@ -85,10 +85,10 @@ impl Journal {
     pub fn checkpoint(
         &mut self,
         changes: impl Iterator<Item = PartitionChange>,
-        figures: impl FnOnce() -> Figures,
+        totals: impl FnOnce() -> JournalTotals,
     ) -> Result<(), String> {
         let head = std::mem::take(&mut self.has_new_partitions).then_some(&self.head);
-        let result = self.store.checkpoint(head, changes, figures);
+        let result = self.store.checkpoint(head, changes, totals);
         self.has_new_partitions = head.is_some() && result.is_err();
         result
     }
@@ -125,11 +125,11 @@ impl Stored {
         let lock = take_lock(journals, id)?;
         let unreadable = |problem| unreadable(journals, id, problem);
         let store = Store::open(&path, true).map_err(unreadable)?;
-        let Content { head, figures, partitions } = store.content().map_err(unreadable)?;
+        let Content { head, totals, partitions } = store.content().map_err(unreadable)?;
         if head.run_id != id {
             return Err(JournalError::Corrupt { id: id.into(), reason: format!("it belongs to run {}", head.run_id) });
         }
-        if figures.state == RunState::Done {
+        if totals.state == RunState::Done {
             return Err(JournalError::Done { id: id.into() });
         }
         let mut runs = vec![Vec::new(); head.partitions.len()];
@@ -152,16 +152,16 @@ impl Stored {
         let passed_over = |one: &StoredPartition| one.state.counters.passed_over;
         let total_passed_over: u64 = partitions.iter().map(passed_over).sum();
         // If a group or the target stores the positions, the partitions' states are not here.
-        let figures = if head.keeps_positions() { figures.bounded_by(total_passed_over) } else { figures };
-        Ok(Self { head, figures, partitions, journals: journals.clone(), store, begun, lock })
+        let totals = if head.keeps_positions() { totals.bounded_by(total_passed_over) } else { totals };
+        Ok(Self { head, totals, partitions, journals: journals.clone(), store, begun, lock })
     }
 
     /// Begins the next attempt.
     ///
     /// # Errors
     /// [`JournalError::System`]: the journal cannot be written.
-    pub fn resume(self) -> Result<(Journal, Figures, Vec<StoredPartition>), JournalError> {
-        let Self { mut head, figures, partitions, journals, mut store, begun: old, lock } = self;
+    pub fn resume(self) -> Result<(Journal, JournalTotals, Vec<StoredPartition>), JournalError> {
+        let Self { mut head, totals, partitions, journals, mut store, begun: old, lock } = self;
         head.attempt += 1;
         let path = journals.database(&head.run_id);
         store
@@ -172,7 +172,7 @@ impl Stored {
             let _ = std::fs::remove_file(path);
         }
         let begun = begin(&journals, &head)?;
-        Ok((Journal { journals, head, store, begun, has_new_partitions: false, _lock: lock }, figures, partitions))
+        Ok((Journal { journals, head, store, begun, has_new_partitions: false, _lock: lock }, totals, partitions))
     }
 }
 

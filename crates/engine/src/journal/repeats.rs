@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use kreplay_model::domain::varint::{push, take, take_offset};
+use kreplay_model::domain::{
+    OffsetSet,
+    varint::{push, take, take_offset},
+};
 
 /// How often offsets were begun by earlier attempts without being recorded as handled. When such a record is settled,
 /// that many of its handlings count as repeats.
@@ -51,7 +54,8 @@ impl Repeats {
         for &(first, end, times) in &self.runs {
             edge(first, end, i64::from(times), 0);
         }
-        for (first, end) in merge_runs(begun) {
+        // A record that was retried within an attempt counts once.
+        for (first, end) in begun.iter().copied().collect::<OffsetSet>().runs() {
             edge(first, end, 1, 0);
         }
         for &(first, end) in handled {
@@ -99,21 +103,6 @@ impl Repeats {
     }
 }
 
-/// Merges runs: the same offsets, each once, as rising runs. A record that was retried within an attempt counts once.
-fn merge_runs(runs: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    let mut sorted = runs.to_vec();
-    sorted.sort_unstable();
-    let mut out: Vec<(i64, i64)> = Vec::new();
-    for (first, end) in sorted {
-        match out.last_mut() {
-            Some((_, last)) if *last >= first => *last = (*last).max(end),
-            _ if first < end => out.push((first, end)),
-            _ => {}
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -135,7 +124,7 @@ mod tests {
         ) {
             let (mut repeats, mut model) = (Repeats::default(), vec![0_u32; 80]);
             for (begun, position, handled) in attempts {
-                let handled = merge_runs(&handled);
+                let handled: Vec<_> = handled.into_iter().collect::<OffsetSet>().runs().collect();
                 repeats = repeats.with_attempt(&begun, position, &handled);
                 for (offset, times) in (0_i64..).zip(&mut model) {
                     *times += u32::from(within(&begun, offset));

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 
 use super::{
+    contents::{GroupEntry, GroupsChange, Head, JournalTotals, PartitionChange, PartitionState},
     encoding::{self, Row},
-    figures::{Figures, GroupEntry, GroupsChange, Head, PartitionChange, PartitionState},
     repeats::Repeats,
 };
 
@@ -64,25 +64,25 @@ pub(super) struct Store {
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) head: Head,
-    pub(super) figures: Figures,
+    pub(super) totals: JournalTotals,
     /// In the plan's order; empty if a group or the target stores the positions.
     pub(super) partitions: Vec<(PartitionState, Vec<GroupEntry>, Repeats)>,
 }
 
 impl Store {
     /// Creates a database. There must be no file of this name.
-    pub(super) fn create(path: &Path, head: &Head, figures: &Figures) -> Result<Self, String> {
+    pub(super) fn create(path: &Path, head: &Head, totals: &JournalTotals) -> Result<Self, String> {
         // SQLite's other files get the same permissions.
         let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         created.map_err(|error| error.to_string())?;
-        Self::fill(path, head, figures).map_err(|error| {
+        Self::fill(path, head, totals).map_err(|error| {
             // A partial journal is of no use.
             let _ = std::fs::remove_file(path);
             error.to_string()
         })
     }
 
-    fn fill(path: &Path, head: &Head, figures: &Figures) -> Result<Self, Box<dyn std::error::Error>> {
+    fn fill(path: &Path, head: &Head, totals: &JournalTotals) -> Result<Self, Box<dyn std::error::Error>> {
         let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         prepare(&connection)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -91,7 +91,7 @@ impl Store {
         transaction.pragma_update(None, "user_version", FORMAT_VERSION)?;
         transaction.execute_batch(TABLES)?;
         put_text(&transaction, "head", &encoding::encode_json(Row::Head, head)?)?;
-        put_text(&transaction, "figures", &encoding::encode_json(Row::Figures, figures)?)?;
+        put_text(&transaction, "figures", &encoding::encode_json(Row::Totals, totals)?)?;
         transaction.commit()?;
         Ok(Self { connection })
     }
@@ -120,8 +120,8 @@ impl Store {
     }
 
     /// The plan and the totals.
-    pub(super) fn summary(&self) -> Result<(Head, Figures), Unreadable> {
-        Ok((self.text("head", Row::Head)?, self.text("figures", Row::Figures)?))
+    pub(super) fn summary(&self) -> Result<(Head, JournalTotals), Unreadable> {
+        Ok((self.text("head", Row::Head)?, self.text("figures", Row::Totals)?))
     }
 
     /// All contents, after a check of the whole file.
@@ -130,10 +130,10 @@ impl Store {
         if check_result != "ok" {
             return Err(Unreadable::Damaged(check_result));
         }
-        let (head, figures) = self.summary()?;
+        let (head, totals) = self.summary()?;
         let count = if head.keeps_positions() { head.partitions.len() } else { 0 };
         let partitions = (0..).take(count).map(|index| self.partition(&head, index)).collect::<Result<_, _>>()?;
-        Ok(Content { head, figures, partitions })
+        Ok(Content { head, totals, partitions })
     }
 
     fn partition(&self, head: &Head, index: u32) -> Result<(PartitionState, Vec<GroupEntry>, Repeats), Unreadable> {
@@ -171,16 +171,16 @@ impl Store {
         &mut self,
         head: Option<&Head>,
         changes: impl Iterator<Item = PartitionChange>,
-        figures: impl FnOnce() -> Figures,
+        totals: impl FnOnce() -> JournalTotals,
     ) -> Result<(), String> {
-        self.write(head, changes, figures).map_err(|error| error.to_string())
+        self.write(head, changes, totals).map_err(|error| error.to_string())
     }
 
     fn write(
         &mut self,
         head: Option<&Head>,
         changes: impl Iterator<Item = PartitionChange>,
-        figures: impl FnOnce() -> Figures,
+        totals: impl FnOnce() -> JournalTotals,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let transaction = self.connection.transaction()?;
         if let Some(head) = head {
@@ -204,7 +204,7 @@ impl Store {
                     .execute(params![index, encoding::encode_groups(index, &entries)])?;
             }
         }
-        put_text(&transaction, "figures", &encoding::encode_json(Row::Figures, &figures())?)?;
+        put_text(&transaction, "figures", &encoding::encode_json(Row::Totals, &totals())?)?;
         Ok(transaction.commit()?)
     }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use kreplay_model::{domain::Offset, feed::RunState};
 
 use super::{
-    Counters, Figures, GroupEntry, GroupsChange, Head, Journal, JournalError, Journals, PartitionChange, PartitionPlan,
-    PartitionState, Status, Stored,
+    Counters, GroupEntry, GroupsChange, Head, Journal, JournalError, JournalTotals, Journals, PartitionChange,
+    PartitionPlan, PartitionState, Status, Stored,
 };
 
 const ID: &str = "20260102T030405-abcde";
@@ -24,8 +24,8 @@ fn head(id: &str) -> Head {
     }
 }
 
-fn figures(state: RunState) -> Figures {
-    Figures { state, handled: 7, elapsed_s: 1.5, ..Figures::default() }
+fn totals_in(state: RunState) -> JournalTotals {
+    JournalTotals { state, handled: 7, elapsed_s: 1.5, ..JournalTotals::default() }
 }
 
 fn entry(group: u32, mark: i64) -> GroupEntry {
@@ -37,8 +37,8 @@ fn change(index: u32, position: i64, above: &[(i64, i64)], groups: GroupsChange)
     PartitionChange { index, state: PartitionState { position, above: above.to_vec(), counters, digest: 99 }, groups }
 }
 
-fn checkpoint<const N: usize>(journal: &mut Journal, figures: Figures, changes: [PartitionChange; N]) {
-    journal.checkpoint(changes.into_iter(), || figures).unwrap();
+fn checkpoint<const N: usize>(journal: &mut Journal, totals: JournalTotals, changes: [PartitionChange; N]) {
+    journal.checkpoint(changes.into_iter(), || totals).unwrap();
 }
 
 fn place() -> (tempfile::TempDir, Journals) {
@@ -51,10 +51,10 @@ fn place() -> (tempfile::TempDir, Journals) {
 fn written(journals: &Journals) -> PathBuf {
     let mut journal = Journal::create(journals, head(ID)).unwrap();
     let all = GroupsChange::All((0..200).map(|group| entry(group, 5)).collect());
-    checkpoint(&mut journal, figures(RunState::Running), [change(0, 10, &[], all)]);
+    checkpoint(&mut journal, totals_in(RunState::Running), [change(0, 10, &[], all)]);
     let some = GroupsChange::Some(vec![entry(7, 20), entry(300, 21)]);
     let second = [change(0, 12, &[(20, 22)], some), change(1, 0, &[(3, 4)], GroupsChange::Some(vec![entry(1, 3)]))];
-    checkpoint(&mut journal, figures(RunState::Running), second);
+    checkpoint(&mut journal, totals_in(RunState::Running), second);
     let begun = std::sync::Arc::clone(journal.begun());
     // In flight when the process dies. One of these records is recorded as handled.
     std::mem::forget(begun.note(&mut Vec::new(), [(0, 12), (0, 13), (0, 20), (1, 50)].into_iter()));
@@ -67,7 +67,7 @@ fn a_journal_reads_back() {
     let (_dir, journals) = place();
     written(&journals);
     let stored = Stored::open(&journals, ID).unwrap();
-    assert_eq!((stored.head.clone(), stored.figures.clone()), (head(ID), figures(RunState::Running)));
+    assert_eq!((stored.head.clone(), stored.totals.clone()), (head(ID), totals_in(RunState::Running)));
     let first = &stored.partitions[0];
     assert_eq!((first.state.position, first.state.above.as_slice()), (12, &[(20, 22)][..]));
     assert_eq!((first.groups.len(), first.groups[7], first.groups[200]), (201, entry(7, 20), entry(300, 21)));
@@ -91,7 +91,7 @@ fn a_resumed_run_takes_over_the_batches_begun() {
         assert_eq!(partitions[0].repeats.times(12), u32::from(attempt == 2), "recorded as handled by the second");
         std::mem::forget(journal.begun().note(&mut Vec::new(), [(0, 13), (0, 13)].into_iter()));
         let none = GroupsChange::Some(Vec::new());
-        checkpoint(&mut journal, figures(RunState::Running), [change(0, 13, &[(20, 22)], none)]);
+        checkpoint(&mut journal, totals_in(RunState::Running), [change(0, 13, &[(20, 22)], none)]);
     }
 }
 
@@ -101,7 +101,7 @@ fn a_resumed_run_does_not_count_records_that_will_be_read_again() {
     for (group, expected) in [(None, (1, 1)), (Some("g".to_owned()), (1, 4))] {
         let (_dir, journals) = place();
         let mut journal = Journal::create(&journals, Head { group, ..head(ID) }).unwrap();
-        let totals = Figures { skipped: 1, dead_lettered: 4, ..figures(RunState::Running) };
+        let totals = JournalTotals { skipped: 1, dead_lettered: 4, ..totals_in(RunState::Running) };
         let groups = || GroupsChange::All(Vec::new());
         checkpoint(&mut journal, totals, [change(0, 10, &[], groups()), change(1, 10, &[], groups())]);
         drop(journal);
@@ -141,7 +141,7 @@ fn a_finished_run_is_only_listed() {
     for run in 0..5 {
         let mut journal = Journal::create(&journals, head(&format!("run-{run}"))).unwrap();
         let state = if run == 1 { RunState::Failed } else { RunState::Done };
-        checkpoint(&mut journal, figures(state), []);
+        checkpoint(&mut journal, totals_in(state), []);
         journal.close(2);
     }
     let left: Vec<_> = journals.list().unwrap().into_iter().map(|run| (run.run_id, run.status)).collect();
@@ -201,7 +201,7 @@ fn lost_or_exchanged_rows_are_detected() {
         "DELETE FROM text WHERE name = 'head'",
         "UPDATE partition SET body = (SELECT body FROM partition WHERE idx = 1) WHERE idx = 0",
         "UPDATE groups SET idx = 1 WHERE idx = 0",
-        "UPDATE text SET body = substr(body, 2) WHERE name = 'figures'",
+        "UPDATE text SET body = substr(body, 2) WHERE name = 'totals'",
     ] {
         let (_dir, journals) = place();
         let path = written(&journals);
@@ -217,7 +217,7 @@ fn killed_after(checkpoints: usize) -> (tempfile::TempDir, Journals) {
     for number in 1..=checkpoints {
         let place = i64::try_from(number).unwrap() * 10;
         let groups = GroupsChange::Some((0..200).map(|group| entry(group, place)).collect());
-        let state = Figures { handled: number as u64, ..figures(RunState::Running) };
+        let state = JournalTotals { handled: number as u64, ..totals_in(RunState::Running) };
         checkpoint(&mut journal, state, [change(0, place, &[], groups)]);
     }
     let (copy, copied) = place();
@@ -240,7 +240,7 @@ fn kept(journals: &Journals) -> Option<u64> {
         Err(JournalError::Corrupt { .. } | JournalError::Version { .. } | JournalError::System { .. }) => return None,
         Err(other) => panic!("{other}"),
     };
-    let (checkpoint, first) = (stored.figures.handled, &stored.partitions[0]);
+    let (checkpoint, first) = (stored.totals.handled, &stored.partitions[0]);
     let place = i64::try_from(checkpoint).unwrap() * 10;
     assert_eq!((stored.head, first.state.position), (head(ID), place));
     let groups: Vec<_> = (0..200).filter(|_| checkpoint > 0).map(|group| entry(group, place)).collect();
@@ -296,9 +296,9 @@ fn a_journal_of_an_earlier_build_is_resumed() {
     }
     let listed = &journals.list().unwrap()[0];
     assert_eq!((listed.run_id.as_str(), listed.status), (ID, Status::Interrupted));
-    let (journal, figures, partitions) = Stored::open(&journals, ID).unwrap().resume().unwrap();
+    let (journal, totals, partitions) = Stored::open(&journals, ID).unwrap().resume().unwrap();
     assert_eq!((journal.head().attempt, journal.head().topics[0].name.as_str()), (2, "small"));
-    assert_eq!((figures.handled, figures.state), (333, RunState::Running));
+    assert_eq!((totals.handled, totals.state), (333, RunState::Running));
     let positions: Vec<i64> = partitions.iter().map(|one| one.state.position).collect();
     let handled: Vec<u64> = partitions.iter().map(|one| one.state.counters.handled).collect();
     assert_eq!((positions, handled), (vec![132, 198], vec![133, 200]));

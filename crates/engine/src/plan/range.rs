@@ -1,7 +1,7 @@
 //! The range of a selection: where reading starts and ends.
 
 mod duration;
-mod text;
+mod endpoint_text;
 mod time;
 
 pub(super) use duration::in_units;

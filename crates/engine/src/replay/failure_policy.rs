@@ -5,7 +5,6 @@ use std::time::Duration;
 use kreplay_model::domain::Record;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::RecordDecision;
 use crate::{
     handler::Advice,
     settings::{OnFailure, OnRetention, Settings},
@@ -16,7 +15,7 @@ use crate::{
 const FENCED_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_FENCED_ATTEMPTS: u32 = 60;
 
-/// What follows a failure.
+/// What follows a failed attempt to handle a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureResponse {
     /// Another attempt after this delay.
@@ -25,7 +24,7 @@ pub enum FailureResponse {
     AwaitRevocation(Duration),
     /// The record is counted and passed over.
     Skip,
-    /// The record, or everything in quarantine that it concerns, goes to the dead letters.
+    /// The record goes to the dead letters.
     DeadLetter,
     /// The record's key is quarantined.
     Quarantine,
@@ -33,14 +32,26 @@ pub enum FailureResponse {
     PauseRun,
     /// The run fails.
     FailRun,
-    /// The partition fails; the others go on.
+}
+
+/// What follows if retention has deleted records before they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpiryResponse {
+    /// The partition fails; the others continue.
     FailPartition,
     /// Reading continues after the gap, which is counted as lost.
     SkipGap,
-    /// Nothing, until the user has decided.
-    AwaitUser,
-    /// The run stops, because it would wait for a user who cannot act.
-    StopRun,
+    /// The run pauses until it is resumed.
+    PauseRun,
+}
+
+/// What happens to quarantined keys without a decision of the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuarantineResponse {
+    /// Their records go to the dead letters.
+    DeadLetter,
+    /// The run fails.
+    FailRun,
 }
 
 /// The policy of a run.
@@ -88,41 +99,33 @@ impl FailurePolicy {
         }
     }
 
-    /// After the user has decided about the record that paused the run.
-    #[must_use]
-    pub fn after_decision(decision: RecordDecision) -> FailureResponse {
-        match decision {
-            RecordDecision::Skip => FailureResponse::Skip,
-            RecordDecision::DeadLetter => FailureResponse::DeadLetter,
-        }
-    }
-
     /// After retention has deleted records before they were read.
     #[must_use]
-    pub fn after_expiry(&self) -> FailureResponse {
+    pub fn after_expiry(&self) -> ExpiryResponse {
         match self.settings.on_retention {
-            OnRetention::Fail => FailureResponse::FailPartition,
-            OnRetention::Earliest => FailureResponse::SkipGap,
-            OnRetention::Pause => FailureResponse::PauseRun,
+            OnRetention::Fail => ExpiryResponse::FailPartition,
+            OnRetention::Earliest => ExpiryResponse::SkipGap,
+            OnRetention::Pause => ExpiryResponse::PauseRun,
         }
     }
 
     /// When the quarantine is full: what happens to its oldest key.
     #[must_use]
-    pub fn when_quarantine_is_full(&self) -> FailureResponse {
-        if self.settings.dead_letters() { FailureResponse::DeadLetter } else { FailureResponse::FailRun }
+    pub fn when_quarantine_is_full(&self) -> QuarantineResponse {
+        if self.settings.dead_letters() { QuarantineResponse::DeadLetter } else { QuarantineResponse::FailRun }
     }
 
-    /// When nothing but the quarantine is left.
+    /// When nothing but the quarantine is left; `None` if the user of the console decides.
     #[must_use]
-    pub fn when_only_quarantine_is_left(&self, has_console: bool) -> FailureResponse {
-        if has_console { FailureResponse::AwaitUser } else { self.when_quarantine_is_full() }
+    pub fn when_only_quarantine_is_left(&self, has_console: bool) -> Option<QuarantineResponse> {
+        (!has_console).then(|| self.when_quarantine_is_full())
     }
 
-    /// While a run is paused for another reason than its user's command.
+    /// Whether a run stops that is paused for another reason than its user's command: without a
+    /// console it cannot be resumed.
     #[must_use]
-    pub fn while_paused(has_console: bool) -> FailureResponse {
-        if has_console { FailureResponse::AwaitUser } else { FailureResponse::StopRun }
+    pub fn stops_when_paused(has_console: bool) -> bool {
+        !has_console
     }
 
     /// A number from 0 to 1 that differs for each attempt of each record, and for each run.
@@ -150,18 +153,18 @@ mod tests {
     #[test]
     fn the_settings_decide_about_retention_and_the_quarantine() {
         for (on_retention, expected) in [
-            (OnRetention::Fail, FailureResponse::FailPartition),
-            (OnRetention::Earliest, FailureResponse::SkipGap),
-            (OnRetention::Pause, FailureResponse::PauseRun),
+            (OnRetention::Fail, ExpiryResponse::FailPartition),
+            (OnRetention::Earliest, ExpiryResponse::SkipGap),
+            (OnRetention::Pause, ExpiryResponse::PauseRun),
         ] {
             assert_eq!(policy(|settings| settings.on_retention = on_retention).after_expiry(), expected);
         }
         let with_letters = policy(|settings| settings.on_failure = OnFailure::DeadLetter);
         let without = policy(|settings| settings.on_failure = OnFailure::Fail);
-        assert_eq!(with_letters.when_only_quarantine_is_left(false), FailureResponse::DeadLetter);
-        assert_eq!(without.when_only_quarantine_is_left(false), FailureResponse::FailRun);
-        assert_eq!(with_letters.when_only_quarantine_is_left(true), FailureResponse::AwaitUser);
-        assert_eq!(without.when_quarantine_is_full(), FailureResponse::FailRun);
-        assert_eq!(FailurePolicy::while_paused(false), FailureResponse::StopRun);
+        assert_eq!(with_letters.when_only_quarantine_is_left(false), Some(QuarantineResponse::DeadLetter));
+        assert_eq!(without.when_only_quarantine_is_left(false), Some(QuarantineResponse::FailRun));
+        assert_eq!(with_letters.when_only_quarantine_is_left(true), None);
+        assert_eq!(without.when_quarantine_is_full(), QuarantineResponse::FailRun);
+        assert!(FailurePolicy::stops_when_paused(false) && !FailurePolicy::stops_when_paused(true));
     }
 }

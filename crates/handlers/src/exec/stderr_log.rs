@@ -9,7 +9,7 @@ use std::{
 };
 
 use kreplay_model::{
-    domain::Redactor,
+    domain::{Redactor, TokenBucket},
     feed::{EventKind, EventLog},
 };
 use parking_lot::{Condvar, Mutex};
@@ -27,25 +27,25 @@ const STACK_BYTES: usize = 128 * 1024;
 /// How long [`StderrReader::last_line`] waits for the end of standard error.
 const LAST_LINE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A token bucket for lines. The caller passes the time.
+/// Limits the number of lines. The caller passes the time.
 #[derive(Debug)]
-struct Budget {
-    tokens: f64,
-    since: Duration,
+struct LineLimit {
+    bucket: TokenBucket,
     suppressed: u64,
 }
 
-impl Budget {
-    /// `None` if a line at this time (since the start) must be suppressed; otherwise the number of lines suppressed
-    /// before it.
-    fn spend(&mut self, now: Duration) -> Option<u64> {
-        self.tokens = (self.tokens + now.saturating_sub(self.since).as_secs_f64() * LINES_PER_SECOND).min(BURST_LINES);
-        self.since = now;
-        if self.tokens < 1.0 {
+impl LineLimit {
+    fn new(now: Instant) -> Self {
+        Self { bucket: TokenBucket::full(LINES_PER_SECOND, BURST_LINES, now), suppressed: 0 }
+    }
+
+    /// `None` if a line at this time must be suppressed; otherwise the number of lines suppressed before it.
+    fn spend(&mut self, now: Instant) -> Option<u64> {
+        if self.bucket.level(now) < 1.0 {
             self.suppressed += 1;
             return None;
         }
-        self.tokens -= 1.0;
+        self.bucket.take(1.0);
         Some(std::mem::take(&mut self.suppressed))
     }
 }
@@ -55,33 +55,31 @@ impl Budget {
 pub(super) struct StderrLog {
     worker: u32,
     events: EventLog,
-    shared: Arc<Budgets>,
+    limits: Arc<LineLimits>,
     pub(super) redactor: Redactor,
 }
 
 #[derive(Debug)]
-struct Budgets {
-    begun: Instant,
-    lines: Mutex<Budget>,
-    warnings: Mutex<Budget>,
+struct LineLimits {
+    lines: Mutex<LineLimit>,
+    warnings: Mutex<LineLimit>,
 }
 
 impl StderrLog {
     /// `redactor` masks secrets that a child may print.
     pub(super) fn new(events: EventLog, redactor: Redactor) -> Self {
-        let budget = || Mutex::new(Budget { tokens: BURST_LINES, since: Duration::ZERO, suppressed: 0 });
-        let shared = Budgets { begun: Instant::now(), lines: budget(), warnings: budget() };
-        Self { worker: 0, events, shared: Arc::new(shared), redactor }
+        let limit = || Mutex::new(LineLimit::new(Instant::now()));
+        Self { worker: 0, events, limits: Arc::new(LineLimits { lines: limit(), warnings: limit() }), redactor }
     }
 
-    /// The log for another worker, with the same budgets.
+    /// The log for another worker, with the same limits.
     pub(super) fn of(&self, worker: u32) -> Self {
         Self { worker, ..self.clone() }
     }
 
     /// Logs a line of a child's standard error.
     fn line(&self, line: &str) {
-        let spent = self.shared.lines.lock().spend(self.shared.begun.elapsed());
+        let spent = self.limits.lines.lock().spend(Instant::now());
         if let Some(suppressed) = spent {
             self.suppressed(suppressed, "lines of child stderr");
             self.events.push(EventKind::Notice { text: format!("exec, worker {}: {line}", self.worker) });
@@ -90,7 +88,7 @@ impl StderrLog {
 
     /// Logs a warning about a child.
     pub(super) fn warn(&self, text: &str) {
-        let spent = self.shared.warnings.lock().spend(self.shared.begun.elapsed());
+        let spent = self.limits.warnings.lock().spend(Instant::now());
         if let Some(suppressed) = spent {
             self.suppressed(suppressed, "warnings about children");
             self.events.push(EventKind::Warning { text: format!("exec, worker {}: {text}", self.worker) });
@@ -99,8 +97,8 @@ impl StderrLog {
 
     /// Reports the number of suppressed lines at the end of the run.
     pub(super) fn finish(&self) {
-        self.suppressed(std::mem::take(&mut self.shared.lines.lock().suppressed), "lines of child stderr");
-        self.suppressed(std::mem::take(&mut self.shared.warnings.lock().suppressed), "warnings about children");
+        self.suppressed(std::mem::take(&mut self.limits.lines.lock().suppressed), "lines of child stderr");
+        self.suppressed(std::mem::take(&mut self.limits.warnings.lock().suppressed), "warnings about children");
     }
 
     fn suppressed(&self, count: u64, what: &str) {
@@ -192,17 +190,18 @@ mod tests {
 
     #[test]
     fn lines_pass_at_a_bounded_rate_and_suppressed_ones_are_counted() {
-        let mut budget = Budget { tokens: BURST_LINES, since: Duration::ZERO, suppressed: 0 };
+        let start = Instant::now();
+        let mut limit = LineLimit::new(start);
         let mut reported = 0;
         let mut passed = 0;
         for ms in 0..10_000 {
-            if let Some(suppressed) = budget.spend(Duration::from_millis(ms)) {
+            if let Some(suppressed) = limit.spend(start + Duration::from_millis(ms)) {
                 passed += 1;
                 reported += suppressed;
             }
         }
         assert_eq!(passed, 20 + 19);
-        assert_eq!(reported + budget.suppressed + passed, 10_000);
+        assert_eq!(reported + limit.suppressed + passed, 10_000);
     }
 
     #[test]

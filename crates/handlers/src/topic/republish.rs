@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use kreplay_kafka::producer::{Attempt, BatchProducer, NotSent, Refusal, TransactionError, Verdict, attempt};
+use kreplay_kafka::producer::{Attempt, BatchProducer, NotSent, Refusal, Rejection, TransactionError, attempt};
 use kreplay_model::{domain::Header, feed::EventLog};
 
 use super::{
@@ -283,11 +283,11 @@ impl Republisher {
                     }
                 }
                 count(outgoing, &written);
-                let verdict = self.fail_refused(work, batch, outgoing, &at, refused, singly);
+                let end = self.fail_refused(work, batch, outgoing, &at, refused, singly);
                 for at in written {
                     work.handle_through(at);
                 }
-                verdict
+                end
             }
         }
     }
@@ -337,16 +337,16 @@ impl Republisher {
             let limits = self.router.targets.limits_of(&one.target);
             one.timestamp_ms.is_some_and(|timestamp| limits.refuses_time(timestamp, now).is_some())
         };
-        match refused.verdict(singly, is_suspect) {
-            Verdict::Blamed(blamed) => {
+        match refused.rejection(singly, is_suspect) {
+            Rejection::Records(blamed) => {
                 for (number, refusal) in blamed {
                     work.fail(at[number], permanent(explained(number, &refusal)));
                 }
                 AttemptEnd::Changed
             }
-            Verdict::Closed(number, refusal) => AttemptEnd::Stop(explained(number, &refusal)),
-            Verdict::Crowded(count) => AttemptEnd::SendSingly(count),
-            Verdict::Passing(reason) => AttemptEnd::Transient(reason),
+            Rejection::Topic(number, refusal) => AttemptEnd::Stop(explained(number, &refusal)),
+            Rejection::Batch(count) => AttemptEnd::SendSingly(count),
+            Rejection::Temporary(reason) => AttemptEnd::Transient(reason),
         }
     }
 }

@@ -39,30 +39,35 @@ pub struct RawRecord<'a> {
 impl<'a> RawRecord<'a> {
     /// The topic as a number that is stable within one call of `RecordQueue::read`.
     #[must_use]
+    #[inline]
     pub fn topic_token(&self) -> usize {
         self.message.rkt as usize
     }
 
     /// The topic's name.
     #[must_use]
+    #[inline]
     pub fn topic(&self) -> &'a str {
         topic_name(self.message)
     }
 
     /// The partition's number.
     #[must_use]
+    #[inline]
     pub fn partition(&self) -> i32 {
         self.message.partition
     }
 
     /// The record's offset.
     #[must_use]
+    #[inline]
     pub fn offset(&self) -> i64 {
         self.message.offset
     }
 
     /// Milliseconds since 1970, or -1.
     #[must_use]
+    #[inline]
     pub fn timestamp_ms(&self) -> i64 {
         // SAFETY: the message is alive; a null pointer means that the timestamp type is not requested.
         unsafe { sys::rd_kafka_message_timestamp(self.message, ptr::null_mut()) }
@@ -70,6 +75,7 @@ impl<'a> RawRecord<'a> {
 
     /// The key; `None` differs from an empty key.
     #[must_use]
+    #[inline]
     pub fn key(&self) -> Option<&'a [u8]> {
         // SAFETY: librdkafka provides a pointer and its length, alive as long as the message.
         unsafe { slice(self.message.key, self.message.key_len) }
@@ -77,6 +83,7 @@ impl<'a> RawRecord<'a> {
 
     /// The value; `None` is a tombstone.
     #[must_use]
+    #[inline]
     pub fn value(&self) -> Option<&'a [u8]> {
         // SAFETY: as for the key.
         unsafe { slice(self.message.payload, self.message.len) }

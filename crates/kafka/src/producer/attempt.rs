@@ -28,18 +28,18 @@ pub struct NotSent {
     pub sent: usize,
 }
 
-/// How to proceed after an attempt.
+/// What an attempt was rejected for, and so how to proceed.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Rejection {
     /// These records will never be accepted. The others were accepted, or were not examined.
-    Blamed(Vec<(usize, Refusal)>),
+    Records(Vec<(usize, Refusal)>),
     /// The topic of this record accepts no records.
-    Closed(usize, Refusal),
+    Topic(usize, Refusal),
     /// A batch was rejected, and any of its records may be the cause. Send the records below this number one at a time
     /// to find it.
-    Crowded(usize),
+    Batch(usize),
     /// A temporary error, in one sentence: send the records again.
-    Passing(String),
+    Temporary(String),
 }
 
 /// Sends `count` records and waits for the results, up to `within` each time. The first `single_count` records are sent
@@ -89,29 +89,29 @@ impl NotSent {
         number < self.sent && self.refused.binary_search_by_key(&number, |(at, _)| *at).is_err()
     }
 
-    /// How to proceed. `single_count` is the number of records that were sent one at a time; `is_suspect` returns
+    /// What was rejected. `single_count` is the number of records that were sent one at a time; `is_suspect` returns
     /// whether the record with this number exceeds a known limit of its topic.
     #[must_use]
-    pub fn verdict(self, single_count: usize, is_suspect: impl Fn(usize) -> bool) -> Verdict {
+    pub fn rejection(self, single_count: usize, is_suspect: impl Fn(usize) -> bool) -> Rejection {
         let is = |fault: Fault| move |(_, one): &&(usize, Refusal)| one.fault == fault;
         if let Some((number, one)) = self.refused.iter().find(is(Fault::Topic)) {
-            return Verdict::Closed(*number, one.clone());
+            return Rejection::Topic(*number, one.clone());
         }
         let is_to_blame = |(number, one): &&(usize, Refusal)| {
             one.exact || matches!(one.cause, Cause::Timestamp | Cause::Invalid) && is_suspect(*number)
         };
         let exact: Vec<_> = self.refused.iter().filter(is(Fault::Record)).filter(is_to_blame).cloned().collect();
         if !exact.is_empty() {
-            return Verdict::Blamed(exact);
+            return Rejection::Records(exact);
         }
         if let Some((last, _)) = self.refused.iter().rev().find(is(Fault::Record))
             && *last >= single_count
         {
-            return Verdict::Crowded(last + 1);
+            return Rejection::Batch(last + 1);
         }
         // The reason of a record that failed because of another one does not explain the cause.
         let reason = self.refused.iter().find(is(Fault::Passing)).or(self.refused.first());
-        Verdict::Passing(reason.map_or_else(|| "records were not sent".to_owned(), |(_, one)| one.reason.clone()))
+        Rejection::Temporary(reason.map_or_else(|| "records were not sent".to_owned(), |(_, one)| one.reason.clone()))
     }
 }
 
@@ -123,39 +123,39 @@ mod tests {
 
     use super::*;
 
-    fn verdict(single_count: usize, refused: &[(usize, RDKafkaErrorCode, bool)]) -> Verdict {
+    fn rejection(single_count: usize, refused: &[(usize, RDKafkaErrorCode, bool)]) -> Rejection {
         let refused = refused.iter().map(|(at, code, exact)| (*at, Refusal::reported(*code, *exact))).collect();
-        NotSent { refused, sent: 10 }.verdict(single_count, |_| false)
+        NotSent { refused, sent: 10 }.rejection(single_count, |_| false)
     }
 
     #[test]
     fn only_the_record_named_by_the_broker_is_blamed() {
         let neighbours =
             [(0, InvalidDifferentRecord, true), (1, InvalidTimestamp, true), (2, InvalidDifferentRecord, true)];
-        assert_eq!(verdict(0, &neighbours), Verdict::Blamed(vec![(1, Refusal::reported(InvalidTimestamp, true))]));
+        assert_eq!(rejection(0, &neighbours), Rejection::Records(vec![(1, Refusal::reported(InvalidTimestamp, true))]));
     }
 
     #[test]
     fn oversized_batch_is_split_once() {
         let batch = [(3, MessageSizeTooLarge, false), (5, MessageSizeTooLarge, false)];
-        assert_eq!(verdict(0, &batch), Verdict::Crowded(6));
-        assert!(matches!(verdict(6, &batch), Verdict::Passing(_)), "not repeatedly");
-        assert!(matches!(verdict(4, &[(3, MessageSizeTooLarge, true)]), Verdict::Blamed(_)));
+        assert_eq!(rejection(0, &batch), Rejection::Batch(6));
+        assert!(matches!(rejection(6, &batch), Rejection::Temporary(_)), "not repeatedly");
+        assert!(matches!(rejection(4, &[(3, MessageSizeTooLarge, true)]), Rejection::Records(_)));
     }
 
     #[test]
     fn topic_limits_identify_the_record_if_all_report_the_same_error() {
         let refused = (0..5).map(|at| (at, Refusal::reported(InvalidTimestamp, false))).collect();
-        let verdict = NotSent { refused, sent: 5 }.verdict(0, |at| at == 3);
-        assert_eq!(verdict, Verdict::Blamed(vec![(3, Refusal::reported(InvalidTimestamp, false))]));
+        let rejection = NotSent { refused, sent: 5 }.rejection(0, |at| at == 3);
+        assert_eq!(rejection, Rejection::Records(vec![(3, Refusal::reported(InvalidTimestamp, false))]));
     }
 
     #[test]
     fn closed_topic_takes_precedence_and_timeouts_are_temporary() {
-        let closed = verdict(0, &[(0, InvalidTimestamp, true), (4, TopicAuthorizationFailed, false)]);
-        assert!(matches!(closed, Verdict::Closed(4, _)), "{closed:?}");
-        let passing = verdict(0, &[(0, InvalidDifferentRecord, true), (1, MessageTimedOut, false)]);
-        assert_eq!(passing, Verdict::Passing(Refusal::reported(MessageTimedOut, false).reason));
+        let closed = rejection(0, &[(0, InvalidTimestamp, true), (4, TopicAuthorizationFailed, false)]);
+        assert!(matches!(closed, Rejection::Topic(4, _)), "{closed:?}");
+        let passing = rejection(0, &[(0, InvalidDifferentRecord, true), (1, MessageTimedOut, false)]);
+        assert_eq!(passing, Rejection::Temporary(Refusal::reported(MessageTimedOut, false).reason));
     }
 
     #[test]

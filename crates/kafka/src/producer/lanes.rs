@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Attempt, BatchProducer, NewRecord, ProducerError, Refusal, Verdict, attempt, forwarding_properties};
+use super::{Attempt, BatchProducer, NewRecord, ProducerError, Refusal, Rejection, attempt, forwarding_properties};
 use crate::KafkaConfig;
 
 /// Sends records without transactions, in the order of each lane.
@@ -21,23 +21,23 @@ pub struct LaneSender {
 
 /// The result of sending records.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct DeliveryOutcome {
     /// Whether each record was accepted, by number.
     pub there: Vec<bool>,
     /// The permanently rejected records, in ascending order. Records after them in their lanes were not sent.
     pub refused: Vec<(usize, Refusal)>,
     /// Why the remaining records were not sent. `None` if only records after a rejected one in its lane remain, or if
     /// the limit of rejections was reached.
-    pub trouble: Option<Trouble>,
+    pub error: Option<SendError>,
 }
 
 /// Why sending was stopped.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum SendError {
     /// The topic of the record with this number accepts no records.
-    Closed(usize, Refusal),
+    Topic(usize, Refusal),
     /// A temporary error, in one sentence: retry.
-    Passing(String),
+    Temporary(String),
 }
 
 /// A function that sends a record.
@@ -108,11 +108,11 @@ impl LaneSender {
         within: Duration,
         is_suspect: impl Fn(usize) -> bool,
         mut with_record: impl FnMut(usize, SendRecord<'_>) -> Result<(), Refusal>,
-    ) -> Outcome {
-        let mut outcome = Outcome { there: vec![false; lanes.len()], ..Outcome::default() };
+    ) -> DeliveryOutcome {
+        let mut outcome = DeliveryOutcome { there: vec![false; lanes.len()], ..DeliveryOutcome::default() };
         // Records below this number are sent one at a time.
         let mut single_until = (0..lanes.len()).rev().find(|number| is_suspect(*number)).map_or(0, |last| last + 1);
-        while outcome.trouble.is_none() && outcome.refused.len() < most_refused {
+        while outcome.error.is_none() && outcome.refused.len() < most_refused {
             let left: Vec<usize> = (0..lanes.len()).filter(|number| outcome.is_left(*number, lanes)).collect();
             let Some(first) = left.first() else { break };
             if *first < single_until {
@@ -133,12 +133,12 @@ impl LaneSender {
         lanes: &[u64],
         most_refused: usize,
         within: Duration,
-        outcome: &mut Outcome,
+        outcome: &mut DeliveryOutcome,
         with_record: &mut impl FnMut(usize, SendRecord<'_>) -> Result<(), Refusal>,
     ) {
         let producer = match self.single_producer() {
             Ok(producer) => producer,
-            Err(error) => return outcome.trouble = Some(Trouble::Passing(error.to_string())),
+            Err(error) => return outcome.error = Some(SendError::Temporary(error.to_string())),
         };
         for number in numbers {
             if !outcome.is_left(number, lanes) {
@@ -149,20 +149,20 @@ impl LaneSender {
                 Attempt::Unknown(text) => {
                     // Records still in flight must not arrive between later ones.
                     self.single_producer = None;
-                    return outcome.trouble = Some(Trouble::Passing(text));
+                    return outcome.error = Some(SendError::Temporary(text));
                 }
-                Attempt::Not(not) => match not.verdict(1, |_| false) {
-                    Verdict::Blamed(refused) => {
+                Attempt::Not(not) => match not.rejection(1, |_| false) {
+                    Rejection::Records(refused) => {
                         outcome.refused.extend(refused.into_iter().map(|(_, refusal)| (number, refusal)));
                         if outcome.refused.len() >= most_refused {
                             return;
                         }
                     }
-                    Verdict::Closed(_, refusal) => return outcome.trouble = Some(Trouble::Closed(number, refusal)),
-                    Verdict::Passing(text) => return outcome.trouble = Some(Trouble::Passing(text)),
-                    Verdict::Crowded(_) => {
-                        return outcome.trouble =
-                            Some(Trouble::Passing("the broker did not report on a record".into()));
+                    Rejection::Topic(_, refusal) => return outcome.error = Some(SendError::Topic(number, refusal)),
+                    Rejection::Temporary(text) => return outcome.error = Some(SendError::Temporary(text)),
+                    Rejection::Batch(_) => {
+                        return outcome.error =
+                            Some(SendError::Temporary("the broker did not report on a record".into()));
                     }
                 },
             }
@@ -175,13 +175,13 @@ impl LaneSender {
         left: &[usize],
         within: Duration,
         is_suspect: &impl Fn(usize) -> bool,
-        outcome: &mut Outcome,
+        outcome: &mut DeliveryOutcome,
         with_record: &mut impl FnMut(usize, SendRecord<'_>) -> Result<(), Refusal>,
     ) -> usize {
         let producer = match self.batch_producer() {
             Ok(producer) => producer,
             Err(error) => {
-                outcome.trouble = Some(Trouble::Passing(error.to_string()));
+                outcome.error = Some(SendError::Temporary(error.to_string()));
                 return 0;
             }
         };
@@ -194,7 +194,7 @@ impl LaneSender {
             Attempt::Unknown(text) => {
                 // Records still in flight must not arrive between later ones.
                 self.batch_producer = None;
-                outcome.trouble = Some(Trouble::Passing(text));
+                outcome.error = Some(SendError::Temporary(text));
             }
             Attempt::Not(not) => {
                 if is_unusable {
@@ -203,13 +203,13 @@ impl LaneSender {
                 for (at, number) in left.iter().enumerate() {
                     outcome.there[*number] = not.is_there(at);
                 }
-                match not.verdict(0, |at| is_suspect(left[at])) {
-                    Verdict::Blamed(refused) => {
+                match not.rejection(0, |at| is_suspect(left[at])) {
+                    Rejection::Records(refused) => {
                         outcome.refused.extend(refused.into_iter().map(|(at, refusal)| (left[at], refusal)));
                     }
-                    Verdict::Crowded(end) => return left[end - 1] + 1,
-                    Verdict::Closed(at, refusal) => outcome.trouble = Some(Trouble::Closed(left[at], refusal)),
-                    Verdict::Passing(text) => outcome.trouble = Some(Trouble::Passing(text)),
+                    Rejection::Batch(end) => return left[end - 1] + 1,
+                    Rejection::Topic(at, refusal) => outcome.error = Some(SendError::Topic(left[at], refusal)),
+                    Rejection::Temporary(text) => outcome.error = Some(SendError::Temporary(text)),
                 }
             }
         }
@@ -217,7 +217,7 @@ impl LaneSender {
     }
 }
 
-impl Outcome {
+impl DeliveryOutcome {
     /// Whether a record still has to be sent: it was not accepted, and no record of its lane was rejected.
     fn is_left(&self, number: usize, lanes: &[u64]) -> bool {
         !self.there[number] && self.refused.iter().all(|(refused, _)| lanes[*refused] != lanes[number])

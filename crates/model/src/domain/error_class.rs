@@ -1,6 +1,6 @@
 //! Classes of errors.
 
-/// What an error means for whoever made the request. The exit code of a command follows from it.
+/// What an error means for its request. The exit code of a command follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorClass {
     /// Something failed, such as a broker, a database or a disk. The same request may succeed later.

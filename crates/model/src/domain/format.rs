@@ -47,6 +47,7 @@ impl Format {
 
     /// Whether a format is configured. If so, bytes in another format are an error.
     #[must_use]
+    #[inline]
     pub fn is_specified(self) -> bool {
         self != Self::Unspecified
     }
@@ -87,6 +88,7 @@ pub struct Formats {
 impl Formats {
     /// Whether at least one of the formats is configured.
     #[must_use]
+    #[inline]
     pub fn is_specified(self) -> bool {
         self.key.is_specified() || self.value.is_specified()
     }

@@ -7,6 +7,7 @@ mod format;
 mod glob;
 pub mod json;
 mod key_hash;
+pub mod number;
 mod offset;
 mod offset_set;
 mod ordering;
@@ -17,6 +18,7 @@ mod rate_limit;
 mod record;
 mod secret;
 mod tier;
+mod token_bucket;
 pub mod varint;
 
 pub use append_only_vec::AppendOnlyVec;
@@ -37,3 +39,4 @@ pub use record::{
 };
 pub use secret::{MASK, Redactor, Secret, SecretFormat, is_secret};
 pub use tier::Tier;
+pub use token_bucket::TokenBucket;

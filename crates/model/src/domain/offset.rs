@@ -16,12 +16,14 @@ impl Offset {
     /// Returns `None` for negative numbers: those are Kafka's logical offsets ("end", "stored"), which are not
     /// positions in a log.
     #[must_use]
+    #[inline]
     pub fn new(raw: i64) -> Option<Self> {
         (raw >= 0).then_some(Self(raw))
     }
 
     /// The offset as a number.
     #[must_use]
+    #[inline]
     pub fn get(self) -> i64 {
         self.0
     }

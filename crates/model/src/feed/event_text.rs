@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use super::{
-    ClampReason, EventKind, Expiry, RangeSide,
-    epoch::as_time,
-    figures::{Count, seconds},
+use super::{ClampReason, EventKind, Expiry, RangeSide, epoch::as_time};
+use crate::domain::{
+    TopicPartition,
+    number::{Count, seconds},
 };
-use crate::domain::TopicPartition;
 
 /// The first partitions by name, and the number of the others.
 struct PartitionList<'a>(&'a [TopicPartition]);

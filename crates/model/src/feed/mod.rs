@@ -4,26 +4,33 @@
 
 pub mod cells;
 mod cluster;
+mod dry_run;
 mod effect_count;
 mod epoch;
 mod event;
 mod event_text;
-pub mod figures;
 mod forecast;
 mod history;
 mod limits;
 mod log;
 mod next_run;
 mod owners;
+mod plan_view;
 pub mod progress;
 mod quarantine;
-mod rehearsal;
 pub mod report;
+mod run_state;
 mod run_view;
 mod snapshot;
+mod speed;
 mod streams;
+mod totals;
 
 pub use cluster::{ClusterView, TopicView};
+pub use dry_run::{
+    ComparisonView, Difference, DryRunFindings, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome,
+    RecordPlace,
+};
 pub use effect_count::EffectCount;
 pub use event::{ClampReason, Event, EventKind, Expiry, Failure, RangeSide, RebalanceKind, Severity};
 pub use forecast::{
@@ -35,17 +42,14 @@ pub use limits::{GuardView, LimitsView};
 pub use log::{EventLog, LastReport};
 pub use next_run::NextRun;
 pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
+pub use plan_view::PlanView;
 pub use quarantine::{MAX_SHOWN_KEYS, PausedRecord, QuarantineView, QuarantinedKey};
-pub use rehearsal::{
-    ComparisonView, Difference, DryRunFindings, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome,
-    RecordPlace,
-};
-use run_view::progress_of;
-pub use run_view::{
-    Bottleneck, CurrentLimit, ExceptionCount, Importance, LatencyMs, PlanView, Prediction, RebalanceView, RetryingView,
-    RunState, RunStatus, RunView, Throughput, Totals,
-};
+pub use run_state::{ExceptionCount, Importance, RetryingView, RunState, RunStatus};
+pub use run_view::{RebalanceView, RunView};
 pub use snapshot::{RunSummary, Snapshot};
+pub use speed::{Bottleneck, CurrentLimit, LatencyMs, Prediction, Throughput};
+pub use totals::Totals;
+use totals::progress_of;
 
 use std::sync::Arc;
 

@@ -1,12 +1,12 @@
 //! Carries the committed offsets of groups over to the new topics.
 
-use kreplay_kafka::{Catalog, Commit, GroupOffsets};
+use kreplay_kafka::{Commit, GroupOffsets};
 use kreplay_model::domain::{Offset, TopicPartition};
 use serde::Serialize;
 
 use super::{
     error::MigrateError,
-    migration::{Group, Migration, REQUEST_TIMEOUT},
+    migration::{Group, Migration},
     translate::TranslatedOffsets,
 };
 
@@ -73,7 +73,7 @@ pub(super) fn carry_offsets(
     if groups.is_empty() {
         return Ok(Vec::new());
     }
-    let listed = Catalog::new(migration.client, REQUEST_TIMEOUT).groups()?;
+    let listed = migration.catalog().groups()?;
     let metadata = format!("{} by kreplay", migration.id());
     let mut all = Vec::with_capacity(groups.len());
     for (group, translated) in groups.iter().zip(translated) {
@@ -116,7 +116,7 @@ fn state(
 ) -> Result<CarryState, MigrateError> {
     let offsets = GroupOffsets::new(migration.client.config(), group)?;
     let ids: Vec<TopicPartition> = commits.iter().map(|(id, _, _)| id.clone()).collect();
-    let there = offsets.committed(&ids, REQUEST_TIMEOUT)?;
+    let there = offsets.committed(&ids, migration.options.timeout)?;
     let is_there = |(there, (_, offset, _)): (&Option<(Offset, String)>, &Commit)| {
         there.as_ref().is_some_and(|(at, _)| at == offset)
     };
@@ -137,7 +137,7 @@ fn state(
         // A member may have joined in the meantime.
         return Ok(CarryState::Failed { reason: error.to_string() });
     }
-    let written = offsets.committed(&ids, REQUEST_TIMEOUT)?;
+    let written = offsets.committed(&ids, migration.options.timeout)?;
     Ok(if written.iter().zip(commits).all(is_there) {
         CarryState::Carried
     } else {

@@ -9,7 +9,7 @@ use std::{
 use kreplay_kafka::{
     Commit, GroupOffsets, KafkaConfig, RawRecord, TopicLimits,
     producer::{
-        BatchProducer, NewRecord, NotSent, RecordFacts, Refusal, Timestamps, TransactionError, Verdict,
+        BatchProducer, NewRecord, NotSent, RecordFacts, Refusal, Rejection, Timestamps, TransactionError,
         forwarding_properties,
     },
 };
@@ -205,11 +205,11 @@ impl CopyPass<'_> {
         // If a whole batch is refused, its largest record is the most likely cause.
         let size = |number: usize| open.sent.get(number).map(|one| one.batch_bytes);
         let largest = not_sent.refused.iter().max_by_key(|(number, _)| size(*number)).cloned();
-        let refused = match not_sent.verdict(0, is_suspect) {
-            Verdict::Blamed(refused) => refused.into_iter().next(),
-            Verdict::Closed(number, refusal) => Some((number, refusal)),
-            Verdict::Crowded(_) => largest,
-            Verdict::Passing(reason) => return MigrateError::Transaction(reason),
+        let refused = match not_sent.rejection(0, is_suspect) {
+            Rejection::Records(refused) => refused.into_iter().next(),
+            Rejection::Topic(number, refusal) => Some((number, refusal)),
+            Rejection::Batch(_) => largest,
+            Rejection::Temporary(reason) => return MigrateError::Transaction(reason),
         };
         match refused.and_then(|(number, refusal)| Some((open.sent.get(number)?, refusal))) {
             Some((one, refusal)) => self.refused(one, &refusal),

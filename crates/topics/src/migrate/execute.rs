@@ -15,7 +15,7 @@ use super::{
     carry_offsets::{Carried, CarryState, carry_offsets},
     copy::Copier,
     error::MigrateError,
-    migration::{Migration, REQUEST_TIMEOUT, sections, span},
+    migration::{Migration, sections, span},
     plan::PlanContext,
     read::{check_topic_ids, read},
     sync_point_log::{SyncPointLog, SyncPoints},
@@ -169,7 +169,7 @@ impl Migration<'_> {
     }
 
     fn create(&mut self, replication: Replication) -> Result<Vec<String>, MigrateError> {
-        let outcomes = create(self.client, &self.routes.wanted(), replication, false, REQUEST_TIMEOUT)?;
+        let outcomes = create(self.client, &self.routes.wanted(), replication, false, self.options.timeout)?;
         let mut created = Vec::new();
         for one in outcomes {
             match one.state {
@@ -197,12 +197,12 @@ impl Migration<'_> {
     fn take_over(&mut self, context: &PlanContext, new: Vec<TopicPartition>) -> Result<CopyState, MigrateError> {
         let config = self.client.config();
         let topics: Vec<&str> = self.routes.targets().iter().map(|target| target.topic.as_str()).collect();
-        let limits = topic_limits(config, &topics, REQUEST_TIMEOUT);
+        let limits = topic_limits(config, &topics, self.options.timeout);
         let copier = Copier::new(config, &self.id(), limits, self.options.timestamps)?;
-        let log = SyncPointLog::new(config, &self.id(), REQUEST_TIMEOUT)?;
+        let log = SyncPointLog::new(config, &self.id(), self.options.timeout)?;
         let positions = copier.positions(&self.old)?;
         let low: Vec<i64> = context.logs.iter().map(|log| log.low.get()).collect();
-        let ends = Catalog::new(self.client, REQUEST_TIMEOUT).log_ends(&new)?;
+        let ends = self.catalog().log_ends(&new)?;
         let never_written = ends.iter().all(|log| log.end.get() == 0);
         let mut is_new = positions.iter().all(Option::is_none);
         let mut positions: Vec<i64> = positions.into_iter().zip(&low).map(|(at, low)| at.unwrap_or(*low)).collect();
@@ -242,7 +242,7 @@ impl Migration<'_> {
             let to = state.sync_points.points[point].clone();
             let what = format!("copying up to sync point {} of {}", point + 1, state.sync_points.points.len());
             copied += self.copy(state, &context.logs, &to, &what, cancel)?;
-            state.record_ends(self.client, &self.old)?;
+            state.record_ends(&self.catalog(), &self.old)?;
         }
         let ends: Vec<i64> = context.logs.iter().map(|log| log.end.get()).collect();
         copied += self.copy(state, &context.logs, &ends, "copying", cancel)?;
@@ -282,7 +282,7 @@ impl Migration<'_> {
         let config = self.config();
         let mut on_progress = |records| self.listener.progress(records);
         let mut pass = state.copier.pass(&mut self.routes, &sections, &self.topic_of, &mut on_progress);
-        let copied = match read(&config, &sections, &self.ids, cancel, &mut pass) {
+        let copied = match read(&config, &sections, &self.ids, self.options.timeout, cancel, &mut pass) {
             Ok(()) => pass.finish()?,
             Err(error) => {
                 pass.abort();
@@ -301,7 +301,7 @@ impl Migration<'_> {
         let (mut copied, mut was_at_end, mut last_notice) = (0, false, Instant::now());
         loop {
             let last = self.cancel.load(Relaxed);
-            check_topic_ids(self.client, &self.ids)?;
+            check_topic_ids(&self.catalog(), &self.ids)?;
             let logs = self.logs()?;
             let ends: Vec<i64> = logs.iter().map(|log| log.end.get()).collect();
             let lag: u64 =
@@ -340,8 +340,8 @@ struct CopyState {
 
 impl CopyState {
     /// Records the ends of the new partitions at a sync point that was reached.
-    fn record_ends(&mut self, client: &kreplay_kafka::Client, old: &[TopicPartition]) -> Result<(), MigrateError> {
-        let ends = Catalog::new(client, REQUEST_TIMEOUT).log_ends(&self.new)?;
+    fn record_ends(&mut self, catalog: &Catalog<'_>, old: &[TopicPartition]) -> Result<(), MigrateError> {
+        let ends = catalog.log_ends(&self.new)?;
         self.sync_points.ends.push(ends.iter().map(|log| log.end.get()).collect());
         self.log.save(old, &self.new, &self.sync_points)
     }

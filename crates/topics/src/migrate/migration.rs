@@ -21,9 +21,6 @@ use super::{
 };
 use crate::{Channel, NewKey, Strategy};
 
-/// The timeout of requests to the cluster.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The prefix of all groups of kreplay's migrations.
 const GROUP_PREFIX: &str = "kreplay-migrate-";
 
@@ -44,6 +41,8 @@ pub struct MigrateOptions {
     pub carry: Carry,
     /// Keep copying until it is stopped.
     pub follow: bool,
+    /// The timeout of each request to the cluster.
+    pub timeout: Duration,
 }
 
 /// The groups whose committed offsets are carried over.
@@ -104,6 +103,11 @@ pub struct Comparison {
 }
 
 impl<'a> Migration<'a> {
+    /// Queries about the cluster.
+    pub(super) fn catalog(&self) -> Catalog<'a> {
+        Catalog::new(self.client, self.options.timeout)
+    }
+
     /// Finds the old topics and their routes.
     ///
     /// # Errors
@@ -114,9 +118,9 @@ impl<'a> Migration<'a> {
         cancel: &'a AtomicBool,
         listener: &'a mut dyn ProgressListener,
     ) -> Result<Self, MigrateError> {
-        let topics = old_topics(Catalog::new(client, REQUEST_TIMEOUT).topics()?, options)?;
+        let topics = old_topics(Catalog::new(client, options.timeout).topics()?, options)?;
         let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
-        let ids = Catalog::new(client, REQUEST_TIMEOUT).topic_ids(&names)?;
+        let ids = Catalog::new(client, options.timeout).topic_ids(&names)?;
         let routes = Routes::new(options.strategy.clone(), options.channel.clone(), options.key, topics)?;
         let (mut old, mut topic_of) = (Vec::new(), Vec::new());
         for (at, topic) in routes.old().iter().enumerate() {
@@ -141,20 +145,19 @@ impl<'a> Migration<'a> {
 
     /// The current ends of the old topics' logs.
     pub(super) fn logs(&self) -> Result<Vec<LogEnds>, MigrateError> {
-        Ok(Catalog::new(self.client, REQUEST_TIMEOUT).log_ends(&self.old)?)
+        Ok(self.catalog().log_ends(&self.old)?)
     }
 
     /// What open transactions hold back of the old topics. It is not copied.
     pub(super) fn held_back(&self) -> Result<Vec<HeldBack>, MigrateError> {
         // High watermarks first: what is written between the two requests must not count.
-        let ends = Catalog::new(self.client, REQUEST_TIMEOUT).high_watermarks(&self.old)?;
-        Ok(held_back(&Catalog::new(self.client, REQUEST_TIMEOUT), &self.logs()?, &ends))
+        let ends = self.catalog().high_watermarks(&self.old)?;
+        Ok(held_back(&self.catalog(), &self.logs()?, &ends))
     }
 
     /// The partitions of the existing new topics, and the index of the new topic of each.
     pub(super) fn new_partitions(&self) -> Result<(Vec<TopicPartition>, Vec<u32>), MigrateError> {
-        let there: BTreeSet<String> =
-            Catalog::new(self.client, REQUEST_TIMEOUT).topics()?.into_iter().map(|topic| topic.name).collect();
+        let there: BTreeSet<String> = self.catalog().topics()?.into_iter().map(|topic| topic.name).collect();
         let (mut ids, mut target_of) = (Vec::new(), Vec::new());
         for (number, target) in (0_u32..).zip(self.routes.targets()) {
             if there.contains(&target.topic) {
@@ -174,10 +177,10 @@ impl<'a> Migration<'a> {
         let targets = self.routes.targets();
         let names: Vec<&str> =
             targets.iter().map(|target| target.topic.as_str()).filter(|topic| there.contains(*topic)).collect();
-        let known = topic_limits(self.client.config(), &names, REQUEST_TIMEOUT);
+        let known = topic_limits(self.client.config(), &names, self.options.timeout);
         let is_any_missing = names.len() < targets.len();
         let defaults =
-            is_any_missing.then(|| default_limits(self.client, REQUEST_TIMEOUT)).flatten().unwrap_or_default();
+            is_any_missing.then(|| default_limits(self.client, self.options.timeout)).flatten().unwrap_or_default();
         let limits = |target: &super::routes::TargetTopic| {
             if there.contains(&target.topic) {
                 (false, known.get(&target.topic).cloned().unwrap_or_default())
@@ -195,7 +198,7 @@ impl<'a> Migration<'a> {
     pub fn groups(&self) -> Result<Vec<Group>, MigrateError> {
         let listed = match &self.options.carry {
             Carry::None => return Ok(Vec::new()),
-            Carry::All | Carry::Only(_) => Catalog::new(self.client, REQUEST_TIMEOUT).groups()?,
+            Carry::All | Carry::Only(_) => self.catalog().groups()?,
         };
         let wanted: Vec<GroupInfo> = match &self.options.carry {
             Carry::Only(names) => names
@@ -210,7 +213,7 @@ impl<'a> Migration<'a> {
         };
         let mut groups = Vec::new();
         for GroupInfo { id, empty } in wanted {
-            let all = GroupOffsets::new(self.client.config(), &id)?.all(REQUEST_TIMEOUT)?;
+            let all = GroupOffsets::new(self.client.config(), &id)?.all(self.options.timeout)?;
             let all: std::collections::BTreeMap<&TopicPartition, Offset> =
                 all.iter().map(|(id, offset)| (id, *offset)).collect();
             let committed: Vec<Option<i64>> = self.old.iter().map(|id| all.get(id).map(|at| at.get())).collect();
@@ -254,7 +257,7 @@ impl<'a> Migration<'a> {
         let mut on_progress = |records| self.listener.progress(records);
         let mut preflight =
             Preflight::new(&mut self.routes, &sections, &self.topic_of, group_progress, &mut on_progress);
-        read(&config, &sections, &self.ids, self.cancel, &mut preflight)?;
+        read(&config, &sections, &self.ids, self.options.timeout, self.cancel, &mut preflight)?;
         Ok(preflight.found)
     }
 
@@ -264,12 +267,12 @@ impl<'a> Migration<'a> {
         let mut found = self.preflight(&logs, to, groups)?;
         let (new, target_of) = self.new_partitions()?;
         let names: BTreeSet<String> = new.iter().map(|id| id.topic.to_string()).collect();
-        let mut ids = Catalog::new(self.client, REQUEST_TIMEOUT).topic_ids(&Vec::from_iter(names))?;
+        let mut ids = self.catalog().topic_ids(&Vec::from_iter(names))?;
         // Reading the new topics takes time, during which an old topic may be recreated.
         ids.extend(self.ids.clone());
-        let ends = Catalog::new(self.client, REQUEST_TIMEOUT).log_ends(&new)?;
+        let ends = self.catalog().log_ends(&new)?;
         let sync_points =
-            SyncPointLog::new(self.client.config(), &self.id(), REQUEST_TIMEOUT)?.load(&self.old, &new)?;
+            SyncPointLog::new(self.client.config(), &self.id(), self.options.timeout)?.load(&self.old, &new)?;
         let group_progress = std::mem::take(&mut found.groups);
         let translators = group_progress.into_iter().map(|progress| {
             let floors = read_floors(sync_points.as_ref(), &progress.positions, &ends);
@@ -286,7 +289,7 @@ impl<'a> Migration<'a> {
         let config = self.config();
         let mut on_progress = |records| self.listener.progress(records);
         let mut verifier = Verifier::new(&found.digests, &target_of, translators, &mut on_progress);
-        read(&config, &sections, &ids, self.cancel, &mut verifier)?;
+        read(&config, &sections, &ids, self.options.timeout, self.cancel, &mut verifier)?;
         let result = verifier.verified();
         let translated = verifier.translators.into_iter().map(|one| one.finish(&until)).collect();
         Ok(Comparison { verified: result, translated, new })

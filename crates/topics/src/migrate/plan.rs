@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use chrono::Utc;
 use kreplay_engine::plan::held_back::{in_words, total};
-use kreplay_kafka::{Catalog, GroupOffsets, LogEnds};
+use kreplay_kafka::{GroupOffsets, LogEnds};
 
 use super::{
     carry_offsets::carry_offsets,
     error::MigrateError,
     fit::TopicFit,
-    migration::{Group, Migration, REQUEST_TIMEOUT, positions_of},
+    migration::{Group, Migration, positions_of},
     preflight::{Load, PreflightResult, SourceOffset},
     sync_point_log::MAX_SYNC_POINTS,
     sync_points::{GroupPositions, SyncPlan, plan_sync_points},
@@ -42,7 +42,7 @@ impl Migration<'_> {
         let begin: Vec<i64> = logs.iter().map(|log| log.low.get()).collect();
         let found = self.preflight(&logs, &ends, &[])?;
         let sync_plan = Self::sync_plan(&groups, &logs, &ends, &begin);
-        let catalog = Catalog::new(self.client, REQUEST_TIMEOUT);
+        let catalog = self.catalog();
         let topics = catalog.topics()?;
         let states = compare(&self.routes.wanted(), &topics);
         let (new, _) = self.new_partitions()?;
@@ -53,7 +53,7 @@ impl Migration<'_> {
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
         let offsets = GroupOffsets::new(&config, &self.id())?;
         let positions: Vec<Option<i64>> = offsets
-            .committed(&self.old, REQUEST_TIMEOUT)?
+            .committed(&self.old, self.options.timeout)?
             .into_iter()
             .map(|one| one.map(|(offset, _)| offset.get()))
             .collect();

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_kafka::{Client, Consumer as _, Fetched, KafkaConfig, RawRecord, Reader, is_final};
+use kreplay_kafka::{Catalog, Client, Consumer as _, Fetched, KafkaConfig, RawRecord, Reader, is_final};
 use kreplay_model::domain::{Offset, Tier, TopicPartition};
 
 use super::error::MigrateError;
@@ -17,8 +17,6 @@ const MAX_READ_RECORDS: usize = 1000;
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the topic ids are checked.
 const ID_CHECK_INTERVAL: Duration = Duration::from_millis(500);
-/// The timeout of that check.
-const ID_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a failed read waits for a deleted topic to be created again, which would explain the failure.
 const RECREATION_TIMEOUT: Duration = Duration::from_secs(5);
 const RECREATION_POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -57,7 +55,8 @@ pub fn committed_only(config: &KafkaConfig) -> KafkaConfig {
     config
 }
 
-/// Reads all sections to their ends, or until `cancel` is set. `ids` are used to detect recreated topics.
+/// Reads all sections to their ends, or until `cancel` is set. `ids` are used to detect recreated topics; each request
+/// about them waits up to `timeout`.
 ///
 /// # Errors
 /// Partitions cannot be read, topics were recreated, brokers do not answer, the visitor failed, or
@@ -66,6 +65,7 @@ pub fn read(
     config: &KafkaConfig,
     sections: &[Section],
     ids: &TopicIds,
+    timeout: Duration,
     cancel: &AtomicBool,
     visit: &mut dyn RecordVisitor,
 ) -> Result<(), MigrateError> {
@@ -74,25 +74,26 @@ pub fn read(
     }
     let client = Client::new(&committed_only(config), &std::sync::Arc::default())?;
     // Fetches metadata now, so that no partition waits for librdkafka's next refresh.
-    kreplay_kafka::Catalog::new(&client, Duration::from_secs(10)).topics()?;
+    let catalog = Catalog::new(&client, timeout);
+    catalog.topics()?;
     let mut reader = Reader::new(client.clone(), Tier::default())?;
-    let result = read_sections(&mut reader, sections, &client, ids, cancel, visit);
+    let result = read_sections(&mut reader, sections, &catalog, ids, cancel, visit);
     reader.close();
     // The last records were read before this check.
     match result {
-        Ok(()) => check_topic_ids(&client, ids),
+        Ok(()) => check_topic_ids(&catalog, ids),
         Err(MigrateError::Stopped) => Err(MigrateError::Stopped),
-        Err(error) => Err(recreation(&client, ids, cancel).unwrap_or(error)),
+        Err(error) => Err(recreation(&catalog, ids, cancel).unwrap_or(error)),
     }
 }
 
 /// The recreation of a topic, as the cause of a failed read. A topic that was deleted may be created again a moment
 /// later, so this waits for up to [`RECREATION_TIMEOUT`] while a topic is missing.
-fn recreation(client: &Client, ids: &TopicIds, cancel: &AtomicBool) -> Option<MigrateError> {
+fn recreation(catalog: &Catalog<'_>, ids: &TopicIds, cancel: &AtomicBool) -> Option<MigrateError> {
     let deadline = Instant::now() + RECREATION_TIMEOUT;
     let names: Vec<String> = ids.keys().cloned().collect();
     loop {
-        let now = kreplay_kafka::Catalog::new(client, ID_REQUEST_TIMEOUT).topic_ids(&names).ok()?;
+        let now = catalog.topic_ids(&names).ok()?;
         if let Err(error) = check_unchanged(&now, ids) {
             return Some(error);
         }
@@ -110,9 +111,9 @@ pub type TopicIds = BTreeMap<String, String>;
 ///
 /// # Errors
 /// A topic was recreated, or brokers do not answer.
-pub fn check_topic_ids(client: &Client, ids: &TopicIds) -> Result<(), MigrateError> {
+pub fn check_topic_ids(catalog: &Catalog<'_>, ids: &TopicIds) -> Result<(), MigrateError> {
     let names: Vec<String> = ids.keys().cloned().collect();
-    let now = kreplay_kafka::Catalog::new(client, ID_REQUEST_TIMEOUT).topic_ids(&names)?;
+    let now = catalog.topic_ids(&names)?;
     check_unchanged(&now, ids)
 }
 
@@ -126,7 +127,7 @@ fn check_unchanged(now: &TopicIds, ids: &TopicIds) -> Result<(), MigrateError> {
 fn read_sections(
     reader: &mut Reader,
     sections: &[Section],
-    client: &Client,
+    catalog: &Catalog<'_>,
     ids: &TopicIds,
     cancel: &AtomicBool,
     visit: &mut dyn RecordVisitor,
@@ -149,7 +150,7 @@ fn read_sections(
         let mut last: Option<((usize, i32), Option<usize>)> = None;
         if checked.elapsed() >= ID_CHECK_INTERVAL {
             checked = Instant::now();
-            check_topic_ids(client, ids)?;
+            check_topic_ids(catalog, ids)?;
         }
         let count = reader.read(READ_TIMEOUT, MAX_READ_RECORDS, &mut |fetched| match fetched {
             Fetched::Record(record) => {

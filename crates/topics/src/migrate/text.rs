@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kreplay_model::domain::printable;
+use kreplay_model::domain::{number::Count, printable};
 
 use super::{
     carry_offsets::{Carried, CarryState},
@@ -14,23 +14,10 @@ use crate::create::TopicState;
 /// The maximum number of topics and of groups shown. The JSON contains all.
 const MAX_SHOWN_ROWS: usize = 20;
 
-/// Digits in groups of three.
-fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[allow(clippy::cast_precision_loss, reason = "for display")]
 fn bytes(value: u64) -> String {
     match value {
-        0..10_240 => format!("{} B", count(value)),
+        0..10_240 => format!("{} B", Count(value)),
         10_240..1_048_576 => format!("{:.1} KiB", value as f64 / 1024.0),
         1_048_576..1_073_741_824 => format!("{:.1} MiB", value as f64 / 1_048_576.0),
         _ => format!("{:.1} GiB", value as f64 / 1_073_741_824.0),
@@ -53,11 +40,11 @@ impl MigrationPlan {
             out,
             "{}: {} topics with {} partitions, {} records, {}, into {} topics",
             self.id,
-            count(old.topics as u64),
-            count(old.partitions as u64),
-            count(old.load.records),
+            Count(old.topics as u64),
+            Count(old.partitions as u64),
+            Count(old.load.records),
             bytes(old.load.bytes),
-            count(self.new.len() as u64)
+            Count(self.new.len() as u64)
         )?;
         for one in self.new.iter().take(MAX_SHOWN_ROWS) {
             new_topic(out, one)?;
@@ -89,8 +76,8 @@ impl MigrationPlan {
             Progress::Begun => writeln!(
                 out,
                 "started: {} of {} offsets are copied; add --execute to continue",
-                count(old.copied_offsets),
-                count(old.offsets)
+                Count(old.copied_offsets),
+                Count(old.offsets)
             ),
             Progress::Complete => {
                 writeln!(out, "complete: the new topics hold every record, in the order of each key")?;
@@ -105,7 +92,7 @@ impl MigrationPlan {
         writeln!(
             out,
             "order: {} keys; each keeps the order of its old partition{}",
-            count(order.keys),
+            Count(order.keys),
             if order.spread_keys == 0 { ", and each is in one partition" } else { "" }
         )?;
         if order.spread_keys > 0 {
@@ -113,19 +100,19 @@ impl MigrationPlan {
                 out,
                 "  {} keys are in several old partitions, between which no order is defined: their records are \
                  interleaved as they are read ({})",
-                count(order.spread_keys),
+                Count(order.spread_keys),
                 order.spread_named.join(", ")
             )?;
         }
         if order.renumbered_keys > 0 {
-            writeln!(out, "  {} keys move to a partition with a different number", count(order.renumbered_keys))?;
+            writeln!(out, "  {} keys move to a partition with a different number", Count(order.renumbered_keys))?;
         }
         if order.replaced_keys_records > 0 {
-            let count = count(order.replaced_keys_records);
+            let count = Count(order.replaced_keys_records);
             writeln!(out, "  {count} records have their own key, which the channel replaces; --key keep keeps it")?;
         }
         if order.keyless_records > 0 {
-            let count = count(order.keyless_records);
+            let count = Count(order.keyless_records);
             writeln!(out, "  {count} records have no key: those of an old partition stay together, in order")?;
         }
         Ok(())
@@ -139,17 +126,17 @@ impl MigrationPlan {
                 out,
                 "  raise the partitions of {} old topics to those of the new ones: of their {} keys, {} would move to \
                  another partition, and their next records could be read before their {} existing ones",
-                count(other.raise_topics as u64),
-                count(other.own_keys),
-                count(other.raise_moves_keys),
-                count(other.raise_moves_records)
+                Count(other.raise_topics as u64),
+                Count(other.own_keys),
+                Count(other.raise_moves_keys),
+                Count(other.raise_moves_records)
             )?;
         }
         writeln!(
             out,
             "  leave them as they are: everything keeps working; {} of them have one partition, which one consumer of \
              a group reads, but kreplay still handles its keys in parallel",
-            count(other.single_partition_topics as u64)
+            Count(other.single_partition_topics as u64)
         )
     }
 }
@@ -166,9 +153,9 @@ fn new_topic(out: &mut String, one: &NewTopic) -> std::fmt::Result {
         "  {}: {} partitions ({state}), from {} topics, {} keys, {} records, {}",
         one.topic,
         one.partitions,
-        count(one.from_topics as u64),
-        count(one.keys),
-        count(one.load.records),
+        Count(one.from_topics as u64),
+        Count(one.keys),
+        Count(one.load.records),
         bytes(one.load.bytes)
     )?;
     let records = one.loads.iter().map(|load| load.records);
@@ -176,8 +163,8 @@ fn new_topic(out: &mut String, one: &NewTopic) -> std::fmt::Result {
     write!(
         out,
         "    {} to {} records per partition; the fullest has {:.2} times the mean, {:.2} times by bytes",
-        count(least),
-        count(most),
+        Count(least),
+        Count(most),
         one.unevenness.records,
         one.unevenness.bytes
     )?;
@@ -193,11 +180,11 @@ fn planned_group(out: &mut String, group: &PlannedGroup) -> std::fmt::Result {
         "group {}{}: has read {} offsets, {} are left",
         printable(&group.group),
         if group.active { " (has members)" } else { "" },
-        count(group.read_offsets),
-        count(group.unread_offsets)
+        Count(group.read_offsets),
+        Count(group.unread_offsets)
     )?;
     if group.reads_again_at_most > 0 {
-        let most = count(group.reads_again_at_most);
+        let most = Count(group.reads_again_at_most);
         writeln!(
             out,
             "  it is ahead of another group in some partitions and behind it in others: it will read up to {most} \
@@ -205,7 +192,7 @@ fn planned_group(out: &mut String, group: &PlannedGroup) -> std::fmt::Result {
         )?;
     }
     if group.partitions_without_offsets > 0 {
-        let partitions = count(group.partitions_without_offsets as u64);
+        let partitions = Count(group.partitions_without_offsets as u64);
         writeln!(
             out,
             "  it has no offsets for {partitions} of the old partitions that are copied to its new topics: it will \
@@ -218,7 +205,7 @@ fn planned_group(out: &mut String, group: &PlannedGroup) -> std::fmt::Result {
 fn carried(out: &mut String, groups: &[Carried]) -> std::fmt::Result {
     for one in groups {
         let group = printable(&one.group);
-        let reads = format!("will read {} records, {} of them again", count(one.to_read), count(one.again));
+        let reads = format!("will read {} records, {} of them again", Count(one.to_read), Count(one.again));
         match &one.state {
             CarryState::WouldBeCarried => writeln!(out, "group {group}: offsets would be carried over; {reads}"),
             CarryState::Carried => writeln!(out, "group {group}: offsets carried over and read back; {reads}"),
@@ -255,14 +242,14 @@ impl MigrationReport {
         if self.nothing_to_do {
             writeln!(out, "{}: already complete; nothing was changed", self.id)?;
         } else {
-            let (created, copied) = (self.created.len(), count(self.copied));
+            let (created, copied) = (self.created.len(), Count(self.copied));
             writeln!(out, "{}: {created} topics created, {copied} records copied in {:.1} s", self.id, self.elapsed_s)?;
         }
         writeln!(
             out,
             "verified: {} records in the old topics, {} in the new ones; digest {:016x} and {:016x}",
-            count(verified.old_records),
-            count(verified.new_records),
+            Count(verified.old_records),
+            Count(verified.new_records),
             verified.old_digest,
             verified.new_digest
         )?;

@@ -16,7 +16,7 @@ use crate::settings::{OnRetention, Settings};
 use crate::{
     handler::PositionStore,
     journal::{
-        ClusterChange, Figures, Head, Journal, JournalError, Journals, PartitionPlan, Stored, StoredPartition,
+        ClusterChange, Head, Journal, JournalError, JournalTotals, Journals, PartitionPlan, Stored, StoredPartition,
         TopicNow, TopicPlan,
     },
     plan::{Plan, PlannedPartition, Selection, TopicSet},
@@ -44,7 +44,7 @@ pub(super) struct OpenJournal {
     pub(super) journal: Journal,
     pub(super) keep: usize,
     /// The totals of earlier attempts.
-    pub(super) before: Figures,
+    pub(super) before: JournalTotals,
     /// The state of each partition after the last attempt; empty for a new run.
     pub(super) partitions: Vec<StoredPartition>,
     /// Partitions that joined after the plan was made.
@@ -115,7 +115,7 @@ fn try_create(
         partitions: plan.partitions.iter().map(partition_plan).collect(),
         planned: plan.partitions.len(),
     };
-    let (keep, before) = (options.keep, Figures::default());
+    let (keep, before) = (options.keep, JournalTotals::default());
     let journal = Journal::create(journals, head)?;
     Ok(OpenJournal { journal, keep, before, partitions: Vec::new(), joined: Vec::new() })
 }

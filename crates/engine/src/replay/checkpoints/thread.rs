@@ -14,7 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::partition_plan;
 use crate::{
-    journal::{Counters, DiscardedKey, Figures, Journal, PartitionChange},
+    journal::{Counters, DiscardedKey, Journal, JournalTotals, PartitionChange},
     replay::engine::Engine,
     replay::lanes::quarantine::QuarantineReason,
 };
@@ -33,9 +33,9 @@ const LAST_CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(10);
 
 enum Message {
     /// The totals of the run.
-    Note(Figures),
+    Note(JournalTotals),
     /// The final totals. The thread ends after it has written them.
-    End(Figures),
+    End(JournalTotals),
 }
 
 /// A handle to the thread that writes checkpoints. If it is dropped before the end of the run, the thread writes a last
@@ -47,11 +47,16 @@ pub struct CheckpointThread {
 }
 
 impl CheckpointThread {
-    /// Starts the thread. `figures`: the run's totals at the start.
+    /// Starts the thread. `run_totals`: the run's totals at the start.
     ///
     /// # Errors
     /// The operating system has no thread left.
-    pub fn spawn(engine: Arc<Engine>, journal: Journal, keep: usize, figures: Figures) -> std::io::Result<Self> {
+    pub fn spawn(
+        engine: Arc<Engine>,
+        journal: Journal,
+        keep: usize,
+        run_totals: JournalTotals,
+    ) -> std::io::Result<Self> {
         let (messages, received) = channel();
         let (done, ended) = sync_channel(1);
         std::thread::Builder::new().name("journal".into()).spawn(move || {
@@ -59,7 +64,7 @@ impl CheckpointThread {
                 engine,
                 journal,
                 keep,
-                figures,
+                run_totals,
                 discarded: Vec::new(),
                 written_states: Vec::new(),
                 needs_all_groups: false,
@@ -73,15 +78,15 @@ impl CheckpointThread {
     }
 
     /// Passes on the current totals.
-    pub fn note(&self, figures: Figures) {
+    pub fn note(&self, run_totals: JournalTotals) {
         // If the thread has ended, it has reported why.
-        let _ = self.messages.send(Message::Note(figures));
+        let _ = self.messages.send(Message::Note(run_totals));
     }
 
     /// Writes the last checkpoint. Returns `false` if that did not finish in time.
     #[must_use]
-    pub fn end(self, figures: Figures) -> bool {
-        let _ = self.messages.send(Message::End(figures));
+    pub fn end(self, run_totals: JournalTotals) -> bool {
+        let _ = self.messages.send(Message::End(run_totals));
         !matches!(self.ended.recv_timeout(LAST_CHECKPOINT_TIMEOUT), Err(RecvTimeoutError::Timeout))
     }
 }
@@ -90,7 +95,7 @@ struct CheckpointLoop {
     engine: Arc<Engine>,
     journal: Journal,
     keep: usize,
-    figures: Figures,
+    run_totals: JournalTotals,
     /// The discarded keys, as last written.
     discarded: Vec<DiscardedKey>,
     /// The position and counters of each partition in the last checkpoint.
@@ -128,9 +133,9 @@ impl CheckpointLoop {
         let until = Instant::now() + wait;
         loop {
             match messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Message::Note(figures)) => self.figures = figures,
-                Ok(Message::End(figures)) => {
-                    self.figures = figures;
+                Ok(Message::Note(run_totals)) => self.run_totals = run_totals,
+                Ok(Message::End(run_totals)) => {
+                    self.run_totals = run_totals;
                     return true;
                 }
                 Err(RecvTimeoutError::Timeout) => return false,
@@ -185,14 +190,14 @@ impl CheckpointLoop {
     }
 
     fn write(&mut self, changed_partitions: &[u32]) -> Result<(), String> {
-        let Self { engine, journal, figures, discarded, written_states, needs_all_groups, .. } = self;
+        let Self { engine, journal, run_totals, discarded, written_states, needs_all_groups, .. } = self;
         let mut now = Vec::with_capacity(changed_partitions.len());
         let partitions = changed_partitions.iter().filter_map(|index| {
             let (state, groups) = engine.partitions.lock(*index).checkpoint(*needs_all_groups)?;
             now.push((*index, state.position, state.counters));
             Some(PartitionChange { index: *index, state, groups })
         });
-        let result = journal.checkpoint(partitions, || totals(engine, figures, discarded));
+        let result = journal.checkpoint(partitions, || totals(engine, run_totals, discarded));
         *needs_all_groups = result.is_err();
         if result.is_ok() {
             for (index, position, counters) in now {
@@ -229,13 +234,13 @@ impl CheckpointLoop {
 }
 
 /// The totals of the run. Call this after reading the partitions.
-fn totals(engine: &Engine, figures: &Figures, discarded: &mut Vec<DiscardedKey>) -> Figures {
+fn totals(engine: &Engine, run_totals: &JournalTotals, discarded: &mut Vec<DiscardedKey>) -> JournalTotals {
     // If a partition has settled records of a discarded key, that key is in this list by now.
     if let Some(keys) = engine.scheduler.discarded(discarded.len()) {
         *discarded = keys.iter().map(QuarantineReason::to_journal).collect();
     }
     // Here the record counts are those of earlier attempts.
-    let mut sums = Figures { lag: Some(0), ahead: 0, ..figures.clone() };
+    let mut sums = JournalTotals { lag: Some(0), ahead: 0, ..run_totals.clone() };
     let mut passed_over = 0;
     for partition in engine.partitions.iter() {
         let partition = partition.lock();
@@ -249,9 +254,10 @@ fn totals(engine: &Engine, figures: &Figures, discarded: &mut Vec<DiscardedKey>)
         passed_over += partition.passed_over;
         sums.lag = sums.lag.zip(partition.lag().known()).map(|(sum, one)| sum.saturating_add(one));
     }
-    let figures = Figures { updated: Utc::now(), discarded: discarded.clone(), ..engine.counters.added_to(sums) };
+    let run_totals =
+        JournalTotals { updated: Utc::now(), discarded: discarded.clone(), ..engine.counters.added_to(sums) };
     // Without stored positions, a partition's counters cover this attempt only.
-    if engine.keeps_positions() { figures.bounded_by(passed_over) } else { figures }
+    if engine.keeps_positions() { run_totals.bounded_by(passed_over) } else { run_totals }
 }
 
 /// The CPU time of this thread. On a busy machine, elapsed time would be misleading.

@@ -19,7 +19,7 @@ use std::{
 
 use kreplay_kafka::{
     KafkaConfig, TopicLimits,
-    producer::{Cause, LaneSender, NewRecord, Trouble as Unsent},
+    producer::{Cause, LaneSender, NewRecord, SendError},
     topic_limits,
 };
 use kreplay_model::domain::Record;
@@ -193,14 +193,14 @@ impl DeadLetterSender {
                     failure.get_or_insert_with(|| self.refusal_text(&letters, numbers[number], forms[number], refusal));
                 }
             }
-            match (failure, outcome.trouble) {
+            match (failure, outcome.error) {
                 (Some(text), _) => break Some(SendFailure::Permanent(text)),
-                (None, Some(Unsent::Closed(at, refusal))) => {
+                (None, Some(SendError::Topic(at, refusal))) => {
                     let number = left[at];
                     let text = self.refusal_text(&letters, numbers[number], forms[number], &refusal);
                     break Some(SendFailure::Permanent(text));
                 }
-                (None, Some(Unsent::Passing(text))) => break Some(SendFailure::Transient(text)),
+                (None, Some(SendError::Temporary(text))) => break Some(SendFailure::Transient(text)),
                 (None, None) => {}
             }
         };

@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use kreplay_model::domain::Record;
 use parking_lot::Mutex;
 
-use crate::{handler::LaneRun, journal::Figures};
+use crate::{handler::LaneRun, journal::JournalTotals};
 
 /// After this number of events of one kind about single records, only one record in a hundred gets its own event. All
 /// are counted.
@@ -60,7 +60,7 @@ impl RunCounters {
     }
 
     /// Continues the counters of an earlier attempt.
-    pub fn restore(&self, before: &Figures) {
+    pub fn restore(&self, before: &JournalTotals) {
         self.retried.store(before.retried, Relaxed);
         self.skipped.store(before.skipped, Relaxed);
         self.dead_lettered.store(before.dead_lettered, Relaxed);
@@ -68,16 +68,16 @@ impl RunCounters {
         self.unjudged_dropped.store(before.unjudged_dropped, Relaxed);
     }
 
-    /// The counters that a journal keeps, in these figures.
+    /// The counters that a journal keeps, in these totals.
     #[must_use]
-    pub fn added_to(&self, figures: Figures) -> Figures {
-        Figures {
+    pub fn added_to(&self, totals: JournalTotals) -> JournalTotals {
+        JournalTotals {
             retried: self.retried.load(Relaxed),
             skipped: self.skipped.load(Relaxed),
             dead_lettered: self.dead_lettered.load(Relaxed),
             unjudged: self.unjudged.load(Relaxed),
             unjudged_dropped: self.unjudged_dropped.load(Relaxed),
-            ..figures
+            ..totals
         }
     }
 

@@ -14,7 +14,8 @@ use super::{DeadLetterBatch, Engine, counters::count_reported};
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
     replay::{
-        failure_policy::{FailurePolicy, FailureResponse},
+        RecordDecision,
+        failure_policy::FailureResponse,
         lanes::quarantine::QuarantineReason,
         scheduler::{
             AfterFailure, ReturnedLane,
@@ -46,7 +47,7 @@ impl Engine {
         }
         if let Some(decided) = self.decisions.take(record) {
             let reason = QuarantineReason::new(record, decided.error, decided.attempts);
-            return self.pass_over(run, done, reason, FailurePolicy::after_decision(decided.decision));
+            return self.pass_over(run, done, reason, decided.decision);
         }
         match self.failure_policy.after_attempt(record, attempt, failure.advice) {
             FailureResponse::AwaitRevocation(delay) => {
@@ -74,11 +75,15 @@ impl Engine {
                 // As soon as the run resumes.
                 Some(back_off(run, done, Duration::ZERO))
             }
-            response @ (FailureResponse::Skip | FailureResponse::DeadLetter) => {
+            FailureResponse::Skip => {
                 let reason = QuarantineReason::new(record, failure.error.clone(), attempt);
-                self.pass_over(run, done, reason, response)
+                self.pass_over(run, done, reason, RecordDecision::Skip)
             }
-            _ => {
+            FailureResponse::DeadLetter => {
+                let reason = QuarantineReason::new(record, failure.error.clone(), attempt);
+                self.pass_over(run, done, reason, RecordDecision::DeadLetter)
+            }
+            FailureResponse::FailRun => {
                 let is_of_record = !matches!(failure.advice, Advice::Stop | Advice::Fenced);
                 let report = || self.failure_of(record, attempt, &failure.error).to_string();
                 self.fail(if is_of_record { report() } else { failure.error.clone() });
@@ -93,13 +98,15 @@ impl Engine {
         run: LaneRun,
         done: usize,
         reason: QuarantineReason,
-        response: FailureResponse,
+        decision: RecordDecision,
     ) -> Option<ReturnedLane> {
-        if response == FailureResponse::DeadLetter {
-            self.send_to_dead_letters(DeadLetterBatch { run, done, count: 1, reason, discarded: false });
-            return None;
+        match decision {
+            RecordDecision::Skip => Some(self.skip(run, done, &reason)),
+            RecordDecision::DeadLetter => {
+                self.send_to_dead_letters(DeadLetterBatch { run, done, count: 1, reason, discarded: false });
+                None
+            }
         }
-        Some(self.skip(run, done, &reason))
     }
 
     /// Skips a record, and counts it.

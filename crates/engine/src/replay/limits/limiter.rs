@@ -1,22 +1,18 @@
 //! How many records may be handed out now: a token bucket for the user's rate limit, and one for the lag guard.
 //!
-//! A bucket fills evenly, holds at most a tenth of a second's worth to avoid bursts on the cluster, and starts empty.
-//! (Token bucket: Turner, "New directions in communications", 1986; RFC 2697 describes the same meter.) In every
-//! interval of length t, at most `rate × t + burst` is handed out. A limit in bytes may be exceeded by one record,
-//! because a record is not split; the excess delays the following ones.
+//! A bucket holds at most a tenth of a second's worth to avoid bursts on the cluster, and starts empty. A limit in
+//! bytes may be exceeded by one record, because a record is not split; the excess delays the following ones.
 //!
 //! Pure: the caller passes the time.
 
 use std::time::{Duration, Instant};
 
-use kreplay_model::domain::RateLimit;
+use kreplay_model::domain::{RateLimit, TokenBucket};
 
 /// The capacity of a bucket, in seconds of its rate.
 const BURST_S: f64 = 0.1;
 /// Workers are not woken for less than this, in seconds of the rate.
 const MIN_WAKEUP_S: f64 = 0.002;
-/// Longer waits are checked again after this time.
-const MAX_WAIT: Duration = Duration::from_secs(3600);
 
 /// What may be taken now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,48 +31,28 @@ pub enum Allowance {
     Closed,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    per_s: f64,
-    /// The content; negative after a large record took more than there was.
-    level: f64,
-    at: Instant,
+/// The capacity of a bucket: at least one record or byte, the smallest unit that can be taken.
+fn capacity(per_s: f64) -> f64 {
+    (per_s * BURST_S).max(1.0)
 }
 
-impl Bucket {
-    fn new(per_s: f64, now: Instant) -> Self {
-        Self { per_s, level: 0.0, at: now }
-    }
+fn empty_bucket(per_s: f64, now: Instant) -> TokenBucket {
+    TokenBucket::empty(per_s, capacity(per_s), now)
+}
 
-    /// The capacity: at least one record or byte, the smallest unit that can be taken.
-    fn burst(&self) -> f64 {
-        (self.per_s * BURST_S).max(1.0)
-    }
-
-    fn refill(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.at = self.at.max(now);
-        self.level = (self.level + passed * self.per_s).min(self.burst());
-    }
-
-    /// The available amount, or the time until enough for a wake-up is available. More than `wanted` is not needed.
-    fn available(&mut self, now: Instant, wanted: f64) -> Result<f64, Duration> {
-        self.refill(now);
-        let enough = (self.per_s * MIN_WAKEUP_S).min(wanted).clamp(1.0, self.burst());
-        // The level is a sum of fractions: slightly less than one counts as one.
-        if self.level + 1e-6 >= enough {
-            return Ok(self.level + 1e-6);
-        }
-        let seconds = (enough - self.level) / self.per_s;
-        Err(Duration::try_from_secs_f64(seconds).unwrap_or(MAX_WAIT).min(MAX_WAIT))
-    }
+/// The available amount, or the time until enough for a wake-up is available. More than `wanted` is not needed.
+fn available(bucket: &mut TokenBucket, now: Instant, wanted: f64) -> Result<f64, Duration> {
+    let level = bucket.level(now);
+    let enough = (bucket.per_s() * MIN_WAKEUP_S).min(wanted).clamp(1.0, bucket.capacity());
+    // The level is a sum of fractions: slightly less than one counts as one.
+    if level + 1e-6 >= enough { Ok(level + 1e-6) } else { Err(bucket.time_until(enough)) }
 }
 
 #[derive(Clone, Copy, Debug)]
 enum UserLimit {
     Off,
-    Records(Bucket),
-    Bytes(Bucket),
+    Records(TokenBucket),
+    Bytes(TokenBucket),
 }
 
 /// How far the lag guard limits the run.
@@ -94,7 +70,7 @@ pub enum Throttle {
 #[derive(Clone, Copy, Debug)]
 enum GuardLimit {
     Open,
-    Slow(Bucket),
+    Slow(TokenBucket),
     Closed,
 }
 
@@ -127,8 +103,8 @@ impl Limiter {
     pub fn set_rate(&mut self, rate: Option<RateLimit>, now: Instant) {
         self.user = match rate {
             None => UserLimit::Off,
-            Some(RateLimit::Records(per_s)) => UserLimit::Records(Bucket::new(float(per_s.get()), now)),
-            Some(RateLimit::Bytes(per_s)) => UserLimit::Bytes(Bucket::new(float(per_s.get()), now)),
+            Some(RateLimit::Records(per_s)) => UserLimit::Records(empty_bucket(float(per_s.get()), now)),
+            Some(RateLimit::Bytes(per_s)) => UserLimit::Bytes(empty_bucket(float(per_s.get()), now)),
         };
     }
 
@@ -138,11 +114,11 @@ impl Limiter {
             (Throttle::Open, _) => GuardLimit::Open,
             (Throttle::Closed, _) => GuardLimit::Closed,
             (Throttle::Records(per_s), GuardLimit::Slow(mut bucket)) => {
-                bucket.refill(now);
-                bucket.per_s = per_s.max(0.01);
+                let per_s = per_s.max(0.01);
+                bucket.set(per_s, capacity(per_s), now);
                 GuardLimit::Slow(bucket)
             }
-            (Throttle::Records(per_s), _) => GuardLimit::Slow(Bucket::new(per_s.max(0.01), now)),
+            (Throttle::Records(per_s), _) => GuardLimit::Slow(empty_bucket(per_s.max(0.01), now)),
         };
     }
 
@@ -152,14 +128,14 @@ impl Limiter {
         let most = float(wanted.max(1) as u64);
         let by_guard = match &mut self.guard {
             GuardLimit::Open => Ok(f64::MAX),
-            GuardLimit::Slow(bucket) => bucket.available(now, most),
+            GuardLimit::Slow(bucket) => available(bucket, now, most),
             GuardLimit::Closed => return Allowance::Closed,
         };
         let by_user = match &mut self.user {
             UserLimit::Off => Ok((f64::MAX, f64::MAX)),
-            UserLimit::Records(bucket) => bucket.available(now, most).map(|records| (records, f64::MAX)),
+            UserLimit::Records(bucket) => available(bucket, now, most).map(|records| (records, f64::MAX)),
             // The size of the records is only known when they are taken.
-            UserLimit::Bytes(bucket) => bucket.available(now, f64::MAX).map(|bytes| (f64::MAX, bytes)),
+            UserLimit::Bytes(bucket) => available(bucket, now, f64::MAX).map(|bytes| (f64::MAX, bytes)),
         };
         match (by_guard, by_user) {
             (Ok(guard), Ok((records, bytes))) => Allowance::Take {
@@ -174,12 +150,12 @@ impl Limiter {
     /// Notes that records were taken.
     pub fn charge(&mut self, records: usize, bytes: u64) {
         if let GuardLimit::Slow(bucket) = &mut self.guard {
-            bucket.level -= float(records as u64);
+            bucket.take(float(records as u64));
         }
         match &mut self.user {
             UserLimit::Off => {}
-            UserLimit::Records(bucket) => bucket.level -= float(records as u64),
-            UserLimit::Bytes(bucket) => bucket.level -= float(bytes),
+            UserLimit::Records(bucket) => bucket.take(float(records as u64)),
+            UserLimit::Bytes(bucket) => bucket.take(float(bytes)),
         }
     }
 }

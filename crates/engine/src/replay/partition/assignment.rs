@@ -3,7 +3,7 @@
 use kreplay_model::feed::PartitionState;
 
 use super::Owner;
-use super::{PartitionRun, handled::HandledOffsets, position::Position};
+use super::{PartitionRun, handled_offsets::HandledOffsets, position::Position};
 
 /// Which position counts for a partition after its assignment has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 mod assignment;
 mod checkpoint;
-pub(crate) mod handled;
+pub(crate) mod handled_offsets;
 pub mod key_groups;
 pub mod owner;
 #[cfg(test)]
@@ -26,7 +26,7 @@ pub use self::{
     settling::{Delivery, SettledRecord},
 };
 
-use self::{handled::HandledOffsets, key_groups::GroupTable, position::Position};
+use self::{handled_offsets::HandledOffsets, key_groups::GroupTable, position::Position};
 use crate::{journal::Repeats, plan::PlannedPartition};
 
 /// One partition of a run.

@@ -7,7 +7,7 @@ use kreplay_model::domain::{Offset, TopicPartition};
 use proptest::prelude::*;
 
 use super::Owner;
-use super::{Delivery, PartitionRun, PositionSource, SettledRecord, handled::HandledOffsets};
+use super::{Delivery, PartitionRun, PositionSource, SettledRecord, handled_offsets::HandledOffsets};
 use crate::plan::PlannedPartition;
 
 const END: i64 = 40;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::handled::HandledOffsets;
+use super::handled_offsets::HandledOffsets;
 
 /// Tracks the records of one partition from delivery to completion.
 ///

@@ -6,7 +6,7 @@ use kreplay_model::{
     feed::PartitionState,
 };
 
-use super::{PartitionRun, handled::HandledOffsets, position::Position};
+use super::{PartitionRun, handled_offsets::HandledOffsets, position::Position};
 
 /// Longer handling times are recorded as this: ten minutes, in microseconds.
 const MAX_LATENCY_US: u64 = 600_000_000;

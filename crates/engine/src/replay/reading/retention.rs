@@ -11,7 +11,7 @@ use kreplay_model::{
     feed::{EventKind, Expiry},
 };
 
-use crate::replay::{engine::Engine, failure_policy::FailureResponse, scheduler::pause::PauseCause};
+use crate::replay::{engine::Engine, failure_policy::ExpiryResponse, scheduler::pause::PauseCause};
 
 /// How often a partition is checked again while its log's start is unknown.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
@@ -112,19 +112,19 @@ fn next_step(engine: &Engine, index: u32, epoch: u32, reached: i64, ends: &LogEn
         outcome,
     };
     match engine.failure_policy.after_expiry() {
-        FailureResponse::SkipGap => {
+        ExpiryResponse::SkipGap => {
             engine.skip_lost(index, epoch, low);
             engine.events.push(missing(Expiry::GapSkipped));
             NextStep::ReadFrom(ends.low)
         }
-        FailureResponse::PauseRun => {
+        ExpiryResponse::PauseRun => {
             engine.events.push(missing(Expiry::Paused));
             if engine.scheduler.pause(PauseCause::Retention).is_paused_now {
                 engine.events.push(EventKind::Paused);
             }
             NextStep::WaitForResume
         }
-        _ => {
+        ExpiryResponse::FailPartition => {
             let text = format!(
                 "offsets {reached}..{low} were deleted by retention before they were read; --on-retention earliest \
                  continues after the gap"

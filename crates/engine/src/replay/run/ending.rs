@@ -210,7 +210,7 @@ impl Run {
         self.ended_at = Some(end);
         let elapsed_s = self.elapsed_s(end);
         if let Some(checkpoint_thread) = self.checkpoint_thread.take()
-            && !checkpoint_thread.end(self.figures(end))
+            && !checkpoint_thread.end(self.journal_totals(end))
         {
             self.engine.events.warn(
                 "the last checkpoint was not written in time; records handled after the previous one are \

@@ -16,7 +16,7 @@ use crate::replay::{
     Decision, RecordDecision,
     dead_letters::{self, topics},
     engine::DeadLetterBatch,
-    failure_policy::{FailurePolicy, FailureResponse},
+    failure_policy::{FailurePolicy, QuarantineResponse},
     scheduler::pause::PauseCause,
     shown_key::shown_key,
 };
@@ -75,12 +75,12 @@ impl Run {
             }
             Some(PauseCause::User) | None => return,
         };
-        if FailurePolicy::while_paused(self.failures.has_console) == FailureResponse::StopRun {
+        if FailurePolicy::stops_when_paused(self.failures.has_console) {
             self.error.get_or_insert(reason);
             self.engine.events.error(format!(
                 "the run would have paused, but without a console it cannot be resumed interactively, so it stops; {advice}"
             ));
-            self.cancel();
+            self.stop();
         }
     }
 
@@ -100,7 +100,7 @@ impl Run {
             bytes -= oldest.bytes;
             let key = shown_key(&oldest.first);
             let key = printable(&key);
-            if self.engine.failure_policy.when_quarantine_is_full() != FailureResponse::DeadLetter {
+            if self.engine.failure_policy.when_quarantine_is_full() == QuarantineResponse::FailRun {
                 self.engine.fail(format!(
                     "the quarantine is full (run.quarantine_buffer); the oldest key in it is {key}: {}",
                     self.engine.failure_of(&oldest.first, oldest.reason.attempts, &oldest.reason.error)
@@ -140,7 +140,7 @@ impl Run {
     fn decide_remaining_quarantine(&mut self) {
         let waiting = self.engine.scheduler.quarantined();
         match self.engine.failure_policy.when_only_quarantine_is_left(self.failures.has_console) {
-            FailureResponse::AwaitUser => {
+            None => {
                 if !std::mem::replace(&mut self.failures.is_reported, true) {
                     self.engine.events.warn(format!(
                         "all other records are handled; {} keys in quarantine wait for a decision",
@@ -148,7 +148,7 @@ impl Run {
                     ));
                 }
             }
-            FailureResponse::DeadLetter => {
+            Some(QuarantineResponse::DeadLetter) => {
                 let all: Vec<u64> = waiting.iter().map(|one| one.reason.hash).collect();
                 self.engine
                     .events
@@ -156,7 +156,7 @@ impl Run {
                 self.engine.scheduler.discard(&all);
                 self.failures.quiet_since = None;
             }
-            _ => {
+            Some(QuarantineResponse::FailRun) => {
                 let names: Vec<String> = waiting
                     .iter()
                     .take(MAX_NAMED_KEYS)

@@ -48,7 +48,7 @@ use super::{
 };
 use crate::{
     handler::OpenHandlers,
-    journal::{BegunLog, Figures},
+    journal::{BegunLog, JournalTotals},
 };
 
 /// How many rebalances a run keeps for its report. Each snapshot copies them, and a run that follows the log may last
@@ -124,7 +124,7 @@ pub struct Run {
     rate: Option<RateLimit>,
     rate_changed: bool,
     /// The totals of earlier attempts.
-    before: Figures,
+    before: JournalTotals,
     checkpoint_thread: Option<CheckpointThread>,
     /// Where workers record which records they begin, if the run has a journal.
     begun: Option<Arc<BegunLog>>,
@@ -174,7 +174,7 @@ impl Run {
     }
 
     /// Stops the run before its end: records in flight are finished and committed.
-    pub fn cancel(&mut self) {
+    pub fn stop(&mut self) {
         if !self.state.is_over() && self.ending.is_none() {
             self.engine.events.push(EventKind::CancelRequested);
             self.begin_ending(RunState::Cancelled, Instant::now());
@@ -227,7 +227,7 @@ impl Run {
             && let Some(checkpoint_thread) = &self.checkpoint_thread
         {
             self.totals_sent_at = now;
-            checkpoint_thread.note(self.figures(now));
+            checkpoint_thread.note(self.journal_totals(now));
         }
         self.state.is_over()
     }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     handler::{OpenHandlers, PositionStore},
-    journal::Figures,
+    journal::JournalTotals,
     plan::Plan,
     replay::{
         checkpoints::{OpenJournal, thread::CheckpointThread},
@@ -41,7 +41,7 @@ use crate::{
 
 /// Restores the totals of earlier attempts. Further records of the keys that they discarded are dead-lettered after
 /// those already sent.
-fn restore_totals(engine: &Engine, before: &mut Figures) {
+fn restore_totals(engine: &Engine, before: &mut JournalTotals) {
     engine.counters.restore(before);
     if before.handled > 0 {
         engine.matches.note_passed();
@@ -149,7 +149,7 @@ impl Run {
         let mut engine = Engine::new(plan, settings, events);
         drop(engine.handlers.set(Arc::clone(&source)));
         engine.topics.is_ephemeral_cluster = connection.embedded;
-        let (mut before, mut stored, mut begun, mut journal) = (Figures::default(), Vec::new(), None, journal);
+        let (mut before, mut stored, mut begun, mut journal) = (JournalTotals::default(), Vec::new(), None, journal);
         if let Some(opened) = &mut journal {
             // If a group or the target stores the positions, the next owner finds out what is repeated.
             begun = engine.keeps_positions().then(|| Arc::clone(opened.journal.begun()));
@@ -210,8 +210,8 @@ impl Run {
         let started_at = journal.as_ref().map_or_else(Utc::now, |opened| opened.journal.head().created);
         let checkpoint_thread = match journal {
             Some(OpenJournal { journal, keep, .. }) => {
-                let figures = Figures { state: RunState::Running, ..before.clone() };
-                Some(CheckpointThread::spawn(Arc::clone(&engine), journal, keep, figures)?)
+                let totals = JournalTotals { state: RunState::Running, ..before.clone() };
+                Some(CheckpointThread::spawn(Arc::clone(&engine), journal, keep, totals)?)
             }
             None => None,
         };

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use super::Run;
-use crate::journal::Figures;
+use crate::journal::JournalTotals;
 
 impl Run {
     /// The totals of the run for its journal.
-    pub(super) fn figures(&self, now: Instant) -> Figures {
-        Figures {
+    pub(super) fn journal_totals(&self, now: Instant) -> JournalTotals {
+        JournalTotals {
             state: self.state(),
             error: self.error.clone().or_else(|| self.engine.status.failure()),
             elapsed_s: self.elapsed_s(now),
@@ -21,7 +21,7 @@ impl Run {
             already_handled: self.before.already_handled,
             repeated: self.before.repeated,
             lost: self.before.lost,
-            ..Figures::default()
+            ..JournalTotals::default()
         }
     }
 

@@ -26,17 +26,17 @@ impl SessionLoop {
             Command::Replay(names) => self.replay(&names),
             Command::Restart => match &mut self.run {
                 Some(run) => {
-                    run.cancel();
+                    run.stop();
                     self.restart_pending = true;
                 }
                 None => self.start(),
             },
             Command::Pause => self.run.iter_mut().for_each(Run::pause),
             Command::Resume => self.run.iter_mut().for_each(Run::resume),
-            Command::Cancel => {
+            Command::Stop => {
                 self.restart_pending = false;
                 self.plan_task.starts_run = false;
-                self.run.iter_mut().for_each(Run::cancel);
+                self.run.iter_mut().for_each(Run::stop);
             }
             Command::SetConcurrency(_) | Command::SetAdaptive(true) if self.options.settings.single_threaded => {
                 self.events.warn(RunError::SingleThreaded.to_string());
@@ -70,7 +70,7 @@ impl SessionLoop {
                 self.is_closing = true;
                 self.restart_pending = false;
                 self.plan_task.stop();
-                self.run.iter_mut().for_each(Run::cancel);
+                self.run.iter_mut().for_each(Run::stop);
             }
         }
     }
@@ -88,7 +88,7 @@ impl SessionLoop {
                 self.options.selection = Some(selection.within(self.options.scope.clone()));
                 match &mut self.run {
                     Some(run) => {
-                        run.cancel();
+                        run.stop();
                         self.restart_pending = true;
                     }
                     None => self.start(),

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use crate::{
-    domain::printable,
-    feed::{
-        RunState, RunView, Snapshot,
-        figures::{Count, rate, seconds, whole},
+    domain::{
+        number::{Count, rate, seconds, whole},
+        printable,
     },
+    feed::{RunState, RunView, Snapshot},
 };
 
 /// State, percentage, handled records, rate, lag, and time left, or the problem that prevents a run from starting.

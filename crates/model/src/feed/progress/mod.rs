@@ -13,7 +13,8 @@ use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
-use super::{Feed, RunState, Snapshot, figures::whole};
+use super::{Feed, RunState, Snapshot};
+use crate::domain::number::whole;
 use coalesce::RepeatSuppressor;
 
 /// How progress is shown.

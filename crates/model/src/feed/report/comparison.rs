@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::escaped;
 use crate::{
-    domain::printable,
-    feed::{
-        ComparisonView, Difference, DryRunFindings, Outcome, RunState, RunView,
-        figures::{Count, seconds},
+    domain::{
+        number::{Count, seconds},
+        printable,
     },
+    feed::{ComparisonView, Difference, DryRunFindings, Outcome, RunState, RunView},
 };
 
 /// The name and version of the JSON format, in the first field of every report.

@@ -4,11 +4,13 @@ use std::fmt::Write;
 
 use super::json::{Partition, Report};
 use crate::{
-    domain::printable,
+    domain::{
+        number::{Bytes, Count, rate, seconds, whole},
+        printable,
+    },
     feed::{
         Bottleneck, DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState,
         cells::{padding, width},
-        figures::{Bytes, Count, rate, seconds, whole},
     },
 };
 

@@ -28,7 +28,7 @@ use crate::{
     handler::PositionStore,
     replay::{
         engine::Engine,
-        partition::{PositionSource, handled::HandledOffsets, owner::member_name},
+        partition::{PositionSource, handled_offsets::HandledOffsets, owner::member_name},
     },
 };
 

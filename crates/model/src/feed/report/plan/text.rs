@@ -3,11 +3,14 @@
 use std::{collections::BTreeSet, fmt::Write};
 
 use crate::{
-    domain::{Offset, printable},
+    domain::{
+        Offset,
+        number::{Bytes, Count, rate, seconds, whole},
+        printable,
+    },
     feed::{
         Estimate, Forecast,
         cells::{self, padding, width},
-        figures::{Bytes, Count, rate, seconds, whole},
     },
 };
 

@@ -71,7 +71,7 @@ pub struct PartitionPlan {
 
 /// The totals of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
+pub struct JournalTotals {
     /// When this was written.
     pub updated: DateTime<Utc>,
     /// The run's state at that time. A final state tells how the attempt ended.
@@ -141,7 +141,7 @@ pub struct DiscardedKey {
     pub error: String,
 }
 
-impl Figures {
+impl JournalTotals {
     /// Resets the record counts that the journal also stores for each partition.
     pub fn forget_counts(&mut self) {
         (self.handled, self.bytes, self.filtered) = (0, 0, 0);

@@ -1,8 +1,8 @@
 //! Ranges as text.
 
 #[cfg(test)]
-#[path = "text_test.rs"]
-mod text_test;
+#[path = "endpoint_text_test.rs"]
+mod endpoint_text_test;
 
 use std::{fmt, str::FromStr, time::Duration};
 

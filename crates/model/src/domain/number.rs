@@ -1,6 +1,9 @@
-//! Number formats shared by all text output.
+//! Formats of numbers in texts: counts, sizes, rates, and durations. The console has shorter forms for narrow places.
 
-pub(super) use indicatif::{HumanBytes as Bytes, HumanCount as Count};
+/// A size in bytes with a binary unit and two decimals: `1.20 MiB`.
+pub use indicatif::HumanBytes as Bytes;
+/// A count with thousands separators: `1,234,567`.
+pub use indicatif::HumanCount as Count;
 
 /// A duration: `1.69 s` below a minute, then `3m 12s`, `2h 05m`, `3d 04h`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
@@ -23,13 +26,15 @@ pub fn long(seconds: u64) -> String {
 }
 
 /// A rate with thousands separators and without decimals: `5,912`. One decimal below 10.
-pub(super) fn rate(per_s: f64) -> String {
+#[must_use]
+pub fn rate(per_s: f64) -> String {
     if per_s < 9.95 { format!("{:.1}", per_s.max(0.0)) } else { Count(whole(per_s)).to_string() }
 }
 
 /// Rounds to the nearest whole number.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
-pub(super) fn whole(number: f64) -> u64 {
+#[must_use]
+pub fn whole(number: f64) -> u64 {
     number.round() as u64
 }
 
