@@ -9,6 +9,8 @@ pub mod lag;
 pub mod look;
 pub mod membership;
 pub mod rates;
+pub mod rebalance;
 pub mod series;
 pub mod time_lag;
 pub mod trend;
+pub mod verdict;

@@ -38,8 +38,9 @@ pub struct Owner<'a> {
     pub partitions: Vec<OwnerPartition<'a>>,
 }
 
-/// How fast an owner reads. Only its partitions with a backlog count: what it reads of the others is their inflow and
-/// says nothing about its capacity.
+/// How fast the backlog of an owner shrinks. Of a partition without a backlog, what is read is what arrives: it says
+/// nothing about the capacity of the owner, and its difference is 0. A partition that had a backlog during the observed
+/// time counts for that time.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pace {
     /// Offsets to read.
@@ -82,7 +83,7 @@ impl Owner<'_> {
         let last = busy.iter().filter_map(|p| p.committed.last_change_ms()).max();
         let now = busy.iter().filter_map(|p| p.committed.seen_ms()).max().unwrap_or(now_ms);
         if now - last.unwrap_or(began) > SILENCE_MS {
-            return Ok(self.standing(&busy, now - SILENCE_MS, now));
+            return Ok(self.measured(now - SILENCE_MS, now, 1, 0));
         }
         if seen < COMMITS_NEEDED {
             return Err(seen);
@@ -93,29 +94,24 @@ impl Owner<'_> {
         let first = busy.iter().filter_map(|p| p.committed.changes().first()).map(|p| p.at_ms).min().ok_or(seen)?;
         let from = first.max(to - OBSERVED_MS.max(interval * OBSERVED_INTERVALS));
         let steps = ((to - from) / interval).clamp(1, MAX_STEPS);
-        Ok(self.measured(&busy, from, to, steps, interval))
+        Ok(self.measured(from, to, steps, interval))
     }
 
     /// The pace between two times.
     #[allow(clippy::cast_precision_loss, reason = "durations and rates")]
-    fn measured(&self, busy: &[&OwnerPartition<'_>], from: i64, to: i64, steps: i64, interval: i64) -> Pace {
+    fn measured(&self, from: i64, to: i64, steps: i64, interval: i64) -> Pace {
         let at = |step: i64| from + (to - from) * step / steps;
         let growth = |series: &Series, step: i64| {
             let before = series.interpolated(at(step)).or_else(|| Some(series.points().first()?.offset as f64));
             series.interpolated(at(step + 1)).zip(before).map_or(0.0, |(after, before)| after - before)
         };
-        let net = |step| busy.iter().map(|p| growth(p.committed, step) - growth(p.end, step)).sum();
+        let net = |step| self.partitions.iter().map(|p| growth(p.committed, step) - growth(p.end, step)).sum();
         Pace {
             backlog: self.backlog(),
             step_s: ((to - from).max(1)) as f64 / 1000.0 / steps as f64,
             net: (0..steps).map(net).collect(),
             commit_interval_s: interval as f64 / 1000.0,
         }
-    }
-
-    /// The pace of an owner that does not commit.
-    fn standing(&self, busy: &[&OwnerPartition<'_>], from: i64, to: i64) -> Pace {
-        self.measured(busy, from, to, 1, 0)
     }
 }
 

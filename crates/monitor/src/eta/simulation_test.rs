@@ -40,11 +40,19 @@ impl Member {
         let seconds = TICK_MS as f64 / 1000.0;
         // A speed that deviates by a fifth for some seconds.
         self.deviation = 0.96 * self.deviation + 0.28 * 0.2 * normal(random);
-        let backlogged = self.partitions.iter().filter(|(read, _, end)| end - read > 1.0).count().max(1) as f64;
-        let speed = self.capacity * (1.0 + self.deviation).max(0.05) / backlogged;
-        for (read, committed, end) in &mut self.partitions {
+        let mut budget = self.capacity * (1.0 + self.deviation).max(0.05) * seconds;
+        for (_, _, end) in &mut self.partitions {
             *end += self.inflow / 2.0 * seconds * (1.0 + 0.3 * normal(random)).max(0.0);
-            *read = (*read + speed * seconds).min(*end);
+        }
+        // Half for each partition; what one does not need is left for the other.
+        for share in [2.0, 1.0, 1.0] {
+            for (read, _, end) in &mut self.partitions {
+                let taken = (budget / share).min(*end - *read);
+                *read += taken;
+                budget -= taken;
+            }
+        }
+        for (read, committed, _) in &mut self.partitions {
             if now_ms % self.commit_ms < TICK_MS {
                 *committed = *read;
             }
@@ -104,21 +112,20 @@ fn simulate(seed: u64, load: f64, watched_ms: i64) -> (EtaView, Option<f64>) {
 
 #[test]
 fn four_of_five_drains_end_within_the_interval() {
-    let mut inside = 0;
-    let mut all = 0;
-    for seed in 0..50 {
-        let (predicted, took) = simulate(1_000 + seed, 0.5, 40_000);
-        let Some(took) = took else { continue };
-        if predicted.verdict == EtaVerdict::Done {
-            continue;
+    for watched_ms in [40_000, 90_000, 240_000] {
+        let mut inside = 0;
+        let mut all = 0;
+        for seed in 0..50 {
+            let (predicted, took) = simulate(1_000 + seed, 0.5, watched_ms);
+            let (Some(took), EtaVerdict::Known) = (took, predicted.verdict) else { continue };
+            all += 1;
+            let is_before = predicted.high_s.is_none_or(|high| took <= high);
+            inside += i32::from(is_before && predicted.low_s.unwrap() <= took);
         }
-        all += 1;
-        let (low, high) = (predicted.low_s.unwrap(), predicted.high_s.unwrap());
-        inside += i32::from(low <= took && took <= high);
+        assert!(all >= 35, "{all}");
+        let percent = inside * 100 / all;
+        assert!((70..=95).contains(&percent), "{percent} % of {all} drains ended within the interval");
     }
-    assert!(all >= 40, "{all}");
-    let percent = inside * 100 / all;
-    assert!((70..=95).contains(&percent), "{percent} % of {all} drains ended within the interval");
 }
 
 #[test]
