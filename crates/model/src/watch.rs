@@ -16,7 +16,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use event::{WatchEvent, WatchEventKind};
-pub use figures::{EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend};
+pub use figures::{
+    EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
+};
 pub use group::{GroupState, GroupType, GroupView, MemberRow, PositionsExpiry, SeenBy};
 pub use partition::{AheadCause, HeldBy, OwnerView, PartitionRow, RecordsLeft, Transaction, Why, WouldBe};
 pub use reason::Reason;

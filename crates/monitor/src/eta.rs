@@ -12,8 +12,8 @@ mod simulation_test;
 use kreplay_model::watch::{EtaVerdict, EtaView};
 
 use drain::Drain;
-pub use owner::{Owner, OwnerPartition};
 use owner::Pace;
+pub use owner::{Owner, OwnerPartition};
 use random::Random;
 
 /// Commits that must be seen of each owner with a backlog.

@@ -8,6 +8,7 @@ pub mod eta;
 pub mod lag;
 pub mod look;
 pub mod membership;
+pub mod observer;
 pub mod rates;
 pub mod rebalance;
 pub mod series;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::Why;
 
-pub use expiry::{DEFAULT_OFFSETS_RETENTION_MINUTES, expiry, expires_soon};
+pub use expiry::{DEFAULT_OFFSETS_RETENTION_MINUTES, expires_soon, expiry};
 pub use left::{ABANDONED_AFTER_INTERVALS, METADATA_AGE_MS, has_left, is_orphan};
 
 use crate::look::{CommitAnswer, Description, Member, Protocol};

@@ -1,13 +1,14 @@
 //! What is kept between looks, and what follows from each look.
 
 mod group;
-mod group_view;
 mod held;
+#[cfg(test)]
+mod observer_test;
 mod partition;
 mod row;
 mod row_view;
 #[cfg(test)]
-mod observer_test;
+mod simulated_cluster;
 #[cfg(test)]
 mod simulation_test;
 mod wants;
@@ -67,7 +68,7 @@ impl Observer {
                 group.take_probe(partition, *probe);
             }
         }
-        let logs = group_view::Logs {
+        let logs = partition::Logs {
             partitions: &self.partitions,
             topics: &self.topics,
             offsets_retention_minutes: self.offsets_retention_minutes.current().copied(),

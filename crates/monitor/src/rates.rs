@@ -53,9 +53,8 @@ pub fn slope(points: &[Point]) -> Option<f64> {
     let n = points.len() as f64;
     let (sum_t, sum_y) = relative().fold((0.0, 0.0), |(t, y), (a, b)| (t + a, y + b));
     let (mean_t, mean_y) = (sum_t / n, sum_y / n);
-    let (covariance, variance) = relative().fold((0.0, 0.0), |(c, v), (t, y)| {
-        (c + (t - mean_t) * (y - mean_y), v + (t - mean_t) * (t - mean_t))
-    });
+    let (covariance, variance) = relative()
+        .fold((0.0, 0.0), |(c, v), (t, y)| (c + (t - mean_t) * (y - mean_y), v + (t - mean_t) * (t - mean_t)));
     (variance > 0.0).then(|| covariance / variance)
 }
 

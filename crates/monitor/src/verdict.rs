@@ -21,10 +21,8 @@ pub use text::duration_text;
 /// What one look finds, the worst first. There is at least one finding.
 #[must_use]
 pub fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
-    let mut found: Vec<VerdictView> = [log::findings(facts), progress::findings(facts), members::findings(facts)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut found: Vec<VerdictView> =
+        [log::findings(facts), progress::findings(facts), members::findings(facts)].into_iter().flatten().collect();
     found.sort_by_key(|finding| finding.kind);
     if found.is_empty() {
         found.push(progress::healthy(facts));

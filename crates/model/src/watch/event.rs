@@ -147,7 +147,9 @@ impl fmt::Display for WatchEventKind {
             Self::MemberLeft { member } => write!(f, "member {member} left"),
             Self::Rewound { partition, from, to } => write!(f, "the position of {partition} went back: {from} → {to}"),
             Self::Truncated { partition, from, to } => write!(f, "the end of {partition} went back: {from} → {to}"),
-            Self::RecordsLost { partition, offsets } => write!(f, "{offsets} offsets of {partition} were deleted unread"),
+            Self::RecordsLost { partition, offsets } => {
+                write!(f, "{offsets} offsets of {partition} were deleted unread")
+            }
             Self::CoordinatorMoved { from, to } => write!(f, "coordinator {from} → {to}"),
             Self::PermissionMissing { operation, resource } => {
                 write!(f, "not allowed: {operation} on {resource} is missing")

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EtaView, LagTotals, PartitionRow, RatesView, Reason, RebalancesView, SecondsRange, TimeExactness, Trend, VerdictView,
+    EtaView, LagTotals, PartitionRow, RatesView, Reason, RebalancesView, SecondsRange, TimeExactness, Trend,
+    VerdictView,
 };
 use crate::domain::TopicPartition;
 

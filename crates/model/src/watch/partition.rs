@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{RatesView, Reason, SeenBy, SecondsRange, TimeExactness};
+use super::{RatesView, Reason, SecondsRange, SeenBy, TimeExactness};
 use crate::domain::Offset;
 
 /// Why a partition belongs to a group.

@@ -44,7 +44,9 @@ impl fmt::Display for Reason {
         match self {
             Self::NeverCommitted => f.write_str("the group has no committed offset"),
             Self::NotAsked => f.write_str("not requested yet"),
-            Self::NotAuthorized { operation, resource } => write!(f, "not allowed: {operation} on {resource} is missing"),
+            Self::NotAuthorized { operation, resource } => {
+                write!(f, "not allowed: {operation} on {resource} is missing")
+            }
             Self::NoLeader => f.write_str("no leader"),
             Self::TopicGone => f.write_str("the topic does not exist"),
             Self::CoordinatorMoved => f.write_str("the coordinator moved"),

@@ -68,7 +68,9 @@ impl Member {
 
     /// Whether it has caught up: what is left arrived since the last commit.
     fn is_done(&self) -> bool {
-        self.partitions.iter().all(|(_, committed, end)| end - committed <= self.inflow * self.commit_ms as f64 / 1000.0)
+        self.partitions
+            .iter()
+            .all(|(_, committed, end)| end - committed <= self.inflow * self.commit_ms as f64 / 1000.0)
     }
 
     fn owner(&self, name: usize) -> Owner<'_> {

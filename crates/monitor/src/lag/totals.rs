@@ -20,10 +20,7 @@ pub fn totals<'a>(
     // A part is known if it is known for each row with a known lag; else the parts would not add up.
     let part = |get: fn(&PartitionRow) -> Option<u64>| {
         total?;
-        counted()
-            .filter(|row| row.lag.is_some())
-            .map(get)
-            .try_fold(0_u64, |sum, part| sum.checked_add(part?))
+        counted().filter(|row| row.lag.is_some()).map(get).try_fold(0_u64, |sum, part| sum.checked_add(part?))
     };
     LagTotals {
         total,

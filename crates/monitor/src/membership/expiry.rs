@@ -16,11 +16,7 @@ pub fn expiry(since_ms: i64, now_ms: i64, retention_minutes: Option<u64>) -> Pos
     let minutes = retention_minutes.unwrap_or(DEFAULT_OFFSETS_RETENTION_MINUTES);
     #[allow(clippy::cast_precision_loss, reason = "durations for display")]
     let (retention_s, passed_s) = (minutes as f64 * 60.0, (now_ms - since_ms) as f64 / 1000.0);
-    PositionsExpiry {
-        in_s: (retention_s - passed_s).max(0.0),
-        retention_s,
-        assumed: retention_minutes.is_none(),
-    }
+    PositionsExpiry { in_s: (retention_s - passed_s).max(0.0), retention_s, assumed: retention_minutes.is_none() }
 }
 
 /// Whether less than a fifth of the retention is left.

@@ -44,6 +44,11 @@ impl<T: Clone> Held<T> {
         self.last.as_ref().filter(|_| self.failure.as_ref().is_none_or(is_transient)).map(|(_, value)| value)
     }
 
+    /// The last value, even if its request fails now.
+    pub(super) fn last(&self) -> Option<&T> {
+        self.last.as_ref().map(|(_, value)| value)
+    }
+
     /// When the value was answered.
     pub(super) fn at(&self) -> Option<DateTime<Utc>> {
         self.last.as_ref().map(|(at, _)| *at)

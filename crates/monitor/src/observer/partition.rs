@@ -1,13 +1,23 @@
 //! What is kept of topics and partitions.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
-use kreplay_model::domain::Offset;
+use kreplay_model::domain::{Offset, TopicPartition};
 use kreplay_model::watch::{Reason, Transaction};
 
 use super::held::Held;
 use crate::look::{PartitionLook, RecordAt, TopicId, TopicLook};
 use crate::series::{Change, Series};
 use crate::time_lag::TimeMap;
+
+/// What is known of the logs and their topics.
+pub(super) struct Logs<'a> {
+    pub partitions: &'a BTreeMap<TopicPartition, PartitionTrack>,
+    pub topics: &'a BTreeMap<Arc<str>, TopicTrack>,
+    pub offsets_retention_minutes: Option<u64>,
+}
 
 /// A topic.
 #[derive(Clone, Debug, Default)]

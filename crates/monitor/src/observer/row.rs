@@ -54,9 +54,8 @@ impl RowTrack {
             self.rewound_from = Some(self.rewound_from.map_or(from, |earlier| earlier.max(from)));
             return Some(CommitChange::Rewound { from });
         }
-        (offset.get() > before).then_some(CommitChange::Advanced {
-            stood_still_since_ms: change_before.filter(|_| was_waiting),
-        })
+        (offset.get() > before)
+            .then_some(CommitChange::Advanced { stood_still_since_ms: change_before.filter(|_| was_waiting) })
     }
 
     /// When the committed offset was last seen to advance.

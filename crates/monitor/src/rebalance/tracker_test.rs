@@ -47,7 +47,8 @@ fn group(epoch: i32, members: Vec<Member>) -> Description {
 }
 
 fn classic(state: GroupState, members: &[(&str, &[i32])]) -> Description {
-    let members = members.iter().map(|(id, assigned)| Member { epoch: None, target: None, ..member(id, 0, assigned, &[]) });
+    let members =
+        members.iter().map(|(id, assigned)| Member { epoch: None, target: None, ..member(id, 0, assigned, &[]) });
     Description {
         group_type: GroupType::Classic,
         state,

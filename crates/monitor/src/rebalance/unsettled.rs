@@ -36,7 +36,8 @@ pub fn waiting_for(group: &Description) -> Vec<String> {
     if is_settled(group) {
         return Vec::new();
     }
-    let holders: Vec<String> = group.members.iter().filter(|member| holds_others(member, group)).map(Member::name).collect();
+    let holders: Vec<String> =
+        group.members.iter().filter(|member| holds_others(member, group)).map(Member::name).collect();
     if !holders.is_empty() {
         return holders;
     }

@@ -88,7 +88,8 @@ impl TimeMap {
             targets.iter().filter(|target| self.contains(**target)).map(|target| target.get()).collect();
         self.widths.retain(|target, _| inside.contains(target));
         self.anchors.shrink(MAX_ANCHORS, &inside);
-        let (_, target) = inside.into_iter().filter_map(|target| Some((self.open_width(target, now_ms)?, target))).max()?;
+        let (_, target) =
+            inside.into_iter().filter_map(|target| Some((self.open_width(target, now_ms)?, target))).max()?;
         let query_ms = self.query_for(target, now_ms);
         if self.outstanding.len() >= MAX_OUTSTANDING {
             self.outstanding.pop_first();

@@ -14,7 +14,10 @@ pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
 }
 
 /// The partitions with the largest figure first.
-fn worst<'a>(facts: &'a GroupFacts<'_>, figure: impl Fn(&PartitionFacts<'_>) -> Option<u64>) -> Vec<(u64, &'a PartitionFacts<'a>)> {
+fn worst<'a>(
+    facts: &'a GroupFacts<'_>,
+    figure: impl Fn(&PartitionFacts<'_>) -> Option<u64>,
+) -> Vec<(u64, &'a PartitionFacts<'a>)> {
     let with_figure = facts.partitions.iter().filter_map(|partition| Some((figure(partition)?, partition)));
     let mut found: Vec<_> = with_figure.filter(|(figure, _)| *figure > 0).collect();
     found.sort_by_key(|(figure, _)| std::cmp::Reverse(*figure));
@@ -92,10 +95,8 @@ fn ahead(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         Some(AheadCause::NotKnown) | None => "",
     };
     let (committed, end) = (first.row.committed?, first.row.end?);
-    let evidence = format!(
-        "Committed {committed} of {} is {offsets} offsets beyond the end {end}.{cause}",
-        name(first.row)
-    );
+    let evidence =
+        format!("Committed {committed} of {} is {offsets} offsets beyond the end {end}.{cause}", name(first.row));
     let next = "Reset the offsets of these partitions: new records below the committed offset are not read.";
     let place = and_others(&name(first.row).to_string(), partitions.len());
     Some(view(VerdictKind::Ahead, format!("ahead of the log of {place}"), evidence, Some(next)))

@@ -30,8 +30,9 @@ fn rebalance_stuck(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         None => "rebalance stuck".to_owned(),
     };
     let waits_for = by.map_or_else(String::new, |by| format!("; it waits for {by}"));
-    let evidence =
-        format!("A rebalance has not ended for {unsettled}, longer than the rebalance timeout of the members{waits_for}.");
+    let evidence = format!(
+        "A rebalance has not ended for {unsettled}, longer than the rebalance timeout of the members{waits_for}."
+    );
     let next = "Restart the member that it waits for: it does not give up its partitions.";
     Some(view(VerdictKind::RebalanceStuck, text, evidence, Some(next)))
 }
@@ -40,8 +41,10 @@ fn orphan(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let orphans: Vec<_> = facts.partitions.iter().filter(|partition| partition.row.orphan).collect();
     let first = name(orphans.first()?.row).to_string();
     let text = format!("orphan partition {}", and_others(&first, orphans.len()));
-    let evidence =
-        format!("The group is stable, but {} of its partitions have had no owner for 10 min, {first} first.", orphans.len());
+    let evidence = format!(
+        "The group is stable, but {} of its partitions have had no owner for 10 min, {first} first.",
+        orphans.len()
+    );
     let next = "Check the subscription and the assignor of the consumers; restart one if the partition is new.";
     Some(view(VerdictKind::OrphanPartition, text, evidence, Some(next)))
 }
@@ -53,10 +56,8 @@ fn flapping(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     } else {
         (format!("flapping (member {member})"), format!("; {member} joined and left most often"))
     };
-    let evidence = format!(
-        "The group rebalanced at least {} times within 10 min{who}.",
-        crate::rebalance::FLAPPING_COUNT
-    );
+    let evidence =
+        format!("The group rebalanced at least {} times within 10 min{who}.", crate::rebalance::FLAPPING_COUNT);
     let next = "Look for crashes, and for handling that takes longer than `max.poll.interval.ms`.";
     Some(view(VerdictKind::Flapping, text, evidence, Some(next)))
 }
@@ -84,7 +85,8 @@ fn uneven(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let partition_limit = limit(facts.partitions.len());
     let hot = facts.partitions.iter().find_map(|partition| {
         let (lag, arrives) = shares(&[partition]);
-        (facts.partitions.len() > 1 && lag > partition_limit && arrives > partition_limit).then_some((partition, lag, arrives))
+        (facts.partitions.len() > 1 && lag > partition_limit && arrives > partition_limit)
+            .then_some((partition, lag, arrives))
     });
     if let Some((partition, lag, arrives)) = hot {
         let place = name(partition.row);
