@@ -21,8 +21,11 @@ const SILENCE_MS: i64 = 120_000;
 /// A partition of an owner.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnerPartition<'a> {
-    /// Offsets that can be read now.
+    /// Offsets that can be read now; 0 if they are no more than what arrives between commits.
     pub readable: u64,
+    /// Since when it has had a backlog, in milliseconds since 1970. Before that time its owner had less to do than it can
+    /// do, so that its pace then says nothing; `None` if it has had one all the time.
+    pub backlogged_since_ms: Option<i64>,
     /// The committed offsets.
     pub committed: &'a Series,
     /// The ends of the log.
@@ -77,12 +80,13 @@ impl Owner<'_> {
     /// The observed pace, or the number of commits seen if that is too small.
     pub(super) fn pace(&self, now_ms: i64) -> Result<Pace, u32> {
         let busy: Vec<&OwnerPartition<'_>> = self.partitions.iter().filter(|p| p.readable > 0).collect();
-        let most = busy.iter().map(|p| p.committed.changes().len()).max().unwrap_or(0);
-        let seen = u32::try_from(most).unwrap_or(u32::MAX);
-        let began = busy.iter().filter_map(|p| p.committed.began_ms()).min().ok_or(seen)?;
+        let began = busy.iter().filter_map(|p| p.committed.began_ms()).min().ok_or(0_u32)?;
+        let since = busy.iter().map(|p| p.backlogged_since_ms.unwrap_or(began)).min().unwrap_or(began).max(began);
+        let commits = |p: &OwnerPartition<'_>| p.committed.changes().iter().filter(|p| p.at_ms >= since).count();
+        let seen = u32::try_from(busy.iter().map(|p| commits(p)).max().unwrap_or(0)).unwrap_or(u32::MAX);
         let last = busy.iter().filter_map(|p| p.committed.last_change_ms()).max();
         let now = busy.iter().filter_map(|p| p.committed.seen_ms()).max().unwrap_or(now_ms);
-        if now - last.unwrap_or(began) > SILENCE_MS {
+        if now - last.unwrap_or(began).max(since) > SILENCE_MS {
             return Ok(self.measured(now - SILENCE_MS, now, 1, 0));
         }
         if seen < COMMITS_NEEDED {
@@ -92,7 +96,7 @@ impl Owner<'_> {
         let last = last.ok_or(seen)?;
         let to = if now - last > interval * MISSED_COMMITS { now } else { last };
         let first = busy.iter().filter_map(|p| p.committed.changes().first()).map(|p| p.at_ms).min().ok_or(seen)?;
-        let from = first.max(to - OBSERVED_MS.max(interval * OBSERVED_INTERVALS));
+        let from = first.max(since).max(to - OBSERVED_MS.max(interval * OBSERVED_INTERVALS));
         let steps = ((to - from) / interval).clamp(1, MAX_STEPS);
         Ok(self.measured(from, to, steps, interval))
     }
@@ -130,8 +134,12 @@ mod tests {
     }
 
     fn owner<'a>(parts: &'a [(u64, (Series, Series))]) -> Owner<'a> {
-        let partitions =
-            parts.iter().map(|(readable, (committed, end))| OwnerPartition { readable: *readable, committed, end });
+        let partitions = parts.iter().map(|(readable, (committed, end))| OwnerPartition {
+            readable: *readable,
+            backlogged_since_ms: None,
+            committed,
+            end,
+        });
         Owner { name: "a".into(), partitions: partitions.collect() }
     }
 
@@ -156,6 +164,22 @@ mod tests {
         let parts = [(1_000, series(30, 10, 100)), (0, series(500, 500, 100))];
         let pace = owner(&parts).pace(100_000).unwrap();
         assert!((pace.net_per_s() - 20.0).abs() < 0.01, "{pace:?}");
+    }
+
+    #[test]
+    fn the_pace_before_a_backlog_does_not_count() {
+        let (mut committed, mut end) = (Series::default(), Series::default());
+        for second in 0..=200 {
+            // An idle time, then a burst of 1,000 that is read with 20/s.
+            committed.add(second * 1000, (second - 100).max(0) / 5 * 100);
+            end.add(second * 1000, if second < 100 { 0 } else { 10_000 });
+        }
+        let mut partition =
+            OwnerPartition { readable: 8_000, backlogged_since_ms: Some(100_000), committed: &committed, end: &end };
+        let pace = |partition| Owner { name: "a".into(), partitions: vec![partition] }.pace(200_000);
+        assert!((pace(partition).unwrap().net_per_s() - 20.0).abs() < 0.1);
+        partition.backlogged_since_ms = Some(190_000);
+        assert_eq!(pace(partition), Err(3));
     }
 
     #[test]

@@ -74,9 +74,13 @@ impl Member {
     }
 
     fn owner(&self, name: usize) -> Owner<'_> {
-        let partitions = self.partitions.iter().zip(&self.series).map(|((_, committed, end), (commits, ends))| {
-            OwnerPartition { readable: (end - committed) as u64, committed: commits, end: ends }
-        });
+        let partitions =
+            self.partitions.iter().zip(&self.series).map(|((_, committed, end), (commits, ends))| OwnerPartition {
+                readable: (end - committed) as u64,
+                backlogged_since_ms: None,
+                committed: commits,
+                end: ends,
+            });
         Owner { name: format!("member {name}"), partitions: partitions.collect() }
     }
 }
@@ -152,7 +156,7 @@ fn the_slowest_owner_decides_and_skew_has_a_price() {
     let (fast, slow) = (series(90), series(10));
     let owner = |name: &str, readable, (committed, end)| Owner {
         name: name.into(),
-        partitions: vec![OwnerPartition { readable, committed, end }],
+        partitions: vec![OwnerPartition { readable, backlogged_since_ms: None, committed, end }],
     };
     let owners = [owner("fast", 1_000, (&fast.0, &fast.1)), owner("slow", 1_000, (&slow.0, &slow.1))];
     let found = eta(&owners, 100_000, 1);

@@ -139,8 +139,12 @@ fn a_rewound_group_is_named_until_it_is_back() {
 #[test]
 fn a_growing_lag_is_falling_behind_until_retention_is_near() {
     let mut watch = Watch::new();
-    let view = watch.looks(30, &[Produce(0, 100), Consume(0, 0, 60)]);
-    assert_eq!((view.trend, view.verdict.kind), (Trend::Growing, VerdictKind::WillLose), "{:?}", view.verdict);
+    let falling = [Produce(0, 100), Consume(0, 0, 60)];
+    let view = watch.looks(30, &falling);
+    assert_eq!((view.trend, view.verdict.kind), (Trend::Growing, VerdictKind::FallingBehind), "{:?}", view.verdict);
+    watch.cluster.retention_ms = 600_000;
+    let view = watch.looks(6, &falling);
+    assert_eq!(view.verdict.kind, VerdictKind::WillLose, "{:?}", view.verdict);
     assert_eq!(view.eta.verdict, EtaVerdict::Never);
     assert!(view.deadline_s.unwrap() < 600.0);
 }
@@ -148,11 +152,20 @@ fn a_growing_lag_is_falling_behind_until_retention_is_near() {
 #[test]
 fn a_shrinking_lag_is_catching_up_with_a_time() {
     let mut watch = Watch::new();
-    watch.look(&[Produce(0, 5_000)]);
-    let view = watch.looks(40, &[Produce(0, 20), Consume(0, 0, 60)]);
+    watch.look(&(0..4).map(|at| Produce(at, 1_500)).collect::<Vec<_>>());
+    let view = watch.looks(40, &(0..4).flat_map(|at| [Produce(at, 5), Consume(0, at, 15)]).collect::<Vec<_>>());
     assert_eq!(view.verdict.kind, VerdictKind::CatchingUp, "{:?}", view.verdict);
     let left = view.lag.total.unwrap() as f64 / 20.0;
     assert!((view.eta.value_s.unwrap() / left - 1.0).abs() < 0.05, "{:?} instead of {left}", view.eta);
+}
+
+#[test]
+fn a_consumer_that_keeps_up_has_no_backlog_to_catch_up_with() {
+    let mut watch = Watch::new();
+    // Each look sees what has arrived since the last commit.
+    let view = watch.looks(120, &[Consume(0, 0, 100), Produce(0, 10)]);
+    assert_eq!((view.lag.total, view.eta.verdict), (Some(10), EtaVerdict::Done), "{:?}", view.eta);
+    assert_eq!(view.verdict.kind, VerdictKind::Fine, "{:?}", view.verdict);
 }
 
 #[test]

@@ -6,6 +6,9 @@ use kreplay_model::domain::Offset;
 use crate::look::MarkerProbe;
 use crate::series::{Change, Series};
 
+/// A consumer whose backlog is no more than what arrives in this many usual commit intervals keeps up.
+const KEEPS_UP_INTERVALS: i64 = 2;
+
 /// One partition of a group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RowTrack {
@@ -17,6 +20,8 @@ pub(super) struct RowTrack {
     pub unowned_since_ms: Option<i64>,
     /// Since when records have been waiting behind the present committed offset.
     pub waiting_since_ms: Option<i64>,
+    /// Since when more has been left to read than arrives between commits.
+    pub backlogged_since_ms: Option<i64>,
     pub last_known_lag: Option<(DateTime<Utc>, i64)>,
     pub probe: Option<MarkerProbe>,
     /// Whether lost records were reported since there were none.
@@ -67,6 +72,22 @@ impl RowTrack {
     /// Notes whether records wait.
     pub(super) fn take_waiting(&mut self, now_ms: i64, is_waiting: bool) {
         self.waiting_since_ms = is_waiting.then(|| self.waiting_since_ms.unwrap_or(now_ms));
+    }
+
+    /// What is left to read beyond what arrives between commits: 0 for a consumer that keeps up. Before two commits were
+    /// seen, everything counts.
+    pub(super) fn backlog(&self, readable: u64, in_per_s: Option<f64>) -> u64 {
+        let interval_ms = self.committed.median_interval_ms().unwrap_or(0).saturating_mul(KEEPS_UP_INTERVALS);
+        #[allow(clippy::cast_precision_loss, reason = "a comparison of magnitudes")]
+        let in_transit = in_per_s.unwrap_or(0.0) * interval_ms as f64 / 1000.0;
+        #[allow(clippy::cast_precision_loss, reason = "a comparison of magnitudes")]
+        let is_backlog = readable as f64 > in_transit;
+        if is_backlog { readable } else { 0 }
+    }
+
+    /// Notes whether there is a backlog.
+    pub(super) fn take_backlog(&mut self, now_ms: i64, is_backlogged: bool) {
+        self.backlogged_since_ms = is_backlogged.then(|| self.backlogged_since_ms.unwrap_or(now_ms));
     }
 
     /// Notes whether the partition has no owner although its group is stable.

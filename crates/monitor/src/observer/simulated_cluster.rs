@@ -73,6 +73,7 @@ pub struct Cluster {
     pub groups: Vec<Group>,
     topic_ids: BTreeMap<&'static str, u128>,
     pub now_ms: i64,
+    pub retention_ms: u64,
 }
 
 impl Cluster {
@@ -91,6 +92,7 @@ impl Cluster {
             groups: vec![group; GROUPS.len()],
             topic_ids: BTreeMap::new(),
             now_ms: 1_700_000_000_000,
+            retention_ms: 30 * 86_400_000,
         };
         (0..TOPICS.len()).for_each(|topic| cluster.create_topic(topic, 1));
         cluster
@@ -193,7 +195,7 @@ impl Cluster {
                 partitions,
                 topic_id: id.copied().map(TopicId),
                 compacted: Answer::Known(self.now(), false),
-                retention_ms: Answer::Known(self.now(), Some(600_000)),
+                retention_ms: Answer::Known(self.now(), Some(self.retention_ms)),
             };
             look.topics.insert(name.into(), known);
         }

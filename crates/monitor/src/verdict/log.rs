@@ -6,6 +6,9 @@ use super::text::{and_others, duration_text, name};
 use super::{GroupFacts, PartitionFacts, view};
 use crate::membership::expires_soon;
 
+/// A group that never catches up will lose records when the deadline is nearer than this, in seconds: 1 day.
+const NEAR_DEADLINE_S: f64 = 86_400.0;
+
 pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
     [lost(facts), deadline(facts), wedged(facts), ahead(facts), rewound(facts), positions_expire(facts)]
         .into_iter()
@@ -42,7 +45,8 @@ fn deadline(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let eta = &facts.view.eta;
     let at_the_earliest = format!("Retention may delete the first unread record in {}", duration_text(deadline));
     let (kind, evidence) = match (eta.verdict, eta.low_s, eta.high_s) {
-        (EtaVerdict::Never, ..) => {
+        // The backlog of a stopped group is lost some day; it is reported as stopped until that day is near.
+        (EtaVerdict::Never, ..) if deadline < NEAR_DEADLINE_S => {
             (VerdictKind::WillLose, format!("{at_the_earliest}; at the present rates the group never catches up."))
         }
         (EtaVerdict::Known, Some(low), _) if deadline < low => {

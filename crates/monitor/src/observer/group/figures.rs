@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{
-    EtaVerdict, EtaView, OwnerView, PartitionRow, PositionsExpiry, RateWindow, RatesView, RecordsLeft,
-};
+use kreplay_model::watch::{EtaVerdict, EtaView, OwnerView, PartitionRow, PositionsExpiry, RateWindow, RatesView};
 
 use super::GroupTrack;
 use crate::eta::{Owner, OwnerPartition, eta};
@@ -43,8 +41,12 @@ impl GroupTrack {
                 name: row.owner.as_ref().map_or_else(|| partition.to_string(), owner_name),
                 partitions: Vec::new(),
             });
-            let readable = if row.records_left == Some(RecordsLeft::Exactly(0)) { 0 } else { readable };
-            owner.partitions.push(OwnerPartition { readable, committed: &track.committed, end: &log.ends });
+            owner.partitions.push(OwnerPartition {
+                readable: if track.backlogged_since_ms.is_some() { readable } else { 0 },
+                backlogged_since_ms: track.backlogged_since_ms,
+                committed: &track.committed,
+                end: &log.ends,
+            });
         }
         let owners: Vec<Owner<'_>> = owners.into_values().collect();
         let found = eta(&owners, now.timestamp_millis(), seed(name));

@@ -169,6 +169,8 @@ impl GroupTrack {
             if let Some(readable) = row.readable {
                 let is_waiting = readable > 0 && row.records_left != Some(RecordsLeft::Exactly(0));
                 track.take_waiting(now.timestamp_millis(), is_waiting);
+                let backlog = if is_waiting { track.backlog(readable, row.rates.in_per_s) } else { 0 };
+                track.take_backlog(now.timestamp_millis(), backlog > 0);
             }
             if let Some(lost) = row.lost {
                 if lost > 0 && !track.is_loss_reported {
