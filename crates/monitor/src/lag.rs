@@ -33,8 +33,8 @@ pub struct LagParts {
 impl LagParts {
     /// Splits the distance from a committed offset to the end of the log.
     ///
-    /// The four offsets come from different answers and may contradict each other. A last stable offset beyond the end is
-    /// taken as the end, so that the parts always add up to the lag.
+    /// The four offsets come from different answers and may contradict each other. A last stable offset beyond the
+    /// end is taken as the end, so that the parts always add up to the lag.
     #[must_use]
     pub fn split(committed: Offset, log_start: Offset, stable_end: Offset, end: Offset) -> Self {
         let stable_end = stable_end.min(end);
@@ -68,8 +68,8 @@ pub fn would_be(log_start: Offset, end: Offset) -> WouldBe {
     WouldBe { earliest: end.since(log_start), latest: 0 }
 }
 
-/// Why a committed offset is beyond the end of the log. Ids that differ prove a new topic; a commit from an older leader
-/// epoch is explained by a truncation.
+/// Why a committed offset is beyond the end of the log. Ids that differ prove a new topic; a commit from an older
+/// leader epoch is explained by a truncation.
 #[must_use]
 pub fn ahead_cause(commit: &Commit, topic_id: Option<TopicId>, leader_epoch: Option<i32>) -> AheadCause {
     match (commit.topic_id, topic_id, commit.leader_epoch, leader_epoch) {

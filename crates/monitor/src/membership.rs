@@ -60,7 +60,8 @@ pub fn partitions(
     found
 }
 
-/// The topics that the group subscribes to; `None` if the subscription of a member is not known, or if it has no members.
+/// The topics that the group subscribes to; `None` if the subscription of a member is not known, or if it has no
+/// members.
 #[must_use]
 pub fn subscription(description: &Description) -> Option<BTreeSet<Arc<str>>> {
     let mut topics = BTreeSet::new();

@@ -39,8 +39,8 @@ pub struct Observation {
 
 /// Everything that looks at a cluster have in common: what a group and a partition were like before.
 ///
-/// Its memory is bounded: it keeps groups that exist, the partitions that belong to them, and of each of these a bounded
-/// number of points.
+/// Its memory is bounded: it keeps groups that exist, the partitions that belong to them, and of each of these a
+/// bounded number of points.
 #[derive(Clone, Debug, Default)]
 pub struct Observer {
     groups: BTreeMap<Arc<str>, GroupTrack>,

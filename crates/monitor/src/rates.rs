@@ -27,8 +27,8 @@ pub fn in_per_s(end: &Series, now_ms: i64, window_s: u32) -> Option<f64> {
 /// The growth of a committed offset per second over the window before `now_ms`.
 ///
 /// If the window has fewer than two changes because commits are rare, it extends to the last two. It is 0 if the last
-/// change is longer ago than the window and three usual intervals. `None` before two changes were seen, unless there was
-/// none in a whole window of looks.
+/// change is longer ago than the window and three usual intervals. `None` before two changes were seen, unless there
+/// was none in a whole window of looks.
 #[must_use]
 pub fn out_per_s(committed: &Series, now_ms: i64, window_s: u32) -> Option<f64> {
     let seen = committed.seen_ms()?.min(now_ms);

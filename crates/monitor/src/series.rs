@@ -114,8 +114,8 @@ impl Series {
         self.began_ms
     }
 
-    /// The offset at a time, taken between the nearest changes in proportion; the last one afterwards. `None` before the
-    /// first point.
+    /// The offset at a time, taken between the nearest changes in proportion; the last one afterwards. `None` before
+    /// the first point.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "rates need no more than 53 bits")]
     pub fn interpolated(&self, at_ms: i64) -> Option<f64> {

@@ -1,8 +1,8 @@
 //! The trend of a lag: whether it grows or shrinks beyond chance.
 //!
-//! The slope is that of Theil (1950) and Sen (1968): the median of the slopes of all pairs of points. Whether it differs
-//! from 0 is decided by the test of Mann (1945) and Kendall (1975), with the correction for ties. Neither depends on the
-//! scale, so that there is no threshold to choose.
+//! The slope is that of Theil (1950) and Sen (1968): the median of the slopes of all pairs of points. Whether it
+//! differs from 0 is decided by the test of Mann (1945) and Kendall (1975), with the correction for ties. Neither
+//! depends on the scale, so that there is no threshold to choose.
 
 use kreplay_model::watch::Trend;
 

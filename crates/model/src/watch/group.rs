@@ -11,11 +11,11 @@ use super::{
 };
 use crate::domain::TopicPartition;
 
-/// The type of a group, as in Kafka's ListGroups.
+/// The type of a group, as in Kafka's `ListGroups`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupType {
-    /// Consumers with the protocol of JoinGroup and SyncGroup.
+    /// Consumers with the protocol of `JoinGroup` and `SyncGroup`.
     Classic,
     /// Consumers with the protocol of KIP-848.
     Consumer,
@@ -176,8 +176,8 @@ pub struct GroupView {
     pub behind_s: Option<f64>,
     /// When the group will have caught up.
     pub eta: EtaView,
-    /// Seconds until retention may delete the first unread record, at the earliest; `None` if it never does, or if it is
-    /// not known.
+    /// Seconds until retention may delete the first unread record, at the earliest; `None` if it never does, or if it
+    /// is not known.
     pub deadline_s: Option<f64>,
     /// Rates over all partitions that are not abandoned.
     pub rates: RatesView,

@@ -23,8 +23,8 @@ const SILENCE_MS: i64 = 120_000;
 pub struct OwnerPartition<'a> {
     /// Offsets that can be read now; 0 if they are no more than what arrives between commits.
     pub readable: u64,
-    /// Since when it has had a backlog, in milliseconds since 1970. Before that time its owner had less to do than it can
-    /// do, so that its pace then says nothing; `None` if it has had one all the time.
+    /// Since when it has had a backlog, in milliseconds since 1970. Before that time its owner had less to do than it
+    /// can do, so that its pace then says nothing; `None` if it has had one all the time.
     pub backlogged_since_ms: Option<i64>,
     /// The committed offsets.
     pub committed: &'a Series,

@@ -3,8 +3,8 @@
 use kreplay_model::domain::{Offset, TopicPartition};
 use kreplay_model::watch::{LagTotals, PartitionRow, Progress};
 
-/// Sums up the rows of a group. `first_committed` is the first committed offset seen of a row, for the progress since the
-/// watch began.
+/// Sums up the rows of a group. `first_committed` is the first committed offset seen of a row, for the progress since
+/// the watch began.
 #[must_use]
 pub fn totals<'a>(
     rows: impl Iterator<Item = &'a PartitionRow> + Clone,

@@ -82,7 +82,7 @@ pub enum Protocol {
     /// Not reported.
     #[default]
     Unknown,
-    /// JoinGroup and SyncGroup.
+    /// `JoinGroup` and `SyncGroup`.
     Classic,
     /// The group's own protocol.
     Native,

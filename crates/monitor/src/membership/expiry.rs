@@ -1,5 +1,5 @@
-//! When Kafka forgets committed offsets: `offsets.retention.minutes` after a group became empty, or, for a topic that the
-//! group has left, after the last commit.
+//! When Kafka forgets committed offsets: `offsets.retention.minutes` after a group became empty, or, for a topic that
+//! the group has left, after the last commit.
 
 use kreplay_model::watch::PositionsExpiry;
 

@@ -21,8 +21,8 @@ pub fn is_orphan(unowned_since_ms: Option<i64>, abandoned: bool, now_ms: i64) ->
 
 /// Whether a group has left the topic of a partition.
 ///
-/// A known subscription decides. Otherwise the partition must have no owner, and its last commit must be ten usual commit
-/// intervals of the group older than the last commit to any of its partitions.
+/// A known subscription decides. Otherwise the partition must have no owner, and its last commit must be ten usual
+/// commit intervals of the group older than the last commit to any of its partitions.
 #[must_use]
 pub fn has_left(
     topic: &str,

@@ -245,3 +245,36 @@ fn one_member_with_the_lag_of_an_ordinary_load_is_slow() {
     assert_eq!(view.verdict.kind, VerdictKind::SlowMember, "{:?}", view.verdict);
     assert!(view.verdict.text.contains("client-0"), "{:?}", view.verdict);
 }
+
+#[test]
+fn the_json_has_the_documented_fields() {
+    let mut watch = Watch::new();
+    watch.look(&[Produce(0, 10)]);
+    let json = serde_json::to_value(watch.looks(6, &[])).unwrap();
+    let names = |value: &serde_json::Value, names: &str| {
+        let missing: Vec<&str> = names.split_whitespace().filter(|name| value.get(name).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?} in {value}");
+    };
+    names(
+        &json,
+        "group type protocol state coordinator group_epoch assignment_epoch members lag age_s behind_s eta deadline_s rates \
+         trend verdict rebalances partitions",
+    );
+    names(&json["members"][0], "member_id instance_id client_id host epoch assigned target lag");
+    names(&json["lag"], "total max max_partition mean unknown_partitions readable lost held_back ahead");
+    names(&json["eta"], "value_s low_s high_s verdict");
+    names(&json["verdict"], "kind severity text evidence next_step");
+    names(&json["rebalances"], "count last_at last_duration_ms exact");
+    let row = &json["partitions"][0];
+    names(
+        row,
+        "topic partition committed log_start stable_end end lag lost readable held_back ahead records_left held_by would_be \
+         age_s deadline_s rates owner why abandoned orphan why_unknown as_of",
+    );
+    names(&row["owner"], "member_id client_id host");
+    names(&row["rates"], "in_per_s out_per_s");
+    assert_eq!(
+        (&row["lag"], &row["would_be"], &json["type"]),
+        (&10.into(), &serde_json::Value::Null, &"consumer".into())
+    );
+}

@@ -74,8 +74,8 @@ impl RowTrack {
         self.waiting_since_ms = is_waiting.then(|| self.waiting_since_ms.unwrap_or(now_ms));
     }
 
-    /// What is left to read beyond what arrives between commits: 0 for a consumer that keeps up. Before two commits were
-    /// seen, everything counts.
+    /// What is left to read beyond what arrives between commits: 0 for a consumer that keeps up. Before two commits
+    /// were seen, everything counts.
     pub(super) fn backlog(&self, readable: u64, in_per_s: Option<f64>) -> u64 {
         let interval_ms = self.committed.median_interval_ms().unwrap_or(0).saturating_mul(KEEPS_UP_INTERVALS);
         #[allow(clippy::cast_precision_loss, reason = "a comparison of magnitudes")]

@@ -169,8 +169,8 @@ impl Rebalances {
         }
     }
 
-    /// The time in milliseconds for which the group has not settled, if that is longer than the largest rebalance timeout
-    /// seen.
+    /// The time in milliseconds for which the group has not settled, if that is longer than the largest rebalance
+    /// timeout seen.
     #[must_use]
     pub fn stuck_ms(&self) -> Option<u64> {
         let unsettled_ms = milliseconds(self.open.as_ref()?.began_at, self.now?);

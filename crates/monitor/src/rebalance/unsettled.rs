@@ -29,8 +29,8 @@ fn has_target(member: &Member) -> bool {
     }
 }
 
-/// The names of the members that a rebalance waits for: those that still have partitions that another member shall have;
-/// without any, those whose epoch is below that of the assignment.
+/// The names of the members that a rebalance waits for: those that still have partitions that another member shall
+/// have; without any, those whose epoch is below that of the assignment.
 #[must_use]
 pub fn waiting_for(group: &Description) -> Vec<String> {
     if is_settled(group) {

@@ -48,8 +48,8 @@ pub fn behind_s(bracket: Bracket, newest_ms: i64) -> Option<f64> {
     Some(seconds(newest_ms.saturating_sub(middle)).max(0.0))
 }
 
-/// Seconds until retention by time may delete the first unread record, at the earliest; 0 if it may at any moment. `None`
-/// if the age has no upper bound.
+/// Seconds until retention by time may delete the first unread record, at the earliest; 0 if it may at any moment.
+/// `None` if the age has no upper bound.
 #[must_use]
 pub fn deadline_s(age: Age, retention_ms: u64) -> Option<f64> {
     let known = matches!(age.exactness, TimeExactness::Exact | TimeExactness::Bracket);

@@ -26,8 +26,8 @@ pub type Target = Offset;
 /// The time map of one partition, shared by all groups on it.
 ///
 /// The first query asks for time 0, the second for the present, and each further one for a time between the nearest
-/// answers on both sides of the target: by interpolation, or the middle if the query before it has not halved the range.
-/// A search therefore ends after at most two queries per bit of the time range.
+/// answers on both sides of the target: by interpolation, or the middle if the query before it has not halved the
+/// range. A search therefore ends after at most two queries per bit of the time range.
 #[derive(Clone, Debug, Default)]
 pub struct TimeMap {
     anchors: Anchors,

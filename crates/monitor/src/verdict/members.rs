@@ -62,8 +62,8 @@ fn flapping(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     Some(view(VerdictKind::Flapping, text, evidence, Some(next)))
 }
 
-/// One member or one partition has most of the lag. If it also has most of what arrives, the partition is hot; otherwise
-/// its member is slow.
+/// One member or one partition has most of the lag. If it also has most of what arrives, the partition is hot;
+/// otherwise its member is slow.
 fn uneven(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     if !facts.partitions.iter().any(|partition| partition.waited_ms(facts.now_ms) > facts.patience_ms()) {
         return None;

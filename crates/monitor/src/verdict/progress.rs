@@ -11,8 +11,8 @@ pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
     [stopped, stuck, falling_behind(facts), catching_up(facts)].into_iter().flatten().collect()
 }
 
-/// The oldest unread record has waited too long, and no commit has advanced since it was written. A backlog that was just
-/// written after an idle time is none of that, however old the last commit is.
+/// The oldest unread record has waited too long, and no commit has advanced since it was written. A backlog that was
+/// just written after an idle time is none of that, however old the last commit is.
 fn stopped(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let waiting = facts.partitions.iter().filter(|partition| partition.readable() > 0);
     let oldest = waiting.max_by_key(|partition| partition.waited_ms(facts.now_ms))?;
@@ -38,7 +38,8 @@ fn stopped(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     Some(view(VerdictKind::Stopped, "stopped".to_owned(), evidence, Some(next)))
 }
 
-/// A partition whose committed offset does not move although records wait, while another partition of its member advances.
+/// A partition whose committed offset does not move although records wait, while another partition of its member
+/// advances.
 fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let patience = facts.patience_ms();
     let stands = |partition: &&PartitionFacts<'_>| {
