@@ -42,16 +42,16 @@ pub fn eta(owners: &[Owner<'_>], now_ms: i64, seed: u64) -> EtaView {
     for owner in busy {
         match owner.pace(now_ms) {
             Ok(pace) => paces.push((owner, pace)),
-            Err(seen) => fewest = Some(fewest.map_or(seen, |fewest| fewest.min(seen))),
+            Err(commits) => fewest = Some(fewest.map_or(commits, |fewest| fewest.min(commits))),
         }
     }
     if fewest.is_some() {
         return EtaView { commits_seen: fewest, ..unknown };
     }
-    known(&paces, seed, unknown)
+    known(&paces, seed, &unknown)
 }
 
-fn known(paces: &[(&Owner<'_>, Pace)], seed: u64, base: EtaView) -> EtaView {
+fn known(paces: &[(&Owner<'_>, Pace)], seed: u64, base: &EtaView) -> EtaView {
     let times = paces.iter().map(|(owner, pace)| (pace.time_s().unwrap_or(f64::INFINITY), owner));
     let slowest = times.max_by(|a, b| a.0.total_cmp(&b.0));
     let sum = |get: fn(&Pace) -> f64| paces.iter().map(|(_, pace)| get(pace)).sum::<f64>();
@@ -73,7 +73,7 @@ fn known(paces: &[(&Owner<'_>, Pace)], seed: u64, base: EtaView) -> EtaView {
         slowest: slowest.map(|(_, owner)| owner.name.clone()),
         shared_evenly_s: (net > 0.0).then(|| sum(|pace| pace.backlog) / net),
         never_share: Some(never_share),
-        ..base
+        ..base.clone()
     };
     if never_share > MAJORITY {
         return EtaView { verdict: EtaVerdict::Never, ..base };

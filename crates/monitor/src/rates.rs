@@ -32,14 +32,14 @@ pub fn in_per_s(end: &Series, now_ms: i64, window_s: u32) -> Option<f64> {
 #[must_use]
 pub fn out_per_s(committed: &Series, now_ms: i64, window_s: u32) -> Option<f64> {
     let seen = committed.seen_ms()?.min(now_ms);
-    let window_ms = i64::from(window_s) * 1000;
+    let length_ms = i64::from(window_s) * 1000;
     let changes = committed.changes();
     let last = changes.last().map_or(committed.began_ms()?, |point| point.at_ms);
     let usual = committed.median_interval_ms().unwrap_or(0).saturating_mul(MISSED_COMMITS);
-    if seen - last > window_ms.max(usual) {
+    if seen - last > length_ms.max(usual) {
         return Some(0.0);
     }
-    let first_inside = changes.partition_point(|point| point.at_ms < now_ms - window_ms);
+    let first_inside = changes.partition_point(|point| point.at_ms < now_ms - length_ms);
     let first = first_inside.min(changes.len().saturating_sub(2));
     slope(changes.get(first..)?)
 }
@@ -65,6 +65,14 @@ fn seconds(ms: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "small numbers in tests"
+    )]
+
     use proptest::prelude::*;
 
     use super::*;

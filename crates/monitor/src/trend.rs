@@ -92,6 +92,14 @@ fn mann_kendall_z(points: &[(i64, i64)]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "small numbers in tests"
+    )]
+
     use proptest::prelude::*;
 
     use super::*;

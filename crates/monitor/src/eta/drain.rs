@@ -70,6 +70,14 @@ fn resampled(net: &[f64], random: &mut Random, length: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "small numbers in tests"
+    )]
+
     use super::*;
 
     fn pace(net: Vec<f64>, backlog: f64) -> Pace {

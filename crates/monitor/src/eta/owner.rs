@@ -121,6 +121,14 @@ impl Owner<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "small numbers in tests"
+    )]
+
     use super::*;
 
     /// A consumer at `out` offsets per second that commits every 5 s, of a log that grows by `inflow` per second.
@@ -133,7 +141,7 @@ mod tests {
         (committed, end)
     }
 
-    fn owner<'a>(parts: &'a [(u64, (Series, Series))]) -> Owner<'a> {
+    fn owner(parts: &[(u64, (Series, Series))]) -> Owner<'_> {
         let partitions = parts.iter().map(|(readable, (committed, end))| OwnerPartition {
             readable: *readable,
             backlogged_since_ms: None,

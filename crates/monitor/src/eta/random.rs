@@ -1,6 +1,6 @@
 //! Random numbers that are the same for the same seed, in every version.
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
+/// `SplitMix64` (Steele, Lea and Flood 2014).
 #[derive(Clone, Debug)]
 pub(super) struct Random {
     state: u64,

@@ -1,4 +1,11 @@
 //! The interval of the time to catch up against simulated consumers.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "small numbers in tests"
+)]
 
 use kreplay_model::watch::{EtaVerdict, EtaView};
 
@@ -101,9 +108,13 @@ fn simulate(seed: u64, load: f64, watched_ms: i64) -> (EtaView, Option<f64>) {
     let mut members: Vec<Member> = (0..count).map(|_| Member::new(&mut random, load)).collect();
     let mut predicted = None;
     for now_ms in (0..watched_ms + 7_200_000).step_by(TICK_MS as usize) {
-        members.iter_mut().for_each(|member| member.tick(now_ms, &mut random));
+        for member in &mut members {
+            member.tick(now_ms, &mut random);
+        }
         if now_ms <= watched_ms && now_ms % LOOK_MS == 0 {
-            members.iter_mut().for_each(|member| member.look(now_ms));
+            for member in &mut members {
+                member.look(now_ms);
+            }
         }
         if now_ms == watched_ms {
             let owners: Vec<Owner<'_>> = members.iter().zip(0..).map(|(member, name)| member.owner(name)).collect();

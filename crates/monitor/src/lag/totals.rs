@@ -7,7 +7,7 @@ use kreplay_model::watch::{LagTotals, PartitionRow, Progress};
 /// the watch began.
 #[must_use]
 pub fn totals<'a>(
-    rows: impl Iterator<Item = &'a PartitionRow> + Clone,
+    rows: &(impl Iterator<Item = &'a PartitionRow> + Clone),
     first_committed: impl Fn(&PartitionRow) -> Option<Offset>,
 ) -> LagTotals {
     let counted = || rows.clone().filter(|row| !row.abandoned);

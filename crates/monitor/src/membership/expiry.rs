@@ -27,6 +27,14 @@ pub fn expires_soon(expiry: &PositionsExpiry) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "small numbers in tests"
+    )]
+
     use super::*;
 
     #[test]

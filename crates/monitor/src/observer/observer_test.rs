@@ -1,4 +1,11 @@
 //! Verdicts and figures of groups whose trouble is known.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "small numbers in tests"
+)]
 
 use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{EtaVerdict, GroupView, Reason, Trend, VerdictKind, Why};
@@ -25,7 +32,9 @@ impl Watch {
     }
 
     fn look(&mut self, happenings: &[Happening]) -> Observation {
-        happenings.iter().for_each(|happening| self.cluster.happen(happening));
+        for happening in happenings {
+            self.cluster.happen(happening);
+        }
         self.cluster.now_ms += 2_000;
         let observation = self.observer.observe(&self.cluster.look(&self.wants));
         self.wants = observation.wants.clone();

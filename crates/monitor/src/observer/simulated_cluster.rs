@@ -144,7 +144,7 @@ impl Cluster {
             }
             Happening::OpenTransaction(at, open) => self.change_log(at, |log| log.open = open.then(|| log.end())),
             Happening::DeleteRecords(at, count) => {
-                self.change_log(at, |log| log.start = (log.start + count).min(log.end()))
+                self.change_log(at, |log| log.start = (log.start + count).min(log.end()));
             }
             Happening::MoveCoordinator(group) => self.groups[group % GROUPS.len()].coordinator += 1,
         }

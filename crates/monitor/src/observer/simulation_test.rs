@@ -1,4 +1,11 @@
 //! The observer over a simulated cluster in which anything can happen.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "small numbers in tests"
+)]
 
 use std::collections::BTreeMap;
 

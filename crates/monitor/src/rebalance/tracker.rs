@@ -91,12 +91,11 @@ impl Rebalances {
         let left = names_missing_in(&before.members, &seen.members);
         events.extend(joined.iter().cloned().map(RebalanceEvent::Joined));
         events.extend(left.iter().cloned().map(RebalanceEvent::Left));
-        let bumps = match (before.epoch, seen.epoch) {
-            (Some(before), Some(now)) => u32::try_from(now.saturating_sub(before)).unwrap_or(0),
-            _ => {
-                let has_changed = !joined.is_empty() || !left.is_empty() || before.owners != seen.owners;
-                u32::from(self.open.is_none() && (has_changed || !settled))
-            }
+        let bumps = if let (Some(before), Some(now)) = (before.epoch, seen.epoch) {
+            u32::try_from(now.saturating_sub(before)).unwrap_or(0)
+        } else {
+            let has_changed = !joined.is_empty() || !left.is_empty() || before.owners != seen.owners;
+            u32::from(self.open.is_none() && (has_changed || !settled))
         };
         if bumps > 0 || (!settled && self.open.is_none()) {
             if let Some(open) = &mut self.open {

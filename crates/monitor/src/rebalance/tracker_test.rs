@@ -1,4 +1,11 @@
 //! The tracker against groups whose rebalances are known.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "small numbers in tests"
+)]
 
 use std::collections::BTreeSet;
 
@@ -14,8 +21,8 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
 }
 
-fn partitions(numbers: &[i32]) -> Option<BTreeSet<TopicPartition>> {
-    Some(numbers.iter().map(|number| TopicPartition::new("orders", *number)).collect())
+fn partitions(numbers: &[i32]) -> BTreeSet<TopicPartition> {
+    numbers.iter().map(|number| TopicPartition::new("orders", *number)).collect()
 }
 
 fn member(id: &str, epoch: i32, assigned: &[i32], target: &[i32]) -> Member {
@@ -23,8 +30,8 @@ fn member(id: &str, epoch: i32, assigned: &[i32], target: &[i32]) -> Member {
         member_id: id.into(),
         client_id: Some(id.into()),
         epoch: Some(epoch),
-        assigned: partitions(assigned),
-        target: partitions(target),
+        assigned: Some(partitions(assigned)),
+        target: Some(partitions(target)),
         ..Member::default()
     }
 }

@@ -53,8 +53,8 @@ pub fn behind_s(bracket: Bracket, newest_ms: i64) -> Option<f64> {
 #[must_use]
 pub fn deadline_s(age: Age, retention_ms: u64) -> Option<f64> {
     let known = matches!(age.exactness, TimeExactness::Exact | TimeExactness::Bracket);
-    let retention_s = seconds(i64::try_from(retention_ms).unwrap_or(i64::MAX));
-    known.then(|| (retention_s - age.seconds.high).max(0.0))
+    let kept_s = seconds(i64::try_from(retention_ms).unwrap_or(i64::MAX));
+    known.then(|| (kept_s - age.seconds.high).max(0.0))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a duration for display")]
@@ -64,6 +64,14 @@ fn seconds(ms: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "small numbers in tests"
+    )]
+
     use super::*;
 
     fn bracket(low: i64, high: i64) -> Bracket {

@@ -115,9 +115,9 @@ fn uneven(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let (id, lag, arrives) = slow?;
     let row = facts.view.members.iter().find(|member| member.member_id == id);
     let member = row.map_or_else(|| id.to_owned(), kreplay_model::watch::MemberRow::name);
-    let host = row.and_then(|row| row.host.as_deref()).map_or_else(String::new, |host| format!(" on {host}"));
+    let place = row.and_then(|row| row.host.as_deref()).map_or_else(String::new, |host| format!(" on {host}"));
     let evidence = format!(
-        "{member}{host} has {:.0} % of the lag, but only {:.0} % of what arrives, of {count} members.",
+        "{member}{place} has {:.0} % of the lag, but only {:.0} % of what arrives, of {count} members.",
         lag * 100.0,
         arrives * 100.0
     );

@@ -43,6 +43,14 @@ pub(super) fn and_others(first: &str, count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "small numbers in tests"
+    )]
+
     use super::*;
 
     #[test]

@@ -1,4 +1,11 @@
 //! Raising and clearing verdicts.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "small numbers in tests"
+)]
 
 use kreplay_model::watch::{VerdictKind, VerdictView};
 use proptest::prelude::*;

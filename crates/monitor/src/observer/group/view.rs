@@ -35,7 +35,7 @@ impl GroupTrack {
         let rows = self.build_rows(&belongings, now, logs);
         self.after_rows(&rows, now, logs, emit);
 
-        let lag = totals(rows.iter().map(|(_, row)| row), |row| {
+        let lag = totals(&rows.iter().map(|(_, row)| row), |row| {
             self.rows.get(&TopicPartition::new(row.topic.as_str(), row.partition))?.first_committed
         });
         if let Some(total) = lag.total.filter(|_| is_looked_at && lag.unknown_partitions == 0) {
@@ -75,7 +75,7 @@ impl GroupTrack {
             classic_members: description
                 .filter(|group| group.group_type != GroupType::Classic)
                 .and_then(membership::classic_members),
-            age_s: oldest.map(|oldest| whole_age(oldest.0, counted().map(|(_, row)| row))),
+            age_s: oldest.map(|oldest| whole_age(oldest.0, &counted().map(|(_, row)| row))),
             age_exactness: oldest.map(|oldest| oldest.1),
             age_partition: oldest.filter(|oldest| oldest.0.value > 0.0).map(|oldest| oldest.2.clone()),
             behind_s: counted().filter_map(|(_, row)| row.behind_s).reduce(f64::max),
@@ -212,7 +212,7 @@ impl GroupTrack {
 }
 
 /// The largest age, with bounds over all partitions: another one may be older than its best value says.
-fn whole_age<'a>(oldest: SecondsRange, rows: impl Iterator<Item = &'a PartitionRow> + Clone) -> SecondsRange {
+fn whole_age<'a>(oldest: SecondsRange, rows: &(impl Iterator<Item = &'a PartitionRow> + Clone)) -> SecondsRange {
     let bound =
         |get: fn(&SecondsRange) -> f64| rows.clone().filter_map(|row| row.age_s.as_ref().map(get)).fold(0.0, f64::max);
     SecondsRange { value: oldest.value, low: bound(|age| age.low).min(oldest.value), high: bound(|age| age.high) }
