@@ -26,8 +26,10 @@ const CRATES_WITHOUT_CIRCLES: [(&str, &str); 9] = [
     ("kreplay-handlers", "crates/handlers/src"),
     ("kreplay-kafka", "crates/kafka/src"),
     ("kreplay-model", "crates/model/src"),
+    ("kreplay-monitor", "crates/monitor/src"),
     ("kreplay-testkit", "crates/testkit/src"),
     ("kreplay-topics", "crates/topics/src"),
+    ("kreplay-wire", "crates/wire/src"),
 ];
 
 /// All sources below a folder.

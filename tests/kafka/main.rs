@@ -63,3 +63,4 @@ mod terminal;
 mod tiers;
 mod time_order;
 mod transactions;
+mod wire;

@@ -6,3 +6,4 @@
 pub mod control;
 pub mod domain;
 pub mod feed;
+pub mod watch;

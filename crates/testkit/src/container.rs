@@ -145,7 +145,8 @@ fn test_settings() -> impl Iterator<Item = (String, &'static str)> {
 }
 
 fn variable(setting: &str) -> String {
-    format!("KAFKA_{}", setting.replace('.', "_").to_uppercase())
+    // The image turns `_` into a dot and `___` into a hyphen.
+    format!("KAFKA_{}", setting.replace('-', "___").replace('.', "_").to_uppercase())
 }
 
 /// A free port below the range that systems use for outgoing connections.

@@ -1,0 +1,37 @@
+//! What a watch of consumer groups emits: one [`WatchSnapshot`] a look, and [`WatchEvent`]s. Views, JSON and metrics
+//! depend on nothing else.
+//!
+//! Serialized, a snapshot is the JSON of `kreplay watch --json`. A figure that is not known is `None`, `null` in JSON,
+//! and never 0. On each row and in each total, `lag = lost + readable + held_back - ahead`.
+
+mod event;
+mod figures;
+mod group;
+mod partition;
+mod reason;
+mod rebalance;
+mod verdict;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use event::{WatchEvent, WatchEventKind};
+pub use figures::{
+    EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
+};
+pub use group::{GroupState, GroupType, GroupView, MemberRow, PositionsExpiry, SeenBy};
+pub use partition::{AheadCause, HeldBy, OwnerView, PartitionRow, RecordsLeft, Transaction, Why, WouldBe};
+pub use reason::Reason;
+pub use rebalance::{MovedPartitions, RebalanceEntry, RebalancesView, StoodStill};
+pub use verdict::{VerdictKind, VerdictSeverity, VerdictView};
+
+/// All watched groups of a cluster, as of one look.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WatchSnapshot {
+    /// When the look was completed.
+    pub at: DateTime<Utc>,
+    /// The name of the cluster: its id, or its bootstrap servers while the id is not known.
+    pub cluster: String,
+    /// The groups, sorted by name.
+    pub groups: Vec<GroupView>,
+}

@@ -1,0 +1,161 @@
+//! Events of a watch.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{GroupState, VerdictKind, VerdictSeverity};
+use crate::domain::{Offset, TopicPartition};
+use crate::feed::Severity;
+
+/// Something that happened to a watched group. Names are external data: views must escape them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WatchEvent {
+    /// When the look that shows it was completed.
+    pub at: DateTime<Utc>,
+    /// The group.
+    pub group: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: WatchEventKind,
+}
+
+/// What happened to a watched group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum WatchEventKind {
+    /// The group appeared after the watch began.
+    Appeared,
+    /// The group does not exist any more.
+    Vanished,
+    /// Its state changed.
+    StateChanged {
+        /// The state before.
+        from: GroupState,
+        /// The state now.
+        to: GroupState,
+    },
+    /// A rebalance was seen for the first time.
+    RebalanceBegan {
+        /// The group epoch, where there is one.
+        epoch: Option<i32>,
+    },
+    /// A rebalance has ended.
+    RebalanceEnded {
+        /// Its duration in milliseconds.
+        duration_ms: u64,
+        /// The error of the duration in milliseconds.
+        error_ms: u64,
+        /// The number of partitions with another owner; `None` if assignments are not known.
+        moved: Option<u64>,
+    },
+    /// A member joined.
+    MemberJoined {
+        /// Its name.
+        member: String,
+    },
+    /// A member left.
+    MemberLeft {
+        /// Its name.
+        member: String,
+    },
+    /// A committed offset went back.
+    Rewound {
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset before.
+        from: Offset,
+        /// The offset now.
+        to: Offset,
+    },
+    /// The end of a log went back.
+    Truncated {
+        /// The partition.
+        partition: TopicPartition,
+        /// The end before.
+        from: Offset,
+        /// The end now.
+        to: Offset,
+    },
+    /// Records were deleted before the group read them.
+    RecordsLost {
+        /// The partition.
+        partition: TopicPartition,
+        /// The number of offsets.
+        offsets: u64,
+    },
+    /// Another broker coordinates the group.
+    CoordinatorMoved {
+        /// The broker before.
+        from: i32,
+        /// The broker now.
+        to: i32,
+    },
+    /// A permission is missing.
+    PermissionMissing {
+        /// The operation that must be allowed.
+        operation: String,
+        /// The resource.
+        resource: String,
+    },
+    /// The group has a new verdict that is not good.
+    VerdictRaised {
+        /// The verdict.
+        verdict: VerdictKind,
+        /// Its evidence.
+        evidence: String,
+    },
+    /// A verdict does not hold any more.
+    VerdictCleared {
+        /// The verdict.
+        verdict: VerdictKind,
+    },
+}
+
+impl WatchEventKind {
+    /// Its severity.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::VerdictRaised { verdict, .. } => match verdict.severity() {
+                VerdictSeverity::Error => Severity::Error,
+                VerdictSeverity::Warning => Severity::Warning,
+                VerdictSeverity::Info | VerdictSeverity::Ok => Severity::Notice,
+            },
+            Self::RecordsLost { .. } => Severity::Error,
+            Self::Truncated { .. } | Self::Rewound { .. } | Self::PermissionMissing { .. } => Severity::Warning,
+            Self::StateChanged { .. } => Severity::Info,
+            _ => Severity::Notice,
+        }
+    }
+}
+
+impl fmt::Display for WatchEventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Appeared => f.write_str("the group appeared"),
+            Self::Vanished => f.write_str("the group does not exist any more"),
+            Self::StateChanged { from, to } => write!(f, "state {from} → {to}"),
+            Self::RebalanceBegan { epoch: Some(epoch) } => write!(f, "a rebalance began (epoch {epoch})"),
+            Self::RebalanceBegan { epoch: None } => f.write_str("a rebalance began"),
+            Self::RebalanceEnded { duration_ms, error_ms, moved } => {
+                write!(f, "a rebalance ended after {duration_ms} ± {error_ms} ms")?;
+                moved.map_or(Ok(()), |moved| write!(f, "; {moved} partitions moved"))
+            }
+            Self::MemberJoined { member } => write!(f, "member {member} joined"),
+            Self::MemberLeft { member } => write!(f, "member {member} left"),
+            Self::Rewound { partition, from, to } => write!(f, "the position of {partition} went back: {from} → {to}"),
+            Self::Truncated { partition, from, to } => write!(f, "the end of {partition} went back: {from} → {to}"),
+            Self::RecordsLost { partition, offsets } => {
+                write!(f, "{offsets} offsets of {partition} were deleted unread")
+            }
+            Self::CoordinatorMoved { from, to } => write!(f, "coordinator {from} → {to}"),
+            Self::PermissionMissing { operation, resource } => {
+                write!(f, "not allowed: {operation} on {resource} is missing")
+            }
+            Self::VerdictRaised { verdict, evidence } => write!(f, "{verdict}: {evidence}"),
+            Self::VerdictCleared { verdict } => write!(f, "no longer {verdict}"),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The pure part of watching consumer groups from outside, without joining them.
+//!
+//! A [`look::Look`] is one observation of a cluster. [`observer::Observer`] takes looks and gives snapshots, events,
+//! and what it needs to know next. Nothing here has a clock, a network connection or a thread: time is a value, so
+//! that the same looks always give the same output.
+
+pub mod eta;
+pub mod lag;
+pub mod look;
+pub mod membership;
+pub mod observer;
+pub mod rates;
+pub mod rebalance;
+pub mod series;
+pub mod time_lag;
+pub mod trend;
+pub mod verdict;

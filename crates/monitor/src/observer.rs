@@ -1,0 +1,159 @@
+//! What is kept between looks, and what follows from each look.
+
+mod group;
+mod held;
+#[cfg(test)]
+mod observer_test;
+mod partition;
+mod row;
+mod row_view;
+#[cfg(test)]
+mod simulated_cluster;
+#[cfg(test)]
+mod simulation_test;
+mod wants;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use kreplay_model::domain::TopicPartition;
+use kreplay_model::watch::{GroupView, WatchEvent, WatchEventKind, WatchSnapshot};
+
+use crate::look::{Answer, Look, TimeAnswer};
+use group::GroupTrack;
+use held::Held;
+use partition::{PartitionTrack, TopicTrack};
+pub use wants::Wants;
+
+/// What follows from a look.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// All groups.
+    pub snapshot: WatchSnapshot,
+    /// What the look shows to have happened.
+    pub events: Vec<WatchEvent>,
+    /// What would complete the snapshot.
+    pub wants: Wants,
+}
+
+/// Everything that looks at a cluster have in common: what a group and a partition were like before.
+///
+/// Its memory is bounded: it keeps groups that exist, the partitions that belong to them, and of each of these a
+/// bounded number of points.
+#[derive(Clone, Debug, Default)]
+pub struct Observer {
+    groups: BTreeMap<Arc<str>, GroupTrack>,
+    partitions: BTreeMap<TopicPartition, PartitionTrack>,
+    topics: BTreeMap<Arc<str>, TopicTrack>,
+    offsets_retention_minutes: Held<u64>,
+    /// Whether all groups are known, so that another one is new.
+    has_listing: bool,
+}
+
+impl Observer {
+    /// Takes a look. The same looks in the same order always give the same observations.
+    pub fn observe(&mut self, look: &Look) -> Observation {
+        let mut events = Vec::new();
+        self.offsets_retention_minutes.take(look.at, &look.offsets_retention_minutes);
+        self.answer_times(&look.time_answers);
+        self.take_logs(look);
+        self.take_listing(look, &mut events);
+        for (name, group_look) in &look.groups {
+            let group = self.groups.entry(name.clone()).or_insert_with(|| GroupTrack::new(look.at));
+            group.take(look.at, group_look, &mut |kind| events.push(event(look.at, name, kind)));
+        }
+        for (partition, probe) in &look.marker_probes {
+            for group in self.groups.values_mut() {
+                group.take_probe(partition, *probe);
+            }
+        }
+        let logs = partition::Logs {
+            partitions: &self.partitions,
+            topics: &self.topics,
+            offsets_retention_minutes: self.offsets_retention_minutes.current().copied(),
+        };
+        for (name, group) in &mut self.groups {
+            let is_looked_at = look.groups.contains_key(name);
+            group.evaluate(name, look.at, &logs, is_looked_at, &mut |kind| events.push(event(look.at, name, kind)));
+        }
+        self.forget_unused();
+        let groups: Vec<GroupView> = self.groups.values().filter_map(|group| group.view().cloned()).collect();
+        let wants = self.wants(look.at.timestamp_millis());
+        let snapshot = WatchSnapshot { at: look.at, cluster: look.cluster.clone(), groups };
+        Observation { snapshot, events, wants }
+    }
+
+    /// Takes answers to time queries and gives the next queries, for a second round within one interval.
+    pub fn next_time_queries(
+        &mut self,
+        answers: &[(TopicPartition, TimeAnswer)],
+        now: DateTime<Utc>,
+    ) -> Vec<(TopicPartition, i64)> {
+        self.answer_times(answers);
+        self.time_queries(now.timestamp_millis())
+    }
+
+    /// The numbers of groups, partitions and points that are kept, for checks of the memory.
+    #[must_use]
+    pub fn sizes(&self) -> [usize; 3] {
+        let points: usize = self.partitions.values().map(PartitionTrack::points).sum();
+        let committed: usize = self.groups.values().map(GroupTrack::points).sum();
+        [self.groups.len(), self.partitions.len(), points + committed]
+    }
+
+    fn answer_times(&mut self, answers: &[(TopicPartition, TimeAnswer)]) {
+        for (partition, answer) in answers {
+            let topic_id = self.topics.get(&partition.topic).and_then(|topic| topic.topic_id);
+            let is_other_topic = answer.topic_id.is_some() && topic_id.is_some() && answer.topic_id != topic_id;
+            if let Some(track) = self.partitions.get_mut(partition).filter(|_| !is_other_topic) {
+                track.times.answer(answer.query_ms, answer.first);
+            }
+        }
+    }
+
+    fn take_logs(&mut self, look: &Look) {
+        for (name, topic_look) in &look.topics {
+            self.topics.entry(name.clone()).or_default().take(look.at, topic_look);
+        }
+        for (partition, partition_look) in &look.partitions {
+            let topic = self.topics.get(&partition.topic);
+            self.partitions.entry(partition.clone()).or_default().take(look.at, partition_look, topic);
+        }
+    }
+
+    fn take_listing(&mut self, look: &Look, events: &mut Vec<WatchEvent>) {
+        let Answer::Known(_, listing) = &look.listing else { return };
+        for listed in listing {
+            let is_new = !self.groups.contains_key(&listed.group);
+            self.groups.entry(listed.group.clone()).or_insert_with(|| GroupTrack::new(look.at)).take_listed(listed);
+            if is_new && self.has_listing {
+                events.push(event(look.at, &listed.group, WatchEventKind::Appeared));
+            }
+        }
+        let names: BTreeSet<&Arc<str>> = listing.iter().map(|listed| &listed.group).collect();
+        let gone: Vec<Arc<str>> = self.groups.keys().filter(|name| !names.contains(name)).cloned().collect();
+        for name in gone {
+            // A description that is newer than the list proves that the group exists.
+            let is_described = look.groups.get(&name).is_some_and(|group| group.description.value().is_some());
+            if !is_described {
+                self.groups.remove(&name);
+                events.push(event(look.at, &name, WatchEventKind::Vanished));
+            }
+        }
+        self.has_listing = true;
+    }
+
+    /// Forgets partitions and topics that belong to no group any more.
+    fn forget_unused(&mut self) {
+        let used: BTreeSet<&TopicPartition> = self.groups.values().flat_map(GroupTrack::partitions).collect();
+        self.partitions.retain(|partition, _| used.contains(partition));
+        let topics: BTreeSet<&str> = used.iter().map(|partition| &*partition.topic).collect();
+        let subscribed: BTreeSet<Arc<str>> = self.groups.values().flat_map(GroupTrack::subscribed_topics).collect();
+        self.topics.retain(|topic, _| topics.contains(&**topic) || subscribed.contains(topic));
+    }
+}
+
+fn event(at: DateTime<Utc>, group: &str, kind: WatchEventKind) -> WatchEvent {
+    WatchEvent { at, group: group.to_owned(), kind }
+}

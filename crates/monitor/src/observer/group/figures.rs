@@ -1,0 +1,112 @@
+//! Figures of a group over its partitions: commit interval, time to catch up, rates, expiry.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use kreplay_model::domain::TopicPartition;
+use kreplay_model::watch::{EtaVerdict, EtaView, OwnerView, PartitionRow, PositionsExpiry, RateWindow, RatesView};
+
+use super::GroupTrack;
+use crate::eta::{Owner, OwnerPartition, eta};
+use crate::look::{Commit, CommitAnswer};
+use crate::membership;
+use crate::observer::partition::Logs;
+use crate::rates::{MAIN_WINDOW_S, WINDOWS_S, in_per_s, out_per_s};
+
+impl GroupTrack {
+    /// The usual time between commits in milliseconds.
+    pub(super) fn commit_interval_ms(&self) -> Option<i64> {
+        let mut intervals: Vec<i64> = self.rows.values().filter_map(|row| row.committed.median_interval_ms()).collect();
+        intervals.sort_unstable();
+        intervals.get(intervals.len() / 2).copied()
+    }
+
+    pub(super) fn eta(
+        &self,
+        name: &str,
+        now: DateTime<Utc>,
+        logs: &Logs<'_>,
+        rows: &[(TopicPartition, PartitionRow)],
+        unknown_partitions: u64,
+    ) -> EtaView {
+        let mut owners: BTreeMap<String, Owner<'_>> = BTreeMap::new();
+        for (partition, row) in rows.iter().filter(|(_, row)| !row.abandoned) {
+            let (Some(readable), Some(log), Some(track)) =
+                (row.readable, logs.partitions.get(partition), self.rows.get(partition))
+            else {
+                continue;
+            };
+            let key = row.owner.as_ref().map_or_else(|| partition.to_string(), |owner| owner.member_id.clone());
+            let owner = owners.entry(key).or_insert_with(|| Owner {
+                name: row.owner.as_ref().map_or_else(|| partition.to_string(), owner_name),
+                partitions: Vec::new(),
+            });
+            owner.partitions.push(OwnerPartition {
+                readable: if track.backlogged_since_ms.is_some() { readable } else { 0 },
+                backlogged_since_ms: track.backlogged_since_ms,
+                committed: &track.committed,
+                end: &log.ends,
+            });
+        }
+        let owners: Vec<Owner<'_>> = owners.into_values().collect();
+        let found = eta(&owners, now.timestamp_millis(), seed(name));
+        // Where a lag is not known, the group may have more to read.
+        let is_partial = unknown_partitions > 0 || owners.is_empty();
+        if is_partial && found.verdict == EtaVerdict::Done {
+            return EtaView { commits_needed: found.commits_needed, ..EtaView::default() };
+        }
+        found
+    }
+
+    pub(super) fn rates(
+        &self,
+        now: DateTime<Utc>,
+        logs: &Logs<'_>,
+        rows: &[(TopicPartition, PartitionRow)],
+    ) -> RatesView {
+        let now_ms = now.timestamp_millis();
+        let counted = || rows.iter().filter(|(_, row)| !row.abandoned && row.lag.is_some());
+        let window = |seconds: u32| {
+            let input =
+                counted().map(|(at, _)| logs.partitions.get(at).and_then(|log| in_per_s(&log.ends, now_ms, seconds)));
+            let output =
+                counted().map(|(at, _)| self.rows.get(at).and_then(|row| out_per_s(&row.committed, now_ms, seconds)));
+            let is_empty = counted().next().is_none();
+            let (input, output): (Option<f64>, Option<f64>) = (input.sum(), output.sum());
+            RateWindow { seconds, in_per_s: input.filter(|_| !is_empty), out_per_s: output.filter(|_| !is_empty) }
+        };
+        let windows: Vec<RateWindow> = WINDOWS_S.into_iter().map(window).collect();
+        let main = window(MAIN_WINDOW_S);
+        RatesView { in_per_s: main.in_per_s, out_per_s: main.out_per_s, windows }
+    }
+
+    pub(super) fn positions_expire(&self, now: DateTime<Utc>, logs: &Logs<'_>) -> Option<PositionsExpiry> {
+        let since = self.empty_since?;
+        let commits = self.commits.last().into_iter().flat_map(BTreeMap::values);
+        let last_commit = commits.filter_map(committed_at).max();
+        // The group was empty before the watch began; its last commit is the best bound that is known.
+        let since = if since == self.began { last_commit.unwrap_or(since).min(since) } else { since };
+        self.commits.last().filter(|commits| !commits.is_empty())?;
+        Some(membership::expiry(since.timestamp_millis(), now.timestamp_millis(), logs.offsets_retention_minutes))
+    }
+}
+
+fn owner_name(owner: &OwnerView) -> String {
+    match (&owner.client_id, &owner.host) {
+        (Some(client), Some(host)) => format!("{client}@{}", host.trim_start_matches('/')),
+        (Some(client), None) => client.clone(),
+        (None, _) => owner.member_id.clone(),
+    }
+}
+
+fn committed_at(answer: &CommitAnswer) -> Option<DateTime<Utc>> {
+    match answer {
+        CommitAnswer::Offset(Commit { committed_at, .. }) => *committed_at,
+        _ => None,
+    }
+}
+
+/// The seed of simulated drains: FNV-1a of the group's name.
+fn seed(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

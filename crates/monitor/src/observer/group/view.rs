@@ -1,0 +1,219 @@
+//! The view of a group.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use kreplay_model::domain::TopicPartition;
+use kreplay_model::watch::{
+    GroupState, GroupType, GroupView, LagTotals, PartitionRow, RecordsLeft, SecondsRange, VerdictView, WatchEventKind,
+};
+
+use super::members::member_rows;
+use super::{Emit, GroupTrack};
+use crate::lag::totals;
+use crate::look::Member;
+use crate::membership::{self, Belonging};
+use crate::observer::partition::Logs;
+use crate::observer::row::RowTrack;
+use crate::observer::row_view::RowInput;
+use crate::verdict::{GroupFacts, PartitionFacts, findings};
+
+impl GroupTrack {
+    /// The view of the group without its verdict, and what the look finds.
+    pub(super) fn build_view(
+        &mut self,
+        name: &Arc<str>,
+        now: DateTime<Utc>,
+        logs: &Logs<'_>,
+        is_looked_at: bool,
+        emit: Emit<'_>,
+    ) -> (GroupView, Vec<VerdictView>) {
+        let count = |topic: &str| logs.topics.get(topic).and_then(|topic| topic.partitions.last().copied());
+        let belongings = membership::partitions(self.description.last(), self.commits.last(), count);
+        self.rows.retain(|partition, _| belongings.contains_key(partition));
+        let rows = self.build_rows(&belongings, now, logs);
+        self.after_rows(&rows, now, logs, emit);
+
+        let lag = totals(&rows.iter().map(|(_, row)| row), |row| {
+            self.rows.get(&TopicPartition::new(row.topic.as_str(), row.partition))?.first_committed
+        });
+        if let Some(total) = lag.total.filter(|_| is_looked_at && lag.unknown_partitions == 0) {
+            self.lags.add(now.timestamp_millis(), total);
+        }
+        let view = self.assemble(name, now, logs, rows, lag);
+        let findings = findings(&self.facts(now, &view));
+        (view, findings)
+    }
+
+    fn assemble(
+        &self,
+        name: &Arc<str>,
+        now: DateTime<Utc>,
+        logs: &Logs<'_>,
+        rows: Vec<(TopicPartition, PartitionRow)>,
+        lag: LagTotals,
+    ) -> GroupView {
+        let description = self.description.last();
+        let listed = self.listed.as_ref();
+        let counted = || rows.iter().filter(|(_, row)| !row.abandoned);
+        let oldest = counted()
+            .filter_map(|(at, row)| Some((row.age_s?, row.age_exactness?, at)))
+            .reduce(|oldest, next| if next.0.value > oldest.0.value { next } else { oldest });
+        GroupView {
+            group: name.to_string(),
+            r#type: description.map(|group| group.group_type).or(listed.map(|listed| listed.0)).unwrap_or_default(),
+            protocol: description
+                .and_then(|group| group.protocol.clone())
+                .or_else(|| listed.map(|listed| listed.1.clone()).filter(|protocol| !protocol.is_empty())),
+            state: description.map(|group| group.state.clone()).or_else(|| listed.and_then(|listed| listed.2.clone())),
+            coordinator: self.coordinator.last().copied(),
+            group_epoch: description.and_then(|group| group.group_epoch),
+            assignment_epoch: description.and_then(|group| group.assignment_epoch),
+            members: description.map(|group| member_rows(group, &rows)).unwrap_or_default(),
+            idle_members: description.and_then(membership::idle_members),
+            classic_members: description
+                .filter(|group| group.group_type != GroupType::Classic)
+                .and_then(membership::classic_members),
+            age_s: oldest.map(|oldest| whole_age(oldest.0, &counted().map(|(_, row)| row))),
+            age_exactness: oldest.map(|oldest| oldest.1),
+            age_partition: oldest.filter(|oldest| oldest.0.value > 0.0).map(|oldest| oldest.2.clone()),
+            behind_s: counted().filter_map(|(_, row)| row.behind_s).reduce(f64::max),
+            eta: self.eta(name, now, logs, &rows, lag.unknown_partitions),
+            deadline_s: counted().filter_map(|(_, row)| row.deadline_s).reduce(f64::min),
+            rates: self.rates(now, logs, &rows),
+            trend: self.lags.trend(),
+            verdict: self.verdicts.verdict(),
+            rebalances: self.rebalances.view(),
+            positions_expire: self.positions_expire(now, logs),
+            seen_by: self.seen_by,
+            as_of: self.description.at(),
+            why_unknown: self.description.why().or_else(|| self.commits.why()),
+            lag,
+            partitions: rows.into_iter().map(|(_, row)| row).collect(),
+        }
+    }
+
+    fn build_rows(
+        &mut self,
+        belongings: &BTreeMap<TopicPartition, Belonging>,
+        now: DateTime<Utc>,
+        logs: &Logs<'_>,
+    ) -> Vec<(TopicPartition, PartitionRow)> {
+        let now_ms = now.timestamp_millis();
+        let description = self.description.last();
+        let is_stable = self.description.current().is_some_and(|group| group.state == GroupState::Stable);
+        let is_share = description.is_some_and(|group| group.group_type == GroupType::Share);
+        let has_assignments =
+            description.is_some_and(|group| group.members.iter().all(|member| member.assigned.is_some()));
+        let members: BTreeMap<&Arc<str>, &Member> = description
+            .into_iter()
+            .flat_map(|group| &group.members)
+            .map(|member| (&member.member_id, member))
+            .collect();
+        let subscription = description.and_then(membership::subscription);
+        let group_last_commit = self.rows.values().filter_map(RowTrack::last_commit_ms).max();
+        let interval = self.commit_interval_ms();
+        let commits = self.commits.through_transients();
+        let mut rows = Vec::with_capacity(belongings.len());
+        for (partition, belonging) in belongings {
+            let track = self.rows.entry(partition.clone()).or_default();
+            let has_owner = belonging.owner.is_some() || is_share;
+            let last_commit = track.last_commit_ms().or(track.committed.began_ms());
+            let topic = &partition.topic;
+            let abandoned = has_assignments
+                && membership::has_left(
+                    topic,
+                    subscription.as_ref(),
+                    has_owner,
+                    last_commit,
+                    group_last_commit,
+                    interval,
+                );
+            track.take_unowned(now_ms, is_stable && has_assignments && !has_owner);
+            let orphan = membership::is_orphan(track.unowned_since_ms, abandoned, now_ms);
+            let input = RowInput {
+                now,
+                partition,
+                belonging,
+                commit: commits.and_then(|commits| commits.get(partition)),
+                commits_at: self.commits.at(),
+                commits_why: self.commits.why(),
+                log: logs.partitions.get(partition),
+                topic: logs.topics.get(topic),
+                track,
+                owner: belonging.owner.as_ref().and_then(|owner| members.get(owner).copied()),
+                abandoned,
+                orphan,
+                seen_by: self.seen_by,
+            };
+            rows.push((partition.clone(), input.row()));
+        }
+        rows
+    }
+
+    /// Updates what is kept of each partition, and reports what the rows show.
+    fn after_rows(
+        &mut self,
+        rows: &[(TopicPartition, PartitionRow)],
+        now: DateTime<Utc>,
+        logs: &Logs<'_>,
+        emit: Emit<'_>,
+    ) {
+        for (partition, row) in rows {
+            self.report(row.why_unknown.as_ref(), emit);
+            let Some(track) = self.rows.get_mut(partition) else { continue };
+            if let Some(lag) = row.lag {
+                track.last_known_lag = Some((row.as_of.unwrap_or(now), lag));
+            }
+            if let Some(readable) = row.readable {
+                let is_waiting = readable > 0 && row.records_left != Some(RecordsLeft::Exactly(0));
+                track.take_waiting(now.timestamp_millis(), is_waiting);
+                let backlog = if is_waiting { track.backlog(readable, row.rates.in_per_s) } else { 0 };
+                track.take_backlog(now.timestamp_millis(), backlog > 0);
+            }
+            if let Some(lost) = row.lost {
+                if lost > 0 && !track.is_loss_reported {
+                    emit(WatchEventKind::RecordsLost { partition: partition.clone(), offsets: lost });
+                }
+                track.is_loss_reported = lost > 0;
+            }
+            let truncated = logs.partitions.get(partition).and_then(|log| log.truncated);
+            if let Some((at, from)) = truncated.filter(|(at, _)| track.truncation_reported != Some(*at)) {
+                track.truncation_reported = Some(at);
+                self.lags.clear();
+                // The truncation of a log before the group had a position there is none of its events.
+                if let Some(to) = row.end.filter(|_| at >= self.began) {
+                    emit(WatchEventKind::Truncated { partition: partition.clone(), from, to });
+                }
+            }
+        }
+    }
+
+    fn facts<'a>(&self, now: DateTime<Utc>, view: &'a GroupView) -> GroupFacts<'a> {
+        let partitions = view.partitions.iter().filter(|row| !row.abandoned).filter_map(|row| {
+            let track = self.rows.get(&TopicPartition::new(row.topic.as_str(), row.partition))?;
+            Some(PartitionFacts {
+                row,
+                last_commit_ms: track.last_commit_ms(),
+                waiting_since_ms: track.waiting_since_ms,
+                rewound_from: track.rewound_from,
+            })
+        });
+        GroupFacts {
+            now_ms: now.timestamp_millis(),
+            partitions: partitions.collect(),
+            view,
+            commit_interval_ms: self.commit_interval_ms(),
+            began_ms: self.began.timestamp_millis(),
+            rebalance_stuck_ms: self.rebalances.stuck_ms(),
+        }
+    }
+}
+
+/// The largest age, with bounds over all partitions: another one may be older than its best value says.
+fn whole_age<'a>(oldest: SecondsRange, rows: &(impl Iterator<Item = &'a PartitionRow> + Clone)) -> SecondsRange {
+    let bound =
+        |get: fn(&SecondsRange) -> f64| rows.clone().filter_map(|row| row.age_s.as_ref().map(get)).fold(0.0, f64::max);
+    SecondsRange { value: oldest.value, low: bound(|age| age.low).min(oldest.value), high: bound(|age| age.high) }
+}

@@ -1,0 +1,109 @@
+//! What an observer needs to know next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kreplay_model::domain::{Offset, TopicPartition};
+use kreplay_model::watch::PartitionRow;
+
+use super::Observer;
+use crate::lag::{LagParts, worth_a_probe};
+
+/// Looks at the same last stable offset before its transaction is looked up.
+const LOOKS_BEFORE_TRANSACTION: u32 = 2;
+
+/// What would complete the picture. The caller requests as much of it as its budget allows, the first items first, and
+/// answers in the next look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Groups to describe, with their committed offsets: those never described first, then the one longest ago.
+    pub describe: Vec<Arc<str>>,
+    /// Partitions whose log start, last stable offset and end are needed.
+    pub offsets: Vec<TopicPartition>,
+    /// Topics whose partitions, id and settings are needed.
+    pub topics: Vec<Arc<str>>,
+    /// For each partition, a time in milliseconds since 1970: which is the first record at or after it?
+    pub time_queries: Vec<(TopicPartition, i64)>,
+    /// Partitions whose newest record is needed.
+    pub newest: Vec<TopicPartition>,
+    /// Partitions with few offsets left, and where to begin a read of committed records.
+    pub marker_probes: Vec<(TopicPartition, Offset)>,
+    /// Partitions whose last stable offset does not move: which transaction begins there?
+    pub transactions: Vec<TopicPartition>,
+    /// Partitions whose end was below a committed offset, and may only be old.
+    pub ends_again: Vec<TopicPartition>,
+}
+
+impl Observer {
+    /// What is wanted after a look.
+    pub(super) fn wants(&mut self, now_ms: i64) -> Wants {
+        let mut describe: Vec<_> =
+            self.groups.iter().map(|(name, group)| (group.description.at(), name.clone())).collect();
+        describe.sort();
+        let partitions: BTreeSet<&TopicPartition> = self.groups.values().flat_map(|group| group.rows.keys()).collect();
+        let subscribed = self.groups.values().flat_map(super::GroupTrack::subscribed_topics);
+        let topics: BTreeSet<Arc<str>> =
+            partitions.iter().map(|partition| partition.topic.clone()).chain(subscribed).collect();
+        let mut wants = Wants {
+            describe: describe.into_iter().map(|(_, name)| name).collect(),
+            topics: topics.into_iter().filter(|topic| !self.topics.contains_key(topic)).collect(),
+            offsets: partitions.into_iter().cloned().collect(),
+            ..Wants::default()
+        };
+        for (partition, row) in self.rows() {
+            self.add_row(&mut wants, &partition, row);
+        }
+        for list in [&mut wants.newest, &mut wants.transactions, &mut wants.ends_again] {
+            list.sort();
+            list.dedup();
+        }
+        wants.marker_probes.sort();
+        wants.marker_probes.dedup();
+        wants.time_queries = self.time_queries(now_ms);
+        wants
+    }
+
+    /// The next time query of each partition.
+    pub(super) fn time_queries(&mut self, now_ms: i64) -> Vec<(TopicPartition, i64)> {
+        let mut targets: BTreeMap<TopicPartition, Vec<Offset>> = BTreeMap::new();
+        for (partition, row) in self.rows() {
+            if let (Some(committed), Some(start)) = (row.committed, row.log_start) {
+                targets.entry(partition).or_default().push(committed.max(start));
+            }
+        }
+        let query = |(partition, targets): (TopicPartition, Vec<Offset>)| {
+            let query = self.partitions.get_mut(&partition)?.times.next_query(&targets, now_ms)?;
+            Some((partition, query))
+        };
+        targets.into_iter().filter_map(query).collect()
+    }
+
+    /// The rows that are not abandoned.
+    fn rows(&self) -> impl Iterator<Item = (TopicPartition, &PartitionRow)> {
+        let rows = self.groups.values().filter_map(super::GroupTrack::view).flat_map(|view| &view.partitions);
+        rows.filter(|row| !row.abandoned).map(|row| (TopicPartition::new(row.topic.as_str(), row.partition), row))
+    }
+
+    fn add_row(&self, wants: &mut Wants, partition: &TopicPartition, row: &PartitionRow) {
+        let (Some(committed), Some(start), Some(stable), Some(end)) =
+            (row.committed, row.log_start, row.stable_end, row.end)
+        else {
+            return;
+        };
+        let Some(log) = self.partitions.get(partition) else { return };
+        let parts = LagParts::split(committed, start, stable, end);
+        if parts.ahead > 0 {
+            wants.ends_again.push(partition.clone());
+        }
+        if parts.backlog() > 0 && log.newest_for != Some(end) {
+            wants.newest.push(partition.clone());
+        }
+        if worth_a_probe(&parts, log.looks_unmoved, row.records_left) {
+            wants.marker_probes.push((partition.clone(), committed));
+        }
+        let is_frozen = log.stable_since.is_some_and(|(_, _, looks)| looks >= LOOKS_BEFORE_TRANSACTION);
+        if parts.held_back > 0 && is_frozen && log.transaction_for != Some(stable) {
+            wants.transactions.push(partition.clone());
+        }
+    }
+}

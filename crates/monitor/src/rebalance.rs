@@ -1,0 +1,16 @@
+//! Rebalances, from what two looks at a group say.
+//!
+//! Groups with epochs count exactly: each rebalance raises the group epoch, even one that began and ended between two
+//! looks. Of classic groups, states and member sets show that there was at least one.
+
+mod flapping;
+mod moves;
+mod tracker;
+#[cfg(test)]
+mod tracker_test;
+mod unsettled;
+
+pub use flapping::{FLAPPING_COUNT, FLAPPING_WINDOW_MS};
+pub use moves::moved;
+pub use tracker::{DEFAULT_REBALANCE_TIMEOUT_MS, MAX_HISTORY, RebalanceEvent, Rebalances};
+pub use unsettled::{is_settled, waiting_for};

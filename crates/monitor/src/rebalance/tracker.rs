@@ -1,0 +1,213 @@
+//! The rebalances of one group, look by look.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use kreplay_model::domain::TopicPartition;
+use kreplay_model::watch::{RebalanceEntry, RebalancesView, StoodStill};
+
+use super::flapping::{FLAPPING_COUNT, FLAPPING_WINDOW_MS, flapping};
+use super::moves::{moved, owners};
+use super::{is_settled, waiting_for};
+use crate::look::Description;
+
+/// Rebalances that are kept.
+pub const MAX_HISTORY: usize = 20;
+
+/// Partitions that a rebalance names as standing still.
+const MAX_STOOD_STILL: usize = 8;
+
+/// Kafka's default of `max.poll.interval.ms`, which is the rebalance timeout of consumers.
+pub const DEFAULT_REBALANCE_TIMEOUT_MS: u64 = 300_000;
+
+/// What a look shows about rebalances.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RebalanceEvent {
+    /// A rebalance was seen for the first time.
+    Began {
+        /// The group epoch.
+        epoch: Option<i32>,
+    },
+    /// A rebalance has ended.
+    Ended(RebalanceEntry),
+    /// A member joined.
+    Joined(String),
+    /// A member left.
+    Left(String),
+}
+
+/// What is kept of the look before.
+#[derive(Clone, Debug)]
+struct Seen {
+    at: DateTime<Utc>,
+    epoch: Option<i32>,
+    /// Names by identity.
+    members: BTreeMap<Arc<str>, String>,
+    /// Identities of owners; `None` if an assignment is not known.
+    owners: Option<BTreeMap<TopicPartition, Arc<str>>>,
+}
+
+/// The rebalances of one group.
+#[derive(Clone, Debug, Default)]
+pub struct Rebalances {
+    before: Option<Seen>,
+    /// The owners when the rebalance that is in progress began.
+    owners_before: Option<BTreeMap<TopicPartition, Arc<str>>>,
+    open: Option<RebalanceEntry>,
+    history: VecDeque<RebalanceEntry>,
+    count: u64,
+    is_exact: bool,
+    waiting_for: Vec<String>,
+    timeout_ms: u64,
+    now: Option<DateTime<Utc>>,
+}
+
+impl Rebalances {
+    /// Takes a description of the group, as of `at`.
+    pub fn add(&mut self, at: DateTime<Utc>, group: &Description) -> Vec<RebalanceEvent> {
+        self.now = Some(at);
+        self.is_exact = group.group_epoch.is_some();
+        self.timeout_ms = self.timeout_ms.max(group.rebalance_timeout_ms.unwrap_or(0));
+        self.waiting_for = waiting_for(group);
+        let seen = Seen {
+            at,
+            epoch: group.group_epoch,
+            members: group.members.iter().map(|member| (member.identity().clone(), member.name())).collect(),
+            owners: owners(group),
+        };
+        let mut events = Vec::new();
+        if let Some(before) = self.before.take() {
+            self.compare(&before, &seen, is_settled(group), &mut events);
+        } else if !is_settled(group) {
+            self.begin(at, at, 1, group.group_epoch, seen.owners.clone(), &mut events);
+        }
+        self.before = Some(seen);
+        events
+    }
+
+    fn compare(&mut self, before: &Seen, seen: &Seen, settled: bool, events: &mut Vec<RebalanceEvent>) {
+        let joined = names_missing_in(&seen.members, &before.members);
+        let left = names_missing_in(&before.members, &seen.members);
+        events.extend(joined.iter().cloned().map(RebalanceEvent::Joined));
+        events.extend(left.iter().cloned().map(RebalanceEvent::Left));
+        let bumps = if let (Some(before), Some(now)) = (before.epoch, seen.epoch) {
+            u32::try_from(now.saturating_sub(before)).unwrap_or(0)
+        } else {
+            let has_changed = !joined.is_empty() || !left.is_empty() || before.owners != seen.owners;
+            u32::from(self.open.is_none() && (has_changed || !settled))
+        };
+        if bumps > 0 || (!settled && self.open.is_none()) {
+            if let Some(open) = &mut self.open {
+                open.epochs += bumps;
+                self.count += u64::from(bumps);
+            } else {
+                // Without a new epoch, the members only seemed to have settled.
+                let epochs = if before.epoch.and(seen.epoch).is_some() { bumps } else { bumps.max(1) };
+                self.begin(before.at, seen.at, epochs, seen.epoch, before.owners.clone(), events);
+            }
+        }
+        if let Some(open) = &mut self.open {
+            extend(&mut open.joined, joined);
+            extend(&mut open.left, left);
+        }
+        if settled {
+            self.end(seen, events);
+        }
+    }
+
+    fn begin(
+        &mut self,
+        before: DateTime<Utc>,
+        at: DateTime<Utc>,
+        epochs: u32,
+        epoch: Option<i32>,
+        owners_before: Option<BTreeMap<TopicPartition, Arc<str>>>,
+        events: &mut Vec<RebalanceEvent>,
+    ) {
+        self.count += u64::from(epochs);
+        self.owners_before = owners_before;
+        self.open = Some(RebalanceEntry {
+            began_at: at,
+            epochs,
+            duration_ms: None,
+            error_ms: milliseconds(before, at),
+            joined: Vec::new(),
+            left: Vec::new(),
+            partitions: None,
+            stood_still: Vec::new(),
+        });
+        events.push(RebalanceEvent::Began { epoch });
+    }
+
+    fn end(&mut self, seen: &Seen, events: &mut Vec<RebalanceEvent>) {
+        let Some(mut entry) = self.open.take() else { return };
+        entry.duration_ms = Some(milliseconds(entry.began_at, seen.at));
+        entry.partitions =
+            self.owners_before.take().zip(seen.owners.as_ref()).map(|(before, after)| moved(&before, after));
+        if self.history.len() >= MAX_HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(entry.clone());
+        events.push(RebalanceEvent::Ended(entry));
+    }
+
+    /// Notes that a partition with lag had no commit between two times. It counts for the rebalances in between.
+    pub fn stood_still(&mut self, partition: &TopicPartition, from_ms: i64, to_ms: i64) {
+        let gap_ms = u64::try_from(to_ms - from_ms).unwrap_or(0);
+        let began_ms = |entry: &RebalanceEntry| entry.began_at.timestamp_millis();
+        for entry in self.history.iter_mut().chain(&mut self.open) {
+            if (from_ms..=to_ms).contains(&began_ms(entry)) {
+                entry.stood_still.retain(|still| still.partition != *partition || still.gap_ms > gap_ms);
+                if entry.stood_still.iter().all(|still| still.partition != *partition) {
+                    entry.stood_still.push(StoodStill { partition: partition.clone(), gap_ms });
+                }
+                entry.stood_still.sort_by(|a, b| (b.gap_ms, &a.partition).cmp(&(a.gap_ms, &b.partition)));
+                entry.stood_still.truncate(MAX_STOOD_STILL);
+            }
+        }
+    }
+
+    /// The time in milliseconds for which the group has not settled, if that is longer than the largest rebalance
+    /// timeout seen.
+    #[must_use]
+    pub fn stuck_ms(&self) -> Option<u64> {
+        let unsettled_ms = milliseconds(self.open.as_ref()?.began_at, self.now?);
+        let timeout_ms = if self.timeout_ms == 0 { DEFAULT_REBALANCE_TIMEOUT_MS } else { self.timeout_ms };
+        (unsettled_ms > timeout_ms).then_some(unsettled_ms)
+    }
+
+    /// What to show.
+    #[must_use]
+    pub fn view(&self) -> RebalancesView {
+        let last = self.open.as_ref().or(self.history.back());
+        let now_ms = self.now.map_or(0, |now| now.timestamp_millis());
+        let all = || self.history.iter().chain(&self.open);
+        RebalancesView {
+            count: self.count,
+            last_at: last.map(|entry| entry.began_at),
+            last_duration_ms: last.and_then(|entry| entry.duration_ms),
+            exact: self.is_exact,
+            error_ms: last.map(|entry| entry.error_ms),
+            unsettled_since: self.open.as_ref().map(|entry| entry.began_at),
+            waiting_for: self.waiting_for.clone(),
+            flapping: flapping(all(), now_ms, FLAPPING_COUNT, FLAPPING_WINDOW_MS),
+            history: all().cloned().collect(),
+        }
+    }
+}
+
+/// The names of members that the second set lacks.
+fn names_missing_in(members: &BTreeMap<Arc<str>, String>, other: &BTreeMap<Arc<str>, String>) -> Vec<String> {
+    members.iter().filter(|(identity, _)| !other.contains_key(*identity)).map(|(_, name)| name.clone()).collect()
+}
+
+/// Adds names that are not in the list yet.
+fn extend(names: &mut Vec<String>, new: Vec<String>) {
+    let known: BTreeSet<String> = names.iter().cloned().collect();
+    names.extend(new.into_iter().filter(|name| !known.contains(name)));
+}
+
+fn milliseconds(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
+    u64::try_from((to - from).num_milliseconds()).unwrap_or(0)
+}

@@ -1,0 +1,151 @@
+//! The tracker against groups whose rebalances are known.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "small numbers in tests"
+)]
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use kreplay_model::domain::TopicPartition;
+use kreplay_model::watch::{GroupState, GroupType};
+use proptest::prelude::*;
+
+use super::{RebalanceEvent, Rebalances, is_settled};
+use crate::look::{Description, Member};
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
+}
+
+fn partitions(numbers: &[i32]) -> BTreeSet<TopicPartition> {
+    numbers.iter().map(|number| TopicPartition::new("orders", *number)).collect()
+}
+
+fn member(id: &str, epoch: i32, assigned: &[i32], target: &[i32]) -> Member {
+    Member {
+        member_id: id.into(),
+        client_id: Some(id.into()),
+        epoch: Some(epoch),
+        assigned: Some(partitions(assigned)),
+        target: Some(partitions(target)),
+        ..Member::default()
+    }
+}
+
+fn group(epoch: i32, members: Vec<Member>) -> Description {
+    let mut group = Description {
+        group_type: GroupType::Consumer,
+        protocol: None,
+        state: GroupState::Stable,
+        group_epoch: Some(epoch),
+        assignment_epoch: Some(epoch),
+        members,
+        rebalance_timeout_ms: Some(10_000),
+        status: None,
+    };
+    if !is_settled(&group) {
+        group.state = GroupState::Reconciling;
+    }
+    group
+}
+
+fn classic(state: GroupState, members: &[(&str, &[i32])]) -> Description {
+    let members =
+        members.iter().map(|(id, assigned)| Member { epoch: None, target: None, ..member(id, 0, assigned, &[]) });
+    Description {
+        group_type: GroupType::Classic,
+        state,
+        group_epoch: None,
+        assignment_epoch: None,
+        ..group(0, members.collect())
+    }
+}
+
+#[test]
+fn the_member_that_keeps_a_partition_holds_the_rebalance_up() {
+    let mut tracker = Rebalances::default();
+    tracker.add(at(0), &group(1, vec![member("a", 1, &[0, 1], &[0, 1])]));
+    let moving = group(2, vec![member("a", 1, &[0, 1], &[0]), member("b", 2, &[], &[1])]);
+    let events = tracker.add(at(2), &moving);
+    assert_eq!(events, [RebalanceEvent::Joined("b".into()), RebalanceEvent::Began { epoch: Some(2) }]);
+    let view = tracker.view();
+    assert_eq!((view.count, view.waiting_for, view.unsettled_since), (1, vec!["a".to_owned()], Some(at(2))));
+    assert_eq!(tracker.stuck_ms(), None);
+    tracker.add(at(13), &moving);
+    assert_eq!(tracker.stuck_ms(), Some(11_000));
+    let events = tracker.add(at(15), &group(2, vec![member("a", 2, &[0], &[0]), member("b", 2, &[1], &[1])]));
+    let [RebalanceEvent::Ended(entry)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((entry.duration_ms, entry.error_ms), (Some(13_000), 2_000));
+    let moved = entry.partitions.unwrap();
+    assert_eq!((moved.moved, moved.kept, moved.without_owner), (1, 1, 0));
+    assert_eq!((tracker.stuck_ms(), tracker.view().count), (None, 1));
+}
+
+#[test]
+fn a_classic_group_rebalances_at_least_once() {
+    let mut tracker = Rebalances::default();
+    tracker.add(at(0), &classic(GroupState::Stable, &[("a", &[0, 1])]));
+    tracker.add(at(2), &classic(GroupState::PreparingRebalance, &[("a", &[0, 1])]));
+    tracker.add(at(4), &classic(GroupState::Stable, &[("a", &[0]), ("b", &[1])]));
+    tracker.add(at(6), &classic(GroupState::Stable, &[("b", &[0, 1])]));
+    let view = tracker.view();
+    assert_eq!((view.count, view.exact, view.history.len()), (2, false, 2));
+    assert_eq!(view.history[1].left, ["a"]);
+}
+
+#[test]
+fn a_flapping_member_is_named() {
+    let mut tracker = Rebalances::default();
+    for (look, epoch) in (0..6).zip(1..) {
+        let mut members = vec![member("a", epoch, &[0], &[0])];
+        if look % 2 == 1 {
+            members.push(member("b", epoch, &[], &[]));
+        }
+        tracker.add(at(look * 60), &group(epoch, members));
+    }
+    assert_eq!(tracker.view().flapping.as_deref(), Some("b"));
+    tracker.add(at(1_200), &group(6, vec![member("a", 6, &[0], &[0]), member("b", 6, &[], &[])]));
+    assert_eq!(tracker.view().flapping, None);
+}
+
+#[test]
+fn a_static_member_that_restarts_has_not_left() {
+    let mut tracker = Rebalances::default();
+    let with_id = |id: &str| Member { instance_id: Some("billing-0".into()), ..member(id, 1, &[0], &[0]) };
+    tracker.add(at(0), &group(1, vec![with_id("x")]));
+    assert_eq!(tracker.add(at(2), &group(1, vec![with_id("y")])), []);
+}
+
+#[test]
+fn partitions_that_stood_still_are_listed_by_time() {
+    let mut tracker = Rebalances::default();
+    tracker.add(at(0), &group(1, vec![member("a", 1, &[0], &[0])]));
+    tracker.add(at(2), &group(2, vec![member("a", 2, &[0], &[0])]));
+    let ms = |seconds| at(seconds).timestamp_millis();
+    for (number, from, to) in [(0, 1, 4), (1, 0, 9), (0, 1, 3), (2, 3, 30)] {
+        tracker.stood_still(&TopicPartition::new("orders", number), ms(from), ms(to));
+    }
+    let still: Vec<(i32, u64)> =
+        tracker.view().history[0].stood_still.iter().map(|still| (still.partition.partition.0, still.gap_ms)).collect();
+    assert_eq!(still, [(1, 9_000), (0, 3_000)]);
+}
+
+proptest! {
+    #[test]
+    fn each_epoch_counts_even_between_looks(bumps in proptest::collection::vec((0..4_i32, any::<bool>()), 1..60)) {
+        let mut tracker = Rebalances::default();
+        tracker.add(at(0), &group(1, vec![member("a", 1, &[0], &[0])]));
+        let mut epoch = 1;
+        for ((bump, settled), look) in bumps.iter().zip(1..) {
+            epoch += bump;
+            let target: &[i32] = if *settled || *bump == 0 { &[0] } else { &[] };
+            tracker.add(at(look * 2), &group(epoch, vec![member("a", epoch, &[0], target)]));
+            prop_assert!(tracker.view().history.len() <= super::MAX_HISTORY + 1);
+        }
+        prop_assert_eq!(tracker.view().count, u64::try_from(epoch - 1).unwrap());
+    }
+}

@@ -1,0 +1,36 @@
+//! What a watched group suffers from, with evidence and the next step.
+//!
+//! [`findings`] judges one look. [`Hysteresis`] raises a verdict after two looks in a row that find it, and clears it
+//! after three that do not. The worst raised verdict is shown.
+
+mod facts;
+mod hysteresis;
+mod log;
+mod members;
+mod progress;
+mod text;
+#[cfg(test)]
+mod verdict_test;
+
+use kreplay_model::watch::{VerdictKind, VerdictView};
+
+pub use facts::{GroupFacts, PartitionFacts};
+pub use hysteresis::{Hysteresis, LOOKS_BEFORE_VERDICT, LOOKS_TO_CLEAR, LOOKS_TO_RAISE, VerdictChange};
+pub use text::duration_text;
+
+/// What one look finds, the worst first. There is at least one finding.
+#[must_use]
+pub fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
+    let mut found: Vec<VerdictView> =
+        [log::findings(facts), progress::findings(facts), members::findings(facts)].into_iter().flatten().collect();
+    found.sort_by_key(|finding| finding.kind);
+    if found.is_empty() {
+        found.push(progress::healthy(facts));
+    }
+    found
+}
+
+/// A verdict with the severity of its kind.
+fn view(kind: VerdictKind, text: String, evidence: String, next_step: Option<&str>) -> VerdictView {
+    VerdictView { kind, severity: kind.severity(), text, evidence, next_step: next_step.map(str::to_owned) }
+}

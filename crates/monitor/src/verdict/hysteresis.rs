@@ -1,0 +1,83 @@
+//! Verdicts do not change with every look.
+
+use std::collections::BTreeMap;
+
+use kreplay_model::watch::{VerdictKind, VerdictView};
+
+use super::view;
+
+/// Looks before anything is judged.
+pub const LOOKS_BEFORE_VERDICT: u32 = 3;
+
+/// Looks in a row that must find a verdict to raise it.
+pub const LOOKS_TO_RAISE: u32 = 2;
+
+/// Looks in a row that must not find a verdict to clear it.
+pub const LOOKS_TO_CLEAR: u32 = 3;
+
+/// A verdict that was raised or cleared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VerdictChange {
+    /// It holds now.
+    Raised(VerdictView),
+    /// It does not hold any more.
+    Cleared(VerdictKind),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Streak {
+    found: u32,
+    missed: u32,
+    last: Option<VerdictView>,
+    is_raised: bool,
+}
+
+/// The verdicts of one group over its looks.
+#[derive(Clone, Debug, Default)]
+pub struct Hysteresis {
+    looks: u32,
+    streaks: BTreeMap<VerdictKind, Streak>,
+}
+
+impl Hysteresis {
+    /// Takes what a look found. Returns what was raised and cleared, except for verdicts that need no attention.
+    pub fn add(&mut self, findings: &[VerdictView]) -> Vec<VerdictChange> {
+        self.looks = self.looks.saturating_add(1);
+        let mut changes = Vec::new();
+        for finding in findings {
+            let streak = self.streaks.entry(finding.kind).or_default();
+            streak.found = streak.found.saturating_add(1);
+            streak.missed = 0;
+            streak.last = Some(finding.clone());
+        }
+        for (kind, streak) in &mut self.streaks {
+            if findings.iter().all(|finding| finding.kind != *kind) {
+                streak.missed = streak.missed.saturating_add(1);
+                streak.found = 0;
+            }
+            let can_raise = self.looks >= LOOKS_BEFORE_VERDICT && streak.found >= LOOKS_TO_RAISE;
+            if can_raise && !streak.is_raised {
+                streak.is_raised = true;
+                changes.extend(streak.last.clone().map(VerdictChange::Raised));
+            }
+            if streak.is_raised && streak.missed >= LOOKS_TO_CLEAR {
+                streak.is_raised = false;
+                changes.push(VerdictChange::Cleared(*kind));
+            }
+        }
+        self.streaks.retain(|_, streak| streak.is_raised || streak.found > 0);
+        changes
+    }
+
+    /// The worst verdict that is raised.
+    #[must_use]
+    pub fn verdict(&self) -> VerdictView {
+        let mut raised = self.streaks.values().filter(|streak| streak.is_raised);
+        if let Some(worst) = raised.next().and_then(|streak| streak.last.clone()) {
+            return worst;
+        }
+        let evidence = format!("{} of {LOOKS_BEFORE_VERDICT} looks were made.", self.looks.min(LOOKS_BEFORE_VERDICT));
+        let text = if self.looks < LOOKS_BEFORE_VERDICT { evidence } else { "The findings change.".to_owned() };
+        view(VerdictKind::Gathering, "gathering".to_owned(), text, None)
+    }
+}

@@ -1,0 +1,135 @@
+//! Verdicts about the log: lost records, deadlines, transactions, positions that do not fit the log.
+
+use kreplay_model::watch::{AheadCause, EtaVerdict, VerdictKind, VerdictView};
+
+use super::text::{and_others, duration_text, name};
+use super::{GroupFacts, PartitionFacts, view};
+use crate::membership::expires_soon;
+
+/// A group that never catches up will lose records when the deadline is nearer than this, in seconds: 1 day.
+const NEAR_DEADLINE_S: f64 = 86_400.0;
+
+pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
+    [lost(facts), deadline(facts), wedged(facts), ahead(facts), rewound(facts), positions_expire(facts)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The partitions with the largest figure first.
+fn worst<'a>(
+    facts: &'a GroupFacts<'_>,
+    figure: impl Fn(&PartitionFacts<'_>) -> Option<u64>,
+) -> Vec<(u64, &'a PartitionFacts<'a>)> {
+    let with_figure = facts.partitions.iter().filter_map(|partition| Some((figure(partition)?, partition)));
+    let mut found: Vec<_> = with_figure.filter(|(figure, _)| *figure > 0).collect();
+    found.sort_by_key(|(figure, _)| std::cmp::Reverse(*figure));
+    found
+}
+
+fn lost(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let partitions = worst(facts, |partition| partition.row.lost);
+    let (offsets, first) = *partitions.first()?;
+    let (committed, start) = (first.row.committed?, first.row.log_start?);
+    let place = and_others(&name(first.row).to_string(), partitions.len());
+    let evidence = format!(
+        "{offsets} offsets of {} were deleted before the group read them: committed {committed}, the log starts at {start}.",
+        name(first.row)
+    );
+    let next = "Raise the retention, or add consumers; the deleted records can only come from their source.";
+    Some(view(VerdictKind::Lost, format!("lost records of {place}"), evidence, Some(next)))
+}
+
+fn deadline(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let deadline = facts.view.deadline_s?;
+    let eta = &facts.view.eta;
+    let at_the_earliest = format!("Retention may delete the first unread record in {}", duration_text(deadline));
+    let (kind, evidence) = match (eta.verdict, eta.low_s, eta.high_s) {
+        // The backlog of a stopped group is lost some day; it is reported as stopped until that day is near.
+        (EtaVerdict::Never, ..) if deadline < NEAR_DEADLINE_S => {
+            (VerdictKind::WillLose, format!("{at_the_earliest}; at the present rates the group never catches up."))
+        }
+        (EtaVerdict::Known, Some(low), _) if deadline < low => {
+            let catches_up = duration_text(low);
+            (VerdictKind::WillLose, format!("{at_the_earliest}; the group needs at least {catches_up} to catch up."))
+        }
+        (EtaVerdict::Known, Some(low), high) if high.is_none_or(|high| deadline < high) => {
+            let latest = high.map_or_else(|| "no upper bound".to_owned(), duration_text);
+            let range = format!("between {} and {latest}", duration_text(low));
+            (VerdictKind::MayLose, format!("{at_the_earliest}; the group needs {range} to catch up."))
+        }
+        _ => return None,
+    };
+    let next = "Raise `retention.ms` of the topic before the deadline, or add consumers.";
+    Some(view(kind, kind.to_string(), evidence, Some(next)))
+}
+
+fn wedged(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let held = |partition: &PartitionFacts<'_>| {
+        let wedged = partition.row.held_by.as_ref().is_some_and(|held| held.wedged);
+        partition.row.held_back.filter(|_| wedged)
+    };
+    let partitions = worst(facts, held);
+    let (offsets, first) = *partitions.first()?;
+    let held = first.row.held_by.as_ref()?;
+    let frozen = facts.now_ms - held.frozen_since.timestamp_millis();
+    #[allow(clippy::cast_precision_loss, reason = "a duration for display")]
+    let frozen = duration_text(frozen as f64 / 1000.0);
+    let id = held.transaction.as_ref().and_then(|open| open.transactional_id.as_deref());
+    let by = id.map_or_else(String::new, |id| format!(" (transaction {id})"));
+    let detail = held.transaction.as_ref().map_or_else(String::new, |open| {
+        let state = open.state.as_deref().map_or_else(String::new, |state| format!(", state {state}"));
+        format!(" Producer {}{state}.", open.producer_id)
+    });
+    let evidence = format!(
+        "The last stable offset of {} has not moved for {frozen}; {offsets} offsets wait behind it.{detail}",
+        name(first.row)
+    );
+    let next = "End the transaction: restart its producer, or abort it with `kafka-transactions.sh abort`.";
+    let place = and_others(&name(first.row).to_string(), partitions.len());
+    Some(view(VerdictKind::Wedged, format!("wedged on {place}{by}"), evidence, Some(next)))
+}
+
+fn ahead(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let partitions = worst(facts, |partition| partition.row.ahead);
+    let (offsets, first) = *partitions.first()?;
+    let cause = match first.row.ahead_cause {
+        Some(AheadCause::Recreated) => " The topic was deleted and created again since the commit.",
+        Some(AheadCause::Truncated) => " The log was truncated: the commit has an older leader epoch.",
+        Some(AheadCause::NotKnown) | None => "",
+    };
+    let (committed, end) = (first.row.committed?, first.row.end?);
+    let evidence =
+        format!("Committed {committed} of {} is {offsets} offsets beyond the end {end}.{cause}", name(first.row));
+    let next = "Reset the offsets of these partitions: new records below the committed offset are not read.";
+    let place = and_others(&name(first.row).to_string(), partitions.len());
+    Some(view(VerdictKind::Ahead, format!("ahead of the log of {place}"), evidence, Some(next)))
+}
+
+fn rewound(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let distance = |partition: &PartitionFacts<'_>| {
+        let back = partition.rewound_from? - partition.row.committed?.get();
+        u64::try_from(back).ok()
+    };
+    let partitions = worst(facts, distance);
+    let (offsets, first) = *partitions.first()?;
+    let place = and_others(&name(first.row).to_string(), partitions.len());
+    let evidence = format!(
+        "The committed offset of {} went back and is {offsets} offsets below where it was ({}).",
+        name(first.row),
+        first.rewound_from?
+    );
+    Some(view(VerdictKind::Rewound, format!("rewound on {place}"), evidence, None))
+}
+
+fn positions_expire(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let expiry = facts.view.positions_expire.filter(expires_soon)?;
+    let assumed = if expiry.assumed { " (Kafka's default; the broker's setting is not known)" } else { "" };
+    let evidence = format!(
+        "The group has no members; Kafka forgets its positions in {}. Retention of offsets: {}{assumed}.",
+        duration_text(expiry.in_s),
+        duration_text(expiry.retention_s)
+    );
+    let next = "Start a consumer of the group, or save its offsets with `kreplay groups describe --csv`.";
+    Some(view(VerdictKind::PositionsExpire, "positions expire".to_owned(), evidence, Some(next)))
+}

@@ -1,0 +1,131 @@
+//! Verdicts about progress: stopped, stuck, falling behind, and the good ones.
+
+use kreplay_model::watch::{EtaVerdict, Trend, VerdictKind, VerdictView};
+
+use super::text::{and_others, duration_text, name};
+use super::{GroupFacts, PartitionFacts, view};
+
+pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
+    let stopped = stopped(facts);
+    let stuck = if stopped.is_some() { None } else { stuck_partition(facts) };
+    [stopped, stuck, falling_behind(facts), catching_up(facts)].into_iter().flatten().collect()
+}
+
+/// The oldest unread record has waited too long, and no commit has advanced since it was written. A backlog that was
+/// just written after an idle time is none of that, however old the last commit is.
+fn stopped(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let waiting = facts.partitions.iter().filter(|partition| partition.readable() > 0);
+    let oldest = waiting.max_by_key(|partition| partition.waited_ms(facts.now_ms))?;
+    let waited_ms = oldest.waited_ms(facts.now_ms);
+    // What happened before the watch began is not known.
+    let seen_since = (facts.now_ms - waited_ms).max(facts.began_ms);
+    let patience = facts.patience_ms();
+    if facts.now_ms - seen_since <= patience || facts.last_commit_ms().is_some_and(|last| last >= seen_since) {
+        return None;
+    }
+    let since = facts.last_commit_ms().unwrap_or(facts.began_ms);
+    let since = format!("no commit has advanced for {}", duration_text(seconds(facts.now_ms - since)));
+    let evidence = format!(
+        "The first unread record of {} has waited {}; {since}.",
+        name(oldest.row),
+        duration_text(seconds(waited_ms))
+    );
+    let next = if facts.view.members.is_empty() {
+        "The group has no members: start its consumers."
+    } else {
+        "Look at the consumers: they are members but do not commit."
+    };
+    Some(view(VerdictKind::Stopped, "stopped".to_owned(), evidence, Some(next)))
+}
+
+/// A partition whose committed offset does not move although records wait, while another partition of its member
+/// advances.
+fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let patience = facts.patience_ms();
+    let stands = |partition: &&PartitionFacts<'_>| {
+        let since = partition.last_commit_ms.unwrap_or(facts.began_ms);
+        let waited = partition.waited_ms(facts.now_ms).min(facts.now_ms - since);
+        partition.readable() > 0 && waited > patience
+    };
+    let has_moving_sibling = |partition: &&PartitionFacts<'_>| {
+        let Some(owner) = &partition.row.owner else { return false };
+        facts.partitions.iter().any(|other| {
+            let same = other.row.owner.as_ref().is_some_and(|other| other.member_id == owner.member_id);
+            same && other.last_commit_ms.is_some_and(|last| facts.now_ms - last <= patience)
+        })
+    };
+    let stuck: Vec<&PartitionFacts<'_>> = facts.partitions.iter().filter(stands).filter(has_moving_sibling).collect();
+    let first = stuck.first()?;
+    let since = first.last_commit_ms.unwrap_or(facts.began_ms);
+    let committed = first.row.committed?;
+    let evidence = format!(
+        "{} has stood at offset {committed} for {} with {} readable offsets, while other partitions of its member advance.",
+        name(first.row),
+        duration_text(seconds(facts.now_ms - since)),
+        first.readable()
+    );
+    let text = format!("stuck partition {}", and_others(&name(first.row).to_string(), stuck.len()));
+    let next = format!("Look at the record {}@{committed}; `kreplay groups skip` moves past it.", name(first.row));
+    Some(view(VerdictKind::StuckPartition, text, evidence, Some(&next)))
+}
+
+fn falling_behind(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let lag = facts.view.lag.total.filter(|lag| *lag > 0)?;
+    if facts.view.trend != Trend::Growing {
+        return None;
+    }
+    let rates = match (facts.view.rates.in_per_s, facts.view.rates.out_per_s) {
+        (Some(input), Some(output)) => format!("; {input:.1} offsets/s arrive, {output:.1} are read"),
+        _ => String::new(),
+    };
+    let evidence = format!("The lag of {lag} offsets grows{rates}.");
+    let next = "Add consumers up to the number of partitions, or make the handling of a record faster.";
+    Some(view(VerdictKind::FallingBehind, "falling behind".to_owned(), evidence, Some(next)))
+}
+
+fn catching_up(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let lag = facts.view.lag.total.filter(|lag| *lag > 0)?;
+    if facts.view.trend != Trend::Shrinking {
+        return None;
+    }
+    let eta = &facts.view.eta;
+    let (text, when) = match (eta.verdict, eta.value_s) {
+        (EtaVerdict::Known, Some(value)) => {
+            let range = match (eta.low_s, eta.high_s) {
+                (Some(low), Some(high)) => format!(" ({} to {})", duration_text(low), duration_text(high)),
+                _ => String::new(),
+            };
+            let value = duration_text(value);
+            (format!("catching up, {value} left"), format!("; caught up in {value}{range}"))
+        }
+        _ => ("catching up".to_owned(), String::new()),
+    };
+    Some(view(VerdictKind::CatchingUp, text, format!("The lag of {lag} offsets shrinks{when}."), None))
+}
+
+/// The verdict where nothing is wrong.
+pub(super) fn healthy(facts: &GroupFacts<'_>) -> VerdictView {
+    let Some(lag) = facts.view.lag.total else {
+        let why = facts.view.why_unknown.as_ref().map_or_else(
+            || "No partition of the group has a known lag.".to_owned(),
+            |reason| format!("No lag is known: {reason}."),
+        );
+        return view(VerdictKind::Unknown, "unknown".to_owned(), why, None);
+    };
+    let unread: u64 = facts.partitions.iter().map(PartitionFacts::readable).sum();
+    let is_quiet = unread == 0 && facts.view.lag.held_back == Some(0) && facts.view.rates.in_per_s == Some(0.0);
+    if is_quiet {
+        let evidence = "Nothing is left to read, and nothing has arrived in the last minute.".to_owned();
+        return view(VerdictKind::Quiet, "quiet".to_owned(), evidence, None);
+    }
+    let evidence = match facts.view.age_s {
+        Some(age) => format!("Lag {lag} offsets; the oldest unread record is {} old.", duration_text(age.value)),
+        None => format!("Lag {lag} offsets."),
+    };
+    view(VerdictKind::Fine, "fine".to_owned(), evidence, None)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a duration for display")]
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
+}
