@@ -84,13 +84,9 @@ pub(crate) fn groups() -> impl Strategy<Value = Vec<Group>> {
         prop::option::of(0.0..2.0_f64),
     );
     prop::collection::vec(group, 1..40).prop_map(|groups| {
-        let name = |(at, (name, state, lag, p95_s)): (usize, (String, &'static str, Option<u64>, Option<f64>))| Group {
-            name: format!("{name}-{at}"),
-            state,
-            lag,
-            p95_s,
-            formatted: Counter::new(0),
-        };
-        groups.into_iter().enumerate().map(name).collect()
+        let numbered = groups.into_iter().enumerate();
+        numbered
+            .map(|(at, (name, state, lag, p95_s))| Group { state, lag, p95_s, ..Group::named(&format!("{name}-{at}")) })
+            .collect()
     })
 }

@@ -1,5 +1,5 @@
-//! The filters of pages: their input, and how they are kept, undone and cleared. Drawing keeps the selected row visible,
-//! so the scroll position stays.
+//! The filters of pages: their input, and how they are kept, undone and cleared. Drawing keeps the selected row
+//! visible, so the scroll position stays.
 
 use super::{focus, show_message};
 use crate::{

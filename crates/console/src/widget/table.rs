@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn line(buf: &Buffer, y: u16) -> String {
-        (0..AREA.width).filter_map(|x| buf.cell(Position::new(x, y))).map(|cell| cell.symbol()).collect()
+        (0..AREA.width).filter_map(|x| buf.cell(Position::new(x, y))).map(ratatui::buffer::Cell::symbol).collect()
     }
 
     #[test]
