@@ -51,8 +51,8 @@ impl ChangeOutcome {
 /// without being a member goes unnoticed there, unless what is read back differs.
 ///
 /// # Errors
-/// A guard or the broker refused, or nothing could be written. If only some partitions failed, this is not an error; see
-/// [`ChangeOutcome::is_complete`].
+/// A guard or the broker refused, or nothing could be written. If only some partitions failed, this is not an error;
+/// see [`ChangeOutcome::is_complete`].
 pub fn execute(
     admin: &GroupAdmin,
     plan: &GroupPlan,

@@ -17,8 +17,8 @@ use super::{
 /// A plan that sets offsets. Without a scope, it concerns the partitions that the target lists.
 ///
 /// # Errors
-/// The group has members or is not used by consumers, the scope has no partitions or unknown ones, an offset to shift is
-/// not there, or the cluster cannot be queried.
+/// The group has members or is not used by consumers, the scope has no partitions or unknown ones, an offset to shift
+/// is not there, or the cluster cannot be queried.
 pub fn plan_reset(admin: &GroupAdmin, target: &Target, scope: Option<&Scope>) -> Result<GroupPlan, GroupsError> {
     require_no_members(admin.group(), admin.describe()?)?;
     let committed = admin.offsets()?;
