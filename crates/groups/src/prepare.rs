@@ -149,8 +149,7 @@ fn selected(
     committed: &BTreeMap<TopicPartition, StoredOffset>,
 ) -> Result<BTreeSet<TopicPartition>, GroupsError> {
     match (scope, target) {
-        (None, Target::Each(offsets)) => Ok(offsets.keys().cloned().collect()),
-        (Some(Scope::AllTopics), Target::Each(offsets)) => Ok(offsets.keys().cloned().collect()),
+        (None | Some(Scope::AllTopics), Target::Each(offsets)) => Ok(offsets.keys().cloned().collect()),
         (None, _) => {
             let missing = "no partitions given; use --topic TOPIC, --topic TOPIC:0,1 or --all-topics";
             Err(GroupsError::NothingSelected(missing.to_owned()))
