@@ -19,6 +19,7 @@ use crate::support::produce::NewRecord;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
+const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
 const GROUP_TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 /// The timestamp of the first record; each later record is a second younger.
 const FIRST_TIME_MS: i64 = 1_769_853_600_000;
@@ -411,4 +412,18 @@ fn a_partition_that_does_not_exist_is_left_out_or_refused() {
     expect_refusal(&fixture.kreplay("reset", &["--topic", &beyond, "--to-earliest"]), "has 3 partitions");
     let wrong = fixture.kreplay_with_input("reset", &["--from-file", "-"], "t,0,5\nt,1\n");
     expect_refusal(&wrong, "--from-file: -: line 2: it has 2 fields");
+}
+
+#[test]
+fn a_share_group_is_refused() {
+    let mut fixture = Fixture::new("not-shared");
+    fixture.group = unique_name("shared");
+    let args = ["--bootstrap-server", fixture.broker.bootstrap(), "--topic", &fixture.topic, "--group", &fixture.group];
+    // It reads from the end of the log, so it ends without a record, and its exit code says so.
+    local::tool(SHARE_CONSUMER, &[&args[..], &["--timeout-ms", "15000"]].concat(), b"");
+    wait::until("share group", RUN_TIMEOUT, || fixture.broker.group(&fixture.group));
+    let reset = fixture.execute("reset", &["--topic", &fixture.topic, "--to-earliest"]);
+    expect_refusal(&reset, "is not a consumer group, but for example a share group");
+    expect_refusal(&fixture.execute("delete", &[]), "is not a consumer group");
+    expect_refusal(&fixture.execute("forget", &["--topic", &fixture.topic]), "is not a consumer group");
 }

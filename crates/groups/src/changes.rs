@@ -188,7 +188,7 @@ impl ChangeStore {
         }
         // The name must be on disk as well.
         File::open(&dir).and_then(|dir| dir.sync_all()).map_err(system)?;
-        self.delete_oldest(&dir)?;
+        delete_oldest(&dir)?;
         Ok(change)
     }
 
@@ -220,20 +220,6 @@ impl ChangeStore {
         read(&dir.join(format!("{wanted}{EXTENSION}")), cluster, group)
     }
 
-    fn delete_oldest(&self, dir: &Path) -> Result<(), ChangeStoreError> {
-        let ids = ids(dir)?;
-        for id in ids.iter().take(ids.len().saturating_sub(MAX_KEPT_CHANGES)) {
-            let path = dir.join(format!("{id}{EXTENSION}"));
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(ChangeStoreError::system(&path, error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// The folder of a group. A group's id may contain any characters and be longer than a file name, so its hash is
     /// the name.
     fn dir_of(&self, cluster: &str, group: &str) -> PathBuf {
@@ -260,6 +246,20 @@ fn ids(dir: &Path) -> Result<Vec<String>, ChangeStoreError> {
         (time.to_owned(), number.parse::<u32>().unwrap_or(0))
     });
     Ok(ids)
+}
+
+fn delete_oldest(dir: &Path) -> Result<(), ChangeStoreError> {
+    let ids = ids(dir)?;
+    for id in ids.iter().take(ids.len().saturating_sub(MAX_KEPT_CHANGES)) {
+        let path = dir.join(format!("{id}{EXTENSION}"));
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(ChangeStoreError::system(&path, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path, cluster: &str, group: &str) -> Result<Change, ChangeStoreError> {

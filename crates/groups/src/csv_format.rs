@@ -48,9 +48,8 @@ pub fn read_csv(text: &str, group: &str) -> Result<BTreeMap<TopicPartition, Offs
     let mut offsets = BTreeMap::new();
     for record in reader.records() {
         let wrong = |line, problem: String| CsvError::Line { line, problem };
-        let record =
-            record.map_err(|error| wrong(error.position().map_or(1, csv::Position::line), error.to_string()))?;
-        let line = record.position().map_or(1, csv::Position::line);
+        let record = record.map_err(|error| wrong(line_of(text, error.position()), error.to_string()))?;
+        let line = line_of(text, record.position());
         let fields: Vec<&str> = record.iter().collect();
         let (topic, partition, offset) = match fields.as_slice() {
             [topic, partition, offset] => (topic, partition, offset),
@@ -71,6 +70,14 @@ pub fn read_csv(text: &str, group: &str) -> Result<BTreeMap<TopicPartition, Offs
         }
     }
     if offsets.is_empty() { Err(CsvError::NoOffsets(group.to_owned())) } else { Ok(offsets) }
+}
+
+/// The line of a row, from 1. The position of a row that follows empty lines is that of the first of them.
+fn line_of(text: &str, position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else { return 1 };
+    let start = usize::try_from(position.byte()).ok().and_then(|byte| text.get(byte..)).unwrap_or_default();
+    let empty = start.bytes().take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| *byte == b'\n').count();
+    position.line() + empty as u64
 }
 
 fn parse_number(text: &str) -> Option<i64> {

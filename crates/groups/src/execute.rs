@@ -51,8 +51,8 @@ impl ChangeOutcome {
 /// without being a member goes unnoticed there, unless what is read back differs.
 ///
 /// # Errors
-/// A guard or the broker refused, or nothing could be written. If only some partitions failed, this is not an error; see
-/// [`ChangeOutcome::is_complete`].
+/// A guard or the broker refused, or nothing could be written. If only some partitions failed, this is not an error;
+/// see [`ChangeOutcome::is_complete`].
 pub fn execute(
     admin: &GroupAdmin,
     plan: &GroupPlan,
@@ -153,7 +153,7 @@ fn outcomes(
         let now = committed.get(&row.id);
         match (failures.get(&row.id), failed) {
             _ if !row.is_change() => RowOutcome::Unchanged,
-            (None, None) | (None, Some(_)) if now == row.to.as_ref() => RowOutcome::Changed,
+            (None, None | Some(_)) if now == row.to.as_ref() => RowOutcome::Changed,
             (Some(failure), _) => RowOutcome::Failed(text(failure)),
             (None, Some(error)) => RowOutcome::Failed(error.to_string()),
             (None, None) => RowOutcome::Failed("another client has committed an offset at the same time".to_owned()),

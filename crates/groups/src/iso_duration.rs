@@ -1,12 +1,12 @@
-//! Durations in the form that Kafka's tool takes: ISO 8601 with days and smaller units, such as `P1DT2H30M` or `PT1.5S`.
+//! Durations in the form that Kafka's tool takes: ISO 8601 with days and smaller units, such as `P1DT2H30M`.
 
 use std::time::Duration;
 
 const UNITS_OF_DATE: [(char, u64); 1] = [('D', 86_400_000)];
 const UNITS_OF_TIME: [(char, u64); 3] = [('H', 3_600_000), ('M', 60_000), ('S', 1000)];
 
-/// Parses a duration, rounded down to milliseconds. Only seconds may have a fraction, and signs are not accepted. `None`
-/// if the text has another form, or is longer than what milliseconds since 1970 can hold.
+/// Parses a duration, rounded down to milliseconds. Only seconds may have a fraction, and signs are not accepted.
+/// `None` if the text has another form, or is longer than what milliseconds since 1970 can hold.
 #[must_use]
 pub fn parse_iso_duration(text: &str) -> Option<Duration> {
     let text = text.to_ascii_uppercase();

@@ -17,8 +17,8 @@ use super::{
 /// A plan that sets offsets. Without a scope, it concerns the partitions that the target lists.
 ///
 /// # Errors
-/// The group has members or is not used by consumers, the scope has no partitions or unknown ones, an offset to shift is
-/// not there, or the cluster cannot be queried.
+/// The group has members or is not used by consumers, the scope has no partitions or unknown ones, an offset to shift
+/// is not there, or the cluster cannot be queried.
 pub fn plan_reset(admin: &GroupAdmin, target: &Target, scope: Option<&Scope>) -> Result<GroupPlan, GroupsError> {
     require_no_members(admin.group(), admin.describe()?)?;
     let committed = admin.offsets()?;
@@ -149,8 +149,7 @@ fn selected(
     committed: &BTreeMap<TopicPartition, StoredOffset>,
 ) -> Result<BTreeSet<TopicPartition>, GroupsError> {
     match (scope, target) {
-        (None, Target::Each(offsets)) => Ok(offsets.keys().cloned().collect()),
-        (Some(Scope::AllTopics), Target::Each(offsets)) => Ok(offsets.keys().cloned().collect()),
+        (None | Some(Scope::AllTopics), Target::Each(offsets)) => Ok(offsets.keys().cloned().collect()),
         (None, _) => {
             let missing = "no partitions given; use --topic TOPIC, --topic TOPIC:0,1 or --all-topics";
             Err(GroupsError::NothingSelected(missing.to_owned()))

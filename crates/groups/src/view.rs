@@ -60,9 +60,8 @@ impl PlanView {
         let state = |index: usize, row: &PlannedRow| match outcome.and_then(|outcome| outcome.rows.get(index)) {
             Some(RowOutcome::Changed) => RowState::Changed,
             Some(RowOutcome::Failed(reason)) => RowState::Failed { reason: reason.clone() },
-            Some(RowOutcome::Unchanged) => RowState::Unchanged,
             None if row.is_change() => RowState::Planned,
-            None => RowState::Unchanged,
+            Some(RowOutcome::Unchanged) | None => RowState::Unchanged,
         };
         let view = |(index, row): (usize, &PlannedRow)| RowView {
             topic: row.id.topic.to_string(),

@@ -21,8 +21,9 @@ pub struct GroupsArgs {
 enum GroupsCommand {
     /// Set the committed offsets of a group
     ///
-    /// The modes and their arithmetic are those of kafka-consumer-groups.sh --reset-offsets: offsets outside the log are
-    /// moved to its start or end. A group that does not exist is created. Without --execute, this only shows the plan.
+    /// The modes and their arithmetic are those of kafka-consumer-groups.sh --reset-offsets: offsets outside the log
+    /// are moved to its start or end. A group that does not exist is created. Without --execute, this only shows the
+    /// plan.
     Reset(reset::ResetArgs),
     /// Move the committed offset of a partition past one record
     ///
@@ -39,8 +40,8 @@ enum GroupsCommand {
     Delete(change::DeleteArgs),
     /// Restore the committed offsets that a group had before a change by kreplay
     ///
-    /// Refused if the group has moved since. Undoing an undo restores the change. Without --execute, this only shows the
-    /// plan.
+    /// Refused if the group has moved since. Undoing an undo restores the change. Without --execute, this only shows
+    /// the plan.
     Undo(change::UndoArgs),
 }
 

@@ -38,8 +38,8 @@ pub(crate) enum NativeGroup {
     Other(String),
 }
 
-/// Describes a group. Waits slightly longer than `timeout` at most; once `stop` is set, the wait ends as if it had timed
-/// out.
+/// Describes a group. Waits slightly longer than `timeout` at most; once `stop` is set, the wait ends as if it had
+/// timed out.
 ///
 /// # Errors
 /// The broker's or librdkafka's code.
@@ -107,8 +107,8 @@ fn read(answer: &AdminAnswer) -> Result<NativeGroup, RDKafkaErrorCode> {
 /// `member` belongs to an event that is alive.
 unsafe fn member(member: *const sys::rd_kafka_MemberDescription_t) -> NativeMember {
     let mut topics = Vec::new();
-    // SAFETY: guaranteed by the caller. Assignment and list are null if there are none; the list has as many elements as
-    // its count indicates, which have C strings as topics.
+    // SAFETY: guaranteed by the caller. Assignment and list are null if there are none; the list has as many elements
+    // as its count indicates, which have C strings as topics.
     unsafe {
         let assignment = sys::rd_kafka_MemberDescription_assignment(member);
         if !assignment.is_null()
