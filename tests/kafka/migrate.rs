@@ -281,26 +281,6 @@ fn groups_with_incomparable_offsets_skip_nothing_and_the_plan_predicts_repetitio
     }
 }
 
-/// A key in several old partitions has no order between them. What the group had read of it is known from the ends of
-/// the new partitions when everything that the group had read was copied.
-#[test]
-fn a_group_reads_nothing_again_of_keys_in_several_partitions() {
-    let broker = broker::shared();
-    let (old, group) = (broker.topic("migrate-spread", 2), unique_name("spread"));
-    let record = |at: i32| NewRecord::keyed(format!("k{}", at / 2 % 10), format!("v{at}")).in_partition(at % 2);
-    broker.produce(&old, &(0..200).map(record).collect::<Vec<_>>());
-    commit(broker, &group, [(old.as_str(), 0, 60), (old.as_str(), 1, 70)].into_iter());
-    let finished = Program::kreplay()
-        .args(["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", &old, "--key", "keep"])
-        .args(["--default-topic", &format!("{old}.new:3"), "--carry-group", &group, "--execute", "--json"])
-        .timeout(RUN_TIMEOUT)
-        .run()
-        .expect_success();
-    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
-    let carried = &report["groups"][0];
-    assert_eq!((&carried["to_read"], &carried["again"]), (&70.into(), &0.into()), "{report:#}");
-}
-
 /// Kills the migration at a random moment in each of its steps, and then lets it finish.
 #[test]
 fn a_killed_migration_continues_and_has_the_same_result() {
