@@ -89,11 +89,13 @@ fn secured_broker(authority: &Authority) -> Server {
             escaped(&key)
         ),
     };
-    let credentials =
-        format!("SCRAM-SHA-256=[password={PASSWORD}],SCRAM-SHA-512=[iterations=8192,password={PASSWORD}]");
-    let alter = ["--alter", "--entity-type", "users", "--entity-name", USER, "--add-config", &credentials];
     let bootstrap = ["--bootstrap-server", server.tool_bootstrap(), "--command-config", "/dev/stdin"];
-    server.tool(CONFIGS, &[&bootstrap[..], &alter].concat(), admin.as_bytes()).expect_success();
+    // The broker refuses two credentials of a user in one request.
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        let credentials = format!("{mechanism}=[iterations=8192,password={PASSWORD}]");
+        let alter = ["--alter", "--entity-type", "users", "--entity-name", USER, "--add-config", &credentials];
+        server.tool(CONFIGS, &[&bootstrap[..], &alter].concat(), admin.as_bytes()).expect_success();
+    }
     server
 }
 
