@@ -153,7 +153,8 @@ fn clients_connect_with_tls_certificates_and_every_mechanism() {
     let stranger = Authority::new();
     let foreign = path(stranger.file("ca.pem", &stranger.issuer.pem()));
     let refused = reason(with(&right, &[("ssl.ca.location", &foreign)]));
-    assert!(refused.contains("UnknownIssuer"), "{refused}");
+    // The authorities have the same name, so that the signature tells them apart.
+    assert!(refused.contains("invalid peer certificate: BadSignature"), "{refused}");
     // The certificate is for 127.0.0.1.
     let by_name = server.bootstrap().replace("127.0.0.1", "localhost");
     let by_name = with(&right, &[("bootstrap.servers", &by_name)]);
