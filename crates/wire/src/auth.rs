@@ -20,13 +20,14 @@ pub(crate) enum Step {
 /// One authentication. The first message is sent without one from the broker.
 pub(crate) enum Exchange {
     Plain { message: Option<Vec<u8>> },
-    Scram(ScramExchange),
+    Scram(Box<ScramExchange>),
 }
 
 impl Exchange {
     /// Starts an authentication. `nonce` is a random text that has not been used before.
     pub(crate) fn new(config: &SaslConfig, nonce: &str) -> Self {
-        let scram = |hash| Self::Scram(ScramExchange::new(hash, &config.username, config.password.clone(), nonce));
+        let scram =
+            |hash| Self::Scram(Box::new(ScramExchange::new(hash, &config.username, config.password.clone(), nonce)));
         match config.mechanism {
             SaslMechanism::Plain => Self::Plain { message: Some(plain_message(&config.username, &config.password)) },
             SaslMechanism::ScramSha256 => scram(ScramHash::Sha256),

@@ -52,7 +52,7 @@ impl Endpoint {
     /// The error of a socket before the connection is ready. Another attempt cannot help against one of TLS.
     pub(crate) fn socket_error(&self, context: impl std::fmt::Display, error: &std::io::Error) -> WireError {
         let reason = format!("{context}: {error}");
-        if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) {
             WireError::Tls { broker: self.address.clone(), reason }
         } else {
             self.not_connected(reason)

@@ -25,7 +25,7 @@ const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
 
 impl WireClient {
     /// Describes classic groups. A group that does not exist is an error, or has the state `Dead` on brokers without
-    /// version 6 of DescribeGroups.
+    /// version 6 of `DescribeGroups`.
     pub async fn describe_classic_groups(
         &self,
         groups: impl IntoIterator<Item = GroupId>,

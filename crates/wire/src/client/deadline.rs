@@ -6,6 +6,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::WireError;
 
+/// The longest time that a call may take: a time beyond the clock's range is shortened to it.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// When a call ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
@@ -16,9 +19,7 @@ pub(super) struct Deadline {
 impl Deadline {
     pub(super) fn after(after: Duration) -> Self {
         let now = Instant::now();
-        // A time too far in the future for the clock is as good as a year.
-        const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-        Self { at: now.checked_add(after).unwrap_or(now + YEAR), after }
+        Self { at: now.checked_add(after).unwrap_or(now + LONGEST), after }
     }
 
     /// The result of `work`, or a timeout.

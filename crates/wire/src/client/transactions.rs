@@ -102,7 +102,7 @@ impl LeaderQuery for ProducersQuery {
         for topic in response.topics {
             for partition in topic.partitions {
                 let producers = WireError::check(partition.error_code, partition.error_message, || {
-                    partition.active_producers.into_iter().map(active_producer).collect()
+                    partition.active_producers.iter().map(active_producer).collect()
                 });
                 items.push((TopicPartition::new(topic.name.as_str(), partition.partition_index), producers));
             }
@@ -111,7 +111,7 @@ impl LeaderQuery for ProducersQuery {
     }
 }
 
-fn active_producer(state: ProducerState) -> ActiveProducer {
+fn active_producer(state: &ProducerState) -> ActiveProducer {
     ActiveProducer {
         producer_id: ProducerId(state.producer_id),
         producer_epoch: state.producer_epoch,

@@ -21,7 +21,7 @@ macro_rules! wire_integers {
             }
 
             #[cfg(test)]
-            #[allow(clippy::cast_possible_truncation, reason = "any bits are a value")]
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "any bits are a value")]
             fn sample(sampler: &mut Sampler) -> Self {
                 sampler.bits() as Self
             }

@@ -11,6 +11,7 @@ macro_rules! wire_structs {
     )*) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq)]
+        #[allow(clippy::struct_field_names, reason = "the names are those of the protocol")]
         pub(crate) struct $name {
             $( $(#[$field_meta])* pub(crate) $field: $ty, )*
         }

@@ -94,7 +94,7 @@ pub struct GroupFilter {
 pub struct ListedGroup {
     /// The group's name.
     pub id: GroupId,
-    /// The type; `None` if the broker is too old to report it (before ListGroups version 5).
+    /// The type; `None` if the broker is too old to report it (before version 5 of `ListGroups`).
     pub group_type: Option<GroupType>,
     /// What a classic group is used for, such as `consumer` or `connect`; empty for a group that only has offsets.
     pub protocol_type: String,

@@ -33,7 +33,7 @@ pub struct TransactionFilter {
     pub states: Vec<TransactionState>,
     /// Only transactions of these producers; all if empty.
     pub producer_ids: BTreeSet<ProducerId>,
-    /// Only transactions that have been open for longer than this. Needs ListTransactions version 1.
+    /// Only transactions that have been open for longer than this. Needs version 1 of `ListTransactions`.
     pub open_longer_than: Option<Duration>,
 }
 
