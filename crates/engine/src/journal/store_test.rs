@@ -201,7 +201,7 @@ fn lost_or_exchanged_rows_are_detected() {
         "DELETE FROM text WHERE name = 'head'",
         "UPDATE partition SET body = (SELECT body FROM partition WHERE idx = 1) WHERE idx = 0",
         "UPDATE groups SET idx = 1 WHERE idx = 0",
-        "UPDATE text SET body = substr(body, 2) WHERE name = 'totals'",
+        "UPDATE text SET body = substr(body, 2) WHERE name = 'figures'",
     ] {
         let (_dir, journals) = place();
         let path = written(&journals);
