@@ -7,6 +7,7 @@
 mod event;
 mod figures;
 mod group;
+mod log;
 mod partition;
 mod reason;
 mod rebalance;
@@ -20,6 +21,7 @@ pub use figures::{
     EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
 };
 pub use group::{GroupState, GroupType, GroupView, MemberRow, PositionsExpiry, SeenBy};
+pub use log::WatchLog;
 pub use partition::{AheadCause, HeldBy, OwnerView, PartitionRow, RecordsLeft, Transaction, Why, WouldBe};
 pub use reason::Reason;
 pub use rebalance::{MovedPartitions, RebalanceEntry, RebalancesView, StoodStill};
