@@ -2,9 +2,8 @@
 
 use std::fmt::Display;
 
-use indicatif::HumanCount;
+use kreplay_model::domain::number::{Count, seconds};
 use kreplay_model::domain::printable;
-use kreplay_model::feed::figures::seconds;
 use kreplay_model::watch::{EtaVerdict, EtaView, GroupView, LagTotals, SecondsRange, TimeExactness};
 
 pub(super) const UNKNOWN: &str = "?";
@@ -25,14 +24,14 @@ pub(super) fn count(value: Option<i64>) -> String {
         || UNKNOWN.to_owned(),
         |value| {
             let sign = if value < 0 { "-" } else { "" };
-            format!("{sign}{}", HumanCount(value.unsigned_abs()))
+            format!("{sign}{}", Count(value.unsigned_abs()))
         },
     )
 }
 
 /// A part of a lag.
 pub(super) fn part(value: Option<u64>) -> String {
-    known(value.map(HumanCount))
+    known(value.map(Count))
 }
 
 /// The lag of a group: `≥` if that of some partitions is not known.

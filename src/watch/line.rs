@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Local, Utc};
-use indicatif::HumanCount;
+use kreplay_model::domain::number::{Count, seconds};
 use kreplay_model::domain::printable;
-use kreplay_model::feed::figures::seconds;
 use kreplay_model::watch::{VerdictKind, WatchEvent, WatchSnapshot};
 
 fn time(at: DateTime<Utc>) -> String {
@@ -31,7 +30,7 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
         line.push_str(": ");
         line.push_str(&verdicts.join(", "));
     }
-    line.push_str(&format!("  lag {}{}", if is_whole { "" } else { "≥" }, HumanCount(lag)));
+    line.push_str(&format!("  lag {}{}", if is_whole { "" } else { "≥" }, Count(lag)));
     if let Some((age, group)) = oldest.filter(|(age, _)| *age > 0.0) {
         line.push_str(&format!("  oldest unread record {} ({})", seconds(age), printable(group)));
     }
