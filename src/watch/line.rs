@@ -25,7 +25,8 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
     let lag: u64 = lags().flatten().filter_map(|lag| u64::try_from(lag).ok()).sum();
     let oldest = snapshot.groups.iter().filter_map(|group| Some((group.age_s?.value, &group.group)));
     let oldest = oldest.reduce(|oldest, next| if next.0 > oldest.0 { next } else { oldest });
-    let mut line = format!("{}  {} groups", time(snapshot.at), snapshot.groups.len());
+    let noun = if snapshot.groups.len() == 1 { "group" } else { "groups" };
+    let mut line = format!("{}  {} {noun}", time(snapshot.at), snapshot.groups.len());
     if !verdicts.is_empty() {
         line.push_str(": ");
         line.push_str(&verdicts.join(", "));
@@ -42,4 +43,24 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
 #[must_use]
 pub fn event_line(event: &WatchEvent) -> String {
     format!("{}  {}: {}\n", time(event.at), printable(&event.group), printable(&event.kind.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::watch::WatchEventKind;
+
+    use super::*;
+
+    #[test]
+    fn names_from_outside_cannot_forge_a_line() {
+        let event = WatchEvent { at: DateTime::UNIX_EPOCH, group: "a\nb".to_owned(), kind: WatchEventKind::Appeared };
+        let line = event_line(&event);
+        assert!(line.ends_with("  a\\nb: the group appeared\n") && line.lines().count() == 1, "{line}");
+    }
+
+    #[test]
+    fn no_groups_have_no_verdicts() {
+        let snapshot = WatchSnapshot { at: DateTime::UNIX_EPOCH, cluster: "c".to_owned(), groups: Vec::new() };
+        assert!(summary_line(&snapshot).ends_with("  0 groups  lag 0\n"), "{}", summary_line(&snapshot));
+    }
 }

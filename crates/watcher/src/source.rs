@@ -54,12 +54,12 @@ impl Groups {
         Self { client, selection, known: BTreeMap::new() }
     }
 
-    /// The selected groups. Those of a broker that does not answer are as in the list before.
+    /// The selected groups, as `client` lists them. Those of a broker that does not answer are as in the list before.
     ///
     /// # Errors
     /// The cluster does not answer.
-    pub(crate) async fn list(&mut self) -> Result<Vec<ListedGroup>, WireError> {
-        let found = self.client.list_groups(&GroupFilter::default()).await?;
+    pub(crate) async fn list(&mut self, client: &WireClient) -> Result<Vec<ListedGroup>, WireError> {
+        let found = client.list_groups(&GroupFilter::default()).await?;
         let listed = found.groups.into_iter().filter(|group| self.selection.contains(group.id.as_str()));
         let mut known: BTreeMap<Arc<str>, Known> = listed.map(known_group).collect();
         let is_silent =

@@ -27,8 +27,8 @@ const TIME_ROUNDS: u32 = 2;
 const CLOSE_TIME_ROUNDS: u32 = 6;
 /// Time between the looks of [`Watcher::look_closely`].
 const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
-/// How long one request of a look may take with its retries. The list of groups, the first request, has the client's own
-/// deadline.
+/// How long one request of a look may take with its retries: a broker that does not answer must not hold up the others
+/// for long. The first list of groups has the client's own deadline.
 const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The settings of a watcher.
@@ -72,7 +72,7 @@ impl Watcher {
     pub async fn open(client: WireClient, options: WatcherOptions) -> Result<(Self, Observation), WireError> {
         let short = client.within(LOOK_DEADLINE);
         let mut watcher = Self {
-            groups: Groups::new(client.clone(), options.selection),
+            groups: Groups::new(short.clone(), options.selection),
             logs: Logs::new(short.clone()),
             client: short,
             schedule: Schedule::new(options.interval),
@@ -82,10 +82,10 @@ impl Watcher {
             interval: options.interval,
             began: Instant::now(),
         };
-        if let Some(id) = Logs::new(client).cluster_id().await? {
+        if let Some(id) = Logs::new(client.clone()).cluster_id().await? {
             watcher.cluster = id;
         }
-        let listing = watcher.list().await?;
+        let listing = watcher.list(&client).await?;
         let look = Look { listing, ..Look::empty(Utc::now(), &*watcher.cluster) };
         let first = watcher.observe(&look);
         Ok((watcher, first))
@@ -122,7 +122,7 @@ impl Watcher {
         let due = self.schedule.due(self.began.elapsed());
         let mut look = Look::empty(Utc::now(), &*self.cluster);
         if due.list {
-            look.listing = match self.list().await {
+            look.listing = match self.list(&self.client.clone()).await {
                 Ok(listing) => listing,
                 Err(error) => Answer::Failed(reason(&error, Subject::Group("*"))),
             };
@@ -143,9 +143,12 @@ impl Watcher {
         self.observe(&look)
     }
 
-    async fn list(&mut self) -> Result<Answer<Vec<kreplay_monitor::look::ListedGroup>>, WireError> {
+    async fn list(
+        &mut self,
+        client: &WireClient,
+    ) -> Result<Answer<Vec<kreplay_monitor::look::ListedGroup>>, WireError> {
         let at = self.began.elapsed();
-        let listed = self.groups.list().await?;
+        let listed = self.groups.list(client).await?;
         self.schedule.listed(listed.iter().map(|group| group.group.clone()), at);
         Ok(Answer::Known(Utc::now(), listed))
     }

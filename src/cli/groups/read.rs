@@ -25,9 +25,9 @@ pub(super) struct ListArgs {
     #[arg(value_name = "GROUP")]
     groups: Vec<Glob>,
     #[command(flatten)]
-    format: FormatArgs,
-    #[command(flatten)]
     target: TargetArgs,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 /// The flags of `groups describe`.
@@ -37,12 +37,12 @@ pub(super) struct DescribeArgs {
     #[arg(value_name = "GROUP", required = true)]
     groups: Vec<Glob>,
     #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
     format: FormatArgs,
     /// Print partitions as CSV, in the column order of Kafka's tool
     #[arg(long, conflicts_with_all = ["json", "output_format"], help_heading = "Output")]
     csv: bool,
-    #[command(flatten)]
-    target: TargetArgs,
 }
 
 impl ListArgs {

@@ -46,13 +46,13 @@ pub struct WatchArgs {
     /// Time between two looks, 500ms to 1h
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = interval)]
     interval: Duration,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Do not open the console; print lines
     #[arg(long, help_heading = "Output")]
     headless: bool,
     #[command(flatten)]
     format: FormatArgs,
-    #[command(flatten)]
-    target: TargetArgs,
 }
 
 /// The cluster to look at.
