@@ -83,7 +83,8 @@ impl Schedule {
         self.looked_at.keys().cloned().collect()
     }
 
-    /// What is due at `now`: groups in view, then pinned ones, then some of the rest, those looked at longest ago first.
+    /// What is due at `now`: groups in view, then pinned ones, then some of the rest. Those looked at longest ago come
+    /// first.
     pub(crate) fn due(&self, now: Duration) -> Due {
         let list = self.listed_at.is_none_or(|at| now.saturating_sub(at) >= LIST_EVERY);
         let mut urgent = Vec::new();
