@@ -1,53 +1,55 @@
-//! What a view asks of a watcher.
+//! What a view has commanded so far.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use kreplay_model::watch::WatchCommand;
 
 use crate::schedule::InView;
 
-/// What the view wishes.
-#[derive(Clone, Debug, Default)]
+/// The effect of all commands so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wishes {
     pub(crate) in_view: InView,
-    pub(crate) pinned: BTreeSet<Arc<str>>,
     pub(crate) is_paused: bool,
-    /// Raised by each request to look at once.
-    pub(crate) refreshes: u64,
+    /// Whether the list of groups and all groups in view are requested at once.
+    pub(crate) refreshes: bool,
 }
 
-/// Steers a watcher. Clones steer the same one; no call waits.
-#[derive(Clone, Debug)]
-pub struct WatchControl(Arc<watch::Sender<Wishes>>);
-
-impl WatchControl {
-    pub(crate) fn new() -> (Self, watch::Receiver<Wishes>) {
-        let (sender, receiver) = watch::channel(Wishes::default());
-        (Self(Arc::new(sender)), receiver)
+impl Wishes {
+    /// Takes a command. Returns whether a look is due at once.
+    pub(crate) fn take(&mut self, command: WatchCommand) -> bool {
+        match command {
+            WatchCommand::LookAt(groups) => {
+                let in_view = InView::Groups(groups.iter().map(|group| Arc::from(group.as_str())).collect());
+                let is_new = self.in_view != in_view;
+                self.in_view = in_view;
+                is_new
+            }
+            WatchCommand::Refresh => {
+                self.refreshes = true;
+                true
+            }
+            WatchCommand::Pause(is_paused) => {
+                let resumes = self.is_paused && !is_paused;
+                self.is_paused = is_paused;
+                resumes
+            }
+        }
     }
+}
 
-    /// Says which groups are in view: they are looked at in every interval, the others in turn.
-    pub fn look_at(&self, in_view: InView) {
-        self.0.send_if_modified(|wishes| {
-            let is_new = wishes.in_view != in_view;
-            wishes.in_view = in_view;
-            is_new
-        });
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Says which groups are looked at every few seconds even if they are not in view.
-    pub fn pin(&self, groups: BTreeSet<Arc<str>>) {
-        self.0.send_modify(|wishes| wishes.pinned = groups);
-    }
-
-    /// Stops looking, or goes on.
-    pub fn pause(&self, is_paused: bool) {
-        self.0.send_if_modified(|wishes| std::mem::replace(&mut wishes.is_paused, is_paused) != is_paused);
-    }
-
-    /// Looks at once, without waiting for the interval.
-    pub fn refresh(&self) {
-        self.0.send_modify(|wishes| wishes.refreshes = wishes.refreshes.wrapping_add(1));
+    #[test]
+    fn only_commands_that_change_what_is_seen_need_a_look() {
+        let mut wishes = Wishes::default();
+        let groups = |names: &[&str]| WatchCommand::LookAt(names.iter().map(|name| (*name).to_owned()).collect());
+        assert!(wishes.take(groups(&["a", "b"])) && !wishes.take(groups(&["b", "a"])) && wishes.take(groups(&[])));
+        assert_eq!(wishes.in_view, InView::Groups([].into()));
+        assert!(!wishes.take(WatchCommand::Pause(true)) && wishes.is_paused);
+        assert!(wishes.take(WatchCommand::Pause(false)) && !wishes.take(WatchCommand::Pause(false)));
+        assert!(wishes.take(WatchCommand::Refresh) && wishes.refreshes);
     }
 }

@@ -16,9 +16,8 @@ mod task;
 mod transactions;
 mod watcher;
 
-pub use control::WatchControl;
 pub use kreplay_monitor::observer::Observation;
-pub use schedule::{InView, LIST_EVERY, MAX_GROUPS_PER_LOOK, PINNED_EVERY, REST_EVERY};
+pub use schedule::{LIST_EVERY, MAX_GROUPS_PER_LOOK, PINNED_EVERY, REST_EVERY};
 pub use selection::GroupSelection;
 pub use task::WatchHandle;
 pub use watcher::{Watcher, WatcherOptions};

@@ -18,7 +18,7 @@ const RESERVED_FOR_REST: usize = MAX_GROUPS_PER_LOOK / 5;
 
 /// The groups that the user looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum InView {
+pub(crate) enum InView {
     /// All groups.
     #[default]
     All,
@@ -53,8 +53,12 @@ impl Schedule {
         Self { interval, in_view: InView::All, pinned, listed_at: None, looked_at }
     }
 
-    pub(crate) fn view(&mut self, in_view: InView, pinned: BTreeSet<Arc<str>>) {
-        (self.in_view, self.pinned) = (in_view, pinned);
+    pub(crate) fn view(&mut self, in_view: InView) {
+        self.in_view = in_view;
+    }
+
+    pub(crate) fn pin(&mut self, groups: BTreeSet<Arc<str>>) {
+        self.pinned = groups;
     }
 
     /// Takes a list of all groups, requested at `now`.
@@ -67,6 +71,15 @@ impl Schedule {
     /// Makes a new list due: a group has vanished or changed its type.
     pub(crate) fn list_again(&mut self) {
         self.listed_at = None;
+    }
+
+    /// Makes a new list and a look at all groups in view due.
+    pub(crate) fn refresh(&mut self) {
+        self.list_again();
+        let in_view: Vec<Arc<str>> = self.looked_at.keys().filter(|group| self.is_in_view(group)).cloned().collect();
+        for group in in_view {
+            self.looked_at.insert(group, None);
+        }
     }
 
     /// Notes a look at groups that began at `now`.
@@ -144,6 +157,11 @@ mod tests {
         assert!(!schedule.due(LIST_EVERY - INTERVAL).list && schedule.due(LIST_EVERY).list);
         schedule.list_again();
         assert!(schedule.due(INTERVAL).list);
+        schedule.listed(names(2), Duration::ZERO);
+        schedule.looked(&names(2), Duration::ZERO);
+        assert!(schedule.due(INTERVAL / 2).groups.is_empty());
+        schedule.refresh();
+        assert_eq!(schedule.due(INTERVAL / 2), Due { list: true, groups: names(2) });
     }
 
     #[test]
@@ -167,7 +185,8 @@ mod tests {
             let mut schedule = Schedule::new(INTERVAL);
             let view: BTreeSet<_> = all.iter().take(in_view).cloned().collect();
             let pins: BTreeSet<_> = all.iter().skip(in_view).take(pinned).cloned().collect();
-            schedule.view(InView::Groups(view.clone()), pins.clone());
+            schedule.view(InView::Groups(view.clone()));
+            schedule.pin(pins.clone());
             schedule.listed(all.clone(), Duration::ZERO);
             // Some looks at first, until every group was looked at once.
             let mut now = Duration::ZERO;

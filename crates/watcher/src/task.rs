@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kreplay_model::watch::{WatchLog, WatchSnapshot};
+use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog, WatchSnapshot};
 use kreplay_monitor::observer::Observation;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::control::{WatchControl, Wishes};
+use crate::control::Wishes;
 use crate::watcher::Watcher;
 
 /// The shortest time between two looks, however often the view asks for one.
@@ -34,8 +34,8 @@ impl WatchHandle {
         let events = WatchLog::default();
         events.extend(first.events);
         let (sender, snapshots) = watch::channel(Arc::new(first.snapshot));
-        let (control, wishes) = WatchControl::new();
-        let task = tokio::spawn(run(watcher, sender, events.clone(), wishes));
+        let (control, commands) = WatchControl::channel();
+        let task = tokio::spawn(run(watcher, sender, events.clone(), commands));
         Self { snapshots, events, control, task }
     }
 }
@@ -51,27 +51,65 @@ async fn run(
     mut watcher: Watcher,
     snapshots: watch::Sender<Arc<WatchSnapshot>>,
     events: WatchLog,
-    mut wishes: watch::Receiver<Wishes>,
+    mut commands: mpsc::UnboundedReceiver<WatchCommand>,
 ) {
+    let mut wishes = Wishes::default();
     loop {
         let began = Instant::now();
-        let now = wishes.borrow_and_update().clone();
-        if !now.is_paused {
-            watcher.follow(&now);
+        if !wishes.is_paused {
+            watcher.follow(&mut wishes);
             let Observation { snapshot, events: happened, .. } = watcher.look().await;
             // Before the snapshot, so that a view that it wakes has both.
             events.extend(happened);
             snapshots.send_replace(Arc::new(snapshot));
         }
-        let next = began + watcher.interval();
+        wait(&mut wishes, began + watcher.interval(), &mut commands).await;
+        sleep_until(began + SHORTEST_INTERVAL).await;
+    }
+}
+
+/// Waits until `next`, or until a command needs a look at once. A paused watcher waits for the command that resumes it.
+async fn wait(wishes: &mut Wishes, next: Instant, commands: &mut mpsc::UnboundedReceiver<WatchCommand>) {
+    loop {
         tokio::select! {
-            () = sleep_until(next), if !now.is_paused => {}
-            changed = wishes.changed() => match changed {
-                Ok(()) => sleep_until(began + SHORTEST_INTERVAL).await,
-                // Nothing can steer it any more; a paused watcher would wait for ever.
-                Err(_) if now.is_paused => return,
-                Err(_) => sleep_until(next).await,
+            () = sleep_until(next), if !wishes.is_paused => return,
+            command = commands.recv() => match command {
+                Some(command) => {
+                    if wishes.take(command) && !wishes.is_paused {
+                        return;
+                    }
+                }
+                // Nothing commands it any more.
+                None => {
+                    wishes.is_paused = false;
+                    return sleep_until(next).await;
+                }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paused_watcher_waits_for_the_command_that_resumes_it() {
+        let (control, mut commands) = WatchControl::channel();
+        let mut wishes = Wishes::default();
+        let began = Instant::now();
+        control.send(WatchCommand::Pause(true));
+        control.send(WatchCommand::Refresh);
+        control.send(WatchCommand::Pause(false));
+        wait(&mut wishes, began + LONG, &mut commands).await;
+        assert!(!wishes.is_paused && wishes.refreshes && began.elapsed() < LONG);
+        wait(&mut wishes, began + LONG, &mut commands).await;
+        assert!(began.elapsed() >= LONG);
+        drop(control);
+        wishes.is_paused = true;
+        wait(&mut wishes, began + 2 * LONG, &mut commands).await;
+        assert!(!wishes.is_paused && began.elapsed() >= 2 * LONG);
     }
 }

@@ -97,9 +97,17 @@ impl Watcher {
         self.interval
     }
 
-    /// Takes what the view wishes.
-    pub(crate) fn follow(&mut self, wishes: &Wishes) {
-        self.schedule.view(wishes.in_view.clone(), wishes.pinned.clone());
+    /// Looks at these groups every few seconds even if they are not in view.
+    pub fn pin(&mut self, groups: BTreeSet<Arc<str>>) {
+        self.schedule.pin(groups);
+    }
+
+    /// Follows what the view has commanded.
+    pub(crate) fn follow(&mut self, wishes: &mut Wishes) {
+        self.schedule.view(wishes.in_view.clone());
+        if std::mem::take(&mut wishes.refreshes) {
+            self.schedule.refresh();
+        }
     }
 
     /// Looks at what is due.
