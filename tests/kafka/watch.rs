@@ -23,6 +23,11 @@ const GROUPS: &str = "org.apache.kafka.tools.GroupsCommand";
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
 const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
 
+/// A topic that keeps records however old they are.
+fn new_topic(broker: &Broker, prefix: &str, partitions: i32) -> String {
+    broker.topic_with(prefix, partitions, &[("retention.ms", "-1")])
+}
+
 /// Writes `count` records with the timestamps 1000, 2000 and so on.
 fn produce(broker: &Broker, topic: &str, partition: i32, count: i64) {
     let record = |n| NewRecord::keyed("k", "v").in_partition(partition).at(n * 1000);
@@ -104,7 +109,7 @@ fn csv_rows(broker: &Broker, group: &str) -> BTreeSet<Vec<String>> {
 fn rows_of_classic_and_consumer_groups_are_those_of_kafkas_tool() {
     let broker = broker::shared();
     for protocol in ["classic", "consumer"] {
-        let (topic, group) = (broker.topic("watch", 3), unique_name("watch-rows"));
+        let (topic, group) = (new_topic(broker, "watch", 3), unique_name("watch-rows"));
         produce(broker, &topic, 0, 5);
         produce(broker, &topic, 1, 2);
         let member = member(broker, &group, &topic, protocol);
@@ -128,7 +133,7 @@ fn rows_of_classic_and_consumer_groups_are_those_of_kafkas_tool() {
 #[test]
 fn groups_of_all_types_are_listed_as_by_kafkas_tool() {
     let broker = broker::shared();
-    let topic = broker.topic("watch", 2);
+    let topic = new_topic(broker, "watch", 2);
     let prefix = unique_name("watch-list");
     let name = |kind: &str| format!("{prefix}-{kind}");
     let (classic, consumer, share, streams) = (name("classic"), name("consumer"), name("share"), name("streams"));
@@ -156,7 +161,7 @@ fn groups_of_all_types_are_listed_as_by_kafkas_tool() {
 #[test]
 fn offsets_of_a_share_group_are_those_of_kafkas_tool() {
     let broker = broker::shared();
-    let (topic, group) = (broker.topic("watch", 1), unique_name("watch-share"));
+    let (topic, group) = (new_topic(broker, "watch", 1), unique_name("watch-share"));
     produce(broker, &topic, 0, 5);
     let reset = ["--add-config", "share.auto.offset.reset=earliest"];
     let earliest = [&["--alter", "--entity-type", "groups", "--entity-name", &group], &reset[..]].concat();
@@ -175,7 +180,7 @@ fn offsets_of_a_share_group_are_those_of_kafkas_tool() {
 #[test]
 fn a_condition_ends_the_watch_when_it_is_true_or_the_time_is_over() {
     let broker = broker::shared();
-    let (topic, group) = (broker.topic("watch", 1), unique_name("watch-until"));
+    let (topic, group) = (new_topic(broker, "watch", 1), unique_name("watch-until"));
     produce(broker, &topic, 0, 3);
     commit(broker, &group, &topic, &[(0, 2)]);
     let until = |condition: &str, time: &str| {

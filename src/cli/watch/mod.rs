@@ -48,7 +48,7 @@ pub struct WatchArgs {
     interval: Duration,
     #[command(flatten)]
     target: TargetArgs,
-    /// Do not open the console; print lines
+    /// Print lines, even on a terminal
     #[arg(long, help_heading = "Output")]
     headless: bool,
     #[command(flatten)]

@@ -5,12 +5,12 @@ use crate::support::produce::{Ending, NewRecord};
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
-use super::{commit, kreplay, member, produce, row, watched};
+use super::{commit, kreplay, member, new_topic, produce, row, watched};
 
 #[test]
 fn lost_records_and_a_position_beyond_the_end_are_told_apart() {
     let broker = broker::shared();
-    let (topic, group) = (broker.topic("watch-states", 3), unique_name("watch-states"));
+    let (topic, group) = (new_topic(broker, "watch-states", 3), unique_name("watch-states"));
     produce(broker, &topic, 0, 10);
     produce(broker, &topic, 1, 4);
     commit(broker, &group, &topic, &[(0, 2), (1, 4), (2, 7)]);
@@ -31,7 +31,7 @@ fn lost_records_and_a_position_beyond_the_end_are_told_apart() {
 #[test]
 fn an_open_transaction_holds_readers_back_and_is_named() {
     let broker = broker::shared();
-    let (topic, group) = (broker.topic("watch-states", 1), unique_name("watch-held"));
+    let (topic, group) = (new_topic(broker, "watch-states", 1), unique_name("watch-held"));
     produce(broker, &topic, 0, 3);
     broker.transaction(&topic, Ending::Open, &[NewRecord::keyed("k", "open").in_partition(0)]);
     commit(broker, &group, &topic, &[(0, 1)]);
@@ -47,7 +47,7 @@ fn an_open_transaction_holds_readers_back_and_is_named() {
 #[test]
 fn partitions_without_a_commit_have_no_lag() {
     let broker = broker::shared();
-    let (topic, group) = (broker.topic("watch-states", 1), unique_name("watch-never"));
+    let (topic, group) = (new_topic(broker, "watch-states", 1), unique_name("watch-never"));
     produce(broker, &topic, 0, 4);
     let member = member(broker, &group, &topic, "classic");
     let found = watched(broker, &group);
@@ -61,7 +61,7 @@ fn partitions_without_a_commit_have_no_lag() {
 #[test]
 fn a_deleted_topic_does_not_hide_the_others() {
     let broker = broker::shared();
-    let (gone, kept) = (broker.topic("watch-gone", 1), broker.topic("watch-kept", 1));
+    let (gone, kept) = (new_topic(broker, "watch-gone", 1), new_topic(broker, "watch-kept", 1));
     let group = unique_name("watch-gone");
     for topic in [&gone, &kept] {
         produce(broker, topic, 0, 2);
@@ -86,7 +86,7 @@ fn a_deleted_topic_does_not_hide_the_others() {
 #[test]
 fn a_position_that_goes_back_is_an_event() {
     let broker = broker::shared();
-    let (topic, group) = (broker.topic("watch-states", 1), unique_name("watch-rewound"));
+    let (topic, group) = (new_topic(broker, "watch-states", 1), unique_name("watch-rewound"));
     produce(broker, &topic, 0, 5);
     commit(broker, &group, &topic, &[(0, 5)]);
     let args = ["watch", &group, "--headless", "--interval", "500ms", "--bootstrap-server", broker.bootstrap()];
