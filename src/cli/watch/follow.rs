@@ -1,6 +1,9 @@
 //! Watches until a time, a condition or a signal.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
 
 use kreplay_model::watch::WatchSnapshot;
 use kreplay_watcher::{GroupSelection, WatchHandle};
@@ -8,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{WatchArgs, cluster, unmatched};
 use crate::{
-    cli::{CliError, Exit, print, work::stop_signal},
+    cli::{CliError, Exit, work::stop_signal},
     config::Config,
     watch::{Wait, event_line, summary_line},
 };
@@ -25,11 +28,12 @@ struct Printer {
 }
 
 impl Printer {
-    fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<(), CliError> {
+    /// Returns whether there is still a reader.
+    fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
         if self.is_json {
             let text = serde_json::to_string(snapshot);
             let text = text.map_err(|error| CliError::Failed(format!("the groups cannot be written: {error}")))?;
-            return print(&(text + "\n"));
+            return write(&(text + "\n"));
         }
         let (events, next) = handle.events.since(self.next_event);
         self.next_event = next;
@@ -38,7 +42,17 @@ impl Printer {
             self.next_summary = Instant::now() + self.every;
             text.push_str(&summary_line(snapshot));
         }
-        print(&text)
+        write(&text)
+    }
+}
+
+/// Writes to standard output. Returns `false` if its reader has closed it: a watch must not go on for ever then.
+fn write(text: &str) -> Result<bool, CliError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(source) => Err(CliError::Output { target: None, source }),
     }
 }
 
@@ -73,9 +87,12 @@ pub(super) fn execute(args: &WatchArgs, config: &Config, selection: GroupSelecti
                 () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { without_condition }),
             }
             let snapshot = snapshots.borrow_and_update().clone();
-            printer.show(&handle, &snapshot)?;
+            let has_reader = printer.show(&handle, &snapshot)?;
             if wait.as_mut().is_some_and(|wait| wait.take(&snapshot)) {
                 return Ok(Exit::Done);
+            }
+            if !has_reader {
+                return Ok(without_condition);
             }
         }
     })
