@@ -15,6 +15,7 @@ mod resume;
 mod run;
 mod runs;
 mod topics;
+mod watch;
 mod work;
 
 use std::{
@@ -44,6 +45,7 @@ pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
 pub use topics::TopicsArgs;
+pub use watch::WatchArgs;
 
 use kreplay_engine::replay::JournalOptions;
 
@@ -101,8 +103,12 @@ pub enum Command {
     Dlq(DlqArgs),
     /// Create topics, and migrate old topics into new ones
     Topics(TopicsArgs),
-    /// Change the committed offsets of consumer groups: reset, skip, forget, delete, undo
+    /// List and describe consumer groups, and change their committed offsets: reset, skip, forget, delete, undo
     Groups(GroupsArgs),
+    /// Watch consumer groups without joining them: lag, age, time to catch up, and a verdict
+    ///
+    /// Nothing is changed, and no record is read. docs/watch.md explains each figure.
+    Watch(WatchArgs),
     /// Check or show the configuration, or print its schema
     Config(ConfigArgs),
     /// List the keys of the console, with the changes of the configuration
@@ -297,6 +303,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Topics(args)) => topics::execute(args, &environment, directory),
         Some(Command::Groups(args)) => groups::execute(args, &environment, directory),
+        Some(Command::Watch(args)) => watch::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
         Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {

@@ -64,4 +64,5 @@ mod terminal;
 mod tiers;
 mod time_order;
 mod transactions;
+mod watch;
 mod wire;

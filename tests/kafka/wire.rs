@@ -1,6 +1,6 @@
 //! The client for describe requests against a real broker, compared with what Kafka's own tools print.
 
-mod heartbeat;
+pub mod heartbeat;
 mod secured;
 
 use std::collections::{BTreeMap, BTreeSet};

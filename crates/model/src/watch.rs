@@ -4,9 +4,11 @@
 //! Serialized, a snapshot is the JSON of `kreplay watch --json`. A figure that is not known is `None`, `null` in JSON,
 //! and never 0. On each row and in each total, `lag = lost + readable + held_back - ahead`.
 
+mod control;
 mod event;
 mod figures;
 mod group;
+mod log;
 mod partition;
 mod reason;
 mod rebalance;
@@ -15,11 +17,13 @@ mod verdict;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use control::{WatchCommand, WatchControl};
 pub use event::{WatchEvent, WatchEventKind};
 pub use figures::{
     EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
 };
 pub use group::{GroupState, GroupType, GroupView, MemberRow, PositionsExpiry, SeenBy};
+pub use log::WatchLog;
 pub use partition::{AheadCause, HeldBy, OwnerView, PartitionRow, RecordsLeft, Transaction, Why, WouldBe};
 pub use reason::Reason;
 pub use rebalance::{MovedPartitions, RebalanceEntry, RebalancesView, StoodStill};

@@ -1,6 +1,7 @@
-//! `kreplay groups`: guarded changes of consumer groups.
+//! `kreplay groups`: lists, describes and changes consumer groups.
 
 mod change;
+mod read;
 mod reset;
 
 use std::path::Path;
@@ -19,6 +20,12 @@ pub struct GroupsArgs {
 
 #[derive(Subcommand, Clone)]
 enum GroupsCommand {
+    /// List groups of all types: classic, consumer, share, streams and others
+    List(read::ListArgs),
+    /// Show the verdict, the members and the partitions of groups
+    ///
+    /// Looks several times until a verdict is known, which takes a few seconds. docs/watch.md explains each figure.
+    Describe(read::DescribeArgs),
     /// Set the committed offsets of a group
     ///
     /// The modes and their arithmetic are those of kafka-consumer-groups.sh --reset-offsets: offsets outside the log
@@ -48,6 +55,8 @@ enum GroupsCommand {
 /// Runs the subcommand.
 pub(super) fn execute(args: &GroupsArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     match &args.command {
+        GroupsCommand::List(args) => args.execute(environment, directory),
+        GroupsCommand::Describe(args) => args.execute(environment, directory),
         GroupsCommand::Reset(args) => reset::execute(args, environment, directory),
         GroupsCommand::Skip(args) => args.execute(environment, directory),
         GroupsCommand::Forget(args) => args.execute(environment, directory),

@@ -1,0 +1,23 @@
+//! Looks at consumer groups at intervals, without joining them, and publishes what the looks show.
+//!
+//! [`Watcher::open`] lists the groups. Each [`Watcher::look`] requests what is due (`schedule`) from the cluster
+//! (`source`), and gives it to the observer of `kreplay-monitor`, which computes the figures. [`WatchHandle::spawn`]
+//! does that at intervals. All requests are reads, and none needs more than DESCRIBE rights, except the look-up of a
+//! transaction, which needs READ on the topic.
+
+mod control;
+mod describe;
+mod logs;
+mod reason;
+mod schedule;
+mod selection;
+mod source;
+mod task;
+mod transactions;
+mod watcher;
+
+pub use kreplay_monitor::observer::Observation;
+pub use schedule::{LIST_EVERY, MAX_GROUPS_PER_LOOK, PINNED_EVERY, REST_EVERY};
+pub use selection::GroupSelection;
+pub use task::WatchHandle;
+pub use watcher::{Watcher, WatcherOptions};

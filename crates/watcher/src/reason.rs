@@ -1,0 +1,103 @@
+//! Why a figure is not known, from the errors of the client.
+
+use kreplay_model::domain::printable;
+use kreplay_model::watch::Reason;
+use kreplay_wire::{ErrorCode, WireError};
+
+/// What a request was about: the operation that the user needs, and the resource.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject<'a> {
+    /// A group.
+    Group(&'a str),
+    /// The offsets of a topic.
+    Topic(&'a str),
+    /// The settings of a topic.
+    TopicSettings(&'a str),
+    /// The settings of the brokers.
+    BrokerSettings,
+    /// The producers of a topic.
+    Producers(&'a str),
+}
+
+impl Subject<'_> {
+    fn missing_permission(self) -> Reason {
+        let (operation, resource) = match self {
+            Self::Group(name) => ("DESCRIBE", format!("group {name}")),
+            Self::Topic(name) => ("DESCRIBE", format!("topic {name}")),
+            Self::TopicSettings(name) => ("DESCRIBE_CONFIGS", format!("topic {name}")),
+            Self::BrokerSettings => ("DESCRIBE_CONFIGS", "cluster".to_owned()),
+            Self::Producers(name) => ("READ", format!("topic {name}")),
+        };
+        Reason::NotAuthorized { operation: operation.to_owned(), resource }
+    }
+}
+
+/// Why a request failed.
+pub(crate) fn reason(error: &WireError, subject: Subject<'_>) -> Reason {
+    match error {
+        WireError::Kafka { code, .. } => of_code(*code, error, subject),
+        // A partition without a leader, or a coordinator that moves, is retried until the time is over.
+        WireError::Timeout { last: Some(last), .. } => match reason(last, subject) {
+            Reason::Other(_) => Reason::TimedOut,
+            known => known,
+        },
+        WireError::Timeout { last: None, .. } | WireError::Closed { .. } => Reason::TimedOut,
+        WireError::Connect { .. } => match subject {
+            Subject::Topic(_) => Reason::NoLeader,
+            _ => Reason::TimedOut,
+        },
+        WireError::Unsupported { .. } => Reason::Unsupported,
+        _ => other(error),
+    }
+}
+
+fn of_code(code: ErrorCode, error: &WireError, subject: Subject<'_>) -> Reason {
+    match code {
+        ErrorCode::TOPIC_AUTHORIZATION_FAILED
+        | ErrorCode::GROUP_AUTHORIZATION_FAILED
+        | ErrorCode::CLUSTER_AUTHORIZATION_FAILED => subject.missing_permission(),
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID => Reason::TopicGone,
+        ErrorCode::LEADER_NOT_AVAILABLE | ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::REPLICA_NOT_AVAILABLE => {
+            Reason::NoLeader
+        }
+        ErrorCode::GROUP_ID_NOT_FOUND => Reason::GroupGone,
+        ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE => Reason::CoordinatorMoved,
+        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => Reason::CoordinatorLoading,
+        ErrorCode::REQUEST_TIMED_OUT | ErrorCode::NETWORK_EXCEPTION => Reason::TimedOut,
+        ErrorCode::UNSUPPORTED_VERSION => Reason::Unsupported,
+        _ => other(error),
+    }
+}
+
+fn other(error: &WireError) -> Reason {
+    Reason::Other(printable(&error.to_string()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn kafka(code: ErrorCode) -> WireError {
+        WireError::Kafka { code, message: None }
+    }
+
+    #[test]
+    fn a_missing_permission_names_what_is_needed() {
+        let error = kafka(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
+        let text = |subject| reason(&error, subject).to_string();
+        assert_eq!(text(Subject::Topic("orders")), "not allowed: DESCRIBE on topic orders is missing");
+        assert_eq!(text(Subject::Producers("orders")), "not allowed: READ on topic orders is missing");
+    }
+
+    #[test]
+    fn a_timeout_has_the_reason_of_its_last_error() {
+        let after = Duration::from_secs(1);
+        let with = |last: Option<WireError>| WireError::Timeout { after, last: last.map(Box::new) };
+        let of = |error| reason(&error, Subject::Group("g"));
+        assert_eq!(of(with(Some(kafka(ErrorCode::NOT_COORDINATOR)))), Reason::CoordinatorMoved);
+        assert_eq!(of(with(Some(kafka(ErrorCode::INVALID_REQUEST)))), Reason::TimedOut);
+        assert_eq!(of(with(None)), Reason::TimedOut);
+    }
+}

@@ -1,0 +1,268 @@
+//! One look after another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use kreplay_model::domain::TopicPartition;
+use kreplay_model::watch::{Reason, SeenBy};
+use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look};
+use kreplay_monitor::observer::{Observation, Observer, Wants};
+use kreplay_monitor::verdict::LOOKS_BEFORE_VERDICT;
+use kreplay_wire::{WireClient, WireError};
+use tokio::time::{Instant, sleep};
+
+use crate::control::Wishes;
+use crate::logs::{Logs, ends_below};
+use crate::reason::{Subject, reason};
+use crate::schedule::{MAX_GROUPS_PER_LOOK, Schedule};
+use crate::selection::GroupSelection;
+use crate::source::{Commits, GroupAnswer, Groups};
+use crate::transactions;
+
+/// Rounds of time queries in each look at an interval.
+const TIME_ROUNDS: u32 = 2;
+/// Rounds of time queries in each of the few looks of [`Watcher::look_closely`]. A search takes three to five.
+const CLOSE_TIME_ROUNDS: u32 = 6;
+/// Time between the looks of [`Watcher::look_closely`].
+const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
+/// How long one request of a look may take with its retries: a broker that does not answer must not hold up the others
+/// for long. The first list of groups has the client's own deadline.
+const LOOK_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The settings of a watcher.
+#[derive(Clone, Debug)]
+pub struct WatcherOptions {
+    /// Which groups are watched.
+    pub selection: GroupSelection,
+    /// Time between two looks at groups in view.
+    pub interval: Duration,
+    /// The name of the cluster while its id is not known.
+    pub cluster: String,
+}
+
+/// Looks at the groups of a cluster. Every call ends, whatever the cluster does, and can be dropped at any time.
+pub struct Watcher {
+    client: WireClient,
+    groups: Groups,
+    logs: Logs,
+    schedule: Schedule,
+    observer: Observer,
+    wants: Wants,
+    cluster: String,
+    interval: Duration,
+    began: Instant,
+}
+
+/// Which groups a look is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Those that are due.
+    Due,
+    /// All of them, with more time queries.
+    Close,
+}
+
+impl Watcher {
+    /// Connects to the cluster and lists its groups.
+    ///
+    /// # Errors
+    /// The cluster does not answer within the deadline of the client, or refuses the user.
+    pub async fn open(client: WireClient, options: WatcherOptions) -> Result<(Self, Observation), WireError> {
+        let short = client.within(LOOK_DEADLINE);
+        let mut watcher = Self {
+            groups: Groups::new(short.clone(), options.selection),
+            logs: Logs::new(short.clone()),
+            client: short,
+            schedule: Schedule::new(options.interval),
+            observer: Observer::default(),
+            wants: Wants::default(),
+            cluster: options.cluster,
+            interval: options.interval,
+            began: Instant::now(),
+        };
+        if let Some(id) = Logs::new(client.clone()).cluster_id().await? {
+            watcher.cluster = id;
+        }
+        let listing = watcher.list(&client).await?;
+        let look = Look { listing, ..Look::empty(Utc::now(), &*watcher.cluster) };
+        let first = watcher.observe(&look);
+        Ok((watcher, first))
+    }
+
+    /// Time between two looks.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Looks at these groups every few seconds even if they are not in view.
+    pub fn pin(&mut self, groups: BTreeSet<Arc<str>>) {
+        self.schedule.pin(groups);
+    }
+
+    /// Follows what the view has commanded.
+    pub(crate) fn follow(&mut self, wishes: &mut Wishes) {
+        self.schedule.view(wishes.in_view.clone());
+        if std::mem::take(&mut wishes.refreshes) {
+            self.schedule.refresh();
+        }
+    }
+
+    /// Looks at what is due.
+    pub async fn look(&mut self) -> Observation {
+        self.look_at(Depth::Due).await
+    }
+
+    /// Looks at all groups as often as a verdict needs, and returns what the last look shows.
+    pub async fn look_closely(&mut self) -> Observation {
+        let mut last = self.look_at(Depth::Close).await;
+        for _ in 1..LOOKS_BEFORE_VERDICT {
+            sleep(CLOSE_INTERVAL).await;
+            let next = self.look_at(Depth::Close).await;
+            last = Observation { events: [last.events, next.events].concat(), ..next };
+        }
+        last
+    }
+
+    async fn look_at(&mut self, depth: Depth) -> Observation {
+        let due = self.schedule.due(self.began.elapsed());
+        let mut look = Look::empty(Utc::now(), &*self.cluster);
+        if due.list {
+            look.listing = match self.list(&self.client.clone()).await {
+                Ok(listing) => listing,
+                Err(error) => Answer::Failed(reason(&error, Subject::Group("*"))),
+            };
+        }
+        let names = match depth {
+            // A new list may have added groups.
+            Depth::Due if due.list => self.schedule.due(self.began.elapsed()).groups,
+            Depth::Due => due.groups,
+            Depth::Close => self.schedule.all(),
+        };
+        for page in names.chunks(MAX_GROUPS_PER_LOOK) {
+            self.look_at_groups(page, &mut look).await;
+        }
+        look.offsets_retention_minutes = self.logs.offsets_retention().await;
+        self.complete(&mut look).await;
+        self.times(if depth == Depth::Close { CLOSE_TIME_ROUNDS } else { TIME_ROUNDS }).await;
+        look.at = Utc::now();
+        self.observe(&look)
+    }
+
+    async fn list(
+        &mut self,
+        client: &WireClient,
+    ) -> Result<Answer<Vec<kreplay_monitor::look::ListedGroup>>, WireError> {
+        let at = self.began.elapsed();
+        let listed = self.groups.list(client).await?;
+        self.schedule.listed(listed.iter().map(|group| group.group.clone()), at);
+        Ok(Answer::Known(Utc::now(), listed))
+    }
+
+    fn observe(&mut self, look: &Look) -> Observation {
+        let observation = self.observer.observe(look);
+        self.wants = observation.wants.clone();
+        let topics = observation.snapshot.groups.iter().flat_map(|group| &group.partitions);
+        let mut used: BTreeSet<&str> = topics.map(|row| row.topic.as_str()).collect();
+        used.extend(look.topics.keys().map(|topic| &**topic));
+        self.logs.retain(&used);
+        observation
+    }
+
+    /// Describes groups; after their committed offsets, requests the offsets of the logs.
+    async fn look_at_groups(&mut self, names: &[Arc<str>], look: &mut Look) {
+        if names.is_empty() {
+            return;
+        }
+        let at = self.began.elapsed();
+        let answers = self.groups.ask(names).await;
+        self.schedule.looked(names, at);
+        if answers.values().any(|answer| matches!(answer.described, Err(Reason::GroupGone))) {
+            self.schedule.list_again();
+        }
+        look.topics.extend(self.logs.topics(&topics(&answers)).await);
+        let described_at = Utc::now();
+        let mut partitions = BTreeSet::new();
+        for (name, answer) in answers {
+            let description = match &answer.described {
+                Ok(described) => {
+                    let description = described.describe(&|topic| self.logs.partition_count(topic));
+                    Answer::Known(described_at, description)
+                }
+                Err(why) => Answer::Failed(why.clone()),
+            };
+            partitions.extend(self.partitions(description.value(), answer.commits.value()));
+            let (commits, coordinator) = (answer.commits, answer.coordinator);
+            look.groups.insert(name, GroupLook { description, commits, coordinator, seen_by: SeenBy::Wire });
+        }
+        // Each partition once, however many groups read it.
+        partitions.retain(|partition| !look.partitions.contains_key(partition));
+        let offsets = if partitions.is_empty() { BTreeMap::new() } else { self.logs.offsets(partitions).await };
+        look.partitions.extend(offsets);
+        self.look_again(look).await;
+    }
+
+    /// The partitions of a group.
+    fn partitions(&self, description: Option<&Description>, commits: Option<&Commits>) -> BTreeSet<TopicPartition> {
+        let count = |topic: &str| self.logs.partition_count(topic);
+        kreplay_monitor::membership::partitions(description, commits, count).into_keys().collect()
+    }
+
+    /// An end below a committed offset may be older than the commit: requests it again.
+    async fn look_again(&self, look: &mut Look) {
+        let commits = look.groups.values().filter_map(|group| group.commits.value()).flatten();
+        let offsets = commits.filter_map(|(partition, answer)| match answer {
+            CommitAnswer::Offset(commit) => Some((partition, commit.offset)),
+            _ => None,
+        });
+        let again = ends_below(&look.partitions, offsets);
+        if !again.is_empty() {
+            look.partitions.extend(self.logs.offsets(again).await);
+        }
+    }
+
+    /// Adds the newest records and the transactions that the observer wants, of partitions in the look.
+    async fn complete(&self, look: &mut Look) {
+        let is_in_look = |partition: &&TopicPartition| look.partitions.contains_key(*partition);
+        let newest: Vec<TopicPartition> = self.wants.newest.iter().filter(is_in_look).cloned().collect();
+        let stable = |partition: &TopicPartition| look.partitions.get(partition)?.stable_end.value().copied();
+        let wanted = self.wants.transactions.iter();
+        let frozen = wanted.filter_map(|partition| Some((partition.clone(), stable(partition)?))).collect();
+        let newest = async { if newest.is_empty() { BTreeMap::new() } else { self.logs.newest(newest).await } };
+        let (newest, holders) = tokio::join!(newest, transactions::holders(&self.client, &frozen));
+        for (partition, answer) in newest {
+            if let Some(found) = look.partitions.get_mut(&partition) {
+                found.newest = answer;
+            }
+        }
+        for (partition, answer) in holders {
+            if let Some(found) = look.partitions.get_mut(&partition) {
+                found.transaction = answer;
+            }
+        }
+    }
+
+    /// Answers the time queries of the observer, each round after the one before.
+    async fn times(&mut self, rounds: u32) {
+        let mut queries = std::mem::take(&mut self.wants.time_queries);
+        for _ in 0..rounds {
+            if queries.is_empty() {
+                break;
+            }
+            let answers = self.logs.times(queries).await;
+            queries = self.observer.next_time_queries(&answers, Utc::now());
+        }
+    }
+}
+
+/// The topics of groups: those of committed offsets, assignments and subscriptions.
+fn topics(answers: &BTreeMap<Arc<str>, GroupAnswer>) -> BTreeSet<Arc<str>> {
+    let mut topics = BTreeSet::new();
+    for answer in answers.values() {
+        topics.extend(answer.described.iter().flat_map(crate::describe::Described::topics));
+        topics.extend(answer.commits.value().into_iter().flatten().map(|(partition, _)| partition.topic.clone()));
+    }
+    topics
+}

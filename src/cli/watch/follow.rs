@@ -1,0 +1,99 @@
+//! Watches until a time, a condition or a signal.
+
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
+
+use kreplay_model::watch::WatchSnapshot;
+use kreplay_watcher::{GroupSelection, WatchHandle};
+use tokio::time::{Instant, sleep_until};
+
+use super::{WatchArgs, cluster, unmatched};
+use crate::{
+    cli::{CliError, Exit, work::stop_signal},
+    config::Config,
+    watch::{Wait, event_line, summary_line},
+};
+
+/// A watch without an end.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Prints what is seen: JSON, a line for each look; or text, a line for each event and a summary at intervals.
+struct Printer {
+    is_json: bool,
+    every: Duration,
+    next_summary: Instant,
+    next_event: u64,
+}
+
+impl Printer {
+    /// Returns whether there is still a reader.
+    fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
+        if self.is_json {
+            let text = serde_json::to_string(snapshot);
+            let text = text.map_err(|error| CliError::Failed(format!("the groups cannot be written: {error}")))?;
+            return write(&(text + "\n"));
+        }
+        let (events, next) = handle.events.since(self.next_event);
+        self.next_event = next;
+        let mut text: String = events.iter().map(event_line).collect();
+        if Instant::now() >= self.next_summary {
+            self.next_summary = Instant::now() + self.every;
+            text.push_str(&summary_line(snapshot));
+        }
+        write(&text)
+    }
+}
+
+/// Writes to standard output. Returns `false` if its reader has closed it: a watch must not go on for ever then.
+fn write(text: &str) -> Result<bool, CliError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(source) => Err(CliError::Output { target: None, source }),
+    }
+}
+
+/// Watches groups.
+pub(super) fn execute(args: &WatchArgs, config: &Config, selection: GroupSelection) -> Result<Exit, CliError> {
+    cluster::run(async {
+        let signal = stop_signal();
+        tokio::pin!(signal);
+        let (watcher, first) = tokio::select! {
+            opened = cluster::open(config, selection.clone(), args.interval) => opened?,
+            () = &mut signal => return Ok(Exit::Stopped),
+        };
+        unmatched(&selection, &first.snapshot);
+        let handle = WatchHandle::spawn(watcher, first);
+        let mut snapshots = handle.snapshots.clone();
+        let end = Instant::now() + args.duration.unwrap_or(FOR_EVER).min(FOR_EVER);
+        let mut wait = args.until.clone().map(Wait::new);
+        let mut printer = Printer {
+            is_json: args.format.is_json(),
+            every: config.run.progress_interval,
+            next_summary: Instant::now(),
+            next_event: 0,
+        };
+        // What has happened when the watch ends without its condition being true.
+        let without_condition = if wait.is_some() { Exit::Stopped } else { Exit::Done };
+        loop {
+            tokio::select! {
+                changed = snapshots.changed() => {
+                    changed.map_err(|_| CliError::Failed("the watch ended unexpectedly".to_owned()))?;
+                }
+                () = sleep_until(end) => return Ok(without_condition),
+                () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { without_condition }),
+            }
+            let snapshot = snapshots.borrow_and_update().clone();
+            let has_reader = printer.show(&handle, &snapshot)?;
+            if wait.as_mut().is_some_and(|wait| wait.take(&snapshot)) {
+                return Ok(Exit::Done);
+            }
+            if !has_reader {
+                return Ok(without_condition);
+            }
+        }
+    })
+}

@@ -1,0 +1,114 @@
+//! `kreplay watch`: consumer groups as seen from outside.
+
+mod cluster;
+mod follow;
+
+use std::{path::Path, time::Duration};
+
+use clap::Args;
+use kreplay_model::domain::{Glob, printable};
+use kreplay_watcher::GroupSelection;
+
+use super::{
+    CliError, Exit,
+    args::{ClusterArgs, FileArgs, format::FormatArgs},
+    print,
+    work::exit_on_first_signal,
+};
+use crate::{
+    config::{Config, Environment, Overrides},
+    watch::{Condition, overview, parse_duration},
+};
+
+pub(super) use cluster::{close_look, json};
+
+/// The shortest and the longest time between two looks.
+const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(3600);
+
+/// The flags of `watch`.
+#[derive(Args, Clone)]
+pub struct WatchArgs {
+    /// Groups to watch: names or patterns such as 'billing-*' [default: all]
+    #[arg(value_name = "GROUP")]
+    groups: Vec<Glob>,
+    /// Look until a verdict is known, which takes a few seconds, print the result, and end
+    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless"])]
+    once: bool,
+    /// How long to watch [default: until stopped]
+    #[arg(long = "for", id = "duration", value_name = "DURATION", value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// Watch until a condition is true for all groups, such as 'lag = 0 for 10s'
+    ///
+    /// Figures: lag, readable, lost, age, members, state, verdict. Comparisons can be joined by `and`. A figure that is
+    /// not known makes the condition false. With --for, the exit code is 4 if the time is over first.
+    #[arg(long, value_name = "CONDITION")]
+    until: Option<Condition>,
+    /// Time between two looks, 500ms to 1h
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = interval)]
+    interval: Duration,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Print lines, even on a terminal
+    #[arg(long, help_heading = "Output")]
+    headless: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// The cluster to look at.
+#[derive(Args, Clone)]
+pub(super) struct TargetArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    if INTERVALS.contains(&interval) { Ok(interval) } else { Err("the interval is from 500ms to 1h".to_owned()) }
+}
+
+impl TargetArgs {
+    /// Loads the configuration, and checks that it has a cluster.
+    pub(super) fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
+        self.cluster.put(&mut overrides);
+        let config = Config::load(&overrides, environment, directory)?;
+        if config.kafka.bootstrap_servers.is_none() {
+            let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
+            return Err(CliError::Usage(missing.into()));
+        }
+        Ok(config)
+    }
+}
+
+/// Watches groups.
+pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
+    let config = args.target.load(environment, directory)?;
+    let selection = GroupSelection(args.groups.clone());
+    if !args.once {
+        return follow::execute(args, &config, selection);
+    }
+    exit_on_first_signal()?;
+    let snapshot = close_look(&config, &selection)?;
+    print(&if args.format.is_json() { json(&snapshot)? } else { overview(&snapshot) })?;
+    Ok(exit_of(&selection, &snapshot))
+}
+
+/// Reports patterns that no group matches. A result without the groups that were asked for is a failure.
+pub(super) fn exit_of(selection: &GroupSelection, snapshot: &kreplay_model::watch::WatchSnapshot) -> Exit {
+    let unmatched = unmatched(selection, snapshot);
+    if unmatched { Exit::Failed } else { Exit::Done }
+}
+
+fn unmatched(selection: &GroupSelection, snapshot: &kreplay_model::watch::WatchSnapshot) -> bool {
+    let names = snapshot.groups.iter().map(|group| group.group.as_str());
+    let patterns = selection.without_match(names);
+    for pattern in &patterns {
+        use std::io::Write as _;
+        // A failed write to standard error is ignored: the exit code shows it, too.
+        let _ = writeln!(std::io::stderr(), "kreplay: no group matches `{}`", printable(pattern));
+    }
+    !patterns.is_empty()
+}

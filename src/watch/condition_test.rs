@@ -1,0 +1,162 @@
+//! Tests of conditions.
+
+use kreplay_model::watch::{GroupState, GroupType, LagTotals, SecondsRange, VerdictView};
+use proptest::prelude::*;
+
+use super::*;
+
+fn group(lag: Option<i64>, state: GroupState) -> GroupView {
+    let verdict = VerdictKind::FallingBehind;
+    GroupView {
+        group: "billing".into(),
+        r#type: GroupType::Consumer,
+        protocol: None,
+        state: Some(state),
+        coordinator: None,
+        group_epoch: None,
+        assignment_epoch: None,
+        members: Vec::new(),
+        idle_members: None,
+        classic_members: None,
+        lag: LagTotals { total: lag, readable: lag.map(i64::unsigned_abs), ..LagTotals::default() },
+        age_s: Some(SecondsRange::exact(30.0)),
+        age_exactness: None,
+        age_partition: None,
+        behind_s: None,
+        eta: kreplay_model::watch::EtaView::default(),
+        deadline_s: None,
+        rates: kreplay_model::watch::RatesView::default(),
+        trend: kreplay_model::watch::Trend::default(),
+        verdict: VerdictView {
+            kind: verdict,
+            severity: verdict.severity(),
+            text: verdict.to_string(),
+            evidence: String::new(),
+            next_step: None,
+        },
+        rebalances: kreplay_model::watch::RebalancesView::default(),
+        positions_expire: None,
+        partitions: Vec::new(),
+        seen_by: kreplay_model::watch::SeenBy::Wire,
+        as_of: Some(DateTime::UNIX_EPOCH),
+        why_unknown: None,
+    }
+}
+
+fn look(at_s: i64, groups: Vec<GroupView>) -> WatchSnapshot {
+    WatchSnapshot { at: DateTime::from_timestamp(at_s, 0).unwrap(), cluster: "c".into(), groups }
+}
+
+fn holds(condition: &str, groups: &[GroupView]) -> bool {
+    condition.parse::<Condition>().unwrap().holds(&look(0, groups.to_vec()))
+}
+
+#[test]
+fn every_figure_can_be_compared() {
+    let one = [group(Some(5), GroupState::Stable)];
+    for (condition, expected) in [
+        ("lag = 5", true),
+        ("lag=5", true),
+        ("lag == 4", false),
+        ("lag != 4", true),
+        ("readable <= 5", true),
+        ("members < 1", true),
+        ("age >= 30s", true),
+        ("age > 30s", false),
+        ("state = stable", true),
+        ("state != Empty and lag > 4", true),
+        ("verdict = falling-behind", true),
+        ("verdict != fine", true),
+        ("lost = 0", false),
+    ] {
+        assert_eq!(holds(condition, &one), expected, "{condition}");
+    }
+}
+
+#[test]
+fn all_groups_must_satisfy_it_and_what_is_not_known_does_not() {
+    let (none, some) = (group(Some(0), GroupState::Stable), group(Some(1), GroupState::Empty));
+    assert!(holds("lag = 0", std::slice::from_ref(&none)));
+    assert!(!holds("lag = 0", &[none.clone(), some]));
+    assert!(!holds("lag = 0", &[]));
+    assert!(!holds("lag != 7", &[group(None, GroupState::Stable)]));
+    let mut partly = none;
+    partly.lag.unknown_partitions = 1;
+    assert!(!holds("lag = 0", &[partly]));
+}
+
+#[test]
+fn problems_say_what_to_write() {
+    for (text, part) in [
+        ("", "is not a comparison"),
+        ("lag", "is not a comparison"),
+        ("lag ! 5", "has no operator"),
+        ("lag = x", "`x` is not a whole number; lag is a count"),
+        ("speed = 5", "`speed` is not a figure; use lag, readable"),
+        ("state < Stable", "state can be compared with = and != only"),
+        ("state =", "is not a state"),
+        ("verdict = bad", "`bad` is not a verdict"),
+        ("age = 5", "`5` is not a duration"),
+        ("lag = 0 for ever", "`ever` is not a duration; write 10s"),
+        ("lag = 0 and", "is not a whole number"),
+    ] {
+        let problem = text.parse::<Condition>().unwrap_err();
+        assert!(problem.contains(part), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn a_false_look_starts_the_time_again() {
+    let mut wait = Wait::new("lag = 0 for 10s".parse().unwrap());
+    let looks = [(0, 0), (9, 0), (10, 1), (11, 0), (20, 0), (21, 0)];
+    let over = looks.map(|(at_s, lag)| wait.take(&look(at_s, vec![group(Some(lag), GroupState::Stable)])));
+    assert_eq!(over, [false, false, false, false, false, true]);
+}
+
+fn conditions() -> impl Strategy<Value = Condition> {
+    let relation = prop::sample::select(RELATIONS.map(|(_, relation)| relation).to_vec());
+    let equality = prop::sample::select(vec![Equality::Is, Equality::IsNot]);
+    let figure = prop::sample::select(COUNTS.map(|(_, figure)| figure).to_vec());
+    let span = || (0..10_000_000_u64).prop_map(Duration::from_millis);
+    let kind = prop::sample::select(vec![VerdictKind::Fine, VerdictKind::StuckPartition, VerdictKind::Lost]);
+    let comparison = prop_oneof![
+        (figure, relation.clone(), any::<i64>())
+            .prop_map(|(figure, relation, value)| { Comparison::Count(figure, relation, value) }),
+        (relation, span()).prop_map(|(relation, age)| Comparison::Age(relation, age)),
+        (equality.clone(), "[A-Z][a-z]{0,12}").prop_map(|(equality, word)| Comparison::State(equality, word)),
+        (equality, kind).prop_map(|(equality, kind)| Comparison::Verdict(equality, kind)),
+    ];
+    (prop::collection::vec(comparison, 1..5), span()).prop_map(|(comparisons, hold)| Condition { comparisons, hold })
+}
+
+proptest! {
+    #[test]
+    fn a_printed_condition_is_read_as_it_was(condition in conditions()) {
+        prop_assert_eq!(condition.to_string().parse::<Condition>(), Ok(condition));
+    }
+
+    #[test]
+    fn any_text_is_a_condition_or_a_problem(text in "\\PC*|[a-z =<>!0-9]{0,30}") {
+        if let Err(problem) = text.parse::<Condition>() {
+            prop_assert!(!problem.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_wait_ends_as_soon_as_the_last_looks_were_true_for_its_time(
+        looks in prop::collection::vec((0..5_i64, any::<bool>()), 1..40),
+        hold_s in 0..20_u64,
+    ) {
+        let mut wait = Wait::new(format!("lag = 0 for {hold_s}s").parse().unwrap());
+        let mut at = 0;
+        let mut seen: Vec<(i64, bool)> = Vec::new();
+        for (gap, is_true) in looks {
+            at += gap;
+            seen.push((at, is_true));
+            let streak = seen.iter().rev().take_while(|(_, is_true)| *is_true).last();
+            let expected = streak.is_some_and(|(since, _)| at - since >= i64::try_from(hold_s).unwrap());
+            let lag = if is_true { 0 } else { 1 };
+            prop_assert_eq!(wait.take(&look(at, vec![group(Some(lag), GroupState::Stable)])), expected);
+        }
+    }
+}

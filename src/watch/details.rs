@@ -1,0 +1,136 @@
+//! One group with its members and partitions.
+
+use std::fmt::Write as _;
+
+use kreplay_model::domain::printable;
+use kreplay_model::watch::{GroupView, MemberRow, PartitionRow};
+
+use super::cell::{age, count, eta, known, members, name, part, total_lag};
+use super::table::Align::{Left, Right};
+use super::table::aligned;
+
+/// A group: its verdict, its figures, its members, its partitions.
+#[must_use]
+pub fn details(group: &GroupView) -> String {
+    let mut text = head(group);
+    if !group.members.is_empty() {
+        text.push('\n');
+        text.push_str(&member_table(&group.members));
+    }
+    if !group.partitions.is_empty() {
+        text.push('\n');
+        text.push_str(&partition_table(&group.partitions));
+    }
+    text
+}
+
+fn head(group: &GroupView) -> String {
+    let state = known(group.state.as_ref().map(|state| printable(state.as_str())));
+    let mut text = format!("{}: {} group, {state}, ", printable(&group.group), group.r#type);
+    // Writing to a String cannot fail.
+    let _ = match group.coordinator {
+        Some(broker) => writeln!(text, "{} members, coordinator {broker}", members(group)),
+        None => writeln!(text, "{} members", members(group)),
+    };
+    let _ = writeln!(text, "  verdict    {}", printable(&group.verdict.text));
+    if !group.verdict.evidence.is_empty() {
+        let _ = writeln!(text, "  evidence   {}", printable(&group.verdict.evidence));
+    }
+    if let Some(step) = &group.verdict.next_step {
+        let _ = writeln!(text, "  next step  {}", printable(step));
+    }
+    if let Some(why) = &group.why_unknown {
+        let _ = writeln!(text, "  not known  {}", printable(&why.to_string()));
+    }
+    let lag = &group.lag;
+    let _ = write!(text, "  lag        {}", total_lag(lag));
+    if lag.unknown_partitions > 0 {
+        let _ = write!(text, ", not known of {} partitions", lag.unknown_partitions);
+    }
+    let _ = writeln!(
+        text,
+        " ({} lost, {} readable, {} held back, {} ahead)",
+        part(lag.lost),
+        part(lag.readable),
+        part(lag.held_back),
+        part(lag.ahead)
+    );
+    let _ = writeln!(text, "  age        {}, eta {}", age(group.age_s, group.age_exactness), eta(&group.eta));
+    text
+}
+
+fn member_table(members: &[MemberRow]) -> String {
+    let titles =
+        [("MEMBER", Left), ("CLIENT", Left), ("HOST", Left), ("EPOCH", Right), ("PARTITIONS", Right), ("LAG", Right)];
+    let row = |member: &MemberRow| {
+        [
+            printable(member.instance_id.as_deref().unwrap_or(&member.member_id)).into_owned(),
+            name(member.client_id.as_deref()),
+            name(member.host.as_deref()),
+            member.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string()),
+            known(member.assigned.as_ref().map(Vec::len)),
+            count(member.lag),
+        ]
+    };
+    aligned(titles, &members.iter().map(row).collect::<Vec<_>>(), "  ")
+}
+
+fn partition_table(partitions: &[PartitionRow]) -> String {
+    let titles = [
+        ("TOPIC", Left),
+        ("PARTITION", Right),
+        ("COMMITTED", Right),
+        ("START", Right),
+        ("END", Right),
+        ("LAG", Right),
+        ("LOST", Right),
+        ("READABLE", Right),
+        ("HELD BACK", Right),
+        ("AGE", Right),
+        ("OWNER", Left),
+        ("NOTE", Left),
+    ];
+    let row = |row: &PartitionRow| {
+        let owner = row.owner.as_ref().map(|owner| owner.client_id.as_deref().unwrap_or(&owner.member_id));
+        [
+            printable(&row.topic).into_owned(),
+            row.partition.to_string(),
+            row.committed.map_or_else(|| "-".to_owned(), |offset| offset.to_string()),
+            known(row.log_start),
+            known(row.end),
+            count(row.lag),
+            part(row.lost),
+            part(row.readable),
+            part(row.held_back),
+            age(row.age_s, row.age_exactness),
+            name(owner),
+            notes(row),
+        ]
+    };
+    aligned(titles, &partitions.iter().map(row).collect::<Vec<_>>(), "  ")
+}
+
+/// What else is to be said about a partition.
+fn notes(row: &PartitionRow) -> String {
+    let mut notes = Vec::new();
+    if let Some(why) = &row.why_unknown {
+        notes.push(printable(&why.to_string()).into_owned());
+    }
+    if let Some(ahead) = row.ahead.filter(|ahead| *ahead > 0) {
+        notes.push(format!("{ahead} ahead of the log"));
+    }
+    if row.abandoned {
+        notes.push("abandoned".to_owned());
+    }
+    if row.orphan {
+        notes.push("orphan".to_owned());
+    }
+    if let Some(held) = &row.held_by {
+        let id = held.transaction.as_ref().and_then(|transaction| transaction.transactional_id.as_deref());
+        notes.push(match id {
+            Some(id) => format!("held back by transaction {}", printable(id)),
+            None => "held back by a transaction".to_owned(),
+        });
+    }
+    notes.join("; ")
+}

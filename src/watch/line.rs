@@ -1,0 +1,66 @@
+//! Lines of a watch without a terminal.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Local, Utc};
+use kreplay_model::domain::number::{Count, seconds};
+use kreplay_model::domain::printable;
+use kreplay_model::watch::{VerdictKind, WatchEvent, WatchSnapshot};
+
+fn time(at: DateTime<Utc>) -> String {
+    at.with_timezone(&Local).format("%H:%M:%S").to_string()
+}
+
+/// All groups in one line: how many have which verdict, the worst first; their lag; the oldest unread record.
+#[must_use]
+pub fn summary_line(snapshot: &WatchSnapshot) -> String {
+    let mut verdicts: BTreeMap<VerdictKind, usize> = BTreeMap::new();
+    for group in &snapshot.groups {
+        *verdicts.entry(group.verdict.kind).or_default() += 1;
+    }
+    let verdicts: Vec<String> = verdicts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let lags = || snapshot.groups.iter().map(|group| group.lag.total);
+    let is_whole =
+        lags().all(|lag| lag.is_some()) && snapshot.groups.iter().all(|group| group.lag.unknown_partitions == 0);
+    let lag: u64 = lags().flatten().filter_map(|lag| u64::try_from(lag).ok()).sum();
+    let oldest = snapshot.groups.iter().filter_map(|group| Some((group.age_s?.value, &group.group)));
+    let oldest = oldest.reduce(|oldest, next| if next.0 > oldest.0 { next } else { oldest });
+    let noun = if snapshot.groups.len() == 1 { "group" } else { "groups" };
+    let mut line = format!("{}  {} {noun}", time(snapshot.at), snapshot.groups.len());
+    if !verdicts.is_empty() {
+        line.push_str(": ");
+        line.push_str(&verdicts.join(", "));
+    }
+    line.push_str(&format!("  lag {}{}", if is_whole { "" } else { "≥" }, Count(lag)));
+    if let Some((age, group)) = oldest.filter(|(age, _)| *age > 0.0) {
+        line.push_str(&format!("  oldest unread record {} ({})", seconds(age), printable(group)));
+    }
+    line.push('\n');
+    line
+}
+
+/// An event.
+#[must_use]
+pub fn event_line(event: &WatchEvent) -> String {
+    format!("{}  {}: {}\n", time(event.at), printable(&event.group), printable(&event.kind.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::watch::WatchEventKind;
+
+    use super::*;
+
+    #[test]
+    fn names_from_outside_cannot_forge_a_line() {
+        let event = WatchEvent { at: DateTime::UNIX_EPOCH, group: "a\nb".to_owned(), kind: WatchEventKind::Appeared };
+        let line = event_line(&event);
+        assert!(line.ends_with("  a\\nb: the group appeared\n") && line.lines().count() == 1, "{line}");
+    }
+
+    #[test]
+    fn no_groups_have_no_verdicts() {
+        let snapshot = WatchSnapshot { at: DateTime::UNIX_EPOCH, cluster: "c".to_owned(), groups: Vec::new() };
+        assert!(summary_line(&snapshot).ends_with("  0 groups  lag 0\n"), "{}", summary_line(&snapshot));
+    }
+}
