@@ -44,6 +44,8 @@ pub struct ConsoleOptions {
     pub home: state::ScreenId,
     /// The keys in force.
     pub keymap: keymap::Keymap,
+    /// Where the groups that are visible are told to; `None` if no groups are watched.
+    pub watch: Option<kreplay_model::watch::WatchControl>,
 }
 
 impl Default for ConsoleOptions {
@@ -55,6 +57,7 @@ impl Default for ConsoleOptions {
             hint: None,
             home: state::ScreenId::Dashboard,
             keymap: keymap::Keymap::default(),
+            watch: None,
         }
     }
 }

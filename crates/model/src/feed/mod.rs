@@ -55,6 +55,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::watch::WatchSnapshot;
+
 /// A subscription to the feed of a session. Clones receive the same stream. [`snapshot_stream`](Self::snapshot_stream)
 /// and [`event_stream`](Self::event_stream) are for asynchronous programs.
 #[derive(Clone, Debug)]
@@ -63,4 +65,6 @@ pub struct Feed {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The event log.
     pub events: EventLog,
+    /// The latest snapshot of the watched groups; `None` if no groups are watched.
+    pub groups: Option<watch::Receiver<Arc<WatchSnapshot>>>,
 }
