@@ -17,6 +17,8 @@ pub enum Group {
     Topics,
     /// Forecasts.
     Plan,
+    /// Watched groups.
+    Watch,
     /// Quarantined keys.
     Quarantine,
     /// The record that paused the run.
@@ -37,10 +39,11 @@ pub enum Group {
 
 impl Group {
     /// All groups, in the order of the help.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Run,
         Self::Topics,
         Self::Plan,
+        Self::Watch,
         Self::Quarantine,
         Self::FailedRecord,
         Self::Concurrency,
@@ -58,6 +61,7 @@ impl Group {
             Self::Run => "Run",
             Self::Topics => "Topics",
             Self::Plan => "Plan",
+            Self::Watch => "Groups",
             Self::Quarantine => "Quarantine",
             Self::FailedRecord => "Failed record",
             Self::Concurrency => "Concurrency",

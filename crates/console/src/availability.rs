@@ -11,7 +11,7 @@ use kreplay_model::{
 use crate::{
     action::Action,
     layout::Panel,
-    state::{Dialog, Question, State, WorkerStep},
+    state::{Dialog, Question, ScreenId, State, WorkerStep},
 };
 
 /// Why an action is not available, in one sentence.
@@ -36,6 +36,11 @@ impl Action {
                 let in_progress = state.feed.snapshot.planning.in_progress.is_some();
                 refuse_unless(in_progress, "no plan is being made").or_else(|| no_session(state))
             }
+            Self::Groups | Self::Trouble => no_watch(state),
+            Self::RefreshGroups | Self::PauseWatch => {
+                no_watch(state).or_else(|| refuse_unless(!state.feed.ended, "the session has ended"))
+            }
+            Self::OpenGroup => no_group_to_open(state),
             Self::Quarantine => nothing_quarantined(state),
             Self::Release => no_key_selected(state).or_else(|| undecidable(state, Decision::Release)),
             Self::ReleaseAll => undecidable(state, Decision::Release),
@@ -118,6 +123,27 @@ fn not_plannable(state: &State) -> Refusal {
         Cow::Owned(format!("there is no topic to plan{choose}"))
     };
     no_session(state).or_else(|| (!has_topics).then(no_topic))
+}
+
+/// Why no groups are shown.
+pub(crate) fn no_watch(state: &State) -> Refusal {
+    refuse_unless(state.feed.watched.is_on(), "no consumer groups are watched; `kreplay watch` watches them")
+}
+
+/// Why the screen of a group has nothing to show. A group that vanished is still named there.
+pub(crate) fn no_group(state: &State) -> Refusal {
+    let has_group = state.user.watch.opened.is_some() || state.opened_group().is_some();
+    no_watch(state).or_else(|| refuse_unless(has_group, "there is no group to show"))
+}
+
+fn no_group_to_open(state: &State) -> Refusal {
+    let has_one = match state.user.navigation.front().screen {
+        ScreenId::Trouble => !state.trouble().is_empty(),
+        ScreenId::Groups => state.selected_group().is_some(),
+        ScreenId::Group => return refuse_unless(false, "the group is open"),
+        _ => false,
+    };
+    refuse_unless(has_one, "there is no group to open")
 }
 
 fn nothing_quarantined(state: &State) -> Refusal {

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::{
     layout::Panel,
-    state::{Extent, Extents, Scrollable},
+    state::{Extent, Extents, GroupPanel, Scrollable},
 };
 
 /// What is at a place of the screen.
@@ -29,6 +29,22 @@ pub enum Target {
     Quarantine,
     /// A quarantined key, by its hash.
     QuarantinedKey(u64),
+    /// The watched groups, outside their rows.
+    Watch,
+    /// A heading of the table of watched groups, with the id of the column that it sorts by.
+    GroupColumn(&'static str),
+    /// A watched group.
+    Group(String),
+    /// The count of groups without trouble.
+    OtherGroups,
+    /// A panel of the opened group, outside its rows.
+    GroupPanel(GroupPanel),
+    /// A heading of a panel of the opened group, with the id of the column that it sorts by.
+    GroupPanelColumn(GroupPanel, &'static str),
+    /// A partition of the opened group.
+    GroupPartition(TopicPartition),
+    /// A member of the opened group, by its id.
+    Member(String),
     /// A window that a click closes.
     Window,
     /// A question or prompt. It is answered only by keys, never by a stray click.
@@ -52,6 +68,16 @@ impl HitMap {
     /// Adds the size of something that scrolls: the number of rows or lines, and how many of them are visible at once.
     pub(crate) fn add_extent(&mut self, scrollable: Scrollable, len: usize, page: usize) {
         self.extents.add(scrollable, Extent { len, page });
+    }
+
+    /// Adds a watched group that is visible.
+    pub(crate) fn add_group(&mut self, name: &str) {
+        self.extents.add_group(name);
+    }
+
+    /// Forgets the visible groups, because something is drawn over them.
+    pub(crate) fn cover_groups(&mut self) {
+        self.extents.cover_groups();
     }
 
     /// The sizes of everything that scrolls.

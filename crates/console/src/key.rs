@@ -15,6 +15,8 @@ pub enum Mode {
     Reading,
     /// The topic list is open.
     Choosing,
+    /// Watched groups are shown.
+    Watching,
     /// The plan window is open.
     Planning,
     /// The quarantine window is open.
@@ -29,10 +31,11 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
+        Self::Watching,
         Self::Planning,
         Self::Deciding,
         Self::FailedRecord,
@@ -47,6 +50,7 @@ impl Mode {
             Self::Dashboard => "dashboard",
             Self::Reading => "window",
             Self::Choosing => "topics",
+            Self::Watching => "groups",
             Self::Planning => "plan",
             Self::Deciding => "quarantine",
             Self::FailedRecord => "failed-record",

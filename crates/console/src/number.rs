@@ -1,10 +1,12 @@
 //! Formats numbers: counts, rates, durations, sizes, and percentages.
 
 mod forms;
+mod watched;
 
 use kreplay_model::domain::number::{Count, long};
 
 pub(super) use forms::{Forms, counts, exact_times, latencies, rates, sizes, times};
+pub(super) use watched::{ages, etas, lags};
 
 /// A count with thousands separators: `1,234,567`.
 pub(super) fn count(value: u64) -> String {

@@ -2,14 +2,17 @@
 
 use std::{
     io,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
+use kreplay_model::watch::{WatchControl, WatchSnapshot};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
+    sync::watch::Receiver,
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
@@ -48,6 +51,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         screen,
         hits: HitMap::default(),
         control: control.clone(),
+        watch: options.watch,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
         suspended_by_us: false,
@@ -123,6 +127,17 @@ impl Next {
     }
 }
 
+/// The next snapshot of the watched groups. Waits forever if none are watched, or no longer.
+async fn next_look(groups: &mut Option<Receiver<Arc<WatchSnapshot>>>) -> Arc<WatchSnapshot> {
+    if let Some(receiver) = groups {
+        if receiver.changed().await.is_ok() {
+            return Arc::clone(&receiver.borrow_and_update());
+        }
+        *groups = None;
+    }
+    std::future::pending().await
+}
+
 struct Runtime {
     state: State,
     theme: Theme,
@@ -130,6 +145,8 @@ struct Runtime {
     /// What the last frame shows.
     hits: HitMap,
     control: Control,
+    /// The watcher of groups, if there is one.
+    watch: Option<WatchControl>,
     input: Input,
     started: Instant,
     /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
@@ -145,6 +162,10 @@ impl Runtime {
         if self.read_feed(&mut feed)? == Next::Quit {
             return Ok(());
         }
+        let mut groups = feed.groups.take();
+        if groups.is_some() {
+            self.apply(Event::WatchBegan)?;
+        }
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -155,6 +176,7 @@ impl Runtime {
                     let ended = changed.is_err().then_some(Event::FeedEnded);
                     self.read_feed(&mut feed)?.or(ended.map_or(Ok(Next::Continue), |event| self.apply(event))?)
                 }
+                snapshot = next_look(&mut groups) => self.apply(Event::Groups(snapshot))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());
@@ -221,6 +243,11 @@ impl Runtime {
         for effect in update(&mut self.state, event) {
             match effect {
                 Effect::Send(command) => self.control.send(command),
+                Effect::Watch(command) => {
+                    if let Some(watch) = &self.watch {
+                        watch.send(command);
+                    }
+                }
                 Effect::Quit => next = Next::Quit,
                 Effect::Suspend => next = next.or(self.suspend()?),
                 Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,

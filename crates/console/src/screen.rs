@@ -19,6 +19,8 @@ mod dialog;
 mod event;
 mod failed_record;
 mod foot;
+mod group;
+mod groups;
 mod help;
 mod partition;
 mod plan;
@@ -26,6 +28,8 @@ mod quarantine;
 mod run;
 mod table;
 mod topics;
+mod trouble;
+mod watch_page;
 
 pub use table::{Filters, Moves, SCREENS, Screen};
 
@@ -39,6 +43,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     }
     let navigation = &state.user.navigation;
     for place in navigation.places().filter(|place| place.screen.layer() == Layer::Page) {
+        hits.cover_groups();
         (Screen::of(place.screen).view)(buf, hits, place, state, theme);
     }
     let front = navigation.front();

@@ -1,6 +1,9 @@
 //! Symbols of states, so that no meaning depends on colour alone. All are one cell wide, and none is an emoji.
 
-use kreplay_model::feed::{PartitionState, RunState, RunStatus, Severity, WorkerState};
+use kreplay_model::{
+    feed::{PartitionState, RunState, RunStatus, Severity, WorkerState},
+    watch::{PartitionRow, Trend, VerdictKind, VerdictSeverity, VerdictView},
+};
 use ratatui::style::Style;
 
 use crate::theme::{Role, Theme};
@@ -77,5 +80,58 @@ pub(crate) fn severity(severity: Severity, theme: &Theme) -> (&'static str, Styl
         Severity::Notice => ("◆", theme.notice),
         Severity::Warning => ("!", theme.warning),
         Severity::Error => ("✗", theme.bad),
+    }
+}
+
+/// The symbol of a watched group's verdict with the role of its colour.
+pub(crate) fn verdict(verdict: &VerdictView) -> (&'static str, Role) {
+    match (verdict.severity, verdict.kind) {
+        (_, VerdictKind::Unknown) => ("?", |theme| theme.warning),
+        (_, VerdictKind::Gathering) => ("·", |theme| theme.muted),
+        (VerdictSeverity::Error, _) => ("✗", |theme| theme.bad),
+        (VerdictSeverity::Warning, _) => ("!", |theme| theme.warning),
+        (VerdictSeverity::Info, _) => ("◆", |theme| theme.notice),
+        (VerdictSeverity::Ok, _) => ("✓", |theme| theme.good),
+    }
+}
+
+/// The symbol of the trend of a lag with the role of its colour.
+pub(crate) fn trend(trend: Trend) -> (&'static str, Role) {
+    match trend {
+        Trend::Growing => ("↗", |theme| theme.warning),
+        Trend::Shrinking => ("↘", |theme| theme.good),
+        Trend::Steady => ("→", |theme| theme.muted),
+        Trend::Unclear => ("?", |theme| theme.muted),
+    }
+}
+
+/// The word for the trend of a lag.
+pub(crate) fn trend_word(trend: Trend) -> &'static str {
+    match trend {
+        Trend::Growing => "growing",
+        Trend::Shrinking => "shrinking",
+        Trend::Steady => "steady",
+        Trend::Unclear => "unclear",
+    }
+}
+
+/// The symbol of a watched group's partition, its word, and the role of its colour. What is worst comes first.
+pub(crate) fn group_partition(row: &PartitionRow) -> (&'static str, &'static str, Role) {
+    if row.lost.is_some_and(|lost| lost > 0) {
+        ("✗", "lost", |theme| theme.bad)
+    } else if row.held_by.as_ref().is_some_and(|held| held.wedged) {
+        ("‖", "wedged", |theme| theme.bad)
+    } else if row.ahead.is_some_and(|ahead| ahead > 0) {
+        ("»", "ahead", |theme| theme.bad)
+    } else if row.orphan {
+        ("!", "orphan", |theme| theme.warning)
+    } else if row.abandoned {
+        ("–", "abandoned", |theme| theme.muted)
+    } else {
+        match row.lag {
+            None => ("?", "unknown", |theme| theme.muted),
+            Some(0) => ("≡", "read", |theme| theme.good),
+            Some(_) => ("►", "behind", |theme| theme.notice),
+        }
     }
 }

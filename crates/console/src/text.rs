@@ -35,6 +35,23 @@ pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
 /// Cells of a digest that are shown. Like a commit id, it is recognised by its beginning, so it has no ellipsis.
 pub(super) const DIGEST_CELLS: usize = 8;
 
+/// Wraps a text into at most `lines` lines. One that is longer ends with an ellipsis after a whole word, so that no
+/// number is cut.
+pub(super) fn wrap_at_most(text: &str, max: usize, lines: usize) -> Vec<String> {
+    let mut wrapped = wrap(text, max);
+    if wrapped.len() > lines {
+        wrapped.truncate(lines);
+        if let Some(last) = wrapped.last_mut() {
+            while !last.is_empty() && width(last) + 2 > max {
+                let end = last.rfind(' ').unwrap_or(0);
+                last.truncate(end);
+            }
+            last.push_str(if last.is_empty() { "…" } else { " …" });
+        }
+    }
+    wrapped
+}
+
 /// Wraps a text into lines of at most `max` cells. Longer words are broken; a number and its unit stay together.
 pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
     let max = max.max(1);

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
+use kreplay_model::watch::{WatchCommand, WatchSnapshot};
 use ratatui::layout::Size;
 
 use super::{
@@ -30,6 +31,7 @@ mod run;
 mod scroll;
 mod topics;
 mod typing;
+mod watch;
 
 pub use perform::perform;
 
@@ -40,6 +42,10 @@ pub enum Event {
     Snapshot(Arc<Snapshot>),
     /// New events of the session.
     Events(Vec<feed::Event>),
+    /// Consumer groups are watched, and are being listed.
+    WatchBegan,
+    /// A new snapshot of the watched groups.
+    Groups(Arc<WatchSnapshot>),
     /// The session has ended.
     FeedEnded,
     /// A key was pressed.
@@ -63,6 +69,8 @@ pub enum Event {
 pub enum Effect {
     /// Send a command to the session.
     Send(Command),
+    /// Send a command to the watcher.
+    Watch(WatchCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -77,6 +85,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
         Event::Snapshot(snapshot) => apply_snapshot(state, snapshot),
         Event::Events(events) => add_events(state, events),
+        Event::WatchBegan => watch::begin(state),
+        Event::Groups(snapshot) => watch::learn(state, snapshot),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
@@ -103,12 +113,13 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Another frame is needed only if the footer shows keys for scrolling from now on, or no longer.
+/// Another frame is needed only if the footer shows keys for scrolling from now on, or no longer. The watcher is told
+/// which groups became visible.
 fn learn_extents(state: &mut State, extents: Extents) -> Vec<Effect> {
     let before = state.front_scrolls();
     state.extents = extents;
     state.stale |= state.front_scrolls() != before;
-    Vec::new()
+    watch::look(state)
 }
 
 fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
@@ -118,12 +129,13 @@ fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
 }
 
 fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
-    state.now = now;
+    let before = std::mem::replace(&mut state.now, now);
     if state.user.status.as_ref().is_some_and(|status| status.is_expired(now)) {
         state.user.status = None;
         state.stale = true;
     }
     drop_resolved_change(state);
+    watch::tick(state, before);
     Vec::new()
 }
 

@@ -8,12 +8,16 @@ use crate::key::{Key, Mode};
 const DASHBOARD: &[Mode] = &[Mode::Dashboard];
 const READING: &[Mode] = &[Mode::Dashboard, Mode::Reading];
 const CHOOSING: &[Mode] = &[Mode::Choosing];
+const WATCHING: &[Mode] = &[Mode::Watching];
+const GROUPS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Watching];
+const TABLES: &[Mode] = &[Mode::Dashboard, Mode::Watching];
 const PLANNING: &[Mode] = &[Mode::Planning];
 const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
 const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
 const DECIDING: &[Mode] = &[Mode::Deciding];
 const FAILED_RECORD: &[Mode] = &[Mode::FailedRecord];
-const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Planning, Mode::Deciding];
+const MOVING: &[Mode] =
+    &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Watching, Mode::Planning, Mode::Deciding];
 
 /// Defines the actions and their entries: name, group, label, description, and the keys by modes.
 macro_rules! actions {
@@ -65,6 +69,17 @@ actions! {
         PLANNING => [Key::char('r')]),
     StopPlanning(Plan, "stop", "Stop planning",
         PLANNING => [Key::char('x')]),
+    Groups(Watch, "groups", "Show all watched consumer groups",
+        GROUPS => [Key::char('w')]),
+    Trouble(Watch, "trouble", "Show the groups that need attention, worst first",
+        GROUPS => [Key::char('W')]),
+    OpenGroup(Watch, "open", "Open the group, or show the groups that are folded",
+        WATCHING => [Key::code(KeyCode::Enter)]),
+    RefreshGroups(Watch, "refresh", "Observe the visible groups at once",
+        WATCHING => [Key::char('r')]),
+    PauseWatch(Watch, "pause", "Pause or resume the watch",
+        WATCHING => [Key::char('p'), Key::char(' ')]),
+
     Quarantine(Quarantine, "quarantine", "Release or dead-letter quarantined keys",
         DASHBOARD => [Key::char('Q')]),
     Release(Quarantine, "release", "Release the selected key: retry its records",
@@ -101,20 +116,20 @@ actions! {
         CONTROLS => [Key::char('L')]),
 
     SortNext(Partitions, "sort", "Sort by the next column",
-        DASHBOARD => [Key::char('s')]),
+        TABLES => [Key::char('s')]),
     SortReverse(Partitions, "reverse", "Reverse the sort order",
-        DASHBOARD => [Key::char('S')]),
+        TABLES => [Key::char('S')]),
     Filter(Partitions, "filter", "Filter rows, for example by lag>1k or !state:done",
-        CONTROLS => [Key::char('/')]),
+        GROUPS => [Key::char('/')]),
     ToggleEmpty(Partitions, "empty", "Show or hide partitions without records",
         DASHBOARD => [Key::char('z')]),
     Details(View, "details", "Show details of the partition, event or run",
         DASHBOARD => [Key::code(KeyCode::Enter)]),
 
     FocusNext(View, "next panel", "Focus the next panel",
-        DASHBOARD => [Key::code(KeyCode::Tab), Key::code(KeyCode::Right), Key::char('l')]),
+        TABLES => [Key::code(KeyCode::Tab), Key::code(KeyCode::Right), Key::char('l')]),
     FocusPrevious(View, "previous panel", "Focus the previous panel",
-        DASHBOARD => [Key::code(KeyCode::BackTab), Key::code(KeyCode::Left), Key::char('h')]),
+        TABLES => [Key::code(KeyCode::BackTab), Key::code(KeyCode::Left), Key::char('h')]),
     EventFilter(View, "events", "Filter events by severity",
         DASHBOARD => [Key::char('e')]),
     RunDetails(View, "the run", "Show the run's settings, limits and failures",
@@ -147,6 +162,7 @@ actions! {
     Close(Dialog, "close", "Decline, close, dismiss, or clear the filter",
         &[Mode::Dashboard, Mode::Typing] => [Key::code(KeyCode::Esc)],
         CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
+        WATCHING => [Key::code(KeyCode::Esc)],
         &[Mode::Reading, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
         DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
         FAILED_RECORD => [Key::code(KeyCode::Esc), Key::char('q')],
@@ -157,7 +173,7 @@ actions! {
         &[Mode::Typing] => [Key::ctrl('u')]),
 
     Quit(Program, "quit", "Quit; asks first if a run is active",
-        DASHBOARD => [Key::char('q')]),
+        TABLES => [Key::char('q')]),
     Interrupt(Program, "quit", "Quit; press twice to quit immediately",
         &Mode::ALL => [Key::ctrl('c')]),
     Suspend(Program, "suspend", "Suspend to the shell; `fg` returns",

@@ -38,6 +38,11 @@ impl Action {
             | Self::Plan
             | Self::PlanAgain
             | Self::StopPlanning
+            | Self::Groups
+            | Self::Trouble
+            | Self::OpenGroup
+            | Self::RefreshGroups
+            | Self::PauseWatch
             | Self::Quarantine
             | Self::FailedRecord
             | Self::SortNext

@@ -26,6 +26,12 @@ impl Forms {
         self
     }
 
+    /// Puts a sign in front of each form, such as `-`.
+    pub(crate) fn after(mut self, sign: &str) -> Self {
+        self.0.iter_mut().for_each(|form| form.insert_str(0, sign));
+        self
+    }
+
     /// Adds the forms of `shorter`, which are used if none of these forms fits.
     pub(crate) fn or(self, shorter: Self) -> Self {
         self.then(shorter.0)

@@ -15,6 +15,6 @@ pub(super) fn render(buf: &mut Buffer, dialog: &Dialog, state: &State, theme: &T
         Dialog::Ask(question) => question::render(buf, *question, state, theme),
         Dialog::Number { text, error } => number_prompt::render(buf, text, error.as_deref(), state, theme),
         Dialog::Rate { text, error } => number_prompt::rate(buf, text, error.as_deref(), state, theme),
-        Dialog::Filter(_) | Dialog::TopicFilter(_) => {}
+        Dialog::Filter(_) | Dialog::TopicFilter(_) | Dialog::GroupFilter(_) | Dialog::GroupPartitionFilter(_) => {}
     }
 }

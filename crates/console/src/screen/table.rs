@@ -2,10 +2,12 @@
 
 use ratatui::buffer::Buffer;
 
-use super::{compare, dashboard, event, failed_record, help, partition, plan, quarantine, run, topics};
+use super::{
+    compare, dashboard, event, failed_record, group, groups, help, partition, plan, quarantine, run, topics, trouble,
+};
 use crate::{
     action::Action,
-    availability::{Refusal, no_event, no_partition},
+    availability::{Refusal, no_event, no_group, no_partition},
     hit_map::HitMap,
     state::{Place, ScreenId, State},
     theme::Theme,
@@ -18,6 +20,8 @@ pub enum Moves {
     FocusedPanel,
     /// The cursor of the topic list.
     TopicCursor,
+    /// The cursor among watched groups, or the panel of the opened one that has the focus.
+    Watched,
     /// The selection of the partition table.
     SelectedPartition,
     /// The selected quarantined key.
@@ -35,6 +39,10 @@ pub enum Filters {
     Partitions,
     /// Topics of the list.
     Topics,
+    /// Watched groups.
+    Groups,
+    /// Partitions of the opened group.
+    GroupPartitions,
 }
 
 /// Draws a screen at a place, and adds what can be clicked to the map.
@@ -86,6 +94,33 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::TopicCursor,
         filters: Some(Filters::Topics),
         view: |buf, hits, _, state, theme| topics::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Trouble,
+        title: trouble::TITLE,
+        refusal: |state| Action::Trouble.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::Watched,
+        filters: None,
+        view: |buf, hits, _, state, theme| trouble::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Groups,
+        title: groups::TITLE,
+        refusal: |state| Action::Groups.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::Watched,
+        filters: Some(Filters::Groups),
+        view: |buf, hits, _, state, theme| groups::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Group,
+        title: group::TITLE,
+        refusal: no_group,
+        stays_open: |_| true,
+        moves: Moves::Watched,
+        filters: Some(Filters::GroupPartitions),
+        view: |buf, hits, _, state, theme| group::render(buf, hits, state, theme),
     },
     Screen {
         id: ScreenId::Plan,

@@ -46,6 +46,10 @@ pub enum Dialog {
     Filter(String),
     /// The input of the topic filter, with its previous value.
     TopicFilter(String),
+    /// The input of the filter of the watched groups, with its previous value.
+    GroupFilter(String),
+    /// The input of the filter of the opened group's partitions, with its previous value.
+    GroupPartitionFilter(String),
 }
 
 impl Dialog {
@@ -54,7 +58,18 @@ impl Dialog {
     pub fn mode(&self) -> Mode {
         match self {
             Self::Ask(_) => Mode::Asking,
-            Self::Number { .. } | Self::Rate { .. } | Self::Filter(_) | Self::TopicFilter(_) => Mode::Typing,
+            Self::Number { .. }
+            | Self::Rate { .. }
+            | Self::Filter(_)
+            | Self::TopicFilter(_)
+            | Self::GroupFilter(_)
+            | Self::GroupPartitionFilter(_) => Mode::Typing,
         }
+    }
+
+    /// Whether it is the input of a filter.
+    #[must_use]
+    pub fn is_filter(&self) -> bool {
+        matches!(self, Self::Filter(_) | Self::TopicFilter(_) | Self::GroupFilter(_) | Self::GroupPartitionFilter(_))
     }
 }

@@ -1,6 +1,6 @@
 //! What the last frame showed of everything that scrolls.
 
-use super::ScreenId;
+use super::{GroupPanel, ScreenId};
 use crate::layout::Panel;
 
 /// Something that scrolls.
@@ -10,6 +10,8 @@ pub enum Scrollable {
     Panel(Panel),
     /// The rows or lines of a screen.
     Screen(ScreenId),
+    /// The rows of a panel of a watched group.
+    GroupPanel(GroupPanel),
 }
 
 /// The size of something that scrolls.
@@ -31,18 +33,39 @@ impl Extent {
 
 /// The extents of a frame. A screen that was opened since the last frame has none yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extents(Vec<(Scrollable, Extent)>);
+pub struct Extents {
+    sizes: Vec<(Scrollable, Extent)>,
+    groups: Vec<String>,
+}
 
 impl Extents {
     /// Adds an extent.
     pub(crate) fn add(&mut self, scrollable: Scrollable, extent: Extent) {
-        self.0.push((scrollable, extent));
+        self.sizes.push((scrollable, extent));
+    }
+
+    /// Adds a watched group that is visible.
+    pub(crate) fn add_group(&mut self, name: &str) {
+        if !self.groups.iter().any(|group| group == name) {
+            self.groups.push(name.to_owned());
+        }
+    }
+
+    /// Forgets the visible groups, because something is drawn over them.
+    pub(crate) fn cover_groups(&mut self) {
+        self.groups.clear();
+    }
+
+    /// The watched groups that the frame showed.
+    #[must_use]
+    pub fn groups(&self) -> &[String] {
+        &self.groups
     }
 
     /// The extent of something that scrolls, if the frame showed it.
     #[must_use]
     pub fn of(&self, scrollable: Scrollable) -> Option<Extent> {
-        self.0.iter().find(|(shown, _)| *shown == scrollable).map(|(_, extent)| *extent)
+        self.sizes.iter().find(|(shown, _)| *shown == scrollable).map(|(_, extent)| *extent)
     }
 
     /// The number of rows or lines visible at once, if the frame showed them.

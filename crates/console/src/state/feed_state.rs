@@ -7,7 +7,7 @@ use kreplay_model::{
     feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
 };
 
-use super::{History, KeptEvents};
+use super::{History, KeptEvents, Watched};
 
 /// What the feed said. It holds nothing that the user did, so that another one can be shown under the same
 /// [`super::UserState`]: an earlier moment, a recording, or another process.
@@ -21,6 +21,8 @@ pub struct FeedState {
     pub events: KeptEvents,
     /// The current run over time.
     pub history: History,
+    /// The watched consumer groups.
+    pub watched: Watched,
 }
 
 impl FeedState {

@@ -48,6 +48,12 @@ screens! {
     Dashboard(Dashboard, Page),
     /// The topics of the cluster, to choose some for a replay.
     Topics(Choosing, Page),
+    /// The watched groups that need attention, the worst first.
+    Trouble(Watching, Page),
+    /// All watched groups.
+    Groups(Watching, Page),
+    /// One watched group.
+    Group(Watching, Page),
     /// The plan: predicted times.
     Plan(Planning, Window),
     /// The quarantined keys.

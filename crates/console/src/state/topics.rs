@@ -21,6 +21,11 @@ pub struct Topics {
 }
 
 impl Topics {
+    /// Shows the columns that a watch of groups fills.
+    pub(crate) fn show_groups(&mut self) {
+        self.table.hidden.clear();
+    }
+
     /// The rows of all topics, in the order of the catalog.
     #[must_use]
     pub fn rows<'a>(&self, catalog: &'a [TopicView], listing: bool) -> Vec<TopicRow<'a>> {

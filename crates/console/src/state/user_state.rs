@@ -2,7 +2,7 @@
 
 use kreplay_model::domain::TopicPartition;
 
-use super::{LogView, Navigation, Pending, ScreenId, Status, Topics};
+use super::{LogView, Navigation, Pending, ScreenId, Status, Topics, WatchView};
 use crate::{layout::Panel, table::TableState};
 
 /// What the user did. It holds nothing that the feed said, except names of what is selected.
@@ -22,6 +22,8 @@ pub struct UserState {
     pub side: Panel,
     /// The topic list.
     pub topics: Topics,
+    /// The watched groups.
+    pub watch: WatchView,
     /// The open screens and the dialog in front of them.
     pub navigation: Navigation,
     /// The message in the footer.
@@ -42,6 +44,7 @@ impl UserState {
             focus: Panel::Partitions,
             side: Panel::Events,
             topics: Topics::default(),
+            watch: WatchView::default(),
             navigation: Navigation::new(home),
             status: None,
             pending: None,

@@ -5,7 +5,7 @@ use super::{focus, show_message};
 use crate::{
     layout::Panel,
     screen::{Filters, Screen},
-    state::{Dialog, Layer, PartitionRow, State, StatusKind, TopicRow},
+    state::{Dialog, GroupPanel, GroupPartitionRow, GroupRow, Layer, PartitionRow, State, StatusKind, TopicRow},
     table::filter::FilterInput,
 };
 
@@ -19,6 +19,14 @@ pub(super) fn open(state: &mut State) {
         Some(Filters::Partitions) => {
             focus(state, Panel::Partitions);
             state.user.navigation.dialog = Some(Dialog::Filter(state.user.table.filter.text().to_owned()));
+        }
+        Some(Filters::Groups) => {
+            state.user.navigation.dialog = Some(Dialog::GroupFilter(state.user.watch.groups.filter.text().to_owned()));
+        }
+        Some(Filters::GroupPartitions) => {
+            state.user.watch.panel = GroupPanel::Partitions;
+            let before = state.user.watch.partitions.filter.text().to_owned();
+            state.user.navigation.dialog = Some(Dialog::GroupPartitionFilter(before));
         }
         None => {}
     }
@@ -36,6 +44,18 @@ pub(super) fn edit_topics(state: &mut State, change: impl FnOnce(&mut String)) {
     show_error(state, |state| &state.user.topics.table.filter);
 }
 
+/// Changes the text of the filter of watched groups.
+pub(super) fn edit_groups(state: &mut State, change: impl FnOnce(&mut String)) {
+    state.user.watch.groups.edit_filter::<GroupRow<'_>>(change);
+    show_error(state, |state| &state.user.watch.groups.filter);
+}
+
+/// Changes the text of the filter of the opened group's partitions.
+pub(super) fn edit_group_partitions(state: &mut State, change: impl FnOnce(&mut String)) {
+    state.user.watch.partitions.edit_filter::<GroupPartitionRow<'_>>(change);
+    show_error(state, |state| &state.user.watch.partitions.filter);
+}
+
 /// Closes the input. One with an error stays open.
 pub(super) fn accept(state: &mut State, filter: fn(&State) -> &FilterInput) {
     if filter(state).error().is_some() {
@@ -50,6 +70,8 @@ pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
     match dialog {
         Dialog::Filter(before) => edit_partitions(state, |text| *text = before),
         Dialog::TopicFilter(before) => edit_topics(state, |text| *text = before),
+        Dialog::GroupFilter(before) => edit_groups(state, |text| *text = before),
+        Dialog::GroupPartitionFilter(before) => edit_group_partitions(state, |text| *text = before),
         Dialog::Ask(_) | Dialog::Number { .. } | Dialog::Rate { .. } => {}
     }
 }
@@ -60,6 +82,8 @@ pub(super) fn clear(state: &mut State, filters: Option<Filters>) -> bool {
     match filters {
         Some(Filters::Partitions) => edit_partitions(state, |text| before = std::mem::take(text)),
         Some(Filters::Topics) => edit_topics(state, |text| before = std::mem::take(text)),
+        Some(Filters::GroupPartitions) => edit_group_partitions(state, |text| before = std::mem::take(text)),
+        Some(Filters::Groups) => edit_groups(state, |text| before = std::mem::take(text)),
         None => {}
     }
     !before.is_empty()

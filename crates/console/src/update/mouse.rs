@@ -2,11 +2,11 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, Event, focus, quarantine, scroll, topics};
+use super::{Effect, Event, focus, quarantine, scroll, topics, watch};
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
-    state::{Layer, PartitionRow, Scrollable, State},
+    state::{GroupPanel, Layer, PartitionRow, Scrollable, State, TroubleKey},
 };
 
 /// Lines scrolled per wheel notch.
@@ -34,6 +34,10 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::Event(_) => scroll::panel(state, Panel::Events, by),
         Target::TopicList | Target::TopicColumn(_) | Target::Topic(_) => topics::scroll(state, by),
         Target::Quarantine | Target::QuarantinedKey(_) => quarantine::scroll(state, by),
+        Target::Watch | Target::GroupColumn(_) | Target::Group(_) | Target::OtherGroups => watch::scroll(state, by),
+        Target::GroupPanel(panel) | Target::GroupPanelColumn(panel, _) => watch::scroll_panel(state, *panel, by),
+        Target::GroupPartition(_) => watch::scroll_panel(state, GroupPanel::Partitions, by),
+        Target::Member(_) => watch::scroll_panel(state, GroupPanel::Members, by),
         Target::Window | Target::Prompt => scroll::text(state, by),
     }
     Vec::new()
@@ -61,9 +65,16 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::TopicColumn(column) => topics::sort_by(state, column),
         Target::Topic(name) => topics::select(state, name),
         Target::QuarantinedKey(hash) => quarantine::select(state, hash),
+        Target::GroupColumn(column) => watch::sort_groups_by(state, column),
+        Target::Group(name) => watch::select(state, name),
+        Target::OtherGroups => watch::select_trouble(state, TroubleKey::Others),
+        Target::GroupPanel(panel) => watch::focus_panel(state, panel),
+        Target::GroupPanelColumn(panel, column) => watch::sort_panel_by(state, panel, column),
+        Target::GroupPartition(id) => watch::select_partition(state, id),
+        Target::Member(id) => watch::select_member(state, id),
         Target::Window => close_window(state),
         // A click beside the rows must not close the window, because reopening would change the selection.
-        Target::TopicList | Target::Quarantine | Target::Prompt => {}
+        Target::TopicList | Target::Watch | Target::Quarantine | Target::Prompt => {}
     }
     Vec::new()
 }

@@ -4,10 +4,11 @@ use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
     Effect, ask, close, concurrency, failed_record, filter, focus, launch, navigate, plan, quarantine, question, rate,
-    run, scroll, scroll::Motion, show_message, topics, typing,
+    run, scroll, scroll::Motion, show_message, topics, typing, watch,
 };
 use crate::{
     action::Action,
+    key::Mode,
     state::{Dialog, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
 };
 
@@ -41,6 +42,11 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Plan => plan::toggle(state),
         Action::PlanAgain => plan::make(state),
         Action::StopPlanning => plan::stop(state),
+        Action::Groups => in_view(state, |state| navigate::toggle(state, ScreenId::Groups)),
+        Action::Trouble => in_view(state, |state| navigate::toggle(state, ScreenId::Trouble)),
+        Action::OpenGroup => in_view(state, watch::open_selected),
+        Action::RefreshGroups => watch::refresh(state),
+        Action::PauseWatch => watch::toggle_pause(state),
         Action::Quarantine => in_view(state, quarantine::open),
         Action::Release => quarantine::decide(state, Decision::Release),
         Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
@@ -50,12 +56,16 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::RetryRecord => failed_record::retry(state),
         Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
         Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
+        Action::SortNext if watches(state) => in_view(state, watch::sort_next),
         Action::SortNext => in_view(state, |state| state.user.table.sort_next::<PartitionRow<'_>>()),
+        Action::SortReverse if watches(state) => in_view(state, watch::reverse),
         Action::SortReverse => in_view(state, |state| state.user.table.reverse()),
         Action::Filter => in_view(state, filter::open),
         Action::ToggleEmpty => in_view(state, toggle_empty),
         Action::Details => in_view(state, navigate::details),
         Action::RunDetails => in_view(state, |state| navigate::toggle(state, ScreenId::Run)),
+        Action::FocusNext if watches(state) => in_view(state, |state| watch::step_panel(state, true)),
+        Action::FocusPrevious if watches(state) => in_view(state, |state| watch::step_panel(state, false)),
         Action::FocusNext => in_view(state, |state| focus(state, state.user.focus.step(true))),
         Action::FocusPrevious => in_view(state, |state| focus(state, state.user.focus.step(false))),
         Action::EventFilter => in_view(state, |state| state.user.log.cycle_severity()),
@@ -89,6 +99,11 @@ fn refuse(state: &mut State, action: Action, reason: String) {
     show_message(state, StatusKind::Refused, reason);
 }
 
+/// Whether watched groups are in front, so that the keys of tables and panels act on these.
+fn watches(state: &State) -> bool {
+    state.mode() == Mode::Watching
+}
+
 /// Changes only the view.
 fn in_view(state: &mut State, change: impl FnOnce(&mut State)) -> Vec<Effect> {
     change(state);
@@ -116,6 +131,12 @@ fn accept(state: &mut State) -> Vec<Effect> {
         Some(Dialog::Filter(_)) => in_view(state, |state| filter::accept(state, |state| &state.user.table.filter)),
         Some(Dialog::TopicFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.topics.table.filter))
+        }
+        Some(Dialog::GroupFilter(_)) => {
+            in_view(state, |state| filter::accept(state, |state| &state.user.watch.groups.filter))
+        }
+        Some(Dialog::GroupPartitionFilter(_)) => {
+            in_view(state, |state| filter::accept(state, |state| &state.user.watch.partitions.filter))
         }
         _ => Vec::new(),
     }

@@ -1,10 +1,10 @@
 //! Moves and scrolls, in the focused panel or in the window in front.
 
-use super::{quarantine, topics};
+use super::{quarantine, topics, watch};
 use crate::{
     layout::Panel,
     screen::{Moves, Screen},
-    state::{Extent, Scrollable, State},
+    state::{Extent, ScreenId, Scrollable, State},
 };
 
 /// A step of moving.
@@ -30,7 +30,10 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
     let scrollable = match moves {
         Moves::FocusedPanel => Scrollable::Panel(state.user.focus),
         Moves::SelectedPartition => Scrollable::Panel(Panel::Partitions),
-        Moves::TopicCursor | Moves::SelectedKey | Moves::Lines | Moves::Nothing => Scrollable::Screen(front),
+        Moves::Watched if front == ScreenId::Group => Scrollable::GroupPanel(state.user.watch.panel),
+        Moves::TopicCursor | Moves::Watched | Moves::SelectedKey | Moves::Lines | Moves::Nothing => {
+            Scrollable::Screen(front)
+        }
     };
     let page = state.extents.page(scrollable).unwrap_or(1);
     let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
@@ -48,6 +51,7 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::FocusedPanel => panel(state, state.user.focus, by),
         Moves::TopicCursor => topics::scroll(state, by),
         Moves::SelectedPartition => select(state, by),
+        Moves::Watched => watch::scroll(state, by),
         Moves::SelectedKey => quarantine::scroll(state, by),
         Moves::Lines => text(state, by),
         Moves::Nothing => {}

@@ -52,6 +52,12 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
         Some(Dialog::TopicFilter(_)) => {
             filter::edit_topics(state, change);
         }
+        Some(Dialog::GroupFilter(_)) => {
+            filter::edit_groups(state, change);
+        }
+        Some(Dialog::GroupPartitionFilter(_)) => {
+            filter::edit_group_partitions(state, change);
+        }
         Some(Dialog::Ask(_)) | None => {}
     }
 }

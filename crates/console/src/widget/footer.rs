@@ -93,26 +93,31 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         (Action::TogglePause, Some(RunState::Paused)) => "resume",
         (Action::ToggleAuto, _) if state.feed.adaptive() => "auto off",
         (Action::Run, Some(state)) if state.is_over() => "run again",
-        (Action::Accept, _)
-            if matches!(state.user.navigation.dialog, Some(Dialog::Filter(_) | Dialog::TopicFilter(_))) =>
-        {
-            "keep"
-        }
+        (Action::Accept, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "keep",
         (Action::Accept, _)
             if matches!(state.user.navigation.dialog, Some(Dialog::Number { .. } | Dialog::Rate { .. })) =>
         {
             "set"
         }
-        (Action::Close, _)
-            if matches!(state.user.navigation.dialog, Some(Dialog::Filter(_) | Dialog::TopicFilter(_))) =>
-        {
-            "undo"
-        }
+        (Action::Close, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "undo",
         (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.table.filter.is_empty() => {
             "clear filter"
         }
+        (Action::PauseWatch, _) if state.user.watch.paused => "resume",
+        (Action::Close, _) if state.mode() == Mode::Watching && has_group_filter(state) => "clear filter",
+        (Action::Close, _) if state.mode() == Mode::Watching => "back",
+        (Action::FocusNext, _) if state.mode() == Mode::Watching => "next panel",
         _ => usual,
+    }
+}
+
+/// Whether the page of watched groups in front has a filter.
+fn has_group_filter(state: &State) -> bool {
+    match state.user.navigation.front().screen {
+        ScreenId::Groups => !state.user.watch.groups.filter.is_empty(),
+        ScreenId::Group => !state.user.watch.partitions.filter.is_empty(),
+        _ => false,
     }
 }
 
@@ -120,6 +125,13 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
 fn is_worth_showing(state: &State, action: Action) -> bool {
     match action {
         Action::Quarantine | Action::FailedRecord | Action::StopPlanning => action.refusal(state).is_none(),
+        Action::OpenGroup => action.refusal(state).is_none(),
+        Action::Groups => state.user.navigation.front().screen != ScreenId::Groups,
+        Action::Trouble => state.user.navigation.front().screen != ScreenId::Trouble,
+        Action::Close if state.mode() == Mode::Watching => {
+            let navigation = &state.user.navigation;
+            navigation.front().screen != navigation.home() || has_group_filter(state)
+        }
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text = matches!(state.mode(), Mode::Reading | Mode::Planning)
@@ -145,6 +157,35 @@ fn useful_actions(state: &State) -> &'static [Action] {
             A::MoreWorkers,
             A::FewerWorkers,
         ],
+        Mode::Watching => match state.user.navigation.front().screen {
+            ScreenId::Trouble => {
+                &[A::OpenGroup, A::Groups, A::Close, A::Help, A::RefreshGroups, A::PauseWatch, A::Up, A::Down, A::Quit]
+            }
+            ScreenId::Groups => &[
+                A::OpenGroup,
+                A::Filter,
+                A::SortNext,
+                A::Close,
+                A::Trouble,
+                A::Help,
+                A::RefreshGroups,
+                A::PauseWatch,
+                A::SortReverse,
+                A::Quit,
+            ],
+            _ => &[
+                A::FocusNext,
+                A::Filter,
+                A::SortNext,
+                A::Close,
+                A::Help,
+                A::Groups,
+                A::Trouble,
+                A::RefreshGroups,
+                A::PauseWatch,
+                A::Quit,
+            ],
+        },
         Mode::Deciding => &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down],
         Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],

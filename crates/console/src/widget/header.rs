@@ -27,7 +27,8 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     figures(buf, row(2), lower, columns, theme);
 }
 
-fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+/// Draws the first line: state, run, and cluster.
+pub(crate) fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let base = theme.base.patch(theme.banner);
     buf.set_style(area, base);
     let mut left = vec![Span::styled(" kreplay ", theme.strong), Span::raw("  ")];
@@ -57,6 +58,7 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
             }
             spans.extend(limits(run, theme));
         }
+        None if snapshot.at.is_none() && state.feed.watched.is_on() => return watching(state, theme),
         None if snapshot.at.is_none() => return vec![Span::styled("◌ connecting…", theme.notice)],
         None => spans.push(Span::styled("○ no run yet", theme.notice)),
     }
@@ -75,6 +77,20 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     };
     spans.push(Span::raw(format!("   {cluster}")));
     spans
+}
+
+/// What is watched, if there is no session beside the watch.
+fn watching<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
+    let Some(snapshot) = state.feed.watched.snapshot() else {
+        return vec![Span::styled("◌ listing groups…", theme.notice)];
+    };
+    let groups = number::count(snapshot.groups.len() as u64);
+    let (text, style) = if state.user.watch.paused {
+        (format!("‖ paused, {groups} groups"), theme.warning)
+    } else {
+        (format!("► watching {groups} groups"), theme.good)
+    };
+    vec![Span::styled(text, style), Span::raw(format!("   {}", cut(&clean(&snapshot.cluster), 32)))]
 }
 
 /// Limits that the user has set.

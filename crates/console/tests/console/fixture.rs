@@ -14,6 +14,7 @@ use kreplay_console::{
     theme::{Theme, ThemeChoice},
     update::{Effect, Event, perform, update},
 };
+use kreplay_model::watch::WatchCommand;
 use kreplay_model::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
@@ -293,7 +294,9 @@ pub(crate) fn change_run(state: &mut State, change_run: impl FnOnce(&mut RunView
 /// Draws a frame, as before every input of a user who looks at the screen.
 pub(crate) fn draw(state: &mut State) -> HitMap {
     let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::Dark));
-    apply(state, Event::Drawn(hits.extents().clone()));
+    let effects = update(state, Event::Drawn(hits.extents().clone()));
+    let is_look = |effect: &Effect| matches!(effect, Effect::Watch(WatchCommand::LookAt(_)));
+    assert!(effects.iter().all(is_look), "{effects:?}");
     hits
 }
 

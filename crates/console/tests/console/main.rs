@@ -19,3 +19,5 @@ mod situations;
 mod storm;
 mod topics;
 mod update;
+mod watch;
+mod watch_fixture;

@@ -11,7 +11,7 @@ use kreplay_model::{
     },
 };
 
-use crate::{fixture::*, plan::plan};
+use crate::{fixture::*, plan::plan, watch_fixture};
 
 /// What the console has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ impl Situation {
     /// The console in this situation, at its home screen.
     pub(crate) fn console(self, width: u16, height: u16) -> State {
         let mut state = State::new(width, height, Some(HINT.into()));
+        apply(&mut state, Event::WatchBegan);
         match self {
             Self::Empty => give(&mut state, snapshot(None, 0.0)),
             Self::Loading => {}
@@ -54,6 +55,15 @@ impl Situation {
                 show(&mut state, hostile(), bad);
             }
         }
+        let groups = match self {
+            Self::Empty => watch_fixture::of(Vec::new()),
+            Self::Loading => return state,
+            Self::Normal => watch_fixture::cluster(),
+            Self::Failing => watch_fixture::denied(),
+            Self::Huge => watch_fixture::huge(),
+            Self::Hostile => watch_fixture::hostile(&HOSTILE),
+        };
+        watch_fixture::give_groups(&mut state, groups);
         state
     }
 }

@@ -65,6 +65,7 @@ pub struct Feed {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The event log.
     pub events: EventLog,
-    /// The latest snapshot of the watched groups; `None` if no groups are watched.
+    /// The latest snapshot of the watched groups; `None` if no groups are watched. The value that the channel was
+    /// created with is a placeholder: until the first change, the groups are being listed.
     pub groups: Option<watch::Receiver<Arc<WatchSnapshot>>>,
 }

@@ -1,0 +1,101 @@
+//! What a watch of consumer groups said.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use kreplay_model::watch::{GroupView, WatchSnapshot};
+
+/// What a watch of consumer groups said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Watched {
+    /// No groups are watched.
+    #[default]
+    Off,
+    /// The groups are being listed since this time of the console's clock.
+    Listing(Duration),
+    /// The latest look.
+    Known {
+        /// The latest snapshot.
+        snapshot: Arc<WatchSnapshot>,
+        /// The groups of each topic.
+        topics: Arc<BTreeMap<String, TopicGroups>>,
+    },
+}
+
+/// The groups of a topic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TopicGroups {
+    /// The number of groups that read the topic.
+    pub groups: u64,
+    /// The sum of their known lags; `None` if no lag is known.
+    pub lag: Option<i64>,
+    /// Whether the lag of one of the partitions is not known.
+    pub partly_unknown: bool,
+}
+
+impl Watched {
+    /// The state after a look.
+    #[must_use]
+    pub fn known(snapshot: Arc<WatchSnapshot>) -> Self {
+        let topics = Arc::new(by_topic(&snapshot.groups));
+        Self::Known { snapshot, topics }
+    }
+
+    /// Whether groups are watched.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        !matches!(self, Self::Off)
+    }
+
+    /// The latest snapshot, if there is one.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&WatchSnapshot> {
+        match self {
+            Self::Known { snapshot, .. } => Some(snapshot),
+            Self::Off | Self::Listing(_) => None,
+        }
+    }
+
+    /// The watched groups, sorted by name.
+    #[must_use]
+    pub fn groups(&self) -> &[GroupView] {
+        self.snapshot().map_or(&[], |snapshot| &snapshot.groups)
+    }
+
+    /// The group with a name, if it is watched.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&GroupView> {
+        self.groups().iter().find(|group| group.group == name)
+    }
+
+    /// The groups of a topic. `None` while they are not known.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Option<TopicGroups> {
+        match self {
+            Self::Known { topics, .. } => Some(topics.get(name).copied().unwrap_or_default()),
+            Self::Off | Self::Listing(_) => None,
+        }
+    }
+}
+
+/// The groups of each topic. Abandoned partitions do not count.
+fn by_topic(groups: &[GroupView]) -> BTreeMap<String, TopicGroups> {
+    let mut topics: BTreeMap<String, TopicGroups> = BTreeMap::new();
+    for group in groups {
+        let rows = || group.partitions.iter().filter(|row| !row.abandoned);
+        for topic in rows().map(|row| row.topic.as_str()).collect::<BTreeSet<_>>() {
+            topics.entry(topic.to_owned()).or_default().groups += 1;
+        }
+        for row in rows() {
+            let Some(topic) = topics.get_mut(&row.topic) else { continue };
+            match row.lag {
+                Some(lag) => topic.lag = Some(topic.lag.unwrap_or(0).saturating_add(lag)),
+                None => topic.partly_unknown = true,
+            }
+        }
+    }
+    topics
+}
