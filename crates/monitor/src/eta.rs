@@ -5,7 +5,6 @@
 
 mod drain;
 mod owner;
-mod random;
 #[cfg(test)]
 mod simulation_test;
 
@@ -14,7 +13,8 @@ use kreplay_model::watch::{EtaVerdict, EtaView};
 use drain::Drain;
 use owner::Pace;
 pub use owner::{Owner, OwnerPartition};
-use random::Random;
+
+use crate::random::Random;
 
 /// Commits that must be seen of each owner with a backlog.
 pub const COMMITS_NEEDED: u32 = 5;

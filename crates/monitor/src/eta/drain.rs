@@ -5,7 +5,7 @@
 //! first draw stands for the error of the observed rate, the second for the variation to come.
 
 use super::owner::Pace;
-use super::random::Random;
+use crate::random::Random;
 
 /// Steps of a block. A step is at least one commit interval.
 const BLOCK_STEPS: usize = 3;

@@ -9,8 +9,8 @@
 
 use kreplay_model::watch::{EtaVerdict, EtaView};
 
-use super::random::Random;
 use super::{Owner, OwnerPartition, eta};
+use crate::random::Random;
 use crate::series::Series;
 
 const TICK_MS: i64 = 200;

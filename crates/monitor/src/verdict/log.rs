@@ -6,7 +6,8 @@ use super::text::{and_others, duration_text, name};
 use super::{GroupFacts, PartitionFacts, view};
 use crate::membership::expires_soon;
 
-/// A group that never catches up will lose records when the deadline is nearer than this, in seconds: 1 day.
+/// A group that never catches up, or may never do, can lose records when the deadline is nearer than this, in seconds:
+/// 1 day.
 const NEAR_DEADLINE_S: f64 = 86_400.0;
 
 pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
@@ -53,7 +54,7 @@ fn deadline(facts: &GroupFacts<'_>) -> Option<VerdictView> {
             let catches_up = duration_text(low);
             (VerdictKind::WillLose, format!("{at_the_earliest}; the group needs at least {catches_up} to catch up."))
         }
-        (EtaVerdict::Known, Some(low), high) if high.is_none_or(|high| deadline < high) => {
+        (EtaVerdict::Known, Some(low), high) if deadline < high.unwrap_or(NEAR_DEADLINE_S) => {
             let latest = high.map_or_else(|| "no upper bound".to_owned(), duration_text);
             let range = format!("between {} and {latest}", duration_text(low));
             (VerdictKind::MayLose, format!("{at_the_earliest}; the group needs {range} to catch up."))
@@ -108,7 +109,9 @@ fn ahead(facts: &GroupFacts<'_>) -> Option<VerdictView> {
 
 fn rewound(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let distance = |partition: &PartitionFacts<'_>| {
-        let back = partition.rewound_from? - partition.row.committed?.get();
+        // Beyond the end there is no former place: the topic was created again, or its log truncated.
+        let from = partition.rewound_from.filter(|from| partition.row.end.is_none_or(|end| *from <= end.get()))?;
+        let back = from - partition.row.committed?.get();
         u64::try_from(back).ok()
     };
     let partitions = worst(facts, distance);

@@ -11,19 +11,20 @@ pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
     [stopped, stuck, falling_behind(facts), catching_up(facts)].into_iter().flatten().collect()
 }
 
-/// The oldest unread record has waited too long, and no commit has advanced since it was written. A backlog that was
-/// just written after an idle time is none of that, however old the last commit is.
+/// The oldest unread record has waited too long, and no commit has advanced for as long. A backlog that was just written
+/// after an idle time is none of that, however old the last commit is. Members commit at different times, so that
+/// commits after the oldest unread record was written are no sign of progress: another member may have made its last one
+/// then.
 fn stopped(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let waiting = facts.partitions.iter().filter(|partition| partition.readable() > 0);
     let oldest = waiting.max_by_key(|partition| partition.waited_ms(facts.now_ms))?;
     let waited_ms = oldest.waited_ms(facts.now_ms);
+    let since = facts.last_commit_ms().unwrap_or(facts.began_ms);
     // What happened before the watch began is not known.
-    let seen_since = (facts.now_ms - waited_ms).max(facts.began_ms);
-    let patience = facts.patience_ms();
-    if facts.now_ms - seen_since <= patience || facts.last_commit_ms().is_some_and(|last| last >= seen_since) {
+    let silent_ms = facts.now_ms - since.max(facts.began_ms);
+    if waited_ms.min(silent_ms) <= facts.patience_ms() {
         return None;
     }
-    let since = facts.last_commit_ms().unwrap_or(facts.began_ms);
     let since = format!("no commit has advanced for {}", duration_text(seconds(facts.now_ms - since)));
     let evidence = format!(
         "The first unread record of {} has waited {}; {since}.",

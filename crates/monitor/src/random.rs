@@ -2,16 +2,16 @@
 
 /// `SplitMix64` (Steele, Lea and Flood 2014).
 #[derive(Clone, Debug)]
-pub(super) struct Random {
+pub(crate) struct Random {
     state: u64,
 }
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,8 +20,19 @@ impl Random {
     }
 
     /// A number below `bound`, which must not be 0. Its distribution is even enough for bounds below 2^32.
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() >> 32).unwrap_or(0) % bound.max(1)
+    }
+
+    /// A number from 0 to 1, 1 excluded.
+    #[allow(clippy::cast_precision_loss, reason = "53 bits are exact")]
+    pub(crate) fn fraction(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A factor between 1 - `width` and 1 + `width`.
+    pub(crate) fn factor(&mut self, width: f64) -> f64 {
+        1.0 + width * (2.0 * self.fraction() - 1.0)
     }
 }
 
