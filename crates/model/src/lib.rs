@@ -6,4 +6,5 @@
 pub mod control;
 pub mod domain;
 pub mod feed;
+pub mod timeline;
 pub mod watch;

@@ -161,6 +161,7 @@ fn workers_view(workers: u32, handled: u64, speed: f64, state: RunState, orderin
             handled: handled / u64::from(workers) + u64::from(id) * 3,
             records_per_s: if busy { speed / f64::from(workers) } else { 0.0 },
             busy: 0.985 - f64::from(id) / 200.0,
+            busy_ns: 0,
             partitions: match ordering {
                 Ordering::Partition => DATASETS
                     .iter()

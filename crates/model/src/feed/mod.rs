@@ -11,6 +11,7 @@ mod event;
 mod event_text;
 mod forecast;
 mod history;
+mod latency_counts;
 mod limits;
 mod log;
 mod next_run;
@@ -38,6 +39,7 @@ pub use forecast::{
     Planning, PlanningView, Recommendation, RecordBytes,
 };
 pub use history::{Recent, Series};
+pub use latency_counts::LatencyCounts;
 pub use limits::{GuardView, LimitsView};
 pub use log::{EventLog, LastReport};
 pub use next_run::NextRun;

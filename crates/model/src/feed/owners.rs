@@ -128,6 +128,9 @@ pub struct WorkerView {
     pub records_per_s: f64,
     /// The share of its time spent in the handler, over about the last second, 0 to 1.
     pub busy: f64,
+    /// The time spent in the handler since the start, in nanoseconds.
+    #[serde(default)]
+    pub busy_ns: u64,
     /// The partitions that it owns; empty if lanes are shared.
     pub partitions: Vec<TopicPartition>,
 }

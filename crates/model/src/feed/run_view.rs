@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CurrentLimit, DryRunFindings, DryRunView, EffectCount, ExceptionCount, Importance, LatencyMs, LimitsView,
-    PartitionView, PausedRecord, PlanView, Prediction, QuarantineView, RebalanceKind, RetryingView, RunState,
-    RunStatus, Throughput, Totals, WorkerView, progress_of,
+    CurrentLimit, DryRunFindings, DryRunView, EffectCount, ExceptionCount, Importance, LatencyCounts, LatencyMs,
+    LimitsView, PartitionView, PausedRecord, PlanView, Prediction, QuarantineView, RebalanceKind, RetryingView,
+    RunState, RunStatus, Throughput, Totals, WorkerView, progress_of,
 };
 use crate::domain::Lag;
 
@@ -64,6 +64,9 @@ pub struct RunView {
     pub throughput: Throughput,
     /// The handling time of one record, over the whole run.
     pub latency: LatencyMs,
+    /// The same handling times as counts, from which percentiles between two snapshots follow.
+    #[serde(default)]
+    pub latency_counts: LatencyCounts,
     /// The time of a record from leaving the client until its handler returned, if measured.
     #[serde(default)]
     pub journey: Option<LatencyMs>,

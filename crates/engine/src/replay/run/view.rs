@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use kreplay_model::{
     domain::{Lag, Offset, Ordering, Tier},
     feed::{
-        CurrentLimit, DryRunFindings, LatencyMs, LimitsView, PartitionView, PlanView, RetryingView, RunState,
+        CurrentLimit, DryRunFindings, LatencyCounts, LatencyMs, LimitsView, PartitionView, PlanView, RetryingView, RunState,
         RunSummary, RunView, Throughput, Totals, WorkerState, WorkerView,
     },
 };
@@ -86,6 +86,10 @@ impl Run {
         let (eta_s, limit) = self.estimate_time_left(now, &totals, &observation);
         let ideal = has_ended.then(|| self.ideal(handling_s)).flatten();
         let workers = self.worker_views(now, &partitions, &owners, is_stalled);
+        let (latency, latency_counts) = {
+            let latency_ns = self.engine.counters.latency_ns.lock();
+            (latency_ms(&latency_ns), latency_counts(&latency_ns))
+        };
         RunView {
             id: self.id.clone(),
             state: self.state(),
@@ -109,7 +113,8 @@ impl Run {
                 guard: self.lag_guard.as_ref().map(LagGuardThread::view),
             },
             rebalancing,
-            latency: latency_ms(&self.engine.counters.latency_ns.lock()),
+            latency,
+            latency_counts,
             journey: self.engine.counters.journey_ns.as_ref().map(|journey_ns| latency_ms(&journey_ns.lock())),
             commit_s: self.commit_s(),
             ideal,
@@ -311,13 +316,15 @@ impl Run {
             if id >= self.wanted_workers && state == WorkerState::Idle && !has_ended {
                 continue;
             }
-            let busy = busy_ns.update(now, slot.stats.busy_ns.load(Relaxed), is_stalled) / 1e9;
+            let total_busy_ns = slot.stats.busy_ns.load(Relaxed);
+            let busy = busy_ns.update(now, total_busy_ns, is_stalled) / 1e9;
             views.push(WorkerView {
                 id,
                 state,
                 handled,
                 records_per_s: rate.update(now, handled, is_stalled),
                 busy: busy.min(1.0),
+                busy_ns: total_busy_ns,
                 partitions: own.remove(&id).unwrap_or_default(),
             });
         }
@@ -332,6 +339,14 @@ fn latency_ms(histogram: &Histogram<u64>) -> LatencyMs {
         return LatencyMs::default();
     }
     LatencyMs { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: histogram.max() as f64 / 1e6 }
+}
+
+fn latency_counts(histogram: &Histogram<u64>) -> LatencyCounts {
+    let mut counts = LatencyCounts::default();
+    for step in histogram.iter_recorded() {
+        counts.add(step.value_iterated_to(), step.count_at_value());
+    }
+    counts
 }
 
 fn add(a: Lag, b: Lag) -> Lag {

@@ -1,0 +1,99 @@
+//! The partitions and the workers of runs over time.
+
+use std::collections::HashMap;
+
+use super::{
+    Moment,
+    probe::{Probe, Probes},
+    row_cells::{PartitionCell, WorkerCell},
+    rows::{Budget, Rows},
+};
+use crate::{
+    domain::TopicPartition,
+    feed::{PartitionView, RunView, WorkerView},
+};
+
+/// 60 MB for partitions, whose cells have 40 bytes. With 1,000 of them that is the last six minutes in seconds, and
+/// 62 hours in all.
+const PARTITION_BUDGET: Budget = Budget { cells: 1_500_000, rows: 20_000 };
+/// 13 MB for workers, whose cells have 32 bytes.
+const WORKER_BUDGET: Budget = Budget { cells: 400_000, rows: 10_000 };
+/// Shortest time between two measurements in milliseconds: the finest cells are not finer.
+const INTERVAL_MS: i64 = 1_000;
+
+/// The partitions and the workers of the runs of a session over time.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Detail {
+    pub(super) partitions: Rows<TopicPartition, PartitionCell>,
+    pub(super) workers: Rows<u32, WorkerCell>,
+    probes: Probes,
+    handled: HashMap<TopicPartition, u64>,
+    worked: HashMap<u32, (u64, u64)>,
+}
+
+impl Default for Detail {
+    fn default() -> Self {
+        Self {
+            partitions: Rows::new(PARTITION_BUDGET),
+            workers: Rows::new(WORKER_BUDGET),
+            probes: Probes::default(),
+            handled: HashMap::new(),
+            worked: HashMap::new(),
+        }
+    }
+}
+
+impl Detail {
+    /// Forgets the counts of the run before.
+    pub(super) fn begin_run(&mut self) {
+        self.probes = Probes::default();
+        self.handled.clear();
+        self.worked.clear();
+    }
+
+    /// Adds a snapshot, unless the last one is too recent.
+    pub(super) fn record(&mut self, run: &RunView, at: Moment, longest_gap_ms: i64) {
+        let is_due = self.probes.last().is_none_or(|last| at >= last.plus_ms(INTERVAL_MS));
+        if !is_due && !run.state.is_over() {
+            return;
+        }
+        let Some(probe) = self.probes.next(at, longest_gap_ms) else { return };
+        self.partitions.admit(run.partitions.iter().map(|partition| &partition.id));
+        self.workers.admit(run.workers.iter().map(|worker| &worker.id));
+        for partition in &run.partitions {
+            self.record_partition(partition, probe);
+        }
+        for worker in &run.workers {
+            self.record_worker(worker, probe);
+        }
+        self.handled = run.partitions.iter().map(|partition| (partition.id.clone(), partition.handled)).collect();
+        self.worked = run.workers.iter().map(|worker| (worker.id, (worker.handled, worker.busy_ns))).collect();
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "figures that are drawn")]
+    fn record_partition(&mut self, partition: &PartitionView, probe: Probe) {
+        let (Probe::Next(range), Some(before)) = (probe, self.handled.get(&partition.id)) else { return };
+        let per_ms = partition.handled.saturating_sub(*before) as f64 / range.ms() as f64;
+        self.partitions.push(&partition.id, range, |ms| PartitionCell {
+            handled: (per_ms * ms as f64) as f32,
+            slowest_per_s: (per_ms * 1000.0) as f32,
+            lag: partition.lag.known().map(|lag| lag as f32),
+            p95_ms: partition.p95_ms.map(|p95_ms| p95_ms as f32).filter(|p95_ms| p95_ms.is_finite()),
+            covered_ms: u32::try_from(ms).unwrap_or(0),
+        });
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "figures that are drawn")]
+    fn record_worker(&mut self, worker: &WorkerView, probe: Probe) {
+        let (Probe::Next(range), Some((handled, busy_ns))) = (probe, self.worked.get(&worker.id)) else { return };
+        let per_ms = worker.handled.saturating_sub(*handled) as f64 / range.ms() as f64;
+        let busy = (worker.busy_ns.saturating_sub(*busy_ns) as f64 / 1e6 / range.ms() as f64).min(1.0);
+        self.workers.push(&worker.id, range, |ms| WorkerCell {
+            handled: (per_ms * ms as f64) as f32,
+            busy_ms: (busy * ms as f64) as f32,
+            least_busy: busy as f32,
+            most_busy: busy as f32,
+            covered_ms: u32::try_from(ms).unwrap_or(0),
+        });
+    }
+}

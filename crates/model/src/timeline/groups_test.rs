@@ -1,0 +1,177 @@
+//! Watched groups over time.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use proptest::prelude::*;
+
+use super::{GroupCell, GroupPartitionCell, Moment, PartitionCell, Summary, TimeRange, Timeline, WorkerCell, groups::Groups};
+use crate::{
+    domain::TopicPartition,
+    watch::{
+        EtaView, GroupState, GroupType, GroupView, LagTotals, PartitionRow, RatesView, RebalancesView, SecondsRange,
+        SeenBy, Trend, VerdictKind, VerdictSeverity, VerdictView, WatchEvent, WatchEventKind, WatchSnapshot,
+    },
+};
+
+const START_S: i64 = 1_790_000_000;
+
+fn time(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(START_S + seconds, 0).unwrap()
+}
+
+fn range(from_s: i64, to_s: i64) -> TimeRange {
+    TimeRange::new(Moment::from(time(from_s)), Moment::from(time(to_s)))
+}
+
+fn row(lag: Option<i64>) -> PartitionRow {
+    PartitionRow {
+        topic: "t".into(),
+        partition: 0,
+        committed: None,
+        metadata: None,
+        committed_at: None,
+        log_start: None,
+        stable_end: None,
+        end: None,
+        lag,
+        lost: None,
+        readable: None,
+        held_back: None,
+        ahead: None,
+        ahead_cause: None,
+        records_left: None,
+        compacted: None,
+        held_by: None,
+        would_be: None,
+        age_s: Some(SecondsRange::exact(4.0)),
+        age_exactness: None,
+        behind_s: None,
+        deadline_s: None,
+        rates: RatesView { out_per_s: Some(3.0), ..RatesView::default() },
+        owner: None,
+        why: Vec::new(),
+        abandoned: false,
+        orphan: false,
+        skew_ms: None,
+        why_unknown: None,
+        last_known_lag: None,
+        as_of: None,
+        seen_by: SeenBy::Wire,
+    }
+}
+
+fn look(seconds: i64, lag: Option<i64>) -> WatchSnapshot {
+    let verdict = VerdictView {
+        kind: VerdictKind::Fine,
+        severity: VerdictSeverity::Ok,
+        text: String::new(),
+        evidence: String::new(),
+        next_step: None,
+    };
+    let group = GroupView {
+        group: "billing".into(),
+        r#type: GroupType::Consumer,
+        protocol: None,
+        state: Some(GroupState::Stable),
+        coordinator: None,
+        group_epoch: None,
+        assignment_epoch: None,
+        members: Vec::new(),
+        idle_members: None,
+        classic_members: None,
+        lag: LagTotals { total: lag, ..LagTotals::default() },
+        age_s: Some(SecondsRange::exact(4.0)),
+        age_exactness: None,
+        age_partition: None,
+        behind_s: None,
+        eta: EtaView::default(),
+        deadline_s: None,
+        rates: RatesView { in_per_s: Some(7.0), out_per_s: Some(3.0), windows: Vec::new() },
+        trend: Trend::Growing,
+        verdict,
+        rebalances: RebalancesView::default(),
+        positions_expire: None,
+        partitions: vec![row(lag)],
+        seen_by: SeenBy::Wire,
+        as_of: None,
+        why_unknown: None,
+    };
+    WatchSnapshot { at: time(seconds), cluster: "c".into(), groups: vec![group] }
+}
+
+fn fed(looks: &[WatchSnapshot]) -> Timeline {
+    let mut timeline = Timeline::default();
+    for look in looks {
+        timeline.add_watch(look);
+    }
+    timeline
+}
+
+fn group(timeline: &Timeline, seconds: i64) -> Option<GroupCell> {
+    timeline.groups().get(&Arc::from("billing"))?.at(time(seconds).into())
+}
+
+#[test]
+fn the_figures_of_a_group_and_its_partitions_can_be_read() {
+    let timeline = fed(&[look(0, Some(10)), look(5, Some(30)), look(10, Some(20))]);
+    let figures = |cell: GroupCell| [cell.lag, cell.in_per_s, cell.out_per_s, cell.age_s].map(|figure| figure.unwrap().last);
+    assert_eq!(group(&timeline, 5).map(figures), Some([30.0, 7.0, 3.0, 4.0]));
+    assert_eq!(group(&timeline, 11).map(figures), None);
+    let partition = (Arc::from("billing"), TopicPartition::new("t", 0));
+    let columns = timeline.group_partitions().columns([&partition].into_iter(), range(0, 10), 1);
+    let worst = GroupPartitionCell { lag: Some(30.0), age_s: Some(4.0), slowest_out_per_s: Some(3.0) };
+    assert_eq!(columns, [Some(worst)]);
+}
+
+#[test]
+fn a_lag_that_is_not_known_is_not_zero() {
+    let timeline = fed(&[look(0, Some(10)), look(5, None), look(10, Some(20))]);
+    assert_eq!(group(&timeline, 5).map(|cell| cell.lag), Some(None));
+    assert!(group(&timeline, 10).unwrap().lag.is_some());
+}
+
+#[test]
+fn looks_after_the_clock_was_set_back_are_recorded() {
+    let timeline = fed(&[look(10_000, Some(10)), look(0, Some(20)), look(5, Some(30))]);
+    assert_eq!(group(&timeline, 5).unwrap().lag.unwrap().last.to_bits(), 30.0_f32.to_bits());
+    // A look that is only late is ignored.
+    let (one, two) = (look(0, Some(1)), look(5, Some(2)));
+    assert_eq!(fed(&[one.clone(), two.clone(), one.clone()]), fed(&[one, two]));
+}
+
+proptest! {
+    #[test]
+    fn events_are_kept_by_time_and_once(times in prop::collection::vec(0_i64..50, 0..40), from in 0_i64..50, length in 0_i64..50) {
+        let mut timeline = Timeline::default();
+        for seconds in times.iter().chain(&times) {
+            let kind = WatchEventKind::MemberJoined { member: "m".into() };
+            timeline.add_watch_event(&WatchEvent { at: time(*seconds), group: "billing".into(), kind });
+        }
+        let mut should: Vec<_> = times.into_iter().filter(|at| (from..from + length).contains(at)).map(time).collect();
+        should.sort_unstable();
+        should.dedup();
+        let found: Vec<_> = timeline.watch_events(range(from, from + length)).map(|event| event.at).collect();
+        prop_assert_eq!(found, should);
+    }
+}
+
+#[test]
+fn the_oldest_events_are_dropped() {
+    let mut timeline = Timeline::default();
+    let bound = i64::try_from(Groups::MAX_EVENTS).unwrap();
+    for seconds in 0..bound + 10 {
+        timeline.add_watch_event(&WatchEvent { at: time(seconds), group: "g".into(), kind: WatchEventKind::Appeared });
+    }
+    let kept: Vec<_> = timeline.watch_events(range(0, 2 * bound)).map(|event| event.at).collect();
+    assert_eq!((kept.len(), kept.first()), (Groups::MAX_EVENTS, Some(&time(10))));
+}
+
+#[test]
+fn cells_have_the_size_that_the_budgets_are_computed_with() {
+    assert_eq!(size_of::<(i64, Summary)>(), 48);
+    assert_eq!(size_of::<(i64, PartitionCell)>(), 40);
+    assert_eq!(size_of::<(i64, WorkerCell)>(), 32);
+    assert_eq!(size_of::<(i64, GroupCell)>(), 72);
+    assert_eq!(size_of::<(i64, GroupPartitionCell)>(), 32);
+}

@@ -1,0 +1,88 @@
+//! The same measurements in several resolutions.
+
+use super::{
+    Moment, TimeRange,
+    tier::{Cell, Tier, TierSize},
+};
+
+/// Measurements over time in bounded memory: fine cells for the last minutes, coarser ones for the time before.
+///
+/// A query is answered by the coarsest tier that is as fine as asked for, or by the first coarser one that still has the
+/// time in question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tiers<C> {
+    /// The finest first.
+    tiers: Vec<Tier<C>>,
+}
+
+impl<C: Cell> Tiers<C> {
+    /// Empty tiers of these sizes, the finest first.
+    #[must_use]
+    pub fn new(sizes: &[TierSize]) -> Self {
+        Self { tiers: sizes.iter().map(|size| Tier::new(*size)).collect() }
+    }
+
+    /// Adds a measurement of a range of time. `part` is what it says about a part of this length in milliseconds.
+    pub(super) fn push(&mut self, range: TimeRange, part: impl Fn(i64) -> C) {
+        for tier in &mut self.tiers {
+            tier.push(range, &part);
+        }
+    }
+
+    /// Keeps at most this number of cells in each tier from now on.
+    pub(super) fn shrink_to(&mut self, cells: usize) {
+        for tier in &mut self.tiers {
+            tier.shrink_to(cells);
+        }
+    }
+
+    /// The tier that answers for the time from `from` on with cells of at most `cell_ms` milliseconds, if it can.
+    fn answering(&self, from: Moment, cell_ms: i64) -> Option<&Tier<C>> {
+        let fine_enough = self.tiers.iter().rposition(|tier| tier.cell_ms() <= cell_ms).unwrap_or(0);
+        let candidates = self.tiers.get(fine_enough..).unwrap_or_default();
+        candidates.iter().find(|tier| tier.reaches_back_to(from)).or(candidates.last())
+    }
+
+    /// What is known about a moment: the cell of the finest tier that has the millisecond before it, because a
+    /// measurement describes the time up to its own moment. `None` where nothing was measured.
+    #[must_use]
+    pub fn at(&self, at: Moment) -> Option<C> {
+        self.column(TimeRange::new(at.plus_ms(-1), at), 0, true)
+    }
+
+    /// What is known about a range, divided into columns of equal length; `None` where nothing was measured.
+    ///
+    /// A cell belongs to the column in which it begins, and the one that the range begins in to the first column. A
+    /// column in which no cell begins has the cell that it lies in.
+    #[must_use]
+    pub fn columns(&self, range: TimeRange, count: usize) -> Vec<Option<C>> {
+        let cell_ms = range.ms() / i64::try_from(count.max(1)).unwrap_or(i64::MAX);
+        (0..count).map(|index| self.column(range.column(index, count), cell_ms, index == 0)).collect()
+    }
+
+    fn column(&self, column: TimeRange, cell_ms: i64, is_first: bool) -> Option<C> {
+        let tier = self.answering(column.from(), cell_ms)?;
+        // A column shorter than a millisecond is treated as if it had this length.
+        let column = TimeRange::new(column.from(), column.to().max(column.from().plus_ms(1)));
+        let beginning = tier.beginning_in(column).map(|(_, cell)| cell);
+        let begun_before = tier.begun_before(column.from()).map(|(_, cell)| cell);
+        let is_with_begun = is_first || !tier.has_border_in(column);
+        begun_before.filter(|_| is_with_begun).into_iter().chain(beginning).cloned().reduce(|mut sum, cell| {
+            sum.merge(&cell);
+            sum
+        })
+    }
+
+    /// The cells of the finest tier that still has the whole range, with their own ranges: those that overlap it.
+    pub(super) fn overlapping(&self, range: TimeRange) -> impl Iterator<Item = (TimeRange, &C)> {
+        let tier = self.answering(range.from(), 0);
+        tier.into_iter()
+            .flat_map(move |tier| tier.begun_before(range.from()).into_iter().chain(tier.beginning_in(range)))
+    }
+
+    /// The number of cells in all tiers.
+    #[must_use]
+    pub fn cells(&self) -> usize {
+        self.tiers.iter().map(Tier::len).sum()
+    }
+}
