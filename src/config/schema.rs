@@ -82,7 +82,7 @@ fn rules(kind: &Kind) -> Map<String, Value> {
         Kind::Fraction => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Kind::Duration(..) => json!({ "type": "string", "pattern": DURATION }),
         Kind::Bytes(..) => {
-            json!({ "type": "string", "pattern": format!("^[0-9]+ *({})$", bytes::UNITS.map(|(unit, _)| unit).join("|")) })
+            json!({ "type": "string", "pattern": format!("^[0-9]+ *({})$", bytes::UNITS.join("|")) })
         }
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Text(_) | Kind::Path(_) => json!({ "type": "string" }),

@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
+use kreplay_model::domain::unit;
+
 /// Parses a duration such as `250us`, `1ms`, `1.5s` or `2m`; at most an hour.
 ///
 /// # Errors
 /// One sentence that shows the valid forms.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
+    let (number, unit) = unit::split_decimal(text);
     let scale = match unit {
-        "ns" => 1e-9,
-        "us" | "µs" => 1e-6,
-        "ms" => 1e-3,
-        "s" => 1.0,
-        "m" => 60.0,
-        "" if text == "0" => 1.0,
-        _ => return Err(format!("`{text}` is not a time; write 250us, 1ms, 1.5s or 2m")),
-    };
+        "" => (text == "0").then_some(1.0),
+        // Units above the limit of an hour are not accepted.
+        "h" | "d" => None,
+        _ => unit::seconds(unit),
+    }
+    .ok_or_else(|| format!("`{text}` is not a time; write 250us, 1ms, 1.5s or 2m"))?;
     number
         .parse::<f64>()
         .ok()

@@ -19,6 +19,7 @@ mod record;
 mod secret;
 mod tier;
 mod token_bucket;
+pub mod unit;
 pub mod varint;
 
 pub use append_only_vec::AppendOnlyVec;

@@ -4,6 +4,8 @@ use std::{fmt, num::NonZeroU64, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::unit;
+
 /// Maximum number of records or bytes per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,21 +34,14 @@ impl FromStr for RateLimit {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a rate; {EXAMPLES}");
         let amount = text.trim().strip_suffix("/s").unwrap_or(text.trim());
-        let digits = amount.find(|c: char| !c.is_ascii_digit()).unwrap_or(amount.len());
-        let (number, unit) = amount.split_at(digits);
+        let (number, unit) = unit::split_whole(amount);
         let number: u64 = number.parse().map_err(|_| wrong())?;
         let (scale, bytes) = match unit {
             "" => (1, false),
             "k" => (1000, false),
             "M" => (1_000_000, false),
-            "B" => (1, true),
-            "KB" | "kB" => (1000, true),
-            "MB" => (1_000_000, true),
-            "GB" => (1_000_000_000, true),
-            "KiB" => (1 << 10, true),
-            "MiB" => (1 << 20, true),
-            "GiB" => (1 << 30, true),
-            _ => return Err(wrong()),
+            "TiB" => return Err(wrong()),
+            _ => (unit::bytes(unit).ok_or_else(wrong)?, true),
         };
         let amount = number.checked_mul(scale).and_then(NonZeroU64::new).ok_or_else(wrong)?;
         Ok(if bytes { Self::Bytes(amount) } else { Self::Records(amount) })
@@ -70,6 +65,7 @@ mod tests {
             assert_eq!(rate.to_string(), shown);
             assert_eq!(rate.to_string().parse::<RateLimit>(), Ok(rate));
         }
+        assert!("1TiB/s".parse::<RateLimit>().is_err(), "a unit of sizes, but not of rates");
         for wrong in
             ["", "/s", "0/s", "fast", "5/m", "5XB/s", "-1/s", "99999999999999999999/s", "18446744073709551615GB/s"]
         {

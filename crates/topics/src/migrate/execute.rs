@@ -7,7 +7,7 @@ use std::{
 };
 
 use kreplay_engine::plan::held_back::{in_words, total};
-use kreplay_kafka::{Catalog, LogEnds, topic_limits};
+use kreplay_kafka::{LogEnds, topic_limits};
 use kreplay_model::domain::TopicPartition;
 use serde::Serialize;
 
@@ -17,10 +17,11 @@ use super::{
     error::MigrateError,
     migration::{Migration, sections, span},
     plan::PlanContext,
-    read::{check_topic_ids, read},
+    read::{check_topic_ids, read, recreation},
     sync_point_log::{SyncPointLog, SyncPoints},
     verify::Verified,
     view::{MigrationPlan, Progress},
+    written_ends::WrittenEnds,
 };
 use crate::{
     Replication,
@@ -101,12 +102,9 @@ impl Migration<'_> {
         let mut state = self.take_over(&context, new)?;
         self.listener.notice(&format!("copying as {}; if stopped, run the same command again to continue", plan.id));
         let copied = self.copy_all(&mut state, &context)?;
-        let compared = {
-            let groups = self.groups()?;
-            let to: Vec<i64> = state.positions.clone();
-            (self.compare_topics(&to, &groups)?, groups)
-        };
-        let (compared, groups) = compared;
+        state.written_ends.wait_until_readable(&self.catalog(), &state.new, self.cancel)?;
+        let groups = self.groups()?;
+        let compared = self.compare_topics(&state.positions, &groups)?;
         if !compared.verified.is_equal() {
             return Err(MigrateError::Refused(difference_error(&compared.verified)));
         }
@@ -200,10 +198,10 @@ impl Migration<'_> {
         let limits = topic_limits(config, &topics, self.options.timeout);
         let copier = Copier::new(config, &self.id(), limits, self.options.timestamps)?;
         let log = SyncPointLog::new(config, &self.id(), self.options.timeout)?;
+        let written_ends = WrittenEnds::new(config, self.options.timeout)?;
         let positions = copier.positions(&self.old)?;
         let low: Vec<i64> = context.logs.iter().map(|log| log.low.get()).collect();
-        let ends = self.catalog().log_ends(&new)?;
-        let never_written = ends.iter().all(|log| log.end.get() == 0);
+        let never_written = written_ends.now(&new)?.iter().all(|end| *end == 0);
         let mut is_new = positions.iter().all(Option::is_none);
         let mut positions: Vec<i64> = positions.into_iter().zip(&low).map(|(at, low)| at.unwrap_or(*low)).collect();
         if never_written && !is_new {
@@ -213,13 +211,14 @@ impl Migration<'_> {
         }
         if !is_new {
             self.listener.notice("continuing a migration that was started before");
+            written_ends.wait_until_readable(&self.catalog(), &new, self.cancel)?;
             let so_far = self.compare_topics(&positions, &[])?.verified;
             if !so_far.is_equal() {
                 return Err(MigrateError::Refused(difference_error(&so_far)));
             }
             // Lost sync points cannot be made up for: later records may be copied already.
             let sync_points = log.load(&self.old, &new)?.unwrap_or_default();
-            return Ok(CopyState { copier, log, sync_points, new, positions });
+            return Ok(CopyState { copier, log, written_ends, sync_points, new, positions });
         }
         // An aborted transaction leaves markers in the log, but no readable records.
         if !never_written && self.compare_topics(&positions, &[])?.verified.new_records > 0 {
@@ -231,7 +230,7 @@ impl Migration<'_> {
         }
         let sync_points = SyncPoints { points: context.sync_plan.points.clone(), ends: Vec::new() };
         log.save(&self.old, &new, &sync_points)?;
-        Ok(CopyState { copier, log, sync_points, new, positions })
+        Ok(CopyState { copier, log, written_ends, sync_points, new, positions })
     }
 
     /// Copies up to each sync point, and then the rest.
@@ -242,7 +241,7 @@ impl Migration<'_> {
             let to = state.sync_points.points[point].clone();
             let what = format!("copying up to sync point {} of {}", point + 1, state.sync_points.points.len());
             copied += self.copy(state, &context.logs, &to, &what, cancel)?;
-            state.record_ends(&self.catalog(), &self.old)?;
+            state.record_ends(&self.old)?;
         }
         let ends: Vec<i64> = context.logs.iter().map(|log| log.end.get()).collect();
         copied += self.copy(state, &context.logs, &ends, "copying", cancel)?;
@@ -301,7 +300,9 @@ impl Migration<'_> {
         loop {
             let last = self.cancel.load(Relaxed);
             check_topic_ids(&self.catalog(), &self.ids)?;
-            let logs = self.logs()?;
+            // A topic may be deleted between these requests.
+            let explained = |error| recreation(&self.catalog(), &self.ids, self.cancel).unwrap_or(error);
+            let logs = self.logs().map_err(explained)?;
             let ends: Vec<i64> = logs.iter().map(|log| log.end.get()).collect();
             let lag: u64 =
                 ends.iter().zip(&state.positions).map(|(end, at)| u64::try_from(end - at).unwrap_or(0)).sum();
@@ -331,6 +332,7 @@ impl Migration<'_> {
 struct CopyState {
     copier: Copier,
     log: SyncPointLog,
+    written_ends: WrittenEnds,
     sync_points: SyncPoints,
     new: Vec<TopicPartition>,
     /// The position of each old partition.
@@ -339,9 +341,8 @@ struct CopyState {
 
 impl CopyState {
     /// Records the ends of the new partitions at a sync point that was reached.
-    fn record_ends(&mut self, catalog: &Catalog<'_>, old: &[TopicPartition]) -> Result<(), MigrateError> {
-        let ends = catalog.log_ends(&self.new)?;
-        self.sync_points.ends.push(ends.iter().map(|log| log.end.get()).collect());
+    fn record_ends(&mut self, old: &[TopicPartition]) -> Result<(), MigrateError> {
+        self.sync_points.ends.push(self.written_ends.now(&self.new)?);
         self.log.save(old, &self.new, &self.sync_points)
     }
 }

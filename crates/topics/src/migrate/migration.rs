@@ -15,7 +15,7 @@ use super::{
     read::{Section, TopicIds, committed_only, read},
     routes::Routes,
     sync_point_log::{SyncPointLog, SyncPoints},
-    sync_points::{Positions, last_reached},
+    sync_points::Positions,
     translate::{OffsetTranslator, ReadCounts, TranslatedOffsets},
     verify::{Verified, Verifier},
 };
@@ -303,10 +303,7 @@ fn is_kreplay_group(group: &str) -> bool {
 
 /// The offset of each new partition below which the group has read everything, as far as sync points were recorded.
 fn read_floors(sync_points: Option<&SyncPoints>, positions: &[i64], new: &[LogEnds]) -> Vec<i64> {
-    let noted = sync_points.and_then(|sync_points| {
-        let passed = &sync_points.points[..sync_points.ends.len().min(sync_points.points.len())];
-        sync_points.ends.get(last_reached(passed, positions)?)
-    });
+    let noted = sync_points.and_then(|sync_points| sync_points.ends_passed(positions));
     new.iter().enumerate().map(|(at, log)| noted.map_or(0, |ends| ends[at]).max(log.low.get())).collect()
 }
 

@@ -17,6 +17,7 @@ mod text;
 pub mod translate;
 pub mod verify;
 mod view;
+mod written_ends;
 
 pub use carry_offsets::{Carried, CarryState, NewOffset};
 pub use error::MigrateError;

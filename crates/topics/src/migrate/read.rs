@@ -88,8 +88,9 @@ pub fn read(
 }
 
 /// The recreation of a topic, as the cause of a failed read. A topic that was deleted may be created again a moment
-/// later, so this waits for up to [`RECREATION_TIMEOUT`] while a topic is missing.
-fn recreation(catalog: &Catalog<'_>, ids: &TopicIds, cancel: &AtomicBool) -> Option<MigrateError> {
+/// later, so this waits for up to 5 s while a topic is missing. `None` if no topic was recreated.
+#[must_use]
+pub fn recreation(catalog: &Catalog<'_>, ids: &TopicIds, cancel: &AtomicBool) -> Option<MigrateError> {
     let deadline = Instant::now() + RECREATION_TIMEOUT;
     let names: Vec<String> = ids.keys().cloned().collect();
     loop {

@@ -8,7 +8,10 @@ use std::time::Duration;
 use kreplay_kafka::{Commit, GroupOffsets, KafkaConfig};
 use kreplay_model::domain::{Offset, TopicPartition};
 
-use super::{error::MigrateError, sync_points::Positions};
+use super::{
+    error::MigrateError,
+    sync_points::{Positions, last_reached},
+};
 
 /// The maximum number of sync points. It is limited because commit metadata is short (`offset.metadata.max.bytes`, 4096
 /// by default).
@@ -21,6 +24,17 @@ pub struct SyncPoints {
     pub points: Vec<Positions>,
     /// The ends of the new partitions at each sync point that was reached.
     pub ends: Vec<Vec<i64>>,
+}
+
+impl SyncPoints {
+    /// The offsets of the new partitions below which a group with these positions in the old partitions has read
+    /// everything: their ends at the last sync point that the group has passed. `None` if it has passed none, or only
+    /// sync points that the migration has not reached.
+    #[must_use]
+    pub fn ends_passed(&self, positions: &[i64]) -> Option<&[i64]> {
+        let reached = &self.points[..self.ends.len().min(self.points.len())];
+        self.ends.get(last_reached(reached, positions)?).map(Vec::as_slice)
+    }
 }
 
 /// Stores the sync points of one migration.
@@ -131,6 +145,16 @@ mod tests {
         fn encoded_offsets_decode_again(offsets in prop::collection::vec(0..i64::MAX / 2, 0..8)) {
             prop_assert_eq!(decode(&encode(&offsets)), Some(offsets));
         }
+    }
+
+    #[test]
+    fn a_group_has_read_what_was_copied_up_to_the_last_sync_point_it_has_passed() {
+        let points = vec![vec![2, 3], vec![5, 5], vec![9, 9]];
+        let sync_points = SyncPoints { points, ends: vec![vec![4, 1], vec![8, 2]] };
+        assert_eq!(sync_points.ends_passed(&[2, 2]), None);
+        assert_eq!(sync_points.ends_passed(&[2, 3]), Some(&[4, 1][..]));
+        assert_eq!(sync_points.ends_passed(&[9, 4]), Some(&[4, 1][..]));
+        assert_eq!(sync_points.ends_passed(&[9, 9]), Some(&[8, 2][..]), "the third was not reached");
     }
 
     #[test]

@@ -112,12 +112,19 @@ mod tests {
     use crate::migrate::sync_points::{GroupPositions, last_reached, plan_sync_points};
 
     type Old = Vec<Vec<(u64, u64)>>;
+    /// A new partition: at each offset the key and content of a record, or the marker of a transaction.
+    type New = Vec<Option<(u64, u64)>>;
 
-    /// Copies in steps like a migration does, in an order among partitions that `turns` determines. Returns the keys
-    /// and contents of the new partitions, and their ends at each sync point.
-    #[allow(clippy::type_complexity, reason = "described above")]
-    fn copy(old: &Old, points: &[Vec<i64>], turns: &[usize], news: usize) -> (Vec<Vec<(u64, u64)>>, Vec<Vec<i64>>) {
-        let (mut new, mut recorded_ends) = (vec![Vec::new(); news], Vec::new());
+    fn end(new: &New) -> i64 {
+        i64::try_from(new.len()).unwrap()
+    }
+
+    /// Copies in steps like a migration does, in an order among partitions that `turns` determines. Returns the new
+    /// partitions and their ends at each sync point. Each step is a transaction; `late` says whether its markers are
+    /// written after the ends are recorded.
+    fn copy(old: &Old, points: &[Vec<i64>], turns: &[usize], late: &[bool], news: usize) -> (Vec<New>, Vec<Vec<i64>>) {
+        let (mut new, mut recorded_ends) = (vec![New::new(); news], Vec::new());
+        let mut late = late.iter().cycle();
         let mut at = vec![0_usize; old.len()];
         let mut turns = turns.iter().cycle();
         let ends: Vec<i64> = old.iter().map(|partition| i64::try_from(partition.len()).unwrap()).collect();
@@ -133,9 +140,12 @@ mod tests {
                 let partition = open[turns.next().unwrap() % open.len()];
                 let (key, content) = old[partition][at[partition]];
                 at[partition] += 1;
-                new[usize::try_from(key).unwrap() % news].push((key, content));
+                new[usize::try_from(key).unwrap() % news].push(Some((key, content)));
             }
-            recorded_ends.push(new.iter().map(|one: &Vec<_>| i64::try_from(one.len()).unwrap()).collect());
+            let before: Vec<i64> = new.iter().map(end).collect();
+            new.iter_mut().for_each(|one| one.push(None));
+            let after = new.iter().map(end).collect();
+            recorded_ends.push(if *late.next().unwrap() { before } else { after });
         }
         (new, recorded_ends)
     }
@@ -159,6 +169,7 @@ mod tests {
             spread in any::<bool>(), ordered in any::<bool>(), advanced in any::<bool>(),
             fractions in prop::collection::vec(prop::collection::vec(0_usize..13, 4), 1..4),
             turns in prop::collection::vec(0_usize..7, 1..40),
+            late in prop::collection::vec(any::<bool>(), 1..4),
         ) {
             let mut number = 0;
             let old: Old = keys.iter().enumerate().map(|(p, keys)| keys.iter().map(|key| {
@@ -183,7 +194,7 @@ mod tests {
             // With `advanced`, the groups continued to read after the sync points were chosen.
             let known: Vec<GroupPositions> = if advanced { Vec::new() } else { groups.clone() };
             let plan = plan_sync_points(&known, &begin, 100);
-            let (new, recorded_ends) = copy(&old, &plan.points, &turns, 3);
+            let (new, recorded_ends) = copy(&old, &plan.points, &turns, &late, 3);
             let old_digests = digests(&old);
             for group in &groups {
                 let reached = last_reached(&plan.points, &group.positions);
@@ -201,15 +212,16 @@ mod tests {
                 let mut new_digests = KeyDigests::default();
                 for (p, partition) in new.iter().enumerate() {
                     let p = u32::try_from(p).unwrap();
-                    for (offset, (key, content)) in partition.iter().enumerate() {
+                    let records = partition.iter().enumerate();
+                    for (offset, (key, content)) in records.filter_map(|(offset, one)| Some((offset, one.as_ref()?))) {
                         let (index, _) = new_digests.add(*key, *content, p).unwrap();
                         translator.add(&old_digests, p, i64::try_from(offset).unwrap(), *key, index);
                     }
                 }
-                let ends: Vec<i64> = new.iter().map(|one| i64::try_from(one.len()).unwrap()).collect();
+                let ends: Vec<i64> = new.iter().map(end).collect();
                 let translated = translator.finish(&ends);
                 let read: Vec<u64> = new.iter().zip(&translated.offsets)
-                    .flat_map(|(one, from)| one[usize::try_from(*from).unwrap()..].iter().map(|(_, content)| *content)).collect();
+                    .flat_map(|(one, from)| one[usize::try_from(*from).unwrap()..].iter().flatten().map(|(_, content)| *content)).collect();
                 prop_assert!(unread.keys().all(|content| read.contains(content)), "skipped");
                 prop_assert_eq!(translated.to_read, read.len() as u64);
                 prop_assert_eq!(translated.reread, (read.len() - unread.len()) as u64);

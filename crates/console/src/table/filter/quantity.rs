@@ -1,5 +1,7 @@
 //! Numbers with units in filters. The units are those of the configuration and those that the console shows.
 
+use kreplay_model::domain::unit;
+
 use crate::table::Kind;
 
 /// A number, in the unit of its column.
@@ -13,22 +15,28 @@ pub(super) struct Quantity {
     pub(super) whole: Option<u64>,
 }
 
-const COUNTS: &[(&str, f64)] =
-    &[("", 1.0), ("k", 1e3), ("K", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12), ("P", 1e15), ("E", 1e18)];
-const SECONDS: &[(&str, f64)] =
-    &[("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
-const BYTES: &[(&str, f64)] = &[
-    ("B", 1.0),
-    ("kB", 1e3),
-    ("KB", 1e3),
-    ("MB", 1e6),
-    ("GB", 1e9),
-    ("KiB", 1024.0),
-    ("MiB", 1_048_576.0),
-    ("GiB", 1_073_741_824.0),
-    ("TiB", 1_099_511_627_776.0),
-];
-const PERCENT: &[(&str, f64)] = &[("", 0.01), ("%", 0.01)];
+/// The factor of an abbreviated count.
+fn count(unit: &str) -> Option<f64> {
+    match unit {
+        "" => Some(1.0),
+        "k" | "K" => Some(1e3),
+        "M" => Some(1e6),
+        "G" => Some(1e9),
+        "T" => Some(1e12),
+        "P" => Some(1e15),
+        "E" => Some(1e18),
+        _ => None,
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "all units of size are exact")]
+fn bytes(unit: &str) -> Option<f64> {
+    unit::bytes(unit).map(|bytes| bytes as f64)
+}
+
+fn share(unit: &str) -> Option<f64> {
+    matches!(unit, "" | "%").then_some(0.01)
+}
 
 impl Quantity {
     /// Reads a number of a column of this kind; `None` if the text is none.
@@ -37,13 +45,13 @@ impl Quantity {
             Kind::Rate => text.strip_suffix("/s").unwrap_or(text),
             _ => text,
         };
-        let (number, unit) = split(amount);
+        let (number, unit) = unit::split_decimal(amount);
         let value = match kind {
             Kind::Text | Kind::State => None,
-            Kind::Count | Kind::Rate => scaled(number, unit, COUNTS),
+            Kind::Count | Kind::Rate => scaled(number, count(unit)),
             Kind::Duration => seconds(amount),
-            Kind::Size => scaled(number, unit, BYTES),
-            Kind::Share => scaled(number, unit, PERCENT),
+            Kind::Size => scaled(number, bytes(unit)),
+            Kind::Share => scaled(number, share(unit)),
         }
         .or_else(|| is_zero(amount).then_some(0.0))?;
         let whole = if kind == Kind::Count && unit.is_empty() { number.parse().ok() } else { None };
@@ -56,15 +64,8 @@ fn is_zero(text: &str) -> bool {
     text == "0"
 }
 
-/// The digits with a decimal point, and what follows them.
-fn split(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    text.split_at(end)
-}
-
-fn scaled(number: &str, unit: &str, units: &[(&str, f64)]) -> Option<f64> {
-    let (_, scale) = units.iter().find(|(name, _)| *name == unit)?;
-    let value = number.parse::<f64>().ok()? * scale;
+fn scaled(number: &str, scale: Option<f64>) -> Option<f64> {
+    let value = number.parse::<f64>().ok()? * scale?;
     value.is_finite().then_some(value)
 }
 
@@ -72,10 +73,10 @@ fn scaled(number: &str, unit: &str, units: &[(&str, f64)]) -> Option<f64> {
 fn seconds(text: &str) -> Option<f64> {
     let (mut rest, mut sum) = (text, 0.0);
     while !rest.is_empty() {
-        let (number, after) = split(rest);
+        let (number, after) = unit::split_decimal(rest);
         let end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
         let (unit, next) = after.split_at(end);
-        sum += scaled(number, unit, SECONDS)?;
+        sum += scaled(number, unit::seconds(unit))?;
         rest = next;
     }
     (!text.is_empty()).then_some(sum)
