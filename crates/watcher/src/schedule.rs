@@ -175,6 +175,8 @@ mod tests {
     }
 
     proptest! {
+        // Each case simulates five minutes with thousands of groups.
+        #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn every_group_has_its_turn_and_no_look_is_too_large(
             count in 1..6000_usize,
