@@ -56,7 +56,7 @@ fn keys_with_alt_can_be_bound_and_type_nothing() {
     let mut state = with_keys(running(80, 24), &[(Action::Stop, &["alt-s"])]);
     act(&mut state, Action::Filter);
     apply(&mut state, Event::Key(alt_s));
-    assert_eq!(state.user.table.filter, "");
+    assert_eq!(state.user.table.filter.text(), "");
     act(&mut state, Action::Close);
     apply(&mut state, Event::Key(alt_s));
     assert_eq!(state.user.navigation.dialog, Some(Dialog::Ask(Question::Stop)));
