@@ -28,7 +28,7 @@ impl Action {
             Self::Run | Self::Restart | Self::Topics | Self::ListTopics | Self::SetRate => no_session(state),
             Self::Replay => not_replayable(state),
             Self::Mark | Self::MarkAll => {
-                refuse_unless(!state.user.topics.shown(state.catalog()).is_empty(), "there is no topic to mark")
+                refuse_unless(!state.user.topics.shown(&state.feed).is_empty(), "there is no topic to mark")
             }
             Self::Plan if state.shows_plan() || state.has_plan_to_show() => None,
             Self::Plan | Self::PlanAgain => not_plannable(state),

@@ -142,7 +142,7 @@ impl State {
     /// The topics chosen for the next replay.
     #[must_use]
     pub fn chosen(&self) -> Vec<&TopicView> {
-        self.user.topics.chosen(self.catalog())
+        self.user.topics.chosen(&self.feed)
     }
 
     /// The number of workers in the latest snapshot, of the active run or otherwise of the next one.

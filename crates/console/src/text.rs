@@ -35,17 +35,22 @@ pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
 /// Cells of a digest that are shown. Like a commit id, it is recognised by its beginning, so it has no ellipsis.
 pub(super) const DIGEST_CELLS: usize = 8;
 
-/// Wraps a text into at most `lines` lines. One that is longer ends with an ellipsis after a whole word, so that no
-/// number is cut.
+/// Wraps a text into at most `lines` lines. One that is longer ends with an ellipsis after a whole word, or, if there is
+/// only one word, after a character that is not part of a number.
 pub(super) fn wrap_at_most(text: &str, max: usize, lines: usize) -> Vec<String> {
     let mut wrapped = wrap(text, max);
     if wrapped.len() > lines {
         wrapped.truncate(lines);
         if let Some(last) = wrapped.last_mut() {
-            while !last.is_empty() && width(last) + 2 > max {
-                let end = last.rfind(' ').unwrap_or(0);
-                last.truncate(end);
-            }
+            let end = match last.rfind(' ') {
+                _ if width(last) + 2 <= max => last.len(),
+                Some(end) => end,
+                None => head(last, max.saturating_sub(2)).len(),
+            };
+            last.truncate(end);
+            let is_number = |c: char| c.is_ascii_digit() || c == ',' || c == '.';
+            let whole = if last.contains(' ') { last.len() } else { last.trim_end_matches(is_number).len() };
+            last.truncate(whole);
             last.push_str(if last.is_empty() { "…" } else { " …" });
         }
     }

@@ -40,24 +40,23 @@ const LABEL_WIDTH: u16 = 10;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: &Theme) {
     let Some((area, inner)) = areas(state) else { return };
-    let catalog = state.catalog();
     let topics = &state.user.topics;
-    let shown = topics.shown(catalog);
+    let shown = topics.shown(&state.feed);
     let rows = list_rows(state, inner);
     let height = usize::from(rows.height);
     hits.add_extent(Scrollable::Screen(ScreenId::Topics), shown.len(), height);
-    let first = topics.first_row(&shown, catalog, height);
+    let first = topics.first_row(&shown, &state.feed, height);
     frame::window(buf, area, &title(state, area.width), &place(first, height, shown.len()), theme);
     hits.add(state.screen(), Target::TopicList);
     let view = TableView {
         area: Rect { y: inner.y, height: rows.height + 1, ..inner },
         padding: (0, 0),
         gap: 1..=1,
-        rows: &topics.rows(catalog, state.feed.snapshot.listing),
+        rows: &topics.rows(&state.feed),
         shown: &shown,
         state: &topics.table,
         first,
-        selected: topics.selected_row(&shown, catalog),
+        selected: topics.selected_row(&shown, &state.feed),
         heading: |theme| theme.popup.patch(theme.column),
     };
     let targets = TableTargets {
@@ -197,7 +196,7 @@ fn amount(state: &State, chosen: &[&TopicView], partitions: u64, room: u16) -> S
         let ending = if count == 1 { "" } else { "s" };
         format!("{} {name}{ending}", number::count(count))
     };
-    let shown = state.user.topics.shown(state.catalog());
+    let shown = state.user.topics.shown(&state.feed);
     let shown: HashSet<&str> =
         shown.iter().filter_map(|at| state.catalog().get(*at)).map(|topic| topic.name.as_str()).collect();
     let hidden = chosen.iter().filter(|topic| !shown.contains(topic.name.as_str())).count();

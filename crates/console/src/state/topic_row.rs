@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use kreplay_model::feed::TopicView;
 
+use super::{TopicGroups, group_row::signed};
 use crate::{
     number::{self, Forms},
     table::{Cell, Column, Kind, TableRow, Value, Width},
@@ -20,10 +21,16 @@ pub struct TopicRow<'a> {
     pub marked: bool,
     /// Whether the topics are being listed, so that unknown numbers are on their way.
     pub listing: bool,
+    /// The watched groups that read it; `None` while they are not known.
+    pub groups: Option<TopicGroups>,
 }
 
 const PARTITIONS_CELLS: u16 = 12;
 const RECORDS_CELLS: u16 = 13;
+const GROUPS_CELLS: u16 = 6;
+const LAG_CELLS: u16 = 10;
+/// The columns that a watch of groups fills. They are hidden without one.
+pub(super) const COLUMNS_OF_WATCH: [&str; 2] = ["groups", "lag"];
 const BASE: Role = |theme| theme.popup;
 
 impl TableRow for TopicRow<'_> {
@@ -51,6 +58,8 @@ impl TableRow for TopicRow<'_> {
                 .right()
                 .value(Kind::Count, |row| Value::count(row.topic.records))
                 .largest_first(),
+            Self::groups(),
+            Self::lag(),
         ]
     }
 
@@ -60,5 +69,37 @@ impl TableRow for TopicRow<'_> {
 
     fn words(&self) -> Vec<Cow<'_, str>> {
         vec![self.topic.name.as_str().into()]
+    }
+}
+
+impl TopicRow<'_> {
+    fn groups() -> Column<Self> {
+        let groups = |row: &Self| {
+            let forms = row.groups.map_or_else(|| Forms::of("?"), |topic| number::counts(topic.groups));
+            Cell::number(forms, BASE)
+        };
+        Column::new("groups", "groups", Width::fixed(GROUPS_CELLS), groups)
+            .right()
+            .disappears(1)
+            .value(Kind::Count, |row| Value::count(row.groups.map(|topic| topic.groups)))
+            .largest_first()
+    }
+
+    /// The lag of all groups. A partial sum is marked, so that it is not mistaken for the whole.
+    fn lag() -> Column<Self> {
+        let lag = |row: &Self| {
+            let forms = match row.groups {
+                Some(TopicGroups { lag: Some(lag), partly_unknown: true, .. }) => number::lags(lag).with("+"),
+                Some(TopicGroups { lag: Some(lag), .. }) => number::lags(lag),
+                Some(TopicGroups { groups: 0, .. }) => Forms::of("–"),
+                Some(_) | None => Forms::of("?"),
+            };
+            Cell::number(forms, BASE)
+        };
+        Column::new("lag", "lag", Width::fixed(LAG_CELLS), lag)
+            .right()
+            .disappears(2)
+            .value(Kind::Count, |row| signed(row.groups.and_then(|topic| topic.lag)))
+            .largest_first()
     }
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use kreplay_model::feed::TopicView;
 
-use super::topic_row::TopicRow;
+use super::{
+    FeedState,
+    topic_row::{COLUMNS_OF_WATCH, TopicRow},
+};
 use crate::table::{TableState, arrange};
 
 /// The state of the topic list.
 ///
 /// Cursor and marks refer to names, because a reloaded list may have a different order.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Topics {
     /// Whether the list has been opened automatically.
     pub auto_opened: bool,
@@ -20,40 +23,53 @@ pub struct Topics {
     pub marked: BTreeSet<String>,
 }
 
+impl Default for Topics {
+    fn default() -> Self {
+        let table = TableState { hidden: COLUMNS_OF_WATCH.into(), ..TableState::default() };
+        Self { auto_opened: false, table, marked: BTreeSet::new() }
+    }
+}
+
 impl Topics {
     /// Shows the columns that a watch of groups fills.
     pub(crate) fn show_groups(&mut self) {
-        self.table.hidden.clear();
+        self.table.hidden.retain(|column| !COLUMNS_OF_WATCH.contains(column));
     }
 
     /// The rows of all topics, in the order of the catalog.
     #[must_use]
-    pub fn rows<'a>(&self, catalog: &'a [TopicView], listing: bool) -> Vec<TopicRow<'a>> {
-        catalog.iter().map(|topic| TopicRow { topic, marked: self.is_marked(topic), listing }).collect()
+    pub fn rows<'a>(&self, feed: &'a FeedState) -> Vec<TopicRow<'a>> {
+        let row = |topic: &'a TopicView| TopicRow {
+            topic,
+            marked: self.is_marked(topic),
+            listing: feed.snapshot.listing,
+            groups: feed.watched.topic(&topic.name),
+        };
+        feed.catalog().iter().map(row).collect()
     }
 
     /// The topics that pass the filter, in table order, as indexes into the catalog.
     #[must_use]
-    pub fn shown(&self, catalog: &[TopicView]) -> Vec<usize> {
-        arrange(&self.table, &self.rows(catalog, false)).shown
+    pub fn shown(&self, feed: &FeedState) -> Vec<usize> {
+        arrange(&self.table, &self.rows(feed)).shown
     }
 
     /// The row under the cursor; `None` if there are no rows.
     #[must_use]
-    pub fn selected_row(&self, shown: &[usize], catalog: &[TopicView]) -> Option<usize> {
-        self.table.selected_row(shown, &self.rows(catalog, false))
+    pub fn selected_row(&self, shown: &[usize], feed: &FeedState) -> Option<usize> {
+        self.table.selected_row(shown, &self.rows(feed))
     }
 
     /// The first visible row of a view of `height` rows.
     #[must_use]
-    pub fn first_row(&self, shown: &[usize], catalog: &[TopicView], height: usize) -> usize {
-        self.table.first_row(shown, &self.rows(catalog, false), height)
+    pub fn first_row(&self, shown: &[usize], feed: &FeedState, height: usize) -> usize {
+        self.table.first_row(shown, &self.rows(feed), height)
     }
 
     /// The topic that is `by` rows below the cursor, or above if negative; `None` if there are no rows.
     #[must_use]
-    pub fn topic_at_distance(&self, catalog: &[TopicView], by: isize) -> Option<String> {
-        self.table.key_at_distance(&self.shown(catalog), &self.rows(catalog, false), by)
+    pub fn topic_at_distance(&self, feed: &FeedState, by: isize) -> Option<String> {
+        self.table.key_at_distance(&self.shown(feed), &self.rows(feed), by)
     }
 
     /// Whether a topic is marked.
@@ -64,13 +80,13 @@ impl Topics {
 
     /// The chosen topics: the marked ones, shown or not, or without marks the one under the cursor.
     #[must_use]
-    pub fn chosen<'a>(&self, catalog: &'a [TopicView]) -> Vec<&'a TopicView> {
-        let marked: Vec<&TopicView> = catalog.iter().filter(|topic| self.is_marked(topic)).collect();
+    pub fn chosen<'a>(&self, feed: &'a FeedState) -> Vec<&'a TopicView> {
+        let marked: Vec<&TopicView> = feed.catalog().iter().filter(|topic| self.is_marked(topic)).collect();
         if !marked.is_empty() {
             return marked;
         }
-        let shown = self.shown(catalog);
-        let row = self.selected_row(&shown, catalog);
-        row.and_then(|row| catalog.get(*shown.get(row)?)).into_iter().collect()
+        let shown = self.shown(feed);
+        let row = self.selected_row(&shown, feed);
+        row.and_then(|row| feed.catalog().get(*shown.get(row)?)).into_iter().collect()
     }
 }

@@ -62,8 +62,8 @@ pub(super) fn replay_chosen(state: &mut State) -> Vec<Effect> {
 
 /// Marks or unmarks the topic under the cursor.
 pub(super) fn mark(state: &mut State) {
-    let shown = state.user.topics.shown(state.catalog());
-    let row = state.user.topics.selected_row(&shown, state.catalog());
+    let shown = state.user.topics.shown(&state.feed);
+    let row = state.user.topics.selected_row(&shown, &state.feed);
     let topic = row.and_then(|row| state.catalog().get(*shown.get(row)?));
     let Some(name) = topic.map(|topic| topic.name.clone()) else { return };
     if !state.user.topics.marked.remove(&name) {
@@ -74,7 +74,7 @@ pub(super) fn mark(state: &mut State) {
 
 /// Marks all topics shown, or unmarks them if all are marked.
 pub(super) fn mark_all(state: &mut State) {
-    let shown = state.user.topics.shown(state.catalog());
+    let shown = state.user.topics.shown(&state.feed);
     let topics: Vec<_> = shown.iter().filter_map(|index| state.catalog().get(*index)).collect();
     let all = topics.iter().all(|topic| state.user.topics.is_marked(topic));
     let names: Vec<String> = topics.into_iter().map(|topic| topic.name.clone()).collect();
@@ -89,7 +89,7 @@ pub(super) fn mark_all(state: &mut State) {
 
 /// Moves the cursor up (negative) or down.
 pub(super) fn scroll(state: &mut State, by: isize) {
-    let Some(name) = state.user.topics.topic_at_distance(state.catalog(), by) else { return };
+    let Some(name) = state.user.topics.topic_at_distance(&state.feed, by) else { return };
     select(state, name);
 }
 
@@ -108,6 +108,6 @@ pub(super) fn select(state: &mut State, name: String) {
 /// Scrolls so that the cursor is visible. Before the first frame of the list, drawing alone does so.
 pub(super) fn follow(state: &mut State) {
     let Some(height) = state.extents.page(Scrollable::Screen(ScreenId::Topics)) else { return };
-    let shown = state.user.topics.shown(state.catalog());
-    state.user.topics.table.offset = state.user.topics.first_row(&shown, state.catalog(), height);
+    let shown = state.user.topics.shown(&state.feed);
+    state.user.topics.table.offset = state.user.topics.first_row(&shown, &state.feed, height);
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::fixture::{self, apply, event, partition, run, snapshot, theme};
+use crate::{
+    fixture::{self, apply, event, partition, run, snapshot, theme},
+    watch_fixture,
+};
 use crossterm::event::{MouseButton, MouseEventKind};
 use kreplay_console::{
     action::{Action, CATALOGUE},
@@ -12,6 +15,7 @@ use kreplay_console::{
     theme::{Theme, ThemeChoice},
     update::{Effect, Event, perform, update},
 };
+use kreplay_model::watch::VerdictKind;
 use kreplay_model::{
     control::{Command, Decision},
     domain::{Lag, Offset, Ordering},
@@ -30,6 +34,8 @@ enum Step {
     Wheel(bool, u16, u16),
     Resize(u16, u16),
     Feed(Box<Snapshot>),
+    /// A snapshot of watched groups, by the number of a fixture.
+    Watch(usize),
     LogError(String),
     Tick(u64),
 }
@@ -126,9 +132,27 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<bool>(), 0..220_u16, 0..70_u16).prop_map(|(up, x, y)| Step::Wheel(up, x, y)),
         1 => (0..220_u16, 0..70_u16).prop_map(|(width, height)| Step::Resize(width, height)),
         2 => session().prop_map(|snapshot| Step::Feed(Box::new(snapshot))),
+        2 => (0..6_usize).prop_map(Step::Watch),
         1 => ".{0,80}".prop_map(Step::LogError),
         1 => (0..10_000_u64).prop_map(Step::Tick),
     ]
+}
+
+/// What a watch says: nothing yet, no groups, or other groups than before.
+fn groups(number: usize) -> Event {
+    let snapshot = match number {
+        0 => return Event::WatchBegan,
+        1 => watch_fixture::of(Vec::new()),
+        2 => watch_fixture::denied(),
+        3 => watch_fixture::hostile(&["\u{1b}[2J\u{7}", "♻️👨‍👩‍👧‍👦", "e\u{301}\u{301}", ""]),
+        4 => {
+            let mut snapshot = watch_fixture::huge();
+            snapshot.groups.truncate(200);
+            snapshot
+        }
+        _ => watch_fixture::cluster(),
+    };
+    Event::Groups(Arc::new(snapshot))
 }
 
 fn take(state: &mut State, step: Step) -> Vec<Effect> {
@@ -140,6 +164,7 @@ fn take(state: &mut State, step: Step) -> Vec<Effect> {
         Step::Wheel(false, x, y) => fixture::mouse(state, MouseEventKind::ScrollDown, x, y),
         Step::Resize(width, height) => update(state, Event::Resize(width, height)),
         Step::Feed(snapshot) => update(state, Event::Snapshot(Arc::new(*snapshot))),
+        Step::Watch(number) => update(state, groups(number)),
         Step::LogError(text) => {
             let seq = state.feed.events.next_seq();
             update(state, Event::Events(vec![event(seq, 1.0, EventKind::Error { text })]))
@@ -155,7 +180,12 @@ fn check_action(action: Action, before: &State, after: &State, effects: &[Effect
         assert_eq!((effects, status), (&[][..], Some((StatusKind::Refused, reason.as_ref()))), "{action:?}");
     }
     let is_read = |effect: &Effect| {
-        matches!(effect, Effect::Redraw | Effect::Send(Command::ListTopics | Command::Plan(_) | Command::StopPlanning))
+        matches!(
+            effect,
+            Effect::Redraw
+                | Effect::Watch(_)
+                | Effect::Send(Command::ListTopics | Command::Plan(_) | Command::StopPlanning)
+        )
     };
     assert!(action.changes_outside() || effects.iter().all(is_read), "{action:?}: {effects:?}");
 }
@@ -294,6 +324,37 @@ proptest! {
             let is_number = |part: &str| part.trim_end_matches([',', '.']).ends_with(|c: char| c.is_ascii_digit());
             let cut = line.split('…').rev().skip(1).any(is_number);
             prop_assert!(!cut, "{line}\n{text}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The figures of watched groups are shown with fewer digits or left out, but never truncated.
+    #[test]
+    fn figures_of_groups_are_never_truncated(
+        (lag, seconds) in (prop_oneof![0..=i64::MAX as u64 / 16, 0..3_000_000_u64], 0.0..1e7_f64),
+        (width, height) in (60..220_u16, 15..60_u16),
+        screen in prop::sample::select(vec![ScreenId::Trouble, ScreenId::Groups, ScreenId::Group]),
+    ) {
+        let mut rows: Vec<_> = (0..3).map(|at| watch_fixture::partition_row("orders", at, lag, lag)).collect();
+        rows[0].deadline_s = Some(seconds);
+        rows[1].ahead = Some(lag);
+        let evidence = format!("the lag is {lag} after {seconds} seconds and grows by {lag} in {seconds}");
+        let verdict = watch_fixture::verdict(VerdictKind::FallingBehind, &evidence, Some(&evidence));
+        let mut group = watch_fixture::group("billing", rows, verdict);
+        group.members.clear();
+        for row in &mut group.partitions {
+            row.owner = None;
+        }
+        (group.deadline_s, group.eta.value_s) = (Some(seconds), Some(seconds));
+        (group.rates.in_per_s, group.rates.out_per_s) = (Some(seconds), Some(lag as f64));
+        let state = watch_fixture::watching(width, height, watch_fixture::of(vec![group]));
+        let text = fixture::text(&watch_fixture::opened(state, screen));
+        for line in text.lines() {
+            let is_number = |part: &str| part.trim_end_matches([',', '.']).ends_with(|c: char| c.is_ascii_digit());
+            prop_assert!(!line.split('…').rev().skip(1).any(is_number), "{line}\n{text}");
         }
     }
 }

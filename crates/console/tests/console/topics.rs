@@ -218,7 +218,7 @@ fn all_shown_topics_can_be_marked_or_unmarked() {
     assert_eq!(state.chosen().len(), 10);
     type_text(&mut state, "/CA");
     enter(&mut state);
-    assert_eq!(state.user.topics.shown(state.catalog()).len(), 2);
+    assert_eq!(state.user.topics.shown(&state.feed).len(), 2);
     press(&mut state, 'a');
     assert_eq!(state.user.topics.marked.len(), 8, "only topics shown are unmarked");
     assert!(text(&state).contains("8 topics marked (8 not shown)"), "{}", text(&state));
@@ -345,7 +345,7 @@ fn the_list_is_filtered_and_sorted_by_its_numbers() {
     type_text(&mut state, "records>=9k");
     press_code(&mut state, KeyCode::Enter);
     let names = |state: &State| -> Vec<String> {
-        let shown = state.user.topics.shown(state.catalog());
+        let shown = state.user.topics.shown(&state.feed);
         shown.iter().map(|at| state.catalog()[*at].name.clone()).collect()
     };
     assert_eq!(names(&state), ["vc.stock.events", "vc.users.events"]);

@@ -90,7 +90,7 @@ pub(crate) fn member(number: usize, partitions: &mut [PartitionRow]) -> MemberRo
         epoch: Some(7),
         target: Some(assigned.clone()),
         assigned: Some(assigned),
-        lag: partitions.iter().map(|row| row.lag).sum(),
+        lag: partitions.iter().try_fold(0_i64, |sum, row| Some(sum.saturating_add(row.lag?))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The header of a watched group: verdict, evidence, next step, and key figures.
 
-use kreplay_model::watch::{EtaVerdict, GroupView, SeenBy, TimeExactness};
+use kreplay_model::watch::{EtaVerdict, GroupView, SeenBy, TimeExactness, Trend, VerdictKind};
 use ratatui::{
     layout::Rect,
     text::{Line, Span},
@@ -59,7 +59,8 @@ fn figures(group: &GroupView) -> Vec<Part> {
         let noun = if unknown == 1 { "partition" } else { "partitions" };
         parts.push(Part::styled(format!("lag unknown in {} {noun}", number::count(unknown)), WARNING));
     }
-    if let Some(reason) = &group.why_unknown {
+    // While nothing is known, the reason is the evidence above.
+    if let Some(reason) = group.why_unknown.as_ref().filter(|_| group.verdict.kind != VerdictKind::Unknown) {
         parts.push(Part::styled(clean(&reason.to_string()).into_owned(), WARNING));
     }
     if let Some(age) = group.age_s {
@@ -79,8 +80,10 @@ fn figures(group: &GroupView) -> Vec<Part> {
     if let (Some(rate_in), Some(rate_out)) = (group.rates.in_per_s, group.rates.out_per_s) {
         parts.push(Part::new(format!("in {}/s, out {}/s", number::rate(rate_in), number::rate(rate_out))));
     }
-    let (sign, _) = symbol::trend(group.trend);
-    parts.push(Part::styled(format!("lag {} {sign}", symbol::trend_word(group.trend)), MUTED));
+    if group.trend != Trend::Unclear {
+        let (sign, _) = symbol::trend(group.trend);
+        parts.push(Part::styled(format!("lag {} {sign}", symbol::trend_word(group.trend)), MUTED));
+    }
     parts
 }
 
