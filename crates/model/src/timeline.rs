@@ -12,6 +12,8 @@ mod detail;
 mod difference;
 mod figures;
 mod groups;
+#[cfg(test)]
+mod groups_test;
 mod marks;
 mod moment;
 mod ownership;
@@ -45,7 +47,7 @@ pub use tiers::Tiers;
 use crate::{
     domain::TopicPartition,
     feed::{Event, RunView, Snapshot},
-    watch::WatchSnapshot,
+    watch::{WatchEvent, WatchSnapshot},
 };
 use detail::Detail;
 use figures::Figures;
@@ -160,6 +162,11 @@ impl Timeline {
         self.groups.record(look, self.longest_gap_ms);
     }
 
+    /// Adds an event of a watched group. One that was added before is ignored.
+    pub fn add_watch_event(&mut self, event: &WatchEvent) {
+        self.groups.record_event(event);
+    }
+
     /// The runs, oldest first.
     #[must_use]
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = &RunExtent> + ExactSizeIterator {
@@ -220,14 +227,18 @@ impl Timeline {
         self.marks.within(range)
     }
 
-    /// The number of cells, changes of owner, and marks that are kept.
+    /// What happened to watched groups in a range, by time.
+    pub fn watch_events(&self, range: TimeRange) -> impl Iterator<Item = &WatchEvent> {
+        self.groups.events(range)
+    }
+
+    /// The number of cells, changes of owner, events of groups, and marks that are kept.
     #[must_use]
     pub fn kept(&self) -> usize {
         self.figures.cells()
             + self.detail.partitions.cells()
             + self.detail.workers.cells()
-            + self.groups.whole.cells()
-            + self.groups.partitions.cells()
+            + self.groups.kept()
             + self.ownership.len()
             + self.marks.len()
     }

@@ -1,16 +1,16 @@
 //! Watched groups over time.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Moment,
+    Moment, TimeRange,
     probe::Probes,
     row_cells::{GroupCell, GroupPartitionCell, Spread},
     rows::{Budget, Rows},
 };
 use crate::{
     domain::TopicPartition,
-    watch::{GroupView, PartitionRow, WatchSnapshot},
+    watch::{GroupView, PartitionRow, WatchEvent, WatchSnapshot},
 };
 
 /// 29 MB for groups, whose cells have 72 bytes.
@@ -27,11 +27,18 @@ pub(super) struct Groups {
     pub(super) whole: Rows<Arc<str>, GroupCell>,
     pub(super) partitions: Rows<GroupPartition, GroupPartitionCell>,
     probes: Probes,
+    /// The latest events, by time.
+    events: VecDeque<WatchEvent>,
 }
 
 impl Default for Groups {
     fn default() -> Self {
-        Self { whole: Rows::new(GROUP_BUDGET), partitions: Rows::new(PARTITION_BUDGET), probes: Probes::default() }
+        Self {
+            whole: Rows::new(GROUP_BUDGET),
+            partitions: Rows::new(PARTITION_BUDGET),
+            probes: Probes::default(),
+            events: VecDeque::new(),
+        }
     }
 }
 
@@ -41,7 +48,7 @@ impl Groups {
     pub(super) fn record(&mut self, look: &WatchSnapshot, longest_gap_ms: i64) {
         let at = Moment::from(look.at);
         if self.probes.last().is_some_and(|last| at < last.plus_ms(-longest_gap_ms)) {
-            *self = Self::default();
+            *self = Self { events: std::mem::take(&mut self.events), ..Self::default() };
         }
         let Some(probe) = self.probes.next(at, longest_gap_ms) else { return };
         let names: Vec<Arc<str>> = look.groups.iter().map(|group| Arc::from(group.group.as_str())).collect();
@@ -60,6 +67,35 @@ impl Groups {
             let cell = partition_cell(row);
             self.partitions.push(partition, probe.range(), |_| cell);
         }
+    }
+}
+
+impl Groups {
+    /// Maximum number of events; the oldest are dropped first.
+    pub(super) const MAX_EVENTS: usize = 10_000;
+
+    /// Adds an event. One that was added before is ignored.
+    pub(super) fn record_event(&mut self, event: &WatchEvent) {
+        let end = self.events.partition_point(|known| known.at <= event.at);
+        let mut at_the_same_time = self.events.range(..end).rev().take_while(|known| known.at == event.at);
+        if at_the_same_time.any(|known| known == event) {
+            return;
+        }
+        self.events.insert(end, event.clone());
+        if self.events.len() > Self::MAX_EVENTS {
+            self.events.pop_front();
+        }
+    }
+
+    /// The events in a range, by time.
+    pub(super) fn events(&self, range: TimeRange) -> impl Iterator<Item = &WatchEvent> {
+        let first = self.events.partition_point(|event| Moment::from(event.at) < range.from());
+        self.events.range(first..).take_while(move |event| range.contains(event.at.into()))
+    }
+
+    /// The number of cells and events.
+    pub(super) fn kept(&self) -> usize {
+        self.whole.cells() + self.partitions.cells() + self.events.len()
     }
 }
 

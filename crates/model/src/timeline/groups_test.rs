@@ -5,7 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 
-use super::{GroupCell, GroupPartitionCell, Moment, PartitionCell, Summary, TimeRange, Timeline, WorkerCell, groups::Groups};
+use super::{
+    GroupCell, GroupPartitionCell, Moment, PartitionCell, Summary, TimeRange, Timeline, WorkerCell, groups::Groups,
+};
 use crate::{
     domain::TopicPartition,
     watch::{
@@ -115,7 +117,8 @@ fn group(timeline: &Timeline, seconds: i64) -> Option<GroupCell> {
 #[test]
 fn the_figures_of_a_group_and_its_partitions_can_be_read() {
     let timeline = fed(&[look(0, Some(10)), look(5, Some(30)), look(10, Some(20))]);
-    let figures = |cell: GroupCell| [cell.lag, cell.in_per_s, cell.out_per_s, cell.age_s].map(|figure| figure.unwrap().last);
+    let figures =
+        |cell: GroupCell| [cell.lag, cell.in_per_s, cell.out_per_s, cell.age_s].map(|figure| figure.unwrap().last);
     assert_eq!(group(&timeline, 5).map(figures), Some([30.0, 7.0, 3.0, 4.0]));
     assert_eq!(group(&timeline, 11).map(figures), None);
     let partition = (Arc::from("billing"), TopicPartition::new("t", 0));

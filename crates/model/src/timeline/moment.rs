@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 pub struct Moment(i64);
 
 impl Moment {
-    /// The furthest distance from 1970 in milliseconds, about 140,000 years: sums and products of times do not overflow.
+    /// The furthest distance from 1970 in milliseconds, about 140,000 years. Sums of times do not overflow.
     const MAX_MS: i64 = 1 << 52;
 
     /// The moment this many milliseconds after 1970. Moments beyond the bounds become the bound.

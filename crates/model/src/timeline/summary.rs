@@ -60,8 +60,8 @@ impl Series {
         }
     }
 
-    /// How often something happened in a range, if the figure is a rate per second. A cell that the range covers in part
-    /// counts in proportion.
+    /// How often something happened in a range, if the figure is a rate per second. A cell that the range covers in
+    /// part counts in proportion.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "lengths of cells")]
     pub fn count_in(&self, range: TimeRange) -> f64 {

@@ -7,8 +7,8 @@ use super::{
 
 /// Measurements over time in bounded memory: fine cells for the last minutes, coarser ones for the time before.
 ///
-/// A query is answered by the coarsest tier that is as fine as asked for, or by the first coarser one that still has the
-/// time in question.
+/// A query is answered by the coarsest tier that is as fine as asked for, or by the first coarser one that still has
+/// the time in question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tiers<C> {
     /// The finest first.
