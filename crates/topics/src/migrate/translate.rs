@@ -143,7 +143,9 @@ mod tests {
                 new[usize::try_from(key).unwrap() % news].push(Some((key, content)));
             }
             let before: Vec<i64> = new.iter().map(end).collect();
-            new.iter_mut().for_each(|one| one.push(None));
+            for one in &mut new {
+                one.push(None);
+            }
             let after = new.iter().map(end).collect();
             recorded_ends.push(if *late.next().unwrap() { before } else { after });
         }
