@@ -192,7 +192,7 @@ async fn stopped_before_start(feed: &Feed) {
 }
 
 /// Waits for SIGINT, SIGTERM or SIGHUP.
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let listeners = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
     match listeners {
