@@ -1,5 +1,7 @@
 //! `kreplay demo`: replays generated events on an embedded broker.
 
+mod watch;
+
 use std::time::Duration;
 
 use kreplay_console::{action::Action, key::Mode, keymap::Keymap};
@@ -15,6 +17,8 @@ use crate::{
     demo::{self, DemoError},
 };
 
+pub use watch::WatchDemoArgs;
+
 /// The actions of the hint, with what it says about them.
 const HINT: [(Action, &str); 6] = [
     (Action::MoreWorkers, "more workers"),
@@ -29,6 +33,11 @@ const HINT: [(Action, &str); 6] = [
 fn hint(keymap: &Keymap) -> String {
     let key = |(action, does): (Action, &str)| Some(format!("{} {does}", keymap.key(action, Mode::Dashboard)?));
     HINT.into_iter().filter_map(key).collect::<Vec<_>>().join(" · ")
+}
+
+/// Shows a simulated cluster. On it, only the flags of the watch have an effect.
+pub(super) fn watch(args: &WatchDemoArgs) -> Result<Exit, CliError> {
+    watch::execute(args)
 }
 
 /// Starts the broker, produces the events and replays them.

@@ -37,6 +37,7 @@ pub use args::{
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
 pub use config::ConfigArgs;
+pub use demo::WatchDemoArgs;
 pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
 pub use groups::GroupsArgs;
@@ -171,6 +172,9 @@ pub struct DemoArgs {
     file: FileArgs,
     #[command(flatten)]
     datasets: DatasetArgs,
+    /// A simulated cluster to watch.
+    #[command(flatten)]
+    pub watch: WatchDemoArgs,
     #[command(flatten)]
     scope: ScopeArgs,
     #[command(flatten)]
@@ -304,6 +308,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Topics(args)) => topics::execute(args, &environment, directory),
         Some(Command::Groups(args)) => groups::execute(args, &environment, directory),
         Some(Command::Watch(args)) => watch::execute(args, &environment, directory),
+        Some(Command::Demo(args)) if args.watch.watch => demo::watch(&args.watch),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
         Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {

@@ -35,7 +35,7 @@ pub const ALL_VERDICTS_WITHIN: Duration = Duration::from_secs(720);
 const LOOK_INTERVAL_MS: i64 = 2_000;
 
 /// Rounds of time queries between two looks.
-const TIME_ROUNDS: usize = 3;
+const TIME_ROUNDS: usize = 2;
 
 /// A simulated cluster and its observer.
 #[derive(Clone, Debug)]

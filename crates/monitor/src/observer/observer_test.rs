@@ -55,7 +55,7 @@ fn billing(observation: &Observation) -> GroupView {
     observation.snapshot.groups.iter().find(|group| group.group == "billing").unwrap().clone()
 }
 
-use Happening::{Consume, DeleteRecords, DeleteTopic, OpenTransaction, Produce, Rebalance, Rewind, Truncate};
+use Happening::{Consume, DeleteRecords, DeleteTopic, OpenTransaction, Produce, Rebalance, Recreate, Rewind, Truncate};
 
 #[test]
 fn nothing_is_judged_before_three_looks() {
@@ -88,6 +88,17 @@ fn a_burst_after_an_idle_time_is_no_stop_until_it_has_waited() {
     assert!(view.verdict.evidence.contains("orders-0"), "{:?}", view.verdict);
     let view = watch.looks(6, &[Consume(0, 0, 500)]);
     assert_ne!(view.verdict.kind, VerdictKind::Stopped, "{:?}", view.verdict);
+}
+
+#[test]
+fn members_that_make_their_last_commits_at_different_times_have_stopped() {
+    let mut watch = Watch::new();
+    let load = [Produce(0, 10), Produce(1, 10)];
+    watch.looks(60, &[load[0].clone(), load[1].clone(), Consume(0, 0, 10), Consume(0, 1, 10)]);
+    // Records wait in orders-0 when the owner of orders-1 commits for the last time.
+    watch.looks(6, &[load[0].clone(), load[1].clone(), Consume(0, 1, 10)]);
+    let view = watch.looks(60, &load);
+    assert_eq!(view.verdict.kind, VerdictKind::Stopped, "{:?}", view.verdict);
 }
 
 #[test]
@@ -142,6 +153,17 @@ fn a_rewound_group_is_named_until_it_is_back() {
     let view = watch.looks(6, &[Consume(0, 0, 1)]);
     assert_eq!(view.verdict.kind, VerdictKind::Rewound, "{:?}", view.verdict);
     let view = watch.looks(10, &[Consume(0, 0, 100)]);
+    assert_ne!(view.verdict.kind, VerdictKind::Rewound, "{:?}", view.verdict);
+}
+
+#[test]
+fn a_group_is_not_rewound_to_offsets_of_a_former_topic() {
+    let mut watch = Watch::new();
+    watch.look(&[Produce(0, 100), Consume(0, 0, 100)]);
+    let view = watch.looks(6, &[Recreate(0)]);
+    assert_eq!(view.verdict.kind, VerdictKind::Ahead, "{:?}", view.verdict);
+    watch.look(&[Produce(0, 20), Rewind(0, 0)]);
+    let view = watch.looks(10, &[Produce(0, 1), Consume(0, 0, 100)]);
     assert_ne!(view.verdict.kind, VerdictKind::Rewound, "{:?}", view.verdict);
 }
 

@@ -11,10 +11,10 @@ pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
     [stopped, stuck, falling_behind(facts), catching_up(facts)].into_iter().flatten().collect()
 }
 
-/// The oldest unread record has waited too long, and no commit has advanced for as long. A backlog that was just written
-/// after an idle time is none of that, however old the last commit is. Members commit at different times, so that
-/// commits after the oldest unread record was written are no sign of progress: another member may have made its last one
-/// then.
+/// The oldest unread record has waited too long, and no commit has advanced for as long. A backlog that was just
+/// written after an idle time is none of that, however old the last commit is. Members commit at different times, so
+/// that a commit after the oldest unread record was written is no sign of progress: it may be the last one of another
+/// member.
 fn stopped(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let waiting = facts.partitions.iter().filter(|partition| partition.readable() > 0);
     let oldest = waiting.max_by_key(|partition| partition.waited_ms(facts.now_ms))?;
