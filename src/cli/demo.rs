@@ -35,9 +35,9 @@ fn hint(keymap: &Keymap) -> String {
     HINT.into_iter().filter_map(key).collect::<Vec<_>>().join(" · ")
 }
 
-/// Shows a simulated cluster. On it, only the flags of the watch have an effect.
-pub(super) fn watch(args: &WatchDemoArgs) -> Result<Exit, CliError> {
-    watch::execute(args)
+/// Shows a simulated cluster. On it, only the flags of the watch and of the console have an effect.
+pub(super) fn watch(args: &WatchDemoArgs, config: &Config, headless: bool) -> Result<Exit, CliError> {
+    watch::execute(args, config, headless)
 }
 
 /// Starts the broker, produces the events and replays them.

@@ -308,7 +308,9 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Topics(args)) => topics::execute(args, &environment, directory),
         Some(Command::Groups(args)) => groups::execute(args, &environment, directory),
         Some(Command::Watch(args)) => watch::execute(args, &environment, directory),
-        Some(Command::Demo(args)) if args.watch.watch => demo::watch(&args.watch),
+        Some(Command::Demo(args)) if args.watch.watch => {
+            demo::watch(&args.watch, &args.load(&environment, directory)?, args.report.headless)
+        }
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
         Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {

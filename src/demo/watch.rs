@@ -27,7 +27,7 @@ impl WatchDemo {
     /// A simulation that reaches the present at the same time as the clock.
     #[must_use]
     pub fn new(seed: u64, now: DateTime<Utc>) -> Self {
-        let ahead = ALL_VERDICTS_WITHIN - ALL_VERDICTS_WITHIN / FASTER;
+        let ahead = ALL_VERDICTS_WITHIN.saturating_sub(ALL_VERDICTS_WITHIN / FASTER);
         Self { simulation: Simulation::new(seed, now - ahead), simulated: Duration::ZERO }
     }
 

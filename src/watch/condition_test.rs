@@ -155,7 +155,7 @@ proptest! {
             seen.push((at, is_true));
             let streak = seen.iter().rev().take_while(|(_, is_true)| *is_true).last();
             let expected = streak.is_some_and(|(since, _)| at - since >= i64::try_from(hold_s).unwrap());
-            let lag = if is_true { 0 } else { 1 };
+            let lag = i64::from(!is_true);
             prop_assert_eq!(wait.take(&look(at, vec![group(Some(lag), GroupState::Stable)])), expected);
         }
     }

@@ -1,6 +1,6 @@
 //! Lines of a watch without a terminal.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use chrono::{DateTime, Local, Utc};
 use kreplay_model::domain::number::{Count, seconds};
@@ -31,9 +31,10 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
         line.push_str(": ");
         line.push_str(&verdicts.join(", "));
     }
-    line.push_str(&format!("  lag {}{}", if is_whole { "" } else { "≥" }, Count(lag)));
+    // Writing to a string does not fail.
+    let _ = write!(line, "  lag {}{}", if is_whole { "" } else { "≥" }, Count(lag));
     if let Some((age, group)) = oldest.filter(|(age, _)| *age > 0.0) {
-        line.push_str(&format!("  oldest unread record {} ({})", seconds(age), printable(group)));
+        let _ = write!(line, "  oldest unread record {} ({})", seconds(age), printable(group));
     }
     line.push('\n');
     line

@@ -18,6 +18,9 @@ const METADATA_EVERY: Duration = Duration::from_secs(30);
 /// Time between two requests for the settings of a topic or of the brokers.
 const SETTINGS_EVERY: Duration = Duration::from_secs(300);
 
+/// The broker setting for how long the offsets of an empty group are kept, in minutes.
+const OFFSETS_RETENTION: &str = "offsets.retention.minutes";
+
 /// Offsets by partition, or why there is none.
 type Listed = BTreeMap<TopicPartition, Result<ListedOffset, WireError>>;
 /// The settings of a resource by name, or why they are not known.
@@ -108,7 +111,7 @@ impl Logs {
                 topic.asked_at = Some(at);
                 let count = u32::try_from(found.partitions.len()).unwrap_or(u32::MAX);
                 topic.partitions = Some(count);
-                topic.id = Some(found.id.0).map(u128::from_be_bytes).filter(|id| *id != 0).map(TopicId);
+                topic.id = Some(u128::from_be_bytes(found.id.0)).filter(|id| *id != 0).map(TopicId);
                 look.partitions = Answer::Known(at, count);
                 look.topic_id = topic.id;
             }
@@ -203,14 +206,13 @@ impl Logs {
             return Answer::NotAsked;
         };
         let Some(broker) = metadata.brokers.first() else { return Answer::NotAsked };
-        const NAME: &str = "offsets.retention.minutes";
         let resource = ConfigResource::Broker(broker.id);
-        let found = self.client.describe_configs([resource.clone()], &[NAME]).await.remove(&resource);
+        let found = self.client.describe_configs([resource.clone()], &[OFFSETS_RETENTION]).await.remove(&resource);
         let at = Utc::now();
         self.retention_asked_at = Some(at);
         match found {
             Some(Ok(settings)) => {
-                number(settings.get(NAME)).map_or(Answer::NotAsked, |minutes| Answer::Known(at, minutes))
+                number(settings.get(OFFSETS_RETENTION)).map_or(Answer::NotAsked, |minutes| Answer::Known(at, minutes))
             }
             Some(Err(error)) => Answer::Failed(reason(&error, Subject::BrokerSettings)),
             None => Answer::NotAsked,

@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(schedule.due(Duration::ZERO), Due { list: true, groups: Vec::new() });
         schedule.listed(names(2), Duration::ZERO);
         assert_eq!(schedule.due(Duration::ZERO), Due { list: false, groups: names(2) });
-        assert!(!schedule.due(LIST_EVERY - INTERVAL).list && schedule.due(LIST_EVERY).list);
+        assert!(!schedule.due(LIST_EVERY.saturating_sub(INTERVAL)).list && schedule.due(LIST_EVERY).list);
         schedule.list_again();
         assert!(schedule.due(INTERVAL).list);
         schedule.listed(names(2), Duration::ZERO);
@@ -202,7 +202,7 @@ mod tests {
                 last.extend(due.groups.into_iter().map(|group| (group, now)));
                 if look >= 80 {
                     for group in &all {
-                        let age = now - last[group];
+                        let age = now.saturating_sub(last[group]);
                         let most = match group {
                             group if view.contains(group) && in_view <= 300 => INTERVAL,
                             group if pins.contains(group) && in_view <= 300 => PINNED_EVERY + INTERVAL,

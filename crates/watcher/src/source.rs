@@ -115,11 +115,11 @@ impl Groups {
         described.extend(streams.into_iter().map(|(group, answer)| (group, answer.map(Described::Streams))));
         let mut offsets: BTreeMap<GroupId, Answer<Commits>> = BTreeMap::new();
         offsets.extend(commits.into_iter().map(|(group, answer)| {
-            let answer = answered(&group, answer, |partition, found| committed(partition, found));
+            let answer = answered(&group, answer, committed);
             (group, answer)
         }));
         offsets.extend(share_offsets.into_iter().map(|(group, answer)| {
-            let answer = answered(&group, answer, |partition, found| share_start(partition, found));
+            let answer = answered(&group, answer, share_start);
             (group, answer)
         }));
         let answer = |(group, described): (GroupId, Result<Described, WireError>)| {

@@ -73,18 +73,16 @@ async fn wait(wishes: &mut Wishes, next: Instant, commands: &mut mpsc::Unbounded
     loop {
         tokio::select! {
             () = sleep_until(next), if !wishes.is_paused => return,
-            command = commands.recv() => match command {
-                Some(command) => {
-                    if wishes.take(command) && !wishes.is_paused {
-                        return;
-                    }
-                }
-                // Nothing commands it any more.
-                None => {
+            command = commands.recv() => {
+                let Some(command) = command else {
+                    // Nothing commands it any more.
                     wishes.is_paused = false;
                     return sleep_until(next).await;
+                };
+                if wishes.take(command) && !wishes.is_paused {
+                    return;
                 }
-            },
+            }
         }
     }
 }

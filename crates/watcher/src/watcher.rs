@@ -177,7 +177,8 @@ impl Watcher {
             return;
         }
         let at = self.began.elapsed();
-        let answers = self.groups.ask(names).await;
+        // Boxed: the future is large.
+        let answers = Box::pin(self.groups.ask(names)).await;
         self.schedule.looked(names, at);
         if answers.values().any(|answer| matches!(answer.described, Err(Reason::GroupGone))) {
             self.schedule.list_again();

@@ -1,21 +1,27 @@
 //! `kreplay demo --watch`: consumer groups of a simulated cluster.
 
 use std::{
-    fmt::Write as _,
     io::{self, Write},
+    sync::Arc,
     time::Duration,
 };
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::Utc;
 use clap::Args;
+use kreplay_console::ConsoleOptions;
 use kreplay_engine::plan::RangeStart;
-use kreplay_model::watch::{WatchEvent, WatchSnapshot};
+use kreplay_model::watch::{WatchCommand, WatchControl, WatchSnapshot};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
 
 use crate::{
-    cli::{CliError, Exit, print, work::stop_signal},
+    cli::{CliError, Exit, print, watch::console, work::stop_signal},
+    config::Config,
     demo::{FASTER, WatchDemo, watched_groups},
+    watch::{event_line, overview},
 };
 
 /// The seed without `--seed`.
@@ -56,16 +62,49 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Shows the groups of a simulated cluster.
-pub(super) fn execute(args: &WatchDemoArgs) -> Result<Exit, CliError> {
+pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> Result<Exit, CliError> {
     let seed = args.seed.unwrap_or(DEFAULT_SEED);
     if args.once {
         let snapshot = watched_groups(seed, Utc::now());
-        print(&if args.json { json_line(&snapshot)? } else { verdicts(&snapshot) })?;
+        print(&if args.json { json_line(&snapshot)? } else { overview(&snapshot) })?;
         return Ok(Exit::Done);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
-    runtime.block_on(follow(WatchDemo::new(seed, Utc::now()), args))
+    let demo = WatchDemo::new(seed, Utc::now());
+    if args.duration.is_none() && !args.json && !headless && console::is_terminal() {
+        return runtime.block_on(show(demo, console::options(config)?));
+    }
+    runtime.block_on(follow(demo, args))
+}
+
+/// Opens the console on the simulation.
+async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliError> {
+    let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
+    let (control, mut commands) = WatchControl::channel();
+    let simulate = async {
+        let mut is_paused = false;
+        let mut next = Instant::now() + demo.wait();
+        loop {
+            tokio::select! {
+                () = sleep_until(next), if !is_paused => {
+                    sender.send_replace(Arc::new(demo.look().snapshot));
+                    next = Instant::now() + demo.wait();
+                }
+                command = commands.recv() => match command {
+                    Some(WatchCommand::Pause(pause)) => is_paused = pause,
+                    // All groups are simulated at each look, whichever are visible.
+                    Some(WatchCommand::LookAt(_)) => {}
+                    Some(WatchCommand::Refresh) => next = Instant::now(),
+                    None => std::future::pending().await,
+                },
+            }
+        }
+    };
+    tokio::select! {
+        shown = console::show(options, groups, control) => shown.map(|()| Exit::Done),
+        () = simulate => Ok(Exit::Done),
+    }
 }
 
 /// Prints each look until the time is over, the first signal, or the reader has closed its pipe.
@@ -104,27 +143,4 @@ fn json_line(snapshot: &WatchSnapshot) -> Result<String, CliError> {
     let text = serde_json::to_string(snapshot);
     let text = text.map_err(|error| CliError::Failed(format!("the groups cannot be written: {error}")))?;
     Ok(text + "\n")
-}
-
-fn event_line(event: &WatchEvent) -> String {
-    format!("{} {}: {}\n", time(event.at), event.group, event.kind)
-}
-
-/// The verdict of each group, the worst first.
-fn verdicts(snapshot: &WatchSnapshot) -> String {
-    let mut groups: Vec<_> = snapshot.groups.iter().collect();
-    groups.sort_by_key(|group| group.verdict.kind);
-    let width = groups.iter().map(|group| group.group.len()).max().unwrap_or(0);
-    let mut text = format!("{} at {}\n", snapshot.cluster, time(snapshot.at));
-    for group in groups {
-        let lag = group.lag.total.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
-        let verdict = &group.verdict;
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{:width$}  lag {lag:>9}  {}: {}", group.group, verdict.text, verdict.evidence);
-    }
-    text
-}
-
-fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -9,7 +9,7 @@ use kreplay_model::watch::WatchSnapshot;
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::time::{Instant, sleep_until};
 
-use super::{WatchArgs, cluster, unmatched};
+use super::{WatchArgs, cluster, console, unmatched};
 use crate::{
     cli::{CliError, Exit, work::stop_signal},
     config::Config,
@@ -57,7 +57,32 @@ fn write(text: &str) -> Result<bool, CliError> {
 }
 
 /// Watches groups.
-pub(super) fn execute(args: &WatchArgs, config: &Config, selection: GroupSelection) -> Result<Exit, CliError> {
+pub(super) fn execute(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+    // A condition and a time are for scripts: what they need is an exit code.
+    let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json() && !args.headless;
+    if is_interactive && console::is_terminal() {
+        return show(args, config, selection);
+    }
+    print(args, config, selection)
+}
+
+/// Opens the console.
+fn show(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+    let options = console::options(config)?;
+    cluster::run(async {
+        let (watcher, first) = tokio::select! {
+            opened = cluster::open(config, selection.clone(), args.interval) => opened?,
+            () = stop_signal() => return Ok(Exit::Stopped),
+        };
+        unmatched(selection, &first.snapshot);
+        let handle = WatchHandle::spawn(watcher, first);
+        console::show(options, handle.snapshots.clone(), handle.control.clone()).await?;
+        Ok(Exit::Done)
+    })
+}
+
+/// Prints lines.
+fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
     cluster::run(async {
         let signal = stop_signal();
         tokio::pin!(signal);
@@ -65,7 +90,7 @@ pub(super) fn execute(args: &WatchArgs, config: &Config, selection: GroupSelecti
             opened = cluster::open(config, selection.clone(), args.interval) => opened?,
             () = &mut signal => return Ok(Exit::Stopped),
         };
-        unmatched(&selection, &first.snapshot);
+        unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let mut snapshots = handle.snapshots.clone();
         let end = Instant::now() + args.duration.unwrap_or(FOR_EVER).min(FOR_EVER);

@@ -1,6 +1,7 @@
 //! `kreplay watch`: consumer groups as seen from outside.
 
 mod cluster;
+pub(super) mod console;
 mod follow;
 
 use std::{path::Path, time::Duration};
@@ -88,7 +89,7 @@ pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &P
     let config = args.target.load(environment, directory)?;
     let selection = GroupSelection(args.groups.clone());
     if !args.once {
-        return follow::execute(args, &config, selection);
+        return follow::execute(args, &config, &selection);
     }
     exit_on_first_signal()?;
     let snapshot = close_look(&config, &selection)?;
@@ -104,7 +105,7 @@ pub(super) fn exit_of(selection: &GroupSelection, snapshot: &kreplay_model::watc
 
 fn unmatched(selection: &GroupSelection, snapshot: &kreplay_model::watch::WatchSnapshot) -> bool {
     let names = snapshot.groups.iter().map(|group| group.group.as_str());
-    let patterns = selection.without_match(names);
+    let patterns = selection.without_match(&names);
     for pattern in &patterns {
         use std::io::Write as _;
         // A failed write to standard error is ignored: the exit code shows it, too.

@@ -1,5 +1,7 @@
 //! The table of all watched groups.
 
+use std::fmt::Write as _;
+
 use kreplay_model::watch::GroupView;
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -88,10 +90,10 @@ fn title(state: &State, shown: usize, all: usize, cells: u16) -> String {
     let described = state.feed.watched.groups().iter().filter(|group| group.as_of.is_some()).count();
     let mut title = format!("{TITLE}  {}", number::count(shown as u64));
     if shown < all {
-        title.push_str(&format!(" of {}", number::count(all as u64)));
+        let _ = write!(title, " of {}", number::count(all as u64));
     }
     if described < all {
-        title.push_str(&format!(", {} described", number::count(described as u64)));
+        let _ = write!(title, ", {} described", number::count(described as u64));
     }
     if table.filter.is_empty() && !typing {
         return title;

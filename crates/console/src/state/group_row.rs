@@ -210,16 +210,16 @@ impl GroupRow<'_> {
     }
 
     /// The number of members; `None` if the group was not described.
-    fn member_count(&self) -> Option<u64> {
+    fn member_count(self) -> Option<u64> {
         (self.group.state.is_some() || !self.group.members.is_empty()).then_some(self.group.members.len() as u64)
     }
 
-    fn rate(&self, rate: Option<f64>) -> Cell {
+    fn rate(self, rate: Option<f64>) -> Cell {
         rate.map_or_else(|| self.unknown(), |rate| Cell::number(number::rates(rate), BASE))
     }
 
     /// The cell of a figure that is not known. A figure that was not requested yet is on its way.
-    fn unknown(&self) -> Cell {
+    fn unknown(self) -> Cell {
         let is_on_its_way = self.group.why_unknown == Some(Reason::NotAsked);
         Cell::number(Forms::of(if is_on_its_way { "…" } else { "?" }), MUTED)
     }

@@ -6,8 +6,8 @@ use kreplay_model::watch::{WatchCommand, WatchSnapshot};
 
 use super::{Effect, navigate, show_message};
 use crate::state::{
-    GroupMemberRow, GroupPanel, GroupPartitionRow, GroupRow, ScreenId, Scrollable, State, StatusKind, TroubleKey,
-    Watched,
+    Extent, GroupMemberRow, GroupPanel, GroupPartitionRow, GroupRow, ScreenId, Scrollable, State, StatusKind,
+    TroubleItem, TroubleKey, Watched,
 };
 use crate::table::arrange;
 use kreplay_model::domain::TopicPartition;
@@ -68,7 +68,7 @@ pub(super) fn open_selected(state: &mut State) {
     let name = match state.user.navigation.front().screen {
         ScreenId::Trouble => {
             let items = state.trouble();
-            match state.selected_trouble(&items).and_then(|at| items.get(at)).map(|item| item.key()) {
+            match state.selected_trouble(&items).and_then(|at| items.get(at)).map(TroubleItem::key) {
                 Some(TroubleKey::Group(name)) => Some(name),
                 Some(TroubleKey::Others) => {
                     state.user.watch.trouble.unfolded = !state.user.watch.trouble.unfolded;
@@ -106,7 +106,7 @@ fn scroll_trouble(state: &mut State, by: isize) {
     let items = state.trouble();
     let Some(selected) = state.selected_trouble(&items) else { return };
     let to = selected.saturating_add_signed(by).min(items.len().saturating_sub(1));
-    if let Some(key) = items.get(to).map(|item| item.key()) {
+    if let Some(key) = items.get(to).map(TroubleItem::key) {
         select_trouble(state, key);
     }
 }
@@ -204,7 +204,7 @@ pub(super) fn scroll_panel(state: &mut State, panel: GroupPanel, by: isize) {
         }
         GroupPanel::Rebalances => {
             let extent = state.extents.of(Scrollable::GroupPanel(panel));
-            let max = extent.map_or(0, |extent| extent.max_scroll());
+            let max = extent.map_or(0, Extent::max_scroll);
             let from = &mut state.user.watch.rebalances_from;
             *from = (*from).min(max).saturating_add_signed(by).min(max);
         }

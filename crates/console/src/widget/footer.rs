@@ -124,8 +124,9 @@ fn has_group_filter(state: &State) -> bool {
 /// Whether the footer should show an action in the current state.
 fn is_worth_showing(state: &State, action: Action) -> bool {
     match action {
-        Action::Quarantine | Action::FailedRecord | Action::StopPlanning => action.refusal(state).is_none(),
-        Action::OpenGroup => action.refusal(state).is_none(),
+        Action::Quarantine | Action::FailedRecord | Action::StopPlanning | Action::OpenGroup => {
+            action.refusal(state).is_none()
+        }
         Action::Groups => state.user.navigation.front().screen != ScreenId::Groups,
         Action::Trouble => state.user.navigation.front().screen != ScreenId::Trouble,
         Action::Close if state.mode() == Mode::Watching => {
@@ -157,35 +158,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
             A::MoreWorkers,
             A::FewerWorkers,
         ],
-        Mode::Watching => match state.user.navigation.front().screen {
-            ScreenId::Trouble => {
-                &[A::OpenGroup, A::Groups, A::Close, A::Help, A::RefreshGroups, A::PauseWatch, A::Up, A::Down, A::Quit]
-            }
-            ScreenId::Groups => &[
-                A::OpenGroup,
-                A::Filter,
-                A::SortNext,
-                A::Close,
-                A::Trouble,
-                A::Help,
-                A::RefreshGroups,
-                A::PauseWatch,
-                A::SortReverse,
-                A::Quit,
-            ],
-            _ => &[
-                A::FocusNext,
-                A::Filter,
-                A::SortNext,
-                A::Close,
-                A::Help,
-                A::Groups,
-                A::Trouble,
-                A::RefreshGroups,
-                A::PauseWatch,
-                A::Quit,
-            ],
-        },
+        Mode::Watching => useful_on_groups(state.user.navigation.front().screen),
         Mode::Deciding => &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down],
         Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
@@ -243,5 +216,38 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Filter,
             ],
         },
+    }
+}
+
+fn useful_on_groups(screen: ScreenId) -> &'static [Action] {
+    use Action as A;
+    match screen {
+        ScreenId::Trouble => {
+            &[A::OpenGroup, A::Groups, A::Close, A::Help, A::RefreshGroups, A::PauseWatch, A::Up, A::Down, A::Quit]
+        }
+        ScreenId::Groups => &[
+            A::OpenGroup,
+            A::Filter,
+            A::SortNext,
+            A::Close,
+            A::Trouble,
+            A::Help,
+            A::RefreshGroups,
+            A::PauseWatch,
+            A::SortReverse,
+            A::Quit,
+        ],
+        _ => &[
+            A::FocusNext,
+            A::Filter,
+            A::SortNext,
+            A::Close,
+            A::Help,
+            A::Groups,
+            A::Trouble,
+            A::RefreshGroups,
+            A::PauseWatch,
+            A::Quit,
+        ],
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn partition_row(topic: &str, partition: i32, committed: u64, lag: u6
         compacted: Some(false),
         held_by: None,
         would_be: None,
-        age_s: (lag > 0).then(|| SecondsRange { value: 192.0, low: 180.0, high: 200.0 }),
+        age_s: (lag > 0).then_some(SecondsRange { value: 192.0, low: 180.0, high: 200.0 }),
         age_exactness: (lag > 0).then_some(TimeExactness::Bracket),
         behind_s: Some(12.0),
         deadline_s: (lag > 0).then_some(7_500.0),

@@ -118,13 +118,13 @@ impl Cluster {
             }
             Happening::SkipPoison(name) => self.change(name, |group| group.poison.clear()),
             Happening::SetBack(name, topic, number, by) => {
-                self.reset(name, TopicPartition::new(topic, number), |before, _| before - by);
+                self.reset(name, &TopicPartition::new(topic, number), |before, _| before - by);
             }
             Happening::ResetToEnd(name) => {
                 let partitions: Vec<TopicPartition> =
                     self.groups.get(name).into_iter().flat_map(|group| group.commits.keys().cloned()).collect();
                 for partition in partitions {
-                    self.reset(name, partition, |_, end| end);
+                    self.reset(name, &partition, |_, end| end);
                 }
             }
             Happening::Orphan(name, begins) => self.change(name, |group| group.set_orphan(begins, now_ms)),
@@ -170,10 +170,10 @@ impl Cluster {
         });
     }
 
-    fn reset(&mut self, name: &str, partition: TopicPartition, to: impl FnOnce(i64, i64) -> i64) {
-        let end = log(&self.topics, &partition).map_or(0, |log| log.end(self.now_ms));
+    fn reset(&mut self, name: &str, partition: &TopicPartition, to: impl FnOnce(i64, i64) -> i64) {
+        let end = log(&self.topics, partition).map_or(0, |log| log.end(self.now_ms));
         if let Some(group) = self.groups.get_mut(name) {
-            group.reset(&self.topics, &partition, |before| to(before, end), self.now_ms);
+            group.reset(&self.topics, partition, |before| to(before, end), self.now_ms);
         }
     }
 

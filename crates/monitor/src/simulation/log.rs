@@ -44,7 +44,7 @@ pub(super) struct Log {
     stretches: VecDeque<Stretch>,
     planned_until_ms: i64,
     planned_end: i64,
-    log_start: i64,
+    start: i64,
     /// The offset at which an open transaction begins.
     pub open_transaction: Option<OpenTransaction>,
     pub has_leader: bool,
@@ -67,7 +67,7 @@ impl Log {
             stretches: VecDeque::new(),
             planned_until_ms: at_ms,
             planned_end: first,
-            log_start: first,
+            start: first,
             open_transaction: None,
             has_leader: true,
             leader_epoch: 1,
@@ -83,7 +83,7 @@ impl Log {
         if self.stretches.len() > MAX_STRETCHES
             && let Some(oldest) = self.stretches.pop_front()
         {
-            self.log_start = self.log_start.max(oldest.first + oldest.records);
+            self.start = self.start.max(oldest.first + oldest.records);
         }
     }
 
@@ -95,11 +95,11 @@ impl Log {
     pub(super) fn first_at_or_after(&self, at_ms: i64) -> i64 {
         let next = self.stretches.partition_point(|stretch| stretch.end_ms() <= at_ms);
         let found = self.stretches.get(next).map_or(self.planned_end, |stretch| stretch.first_at_or_after(at_ms));
-        found.max(self.log_start)
+        found.max(self.start)
     }
 
     pub(super) fn log_start(&self) -> i64 {
-        self.log_start
+        self.start
     }
 
     pub(super) fn end(&self, now_ms: i64) -> i64 {
@@ -108,12 +108,12 @@ impl Log {
 
     pub(super) fn stable_end(&self, now_ms: i64) -> i64 {
         let end = self.end(now_ms);
-        self.open_transaction.map_or(end, |open| open.first.clamp(self.log_start, end))
+        self.open_transaction.map_or(end, |open| open.first.clamp(self.start, end))
     }
 
     /// The record at an offset; `None` outside of the log.
     pub(super) fn record(&self, offset: i64, now_ms: i64) -> Option<RecordAt> {
-        if !(self.log_start..self.end(now_ms)).contains(&offset) {
+        if !(self.start..self.end(now_ms)).contains(&offset) {
             return None;
         }
         let next = self.stretches.partition_point(|stretch| stretch.first + stretch.records <= offset);
@@ -128,7 +128,7 @@ impl Log {
 
     /// Deletes the records that were written before a time.
     pub(super) fn delete_before(&mut self, at_ms: i64) {
-        self.log_start = self.first_at_or_after(at_ms);
+        self.start = self.first_at_or_after(at_ms);
         while self.stretches.front().is_some_and(|stretch| stretch.end_ms() <= at_ms) {
             self.stretches.pop_front();
         }
@@ -145,7 +145,9 @@ mod tests {
         #[test]
         fn a_time_query_finds_the_first_record(stretches in prop::collection::vec((1..20_i64, 0..30_i64), 1..8), query in -5..180_i64, now in 0..180_i64) {
             let mut log = Log::beginning(0, 7);
-            stretches.iter().for_each(|(length, records)| log.plan(*length, *records));
+            for (length, records) in &stretches {
+                log.plan(*length, *records);
+            }
             let all: Vec<RecordAt> = (7..log.end(now)).map(|offset| log.record(offset, now).unwrap()).collect();
             prop_assert!(all.is_sorted_by_key(|record| record.timestamp_ms));
             prop_assert!(all.iter().all(|record| record.timestamp_ms <= now));
@@ -156,7 +158,9 @@ mod tests {
         #[test]
         fn retention_deletes_exactly_the_older_records(stretches in prop::collection::vec((1..20_i64, 0..30_i64), 1..8), before in 0..180_i64) {
             let mut log = Log::beginning(0, 0);
-            stretches.iter().for_each(|(length, records)| log.plan(*length, *records));
+            for (length, records) in &stretches {
+                log.plan(*length, *records);
+            }
             let now = log.planned_until_ms();
             let kept = (0..log.end(now)).filter(|offset| log.record(*offset, now).unwrap().timestamp_ms >= before).count();
             log.delete_before(before);

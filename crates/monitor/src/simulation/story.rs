@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::cluster::Happening::{self, *};
+use super::cluster::Happening::{
+    self, Continue, GiveUp, Hang, HoldOn, Join, Leader, Leave, MoveCoordinator, Orphan, Poison, Recreate, ResetToEnd,
+    Scale, SetBack, SkipPoison, Transaction,
+};
 use crate::random::Random;
 
 /// The story begins again after this time, in seconds: 20 min.

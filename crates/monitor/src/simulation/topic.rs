@@ -76,8 +76,7 @@ impl Topic {
     /// Writes up to a time, and deletes what retention does not keep.
     pub(super) fn advance(&mut self, now_ms: i64, random: &mut Random) {
         for number in 0..self.logs.len() {
-            loop {
-                let Some(log) = self.logs.get(number) else { break };
+            while let Some(log) = self.logs.get(number) {
                 let from_ms = log.planned_until_ms();
                 if from_ms > now_ms {
                     break;

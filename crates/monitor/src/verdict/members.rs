@@ -96,7 +96,7 @@ fn uneven(facts: &GroupFacts<'_>) -> Option<VerdictView> {
             arrives * 100.0,
             facts.partitions.len()
         );
-        let next = "Look at the keys of the partition with `kreplay audit`; more consumers do not help.";
+        let next = "Look at the keys of the partition: a few of them may have most of the records. More consumers do not help.";
         return Some(view(VerdictKind::HotPartition, format!("hot partition {place}"), evidence, Some(next)));
     }
     let mut members: BTreeMap<&str, Vec<&PartitionFacts<'_>>> = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! Verdicts about progress: stopped, stuck, falling behind, and the good ones.
 
-use kreplay_model::watch::{EtaVerdict, Trend, VerdictKind, VerdictView};
+use kreplay_model::watch::{EtaVerdict, GroupState, Trend, VerdictKind, VerdictView};
 
 use super::text::{and_others, duration_text, name};
 use super::{GroupFacts, PartitionFacts, view};
@@ -19,13 +19,19 @@ fn stopped(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let waiting = facts.partitions.iter().filter(|partition| partition.readable() > 0);
     let oldest = waiting.max_by_key(|partition| partition.waited_ms(facts.now_ms))?;
     let waited_ms = oldest.waited_ms(facts.now_ms);
-    let since = facts.last_commit_ms().unwrap_or(facts.began_ms);
-    // What happened before the watch began is not known.
-    let silent_ms = facts.now_ms - since.max(facts.began_ms);
+    let last_commit_ms = facts.last_commit_ms();
+    let since = last_commit_ms.unwrap_or(facts.began_ms);
+    // What happened before the watch began is not known. Without members, nothing can have happened.
+    let is_empty = facts.view.state == Some(GroupState::Empty) && last_commit_ms.is_none();
+    let silent_ms = if is_empty { waited_ms } else { facts.now_ms - since.max(facts.began_ms) };
     if waited_ms.min(silent_ms) <= facts.patience_ms() {
         return None;
     }
-    let since = format!("no commit has advanced for {}", duration_text(seconds(facts.now_ms - since)));
+    let since = if is_empty {
+        "no member can read it".to_owned()
+    } else {
+        format!("no commit has advanced for {}", duration_text(seconds(facts.now_ms - since)))
+    };
     let evidence = format!(
         "The first unread record of {} has waited {}; {since}.",
         name(oldest.row),

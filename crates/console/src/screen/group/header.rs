@@ -1,5 +1,7 @@
 //! The header of a watched group: verdict, evidence, next step, and key figures.
 
+use std::fmt::Write as _;
+
 use kreplay_model::watch::{EtaVerdict, GroupView, SeenBy, TimeExactness, Trend, VerdictKind};
 use ratatui::{
     layout::Rect,
@@ -109,7 +111,7 @@ fn lag(group: &GroupView) -> Part {
                 " + "
             };
             let sign = if at == 0 && *name == "ahead" { " = -" } else { sign };
-            text.push_str(&format!("{sign}{} {name}", number::count(*part)));
+            let _ = write!(text, "{sign}{} {name}", number::count(*part));
         }
     }
     Part::styled(text, |theme| theme.strong)

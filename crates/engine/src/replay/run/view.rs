@@ -6,8 +6,8 @@ use hdrhistogram::Histogram;
 use kreplay_model::{
     domain::{Lag, Offset, Ordering, Tier},
     feed::{
-        CurrentLimit, DryRunFindings, LatencyCounts, LatencyMs, LimitsView, PartitionView, PlanView, RetryingView, RunState,
-        RunSummary, RunView, Throughput, Totals, WorkerState, WorkerView,
+        CurrentLimit, DryRunFindings, LatencyCounts, LatencyMs, LimitsView, PartitionView, PlanView, RetryingView,
+        RunState, RunSummary, RunView, Throughput, Totals, WorkerState, WorkerView,
     },
 };
 

@@ -11,7 +11,8 @@ const SETTLE_MS: i64 = 5_000;
 impl Group {
     /// A member joins: the one with the lowest number that is free.
     pub(in crate::simulation) fn join(&mut self, now_ms: i64) {
-        let number = (0..).find(|number| self.members.iter().all(|member| member.number != *number)).unwrap_or(0);
+        let number =
+            (0..=u32::MAX).find(|number| self.members.iter().all(|member| member.number != *number)).unwrap_or(0);
         let member = Member {
             incarnation: self.epoch.unsigned_abs(),
             next_commit_ms: now_ms + self.spec.commit_s * 1000,
