@@ -192,7 +192,7 @@ fn is_colour(parameter: u16) -> bool {
 fn no_color_turns_colours_off() {
     let raw = |variable: &str| {
         let args = [variable, &kreplay_binary(), "demo", "--events", "300", "--work", "1ms"];
-        let mut console = Terminal::of("env", &args, 40, 120);
+        let mut console = Terminal::of("env", &args, 60, 120);
         wait_for_text(&console, "✓ done");
         console.send("?");
         wait_for_text(&console, "Double the number of workers");

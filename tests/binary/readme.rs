@@ -37,6 +37,19 @@ fn the_table_of_keys_matches_the_console() {
     assert!(part("keys") == keys, "put this table between the markers in README.md:\n\n{keys}");
 }
 
+/// The words of a command line, of which some are in single quotes.
+fn words(command: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (at, part) in command.split('\'').enumerate() {
+        if at % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
 /// Every `kreplay` command line in the README can be parsed.
 #[test]
 fn the_commands_are_valid() {
@@ -45,8 +58,7 @@ fn the_commands_are_valid() {
     for line in joined.lines().filter_map(|line| line.strip_prefix("    kreplay ")) {
         let command = line.split_once(" | ").map_or(line, |(command, _)| command);
         let command = command.split_once('#').map_or(command, |(command, _)| command);
-        let words: Vec<&str> = command.split_whitespace().map(|word| word.trim_matches('\'')).collect();
-        let parsed = <kreplay::cli::Cli as clap::Parser>::try_parse_from([&["kreplay"], &words[..]].concat());
+        let parsed = <kreplay::cli::Cli as clap::Parser>::try_parse_from(words(&format!("kreplay {command}")));
         assert!(parsed.is_ok(), "{line}: {}", parsed.err().unwrap());
         seen += 1;
     }

@@ -257,7 +257,7 @@ fn a_plan_is_void_if_the_group_commits_before_it_is_executed() {
         fixture.commit(&[(moved, offset)]);
         let error = execute(&admin, &plan, &store, &access).unwrap_err();
         let GroupsError::Moved { id, found, .. } = &error else { panic!("{error}") };
-        assert_eq!((id.partition.0, found.map(Offset::get)), (moved, Some(offset)));
+        assert_eq!((id.partition.0, found.map(kreplay::domain::Offset::get)), (moved, Some(offset)));
         assert!(error.class().is_usage());
         assert_eq!(fixture.committed()[0], Some(10), "nothing is written");
         // The next round concerns partition 2 only.
@@ -297,7 +297,11 @@ fn a_group_with_members_is_not_changed() {
         let to = StoredOffset { offset: kreplay::domain::Offset::ZERO, metadata: String::new() };
         let results = admin.alter(&[(id.clone(), to)]).unwrap();
         assert_eq!(results, [(id.clone(), Err(ChangeFailure::HasMembers))], "{protocol}");
-        assert_eq!(admin.delete_offsets(std::slice::from_ref(&id)).unwrap(), [(id, Err(ChangeFailure::Subscribed))], "{protocol}");
+        assert_eq!(
+            admin.delete_offsets(std::slice::from_ref(&id)).unwrap(),
+            [(id, Err(ChangeFailure::Subscribed))],
+            "{protocol}"
+        );
         assert_eq!(admin.delete().unwrap(), Err(ChangeFailure::HasMembers), "{protocol}");
         assert_eq!(fixture.committed(), [Some(10), Some(10), None]);
         drop(member);

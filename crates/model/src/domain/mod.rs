@@ -17,6 +17,7 @@ mod printable;
 mod rate_limit;
 mod record;
 mod secret;
+mod severity;
 mod tier;
 mod token_bucket;
 pub mod unit;
@@ -39,5 +40,6 @@ pub use record::{
     Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_content, hash_key, hash_pair,
 };
 pub use secret::{MASK, Redactor, Secret, SecretFormat, is_secret};
+pub use severity::Severity;
 pub use tier::Tier;
 pub use token_bucket::TokenBucket;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::RunState;
-use crate::domain::{Offset, TopicPartition};
+use crate::domain::{Offset, Severity, TopicPartition};
 
 /// Something that happened once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -241,19 +241,6 @@ pub enum EventKind {
         /// One sentence.
         text: String,
     },
-}
-
-/// The severity of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Routine.
-    Info,
-    /// Notable: assignments, rebalances, changes.
-    Notice,
-    /// Needs attention.
-    Warning,
-    /// Something went wrong.
-    Error,
 }
 
 impl EventKind {

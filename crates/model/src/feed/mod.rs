@@ -27,13 +27,14 @@ mod speed;
 mod streams;
 mod totals;
 
+pub use crate::domain::Severity;
 pub use cluster::{ClusterView, TopicView};
 pub use dry_run::{
     ComparisonView, Difference, DryRunFindings, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome,
     RecordPlace,
 };
 pub use effect_count::EffectCount;
-pub use event::{ClampReason, Event, EventKind, Expiry, Failure, RangeSide, RebalanceKind, Severity};
+pub use event::{ClampReason, Event, EventKind, Expiry, Failure, RangeSide, RebalanceKind};
 pub use forecast::{
     Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast, PartitionForecast,
     Planning, PlanningView, Recommendation, RecordBytes,

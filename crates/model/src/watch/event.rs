@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{GroupState, VerdictKind, VerdictSeverity};
+use crate::domain::Severity;
 use crate::domain::{Offset, TopicPartition};
-use crate::feed::Severity;
 
 /// Something that happened to a watched group. Names are external data: views must escape them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

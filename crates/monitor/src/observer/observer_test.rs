@@ -243,6 +243,17 @@ fn an_empty_group_has_a_countdown() {
 }
 
 #[test]
+fn a_group_without_members_has_stopped_at_the_first_verdict() {
+    let mut watch = Watch::new();
+    watch.look(&[Rebalance(0, 0), Produce(0, 100)]);
+    watch.cluster.now_ms += 600_000;
+    (watch.observer, watch.wants) = (Observer::default(), Wants::default());
+    let view = watch.looks(10, &[]);
+    assert_eq!(view.verdict.kind, VerdictKind::Stopped, "{:?}", view.verdict);
+    assert!(view.verdict.evidence.contains("no member can read it"), "{:?}", view.verdict);
+}
+
+#[test]
 fn a_restless_group_is_flapping() {
     let mut watch = Watch::new();
     for members in [3, 2, 3, 2] {
