@@ -1,6 +1,5 @@
 //! `kreplay watch`, `groups list` and `groups describe` on a real broker, compared with Kafka's own tools.
 
-mod secured;
 mod states;
 
 use std::collections::{BTreeMap, BTreeSet};

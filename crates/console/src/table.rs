@@ -1,7 +1,7 @@
 //! Tables: columns as values, sort order, filter, selection by identity, and export.
 //!
-//! A type of row describes its table ([`TableRow`]). [`TableState`] is what the user did with it. [`arrange`] filters
-//! and sorts; it evaluates only the columns that the filter and the order need. `widget::table` draws the visible rows.
+//! A type of row describes its table ([`TableRow`]). [`TableState`] is what the user did with it. `arrange` filters and
+//! sorts; it evaluates only the columns that the filter and the order need. `widget::table` draws the visible rows.
 
 mod arrange;
 mod cell;

@@ -35,8 +35,8 @@ pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
 /// Cells of a digest that are shown. Like a commit id, it is recognised by its beginning, so it has no ellipsis.
 pub(super) const DIGEST_CELLS: usize = 8;
 
-/// Wraps a text into at most `lines` lines. One that is longer ends with an ellipsis after a whole word, or, if there is
-/// only one word, after a character that is not part of a number.
+/// Wraps a text into at most `lines` lines. A longer one ends with an ellipsis after a whole word, or, if there is only
+/// one word, after a character that is not part of a number.
 pub(super) fn wrap_at_most(text: &str, max: usize, lines: usize) -> Vec<String> {
     let mut wrapped = wrap(text, max);
     if wrapped.len() > lines {

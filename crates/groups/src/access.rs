@@ -2,7 +2,7 @@
 
 use super::error::GroupsError;
 
-/// Permission to change groups. [`execute`](super::execute) requires one, and a read-only configuration gives none, so
+/// Permission to change groups. `execute` requires one, and a read-only configuration gives none, so
 /// that no change can be reached with it.
 #[derive(Debug)]
 pub struct WriteAccess(());

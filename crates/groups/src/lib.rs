@@ -1,7 +1,7 @@
 //! Guarded changes of consumer groups: reset, skip, forget, delete, and undo.
 //!
 //! Every change has two steps. The first reads the cluster and returns a [`GroupPlan`], a value that says what would
-//! be changed. [`execute`] checks that nothing has moved since, stores what was there before, and then applies it.
+//! be changed. `execute` checks that nothing has moved since, stores what was there before, and then applies it.
 
 mod access;
 mod changes;

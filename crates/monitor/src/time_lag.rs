@@ -2,7 +2,7 @@
 //!
 //! A query asks for the first record with a timestamp of at least `t`; the answer is its offset and timestamp. A
 //! bisection over time therefore finds the timestamp of any offset. [`TimeMap`] keeps the answers of one partition;
-//! all groups on the partition share it. [`age`] turns the result into seconds.
+//! all groups on the partition share it. [`age()`] turns the result into seconds.
 
 mod age;
 mod anchors;
