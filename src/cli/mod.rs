@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod compare;
 mod config;
+mod console_options;
 mod demo;
 mod dlq;
 mod error;

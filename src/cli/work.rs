@@ -1,7 +1,7 @@
 //! Shared by `demo`, `run`, `compare` and the console: runs a session, shows it, handles signals, writes the report.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::Path,
     sync::{
         Arc,
@@ -10,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use kreplay_console::{
-    ConsoleOptions,
-    theme::{Theme, ThemeChoice},
-};
+use kreplay_console::ConsoleOptions;
 use kreplay_engine::replay::{Command, RunError, Session, SessionEnd, SessionOptions};
 use kreplay_kafka::GroupProtocol;
 use kreplay_model::feed::{
@@ -27,7 +24,11 @@ use signal_hook::{
 };
 use tokio::runtime::Runtime;
 
-use super::{CliError, Exit, ReportArgs, print};
+use super::{
+    CliError, Exit, ReportArgs,
+    console_options::{console_options, is_terminal, theme_choice},
+    print,
+};
 use crate::config::{Config, ProtocolChoice};
 
 /// Grace period after a signal: a session that has not ended by then is reported, or abandoned if it has not started.
@@ -46,7 +47,7 @@ pub(super) struct SessionView<'a> {
 impl SessionView<'_> {
     /// Whether to open the console: on a terminal, unless `--headless` is given.
     pub(super) fn with_console(&self) -> bool {
-        !self.report.headless && io::stdout().is_terminal() && io::stdin().is_terminal()
+        !self.report.headless && is_terminal()
     }
 
     /// Runs a session to its end, with or without a console, and writes the report.
@@ -82,16 +83,16 @@ impl SessionView<'_> {
         }
         options.one_run = !with_console;
         options.start = true;
-        let theme =
-            self.config.console.theme.parse::<ThemeChoice>().map_err(|error| CliError::Usage(error.to_string()))?;
-        if with_console {
-            // Loaded before anything is read, because a theme file may be missing or invalid.
-            Theme::load(&theme).map_err(|error| CliError::Usage(error.to_string()))?;
-        }
+        // The name of the theme is checked without a console, too.
+        theme_choice(self.config)?;
+        let console = with_console.then(|| console_options(self.config)).transpose()?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let shown = runtime.block_on(async {
-            if with_console { self.console(&session, theme).await } else { self.headless(&session).await }
+            match console {
+                Some(options) => self.console(&session, options).await,
+                None => self.headless(&session).await,
+            }
         });
         session.control.send(Command::Shutdown);
         let end = runtime.block_on(join_session(session));
@@ -102,16 +103,8 @@ impl SessionView<'_> {
         Ok(end)
     }
 
-    async fn console(&self, session: &Session, theme: ThemeChoice) -> Result<(), CliError> {
-        let options = ConsoleOptions {
-            theme,
-            mouse: self.config.console.mouse,
-            // https://no-color.org: any non-empty value.
-            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            hint: self.hint.clone(),
-            keymap: self.config.console.keymap.clone(),
-            ..ConsoleOptions::default()
-        };
+    async fn console(&self, session: &Session, options: ConsoleOptions) -> Result<(), CliError> {
+        let options = ConsoleOptions { hint: self.hint.clone(), ..options };
         kreplay_console::run(session.feed.clone(), session.control.clone(), options)
             .await
             .map_err(|error| CliError::Failed(error.to_string()))

@@ -113,7 +113,7 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Another frame is needed only if the footer shows keys for scrolling from now on, or no longer. The watcher is told
+/// Another frame is needed only if the footer shows keys for scrolling from now on, or no longer. The watcher learns
 /// which groups became visible.
 fn learn_extents(state: &mut State, extents: Extents) -> Vec<Effect> {
     let before = state.front_scrolls();

@@ -1,16 +1,11 @@
 //! `kreplay demo --watch`: consumer groups of a simulated cluster.
 
-use std::{
-    io::{self, Write},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use clap::Args;
 use kreplay_console::ConsoleOptions;
-use kreplay_engine::plan::RangeStart;
-use kreplay_model::watch::{WatchCommand, WatchControl, WatchSnapshot};
+use kreplay_model::watch::{WatchCommand, WatchControl};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
     sync::watch,
@@ -18,17 +13,23 @@ use tokio::{
 };
 
 use crate::{
-    cli::{CliError, Exit, print, watch::console, work::stop_signal},
+    cli::{
+        CliError, Exit,
+        console_options::{console_options, is_terminal},
+        print,
+        watch::{
+            console,
+            output::{LONGEST_WATCH, json_line, write},
+        },
+        work::stop_signal,
+    },
     config::Config,
     demo::{FASTER, WatchDemo, watched_groups},
-    watch::{event_line, overview},
+    watch::{event_line, overview, parse_duration},
 };
 
 /// The seed without `--seed`.
 const DEFAULT_SEED: u64 = 1;
-
-/// A watch without an end.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The flags of a simulated watch.
 #[derive(Args, Clone, Debug)]
@@ -47,18 +48,11 @@ pub struct WatchDemoArgs {
     #[arg(long, requires = "watch", conflicts_with = "duration")]
     once: bool,
     /// How long to watch, by the clock [default: until stopped]
-    #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = duration)]
+    #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = parse_duration)]
     duration: Option<Duration>,
     /// Print JSON: an object for each look, one a line
     #[arg(long, requires = "watch")]
     json: bool,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    match format!("-{text}").parse::<RangeStart>() {
-        Ok(RangeStart::Ago(duration)) => Ok(duration),
-        _ => Err("not a duration; write 90s, 2h or 1d12h".to_owned()),
-    }
 }
 
 /// Shows the groups of a simulated cluster.
@@ -72,8 +66,8 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
-    if args.duration.is_none() && !args.json && !headless && console::is_terminal() {
-        return runtime.block_on(show(demo, console::options(config)?));
+    if args.duration.is_none() && !args.json && !headless && is_terminal() {
+        return runtime.block_on(show(demo, console_options(config)?));
     }
     runtime.block_on(follow(demo, args))
 }
@@ -111,8 +105,8 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliE
 async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs) -> Result<Exit, CliError> {
     let signal = stop_signal();
     tokio::pin!(signal);
-    let end = Instant::now() + args.duration.unwrap_or(FOR_EVER).min(FOR_EVER);
-    if !args.json && write(&format!("{CLUSTER_NAME}: at first, time is {FASTER} times as fast as the clock\n"))? {
+    let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
+    if !args.json && !write(&format!("{CLUSTER_NAME}: at first, time is {FASTER} times as fast as the clock\n"))? {
         return Ok(Exit::Done);
     }
     loop {
@@ -123,24 +117,8 @@ async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs) -> Result<Exit, CliEr
         }
         let Observation { snapshot, events, .. } = demo.look();
         let text = if args.json { json_line(&snapshot)? } else { events.iter().map(event_line).collect() };
-        if write(&text)? {
+        if !write(&text)? {
             return Ok(Exit::Done);
         }
     }
-}
-
-/// Writes to standard output. Returns whether its reader is gone.
-fn write(text: &str) -> Result<bool, CliError> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
-        Err(source) => Err(CliError::Output { target: None, source }),
-        Ok(()) => Ok(false),
-    }
-}
-
-fn json_line(snapshot: &WatchSnapshot) -> Result<String, CliError> {
-    let text = serde_json::to_string(snapshot);
-    let text = text.map_err(|error| CliError::Failed(format!("the groups cannot be written: {error}")))?;
-    Ok(text + "\n")
 }

@@ -17,6 +17,7 @@ use super::change::{Change, ChangeArgs, PlanFormat, Topics};
 use crate::{
     cli::{CliError, Exit, args::format::FormatArgs},
     config::Environment,
+    watch::parse_duration,
 };
 
 /// The flags of `groups reset`.
@@ -87,10 +88,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     if let Some(duration) = parse_iso_duration(text) {
         return Ok(duration);
     }
-    match format!("-{text}").parse::<RangeStart>() {
-        Ok(RangeStart::Ago(ago)) => Ok(ago),
-        _ => Err("not a duration; write 90s, 2h, 1d12h or P1DT12H".to_owned()),
-    }
+    parse_duration(text).map_err(|_| "not a duration; write 90s, 2h, 1d12h or P1DT12H".to_owned())
 }
 
 fn before_now(ago: Duration) -> Result<DateTime<Utc>, String> {

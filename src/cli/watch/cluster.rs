@@ -9,8 +9,8 @@ use tokio::runtime::Runtime;
 
 use crate::{cli::CliError, config::Config};
 
-/// The interval of a watcher that is used for one close look.
-const NO_INTERVAL: Duration = Duration::from_secs(2);
+/// The interval that a watcher is given for one close look, which does not use it.
+const CLOSE_LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Runs a watch to its end.
 pub(super) fn run<T>(watch: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
@@ -39,7 +39,7 @@ pub(super) async fn open(
 /// Looks at groups until their verdicts are known.
 pub(in crate::cli) fn close_look(config: &Config, selection: &GroupSelection) -> Result<WatchSnapshot, CliError> {
     run(async {
-        let (mut watcher, _) = open(config, selection.clone(), NO_INTERVAL).await?;
+        let (mut watcher, _) = open(config, selection.clone(), CLOSE_LOOK_INTERVAL).await?;
         Ok(watcher.look_closely().await.snapshot)
     })
 }

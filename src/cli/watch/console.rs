@@ -1,15 +1,8 @@
 //! The console on watched groups.
 
-use std::{
-    io::{self, IsTerminal as _},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use kreplay_console::{
-    ConsoleOptions,
-    state::ScreenId,
-    theme::{Theme, ThemeChoice},
-};
+use kreplay_console::{ConsoleOptions, state::ScreenId};
 use kreplay_model::{
     control::Control,
     feed::{ClusterView, EventLog, Feed, Snapshot},
@@ -17,31 +10,10 @@ use kreplay_model::{
 };
 use tokio::sync::watch;
 
-use crate::{cli::CliError, config::Config};
+use crate::cli::CliError;
 
 /// Why the console of a watch starts no run.
 const ONLY_WATCHES: &str = "this console watches groups; use `kreplay run` to replay topics";
-
-/// Whether both ends are a terminal.
-pub(in crate::cli) fn is_terminal() -> bool {
-    io::stdout().is_terminal() && io::stdin().is_terminal()
-}
-
-/// How the console looks, checked before anything is contacted: a theme file may be missing or invalid.
-pub(in crate::cli) fn options(config: &Config) -> Result<ConsoleOptions, CliError> {
-    let unusable = |error: kreplay_console::theme::ThemeError| CliError::Usage(error.to_string());
-    let theme = config.console.theme.parse::<ThemeChoice>().map_err(unusable)?;
-    Theme::load(&theme).map_err(unusable)?;
-    Ok(ConsoleOptions {
-        theme,
-        mouse: config.console.mouse,
-        // https://no-color.org: any non-empty value.
-        no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-        keymap: config.console.keymap.clone(),
-        home: ScreenId::Trouble,
-        ..ConsoleOptions::default()
-    })
-}
 
 /// Shows groups until the user quits. What the receiver holds at first is shown at once.
 pub(in crate::cli) async fn show(
@@ -57,7 +29,8 @@ pub(in crate::cli) async fn show(
     let (session, snapshots) = watch::channel(Arc::new(snapshot));
     let feed = Feed { snapshots, events: EventLog::default(), groups: Some(groups) };
     let (commands, _) = Control::channel();
-    let shown = kreplay_console::run(feed, commands, ConsoleOptions { watch: Some(control), ..options }).await;
+    let options = ConsoleOptions { home: ScreenId::Trouble, watch: Some(control), ..options };
+    let shown = kreplay_console::run(feed, commands, options).await;
     drop(session);
     shown.map_err(|error| CliError::Failed(error.to_string()))
 }

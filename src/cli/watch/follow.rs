@@ -1,23 +1,25 @@
 //! Watches until a time, a condition or a signal.
 
-use std::{
-    io::{self, Write as _},
-    time::Duration,
-};
+use std::time::Duration;
 
 use kreplay_model::watch::WatchSnapshot;
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::time::{Instant, sleep_until};
 
-use super::{WatchArgs, cluster, console, unmatched};
+use super::{
+    WatchArgs, cluster, console,
+    output::{LONGEST_WATCH, json_line, write},
+    unmatched,
+};
 use crate::{
-    cli::{CliError, Exit, work::stop_signal},
+    cli::{
+        CliError, Exit,
+        console_options::{console_options, is_terminal},
+        work::stop_signal,
+    },
     config::Config,
     watch::{Wait, event_line, summary_line},
 };
-
-/// A watch without an end.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Prints what is seen: JSON, a line for each look; or text, a line for each event and a summary at intervals.
 struct Printer {
@@ -31,9 +33,7 @@ impl Printer {
     /// Returns whether there is still a reader.
     fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
         if self.is_json {
-            let text = serde_json::to_string(snapshot);
-            let text = text.map_err(|error| CliError::Failed(format!("the groups cannot be written: {error}")))?;
-            return write(&(text + "\n"));
+            return write(&json_line(snapshot)?);
         }
         let (events, next) = handle.events.since(self.next_event);
         self.next_event = next;
@@ -46,21 +46,11 @@ impl Printer {
     }
 }
 
-/// Writes to standard output. Returns `false` if its reader has closed it: a watch must not go on for ever then.
-fn write(text: &str) -> Result<bool, CliError> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(true),
-        Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(source) => Err(CliError::Output { target: None, source }),
-    }
-}
-
 /// Watches groups.
 pub(super) fn execute(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
     // A condition and a time are for scripts: what they need is an exit code.
     let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json() && !args.headless;
-    if is_interactive && console::is_terminal() {
+    if is_interactive && is_terminal() {
         return show(args, config, selection);
     }
     print(args, config, selection)
@@ -68,7 +58,7 @@ pub(super) fn execute(args: &WatchArgs, config: &Config, selection: &GroupSelect
 
 /// Opens the console.
 fn show(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
-    let options = console::options(config)?;
+    let options = console_options(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {
             opened = cluster::open(config, selection.clone(), args.interval) => opened?,
@@ -93,7 +83,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let mut snapshots = handle.snapshots.clone();
-        let end = Instant::now() + args.duration.unwrap_or(FOR_EVER).min(FOR_EVER);
+        let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);
         let mut printer = Printer {
             is_json: args.format.is_json(),

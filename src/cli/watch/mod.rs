@@ -3,6 +3,7 @@
 mod cluster;
 pub(super) mod console;
 mod follow;
+pub(super) mod output;
 
 use std::{path::Path, time::Duration};
 

@@ -184,7 +184,7 @@ mod tests {
         let code = prop_oneof![named, (1..=MAX_FUNCTION_KEY).prop_map(KeyCode::F), character.prop_map(KeyCode::Char)];
         (code, any::<bool>(), any::<bool>())
             .prop_map(|(code, ctrl, alt)| Key { code, ctrl, alt })
-            // An arrow character is not on any keyboard; it stands for the arrow key.
+            // These characters are the notation of the arrow keys.
             .prop_filter("no arrow", |key| !matches!(key.code, KeyCode::Char('↑' | '↓' | '←' | '→')))
             .prop_filter("reported", |key| key.unusual().is_none())
     }

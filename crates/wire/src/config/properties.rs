@@ -166,7 +166,7 @@ impl<'a> Properties<'a> {
             Some(value) if value.eq_ignore_ascii_case("none") => false,
             Some(_) => return Err(invalid("ssl.endpoint.identification.algorithm", "https or none is expected")),
         };
-        // librdkafka looks for the authorities of the system if it is told to probe.
+        // With `probe`, librdkafka looks for the authorities of the system.
         let authorities = self.get("ssl.ca.location").filter(|path| *path != "probe").map(PathBuf::from);
         Ok(TlsConfig { authorities, client_certificate, verify_host_name })
     }
