@@ -11,6 +11,7 @@ mod error;
 mod groups;
 mod keys;
 mod leftovers;
+mod metrics;
 mod plan;
 mod resume;
 mod run;
@@ -29,7 +30,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    ClusterArgs, DatasetArgs, FileArgs, ThemeArgs,
+    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ThemeArgs,
     decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
@@ -140,6 +141,8 @@ pub struct ConsoleArgs {
     #[command(flatten)]
     safeguards: SafeguardArgs,
     #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
 }
 
@@ -181,6 +184,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
     /// Console, report and its destination.
     #[command(flatten)]
@@ -221,6 +226,7 @@ impl ConsoleArgs {
         }
         self.settings.put(table, &mut overrides);
         self.safeguards.put(&mut overrides);
+        self.metrics.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }
@@ -260,6 +266,7 @@ impl DemoArgs {
         self.datasets.put(&mut overrides);
         self.scope.put("demo", &mut overrides);
         self.settings.put("demo", &mut overrides);
+        self.metrics.put(&mut overrides);
         self.theme.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
     }

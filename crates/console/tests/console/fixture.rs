@@ -18,7 +18,7 @@ use kreplay_model::watch::WatchCommand;
 use kreplay_model::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        self, Bottleneck, ClusterView, CurrentLimit, EventKind, LatencyMs, NextRun, Owner, PartitionState,
+        self, Bottleneck, ClusterView, CurrentLimit, EventKind, HandlingTimes, LatencyMs, NextRun, Owner, PartitionState,
         PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary, RunView, Snapshot,
         Throughput, TopicView, Totals, WorkerState, WorkerView,
     },
@@ -146,6 +146,7 @@ fn partitions(handled: u64, speed: f64, workers: u32, state: RunState, ordering:
                     0.0
                 },
                 p95_ms: (done > 0).then_some(1.08 + dataset as f64 / 50.0),
+                handling_times: HandlingTimes::default(),
             });
         }
     }
