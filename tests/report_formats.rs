@@ -8,9 +8,9 @@ use chrono::DateTime;
 use kreplay::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        Bottleneck, DryRunFindings, DryRunView, EffectCount, EffectExample, EffectKind, FailedRecord, HandlingTimes, LatencyMs, Owner,
-        PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RecordPlace, RunState,
-        RunView, Throughput, Totals,
+        Bottleneck, DryRunFindings, DryRunView, EffectCount, EffectExample, EffectKind, FailedRecord, HandlingTimes,
+        LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView,
+        RecordPlace, RunState, RunView, Throughput, Totals,
         report::{Report, ReportFormat, peak_rss_bytes},
     },
 };

@@ -95,9 +95,9 @@ impl SessionView<'_> {
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let feed = &session.feed;
         let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
-        let served = serve(server, sources);
+        let metrics = serve(server, sources);
         let shown = runtime.block_on(async {
-            served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
+            metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             match console {
                 Some(options) => self.console(&session, options).await,
                 None => self.headless(&session).await,

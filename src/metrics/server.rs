@@ -108,8 +108,7 @@ impl MetricsServer {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(MetricsError::Start)?;
         let (stop, stopped) = oneshot::channel();
         let serve = move || serve(&runtime, self, sources, stopped);
-        let thread =
-            std::thread::Builder::new().name("metrics".into()).spawn(serve).map_err(MetricsError::Start)?;
+        let thread = std::thread::Builder::new().name("metrics".into()).spawn(serve).map_err(MetricsError::Start)?;
         Ok(ServedMetrics { stop: Some(stop), thread: Some(thread) })
     }
 }

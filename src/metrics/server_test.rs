@@ -58,7 +58,10 @@ fn each_scrape_has_the_latest_snapshot_in_the_format_that_is_asked_for() {
     assert!(answer.contains("\nkreplay_run_records_total 7\n") && !answer.contains("# EOF"), "{answer}");
     sender.send_replace(handled(8));
     let answer = get(address, "/metrics?x=y", "Accept: application/openmetrics-text\r\n");
-    assert!(answer.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"), "{answer}");
+    assert!(
+        answer.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"),
+        "{answer}"
+    );
     assert!(answer.contains("\nkreplay_run_records_total 8\n") && answer.ends_with("# EOF\n"), "{answer}");
 }
 

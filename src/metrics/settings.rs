@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn other_machines_need_a_token_or_tls() {
-        let at = |address: &str| MetricsSettings { address: Some(address.parse().unwrap()), ..MetricsSettings::default() };
+        let at =
+            |address: &str| MetricsSettings { address: Some(address.parse().unwrap()), ..MetricsSettings::default() };
         assert_eq!(MetricsSettings::default().contradiction(), None);
         assert_eq!(at("127.0.0.1:0").contradiction(), None);
         assert!(at("0.0.0.0:0").contradiction().unwrap().contains("set metrics.token"));

@@ -107,11 +107,8 @@ impl Collector for Scrape {
             .chain(group_details.iter().map(|group| catalogue.series(group)))
             .collect();
         let Plan { depths, series, dropped } = plan(&series, u64::from(self.options.max_series));
-        let export = Export {
-            series,
-            dropped,
-            looked_at_s: groups.map(|snapshot| seconds(snapshot.at.timestamp_millis())),
-        };
+        let export =
+            Export { series, dropped, looked_at_s: groups.map(|snapshot| seconds(snapshot.at.timestamp_millis())) };
         let export = [Subject { labels: Vec::new(), of: &export, is_brief: false }];
         let prefix = &self.options.prefix;
         write(&mut encoder, prefix, exporter::FIGURES, &export)?;
@@ -295,8 +292,7 @@ impl<'a> Catalogue<'a> {
             for (is_known, figures) in tables.iter().enumerate() {
                 let subjects: Vec<Subject<'_, Position<'a>>> = at_least(depth)
                     .flat_map(|(details, _)| {
-                        let positions =
-                            if depth == Depth::Topic { &details.topics } else { &details.partitions };
+                        let positions = if depth == Depth::Topic { &details.topics } else { &details.partitions };
                         positions.iter().map(|position| (details.group, position))
                     })
                     .map(|(group, of)| Subject {

@@ -200,7 +200,9 @@ fn the_maximum_of_series_holds_and_the_widest_group_becomes_coarser() {
     let all = series(&text);
     assert!(all.len() <= 204, "{}", all.len());
     assert_eq!(all["kreplay_metrics_dropped_series"], "1000");
-    assert!(text.contains(r#"partition_lag_offsets{group="narrow""#) && text.contains(r#"topic_lag_offsets{group="wide""#));
+    assert!(
+        text.contains(r#"partition_lag_offsets{group="narrow""#) && text.contains(r#"topic_lag_offsets{group="wide""#)
+    );
     assert!(!text.contains(r#"partition_lag_offsets{group="wide""#), "{text}");
 }
 
@@ -215,9 +217,8 @@ fn names_of_other_exporters_are_added() {
     assert_eq!(exporter[r#"kafka_topic_partition_current_offset{topic="a",partition="0"}"#], "106");
     let lag_exporter = series(&text(KnownNames::KafkaLagExporter));
     let owner = r#"member_host="10.0.0.7",consumer_id="m-1",client_id="c""#;
-    let lag = format!(
-        r#"kafka_consumergroup_group_lag{{cluster_name="test",group="g",topic="a",partition="0",{owner}}}"#
-    );
+    let lag =
+        format!(r#"kafka_consumergroup_group_lag{{cluster_name="test",group="g",topic="a",partition="0",{owner}}}"#);
     assert_eq!(lag_exporter[&lag], "5");
     assert_eq!(lag_exporter[r#"kafka_partition_latest_offset{cluster_name="test",topic="a",partition="0"}"#], "106");
     assert_eq!(lag_exporter[r#"kafka_consumergroup_group_sum_lag{cluster_name="test",group="h"}"#], "6");

@@ -28,8 +28,7 @@ pub(crate) fn write<T>(
         let family = &figure.family;
         let unit = family.unit.map(|unit| Unit::Other(unit.to_owned()));
         let name = family.prefixed(prefix);
-        let mut metric =
-            encoder.encode_descriptor(&name, family.help, unit.as_ref(), family.kind.metric_type())?;
+        let mut metric = encoder.encode_descriptor(&name, family.help, unit.as_ref(), family.kind.metric_type())?;
         for subject in subjects {
             write_series(&mut metric, figure, subject)?;
         }

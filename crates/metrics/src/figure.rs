@@ -4,11 +4,7 @@ use std::borrow::Cow;
 
 use kreplay_model::feed::HandlingTimes;
 
-use crate::{
-    Family,
-    label::Label,
-    sample::Number,
-};
+use crate::{Family, label::Label, sample::Number};
 
 /// What the series of one or more metrics describe: a group, a topic, a partition, a run.
 pub(crate) struct Subject<'a, T> {

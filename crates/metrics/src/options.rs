@@ -22,12 +22,7 @@ pub struct MetricsOptions {
 
 impl Default for MetricsOptions {
     fn default() -> Self {
-        Self {
-            prefix: Prefix::default(),
-            level: None,
-            max_series: DEFAULT_MAX_SERIES,
-            names: KnownNames::default(),
-        }
+        Self { prefix: Prefix::default(), level: None, max_series: DEFAULT_MAX_SERIES, names: KnownNames::default() }
     }
 }
 

@@ -62,9 +62,8 @@ pub(crate) fn of_topics<'a>(partitions: &[Position<'a>]) -> Vec<Position<'a>> {
 }
 
 fn sum<'a>(topic: &'a str, rows: &[&Position<'a>]) -> Position<'a> {
-    let known = |read: fn(&Position<'a>) -> Option<i64>| {
-        rows.iter().filter_map(|row| read(row)).reduce(i64::saturating_add)
-    };
+    let known =
+        |read: fn(&Position<'a>) -> Option<i64>| rows.iter().filter_map(|row| read(row)).reduce(i64::saturating_add);
     let part = |read: fn(&Position<'a>) -> Option<u64>| {
         let parts: Option<Vec<u64>> = rows.iter().filter(|row| row.lag.is_some()).map(|row| read(row)).collect();
         parts?.into_iter().reduce(u64::saturating_add)
@@ -110,7 +109,8 @@ mod tests {
 
     #[test]
     fn a_topic_has_the_sum_of_what_is_known() {
-        let unknown = Position { lag: None, readable: None, lost: None, held_back: None, ahead: None, ..position("a", 2) };
+        let unknown =
+            Position { lag: None, readable: None, lost: None, held_back: None, ahead: None, ..position("a", 2) };
         let topics = of_topics(&[position("a", 0), position("a", 1), unknown, position("b", 0)]);
         assert_eq!(topics.len(), 2);
         let a = &topics[0];

@@ -76,11 +76,7 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
 }
 
 /// Opens the console on the simulation.
-async fn show(
-    mut demo: WatchDemo,
-    options: ConsoleOptions,
-    server: Option<MetricsServer>,
-) -> Result<Exit, CliError> {
+async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<MetricsServer>) -> Result<Exit, CliError> {
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
@@ -110,11 +106,7 @@ async fn show(
 }
 
 /// Prints each look until the time is over, the first signal, or the reader has closed its pipe.
-async fn follow(
-    mut demo: WatchDemo,
-    args: &WatchDemoArgs,
-    server: Option<MetricsServer>,
-) -> Result<Exit, CliError> {
+async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, server: Option<MetricsServer>) -> Result<Exit, CliError> {
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(server, Sources { groups: Some(groups), ..Sources::default() })?;
     let signal = stop_signal();

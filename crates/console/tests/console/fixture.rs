@@ -18,9 +18,9 @@ use kreplay_model::watch::WatchCommand;
 use kreplay_model::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        self, Bottleneck, ClusterView, CurrentLimit, EventKind, HandlingTimes, LatencyMs, NextRun, Owner, PartitionState,
-        PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary, RunView, Snapshot,
-        Throughput, TopicView, Totals, WorkerState, WorkerView,
+        self, Bottleneck, ClusterView, CurrentLimit, EventKind, HandlingTimes, LatencyMs, NextRun, Owner,
+        PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary,
+        RunView, Snapshot, Throughput, TopicView, Totals, WorkerState, WorkerView,
     },
 };
 

@@ -20,8 +20,8 @@ use kreplay_model::{
     control::{Command, Decision},
     domain::{Lag, Offset, Ordering},
     feed::{
-        Bottleneck, CurrentLimit, EventKind, HandlingTimes, Owner, PartitionState, PartitionView, Prediction, QuarantineView,
-        QuarantinedKey, RetryingView, RunState, Snapshot,
+        Bottleneck, CurrentLimit, EventKind, HandlingTimes, Owner, PartitionState, PartitionView, Prediction,
+        QuarantineView, QuarantinedKey, RetryingView, RunState, Snapshot,
     },
 };
 use proptest::prelude::*;

@@ -1,6 +1,11 @@
 //! Metrics about the export itself.
 
-use crate::{Family, Kind, figure::{Figure, Read}, label::text, sample::Number};
+use crate::{
+    Family, Kind,
+    figure::{Figure, Read},
+    label::text,
+    sample::Number,
+};
 
 /// Facts about one text.
 #[derive(Clone, Debug, PartialEq)]

@@ -61,16 +61,11 @@ pub(crate) const FIGURES: &[Figure<GroupView>] = &[
         "Whether this is the verdict on the group, 0 or 1",
         verdicts,
     ),
-    gauge("group_members", None, "Members", |group| {
-        group.state.as_ref().map(|_| Number::len(group.members.len()))
-    }),
+    gauge("group_members", None, "Members", |group| group.state.as_ref().map(|_| Number::len(group.members.len()))),
     gauge("group_idle_members", None, "Members without partitions", |group| group.idle_members.map(Number::Count)),
-    gauge(
-        "group_lag",
-        OFFSETS,
-        "The sum of the known lags of all partitions that the group has not left",
-        |group| group.lag.total.map(Number::Signed),
-    ),
+    gauge("group_lag", OFFSETS, "The sum of the known lags of all partitions that the group has not left", |group| {
+        group.lag.total.map(Number::Signed)
+    }),
     gauge("group_readable", OFFSETS, "The part of the lag that a reader of committed records can read now", |group| {
         group.lag.readable.map(Number::Count)
     }),

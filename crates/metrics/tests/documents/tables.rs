@@ -15,7 +15,13 @@ fn documented(heading: &str) -> Vec<String> {
 
 fn row(family: &Family) -> String {
     let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
-    format!("| `{}` | {} | {} | {} |", family.name(&Prefix::default()), family.kind.word(), labels.join(", "), family.help)
+    format!(
+        "| `{}` | {} | {} | {} |",
+        family.name(&Prefix::default()),
+        family.kind.word(),
+        labels.join(", "),
+        family.help
+    )
 }
 
 fn expected(names: KnownNames, is_in_section: fn(&str) -> bool) -> Vec<String> {
@@ -35,9 +41,8 @@ fn the_tables_list_what_is_exported() {
     let is_of_run = |name: &str| name.starts_with("kreplay_run") || name.starts_with("kreplay_event");
     assert_documented("### Runs", &expected(KnownNames::None, is_of_run));
     assert_documented("### Groups", &expected(KnownNames::None, |name| name.starts_with("kreplay_group")));
-    let is_of_export = |name: &str| {
-        !["kreplay_run", "kreplay_event", "kreplay_group"].iter().any(|start| name.starts_with(start))
-    };
+    let is_of_export =
+        |name: &str| !["kreplay_run", "kreplay_event", "kreplay_group"].iter().any(|start| name.starts_with(start));
     assert_documented("### The export", &expected(KnownNames::None, is_of_export));
 }
 

@@ -6,26 +6,8 @@ use serde::{Deserialize, Serialize};
 /// The upper bounds of the buckets in microseconds, inclusive: 1, 2.5 and 5 in each power of ten, as is usual for
 /// durations in Prometheus, from 10 microseconds to one minute.
 pub const HANDLING_TIME_BOUNDS_US: [u64; 20] = [
-    10,
-    25,
-    50,
-    100,
-    250,
-    500,
-    1_000,
-    2_500,
-    5_000,
-    10_000,
-    25_000,
-    50_000,
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    60_000_000,
+    10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+    2_500_000, 5_000_000, 10_000_000, 60_000_000,
 ];
 
 /// The number of handled records per bucket of handling time, in this process.
