@@ -15,6 +15,7 @@ mod plan;
 mod resume;
 mod run;
 mod runs;
+mod themes;
 mod topics;
 mod watch;
 mod work;
@@ -46,6 +47,7 @@ pub use keys::KeysArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
+pub use themes::ThemesArgs;
 pub use topics::TopicsArgs;
 pub use watch::WatchArgs;
 
@@ -118,6 +120,8 @@ pub enum Command {
     /// The first column has the names that [console.keys] in the configuration file uses. An action is listed more than
     /// once if its keys differ from place to place.
     Keys(KeysArgs),
+    /// List the colour themes of the console, or check their contrast
+    Themes(ThemesArgs),
 }
 
 /// The flags of the console.
@@ -304,6 +308,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             print(&keys::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
+        Some(Command::Themes(args)) => themes::execute(args),
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
         Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Topics(args)) => topics::execute(args, &environment, directory),

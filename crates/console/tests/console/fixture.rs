@@ -294,7 +294,7 @@ pub(crate) fn change_run(state: &mut State, change_run: impl FnOnce(&mut RunView
 
 /// Draws a frame, as before every input of a user who looks at the screen.
 pub(crate) fn draw(state: &mut State) -> HitMap {
-    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::Dark));
+    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::DARK));
     let effects = update(state, Event::Drawn(hits.extents().clone()));
     let is_look = |effect: &Effect| matches!(effect, Effect::Watch(WatchCommand::LookAt(_)));
     assert!(effects.iter().all(is_look), "{effects:?}");
@@ -360,7 +360,7 @@ pub(crate) fn theme(choice: &ThemeChoice) -> Theme {
 pub(crate) fn text(state: &State) -> String {
     let mut state = state.clone();
     draw(&mut state);
-    capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)))
+    capture::text(&capture::frame(&state, &theme(&ThemeChoice::DARK)))
 }
 
 /// The position of a text on the screen, as column and row in cells.

@@ -209,7 +209,7 @@ proptest! {
         width in 0..220_u16,
         height in 0..70_u16,
     ) {
-        let theme = theme(&ThemeChoice::Dark);
+        let theme = theme(&ThemeChoice::DARK);
         let mut state = State::new(width, height, None);
         for step in steps {
             let (before, asked) = (state.clone(), step.clone());
@@ -319,7 +319,7 @@ proptest! {
             state.user.navigation.open(screen);
         }
         state.user.navigation.dialog = asks.then_some(Dialog::Ask(Question::DecideAll(Decision::DeadLetter)));
-        let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)));
+        let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::DARK)));
         for line in text.lines() {
             let is_number = |part: &str| part.trim_end_matches([',', '.']).ends_with(|c: char| c.is_ascii_digit());
             let cut = line.split('…').rev().skip(1).any(is_number);
