@@ -8,6 +8,7 @@ mod depth;
 mod error;
 mod file;
 mod role;
+mod style;
 
 pub(crate) use background::for_background_of_terminal;
 pub use built_in::{BUILT_IN, BuiltIn};
@@ -17,10 +18,7 @@ pub use depth::ColorDepth;
 pub use error::ThemeError;
 pub use role::{Role, Theme};
 
-use file::{NO_PARENT, ThemeFile};
-
-/// The largest number of parents of a theme. A longer chain is a circle or a mistake.
-const MAX_PARENTS: usize = 8;
+use file::{Parent, ThemeFile};
 
 /// A theme for terminals with many colours, and for those with 16.
 struct Variants {
@@ -43,12 +41,12 @@ impl Theme {
     /// As [`Theme::load`].
     pub fn load_for(choice: &ThemeChoice, depth: ColorDepth) -> Result<Self, ThemeError> {
         let variants = match choice {
-            ThemeChoice::Auto => named("dark", 0)?,
-            ThemeChoice::BuiltIn(name) => named(name, 0)?,
+            ThemeChoice::Auto => named("dark")?,
+            ThemeChoice::BuiltIn(name) => named(name)?,
             ThemeChoice::File(path) => {
                 let text =
                     std::fs::read_to_string(path).map_err(|source| ThemeError::Read { path: path.clone(), source })?;
-                variants(&path.display().to_string(), &text, 0)?
+                variants(&path.display().to_string(), &text)?
             }
         };
         Ok(variants.at(depth))
@@ -59,7 +57,7 @@ impl Theme {
     /// # Errors
     /// [`ThemeError::Parse`] names line and key.
     pub fn parse(origin: &str, text: &str) -> Result<Self, ThemeError> {
-        Ok(variants(origin, text, 0)?.at(ColorDepth::True))
+        Ok(variants(origin, text)?.at(ColorDepth::True))
     }
 }
 
@@ -73,23 +71,20 @@ impl Variants {
     }
 }
 
-fn named(name: &str, parents: usize) -> Result<Variants, ThemeError> {
+fn named(name: &str) -> Result<Variants, ThemeError> {
     let built_in = built_in::find(name).ok_or_else(|| ThemeError::Unknown { name: name.to_owned() })?;
-    variants(built_in.name, built_in.text, parents)
+    variants(built_in.name, built_in.text)
 }
 
-fn variants(origin: &str, text: &str, parents: usize) -> Result<Variants, ThemeError> {
-    if parents > MAX_PARENTS {
-        return Err(ThemeError::Parents { origin: origin.to_owned(), most: MAX_PARENTS });
-    }
+fn variants(origin: &str, text: &str) -> Result<Variants, ThemeError> {
     let file: ThemeFile = toml::from_str(text)
         .map_err(|source| ThemeError::Parse { origin: origin.to_owned(), source: Box::new(source) })?;
-    if file.parent == NO_PARENT {
+    let Parent::BuiltIn(parent) = file.parent else {
         let rich = file.roles.over(&Theme::default());
         let ansi = file.ansi.over(&rich);
         return Ok(Variants { rich, ansi });
-    }
-    let parent = named(&file.parent, parents + 1)?;
+    };
+    let parent = variants(parent.name, parent.text)?;
     Ok(Variants { rich: file.roles.over(&parent.rich), ansi: file.ansi.over(&parent.ansi) })
 }
 

@@ -31,12 +31,4 @@ pub enum ThemeError {
         /// The error with its location.
         source: Box<toml::de::Error>,
     },
-    /// The parents of a theme form a circle, or a long chain.
-    #[error("theme {origin}: more than {most} parents; does the theme have itself as a parent?")]
-    Parents {
-        /// The file, or the name of a built-in theme.
-        origin: String,
-        /// The largest number of parents.
-        most: usize,
-    },
 }

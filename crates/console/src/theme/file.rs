@@ -1,17 +1,18 @@
 //! The format of theme files.
 
-use ratatui::style::{Color, Modifier, Style};
 use serde::{Deserialize, Deserializer, de};
 
-use super::role::Roles;
+use super::{
+    built_in::{self, BuiltIn},
+    role::Roles,
+};
 
 /// A theme file. Roles that it does not define are those of its parent.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ThemeFile {
-    /// The name of another theme, or `none`.
-    #[serde(default = "default_parent")]
-    pub parent: String,
+    #[serde(default)]
+    pub parent: Parent,
     /// The roles on terminals with 256 colours or more.
     #[serde(default)]
     pub roles: Roles,
@@ -20,58 +21,28 @@ pub(super) struct ThemeFile {
     pub ansi: Roles,
 }
 
-/// The parent of a theme whose roles have no parent.
-pub(super) const NO_PARENT: &str = "none";
-
-fn default_parent() -> String {
-    "dark".into()
+/// Where a theme takes the roles from that it does not define. Only built-in themes can be parents.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Parent {
+    None,
+    BuiltIn(&'static BuiltIn),
 }
 
-/// The style of a role.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[allow(clippy::struct_excessive_bools, reason = "a terminal's modifiers are switches")]
-pub(super) struct RoleStyle {
-    fg: Option<Colour>,
-    bg: Option<Colour>,
-    bold: bool,
-    dim: bool,
-    italic: bool,
-    underline: bool,
-    reverse: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Colour(Color);
-
-impl<'de> Deserialize<'de> for Colour {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(|_| {
-            de::Error::custom(format!(
-                "`{text}` is not a colour; use \"#rrggbb\", a number from \"0\" to \"255\", a name such as \"blue\" or \"reset\""
-            ))
-        })
+impl Default for Parent {
+    fn default() -> Self {
+        built_in::find("dark").map_or(Self::None, Self::BuiltIn)
     }
 }
 
-impl RoleStyle {
-    pub(super) fn style(&self) -> Style {
-        let modifiers = [
-            (self.bold, Modifier::BOLD),
-            (self.dim, Modifier::DIM),
-            (self.italic, Modifier::ITALIC),
-            (self.underline, Modifier::UNDERLINED),
-            (self.reverse, Modifier::REVERSED),
-        ];
-        let mut style = Style::new();
-        style.fg = self.fg.as_ref().map(|colour| colour.0);
-        style.bg = self.bg.as_ref().map(|colour| colour.0);
-        for (on, modifier) in modifiers {
-            if on {
-                style = style.add_modifier(modifier);
-            }
+impl<'de> Deserialize<'de> for Parent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name == "none" {
+            return Ok(Self::None);
         }
-        style
+        built_in::find(&name).map(Self::BuiltIn).ok_or_else(|| {
+            let names = built_in::names().join(", ");
+            de::Error::custom(format!("unknown parent `{name}`; use none, {names}"))
+        })
     }
 }

@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Style};
 use serde::Deserialize;
 
-use super::file::RoleStyle;
+use super::style::RoleStyle;
 
 macro_rules! roles {
     ($($(#[$doc:meta])* $role:ident),+ $(,)?) => {
