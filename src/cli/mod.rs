@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod compare;
+mod completions;
 mod config;
 mod console_options;
 mod demo;
@@ -11,6 +12,7 @@ mod error;
 mod groups;
 mod keys;
 mod leftovers;
+mod man;
 mod plan;
 mod resume;
 mod run;
@@ -38,12 +40,14 @@ pub use args::{
 };
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
+pub use completions::CompletionsArgs;
 pub use config::ConfigArgs;
 pub use demo::WatchDemoArgs;
 pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
 pub use groups::GroupsArgs;
 pub use keys::KeysArgs;
+pub use man::ManArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
@@ -122,6 +126,10 @@ pub enum Command {
     Keys(KeysArgs),
     /// List the colour themes of the console, or check their contrast
     Themes(ThemesArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands to a directory
+    Man(ManArgs),
 }
 
 /// The flags of the console.
@@ -309,6 +317,11 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Some(Command::Themes(args)) => themes::execute(args),
+        Some(Command::Completions(args)) => {
+            print(&completions::execute(args))?;
+            Ok(Exit::Done)
+        }
+        Some(Command::Man(args)) => man::execute(args),
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
         Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Topics(args)) => topics::execute(args, &environment, directory),
