@@ -3,6 +3,7 @@
 //! It consists of snapshots, of which only the latest matters, and events, each of which matters.
 
 pub mod cells;
+mod charges;
 mod cluster;
 mod dry_run;
 mod effect_count;
@@ -26,8 +27,10 @@ mod snapshot;
 mod speed;
 mod streams;
 mod totals;
+mod what_if;
 
 pub use crate::domain::Severity;
+pub use charges::{Charge, Charges};
 pub use cluster::{ClusterView, TopicView};
 pub use dry_run::{
     ComparisonView, Difference, DryRunFindings, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome,
@@ -52,6 +55,7 @@ pub use run_view::{RebalanceView, RunView};
 pub use snapshot::{RunSummary, Snapshot};
 pub use speed::{Bottleneck, CurrentLimit, LatencyMs, Prediction, Throughput};
 pub use totals::Totals;
+pub use what_if::{LiftedLimit, WhatIf};
 use totals::progress_of;
 
 use std::sync::Arc;
