@@ -1,8 +1,8 @@
-//! Plants one limit after another, follows each piece of advice of the run's report, and compares the time with what was
-//! promised.
+//! Plants one limit after another, follows each piece of advice of the run's report, and compares the time with what
+//! was promised.
 //!
-//! `cargo run --release --example advice` uses an embedded broker. The handlers sleep, so that a busy machine has little
-//! influence.
+//! `cargo run --release --example advice` uses an embedded broker. The handlers sleep, so that a busy machine has
+//! little influence.
 
 use std::{collections::BTreeMap, error::Error, num::NonZeroU64, sync::Arc, time::Duration};
 
@@ -146,10 +146,8 @@ impl Case {
             handler: HandlerChoice::new(handlers),
             ..Settings::default()
         };
-        let kafka = KafkaConfig {
-            bootstrap_servers: broker.bootstrap_servers().to_owned(),
-            properties: BTreeMap::new(),
-        };
+        let kafka =
+            KafkaConfig { bootstrap_servers: broker.bootstrap_servers().to_owned(), properties: BTreeMap::new() };
         let end = Session::spawn(SessionOptions {
             kafka,
             embedded: true,

@@ -8,9 +8,9 @@ use chrono::DateTime;
 use kreplay::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        Bottleneck, Charge, DryRunFindings, DryRunView, EffectCount, EffectExample, EffectKind, FailedRecord, LatencyMs, LiftedLimit, Owner,
-        PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RecordPlace, RunState,
-        RunView, Throughput, Totals, WhatIf,
+        Bottleneck, Charge, DryRunFindings, DryRunView, EffectCount, EffectExample, EffectKind, FailedRecord,
+        LatencyMs, LiftedLimit, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind,
+        RebalanceView, RecordPlace, RunState, RunView, Throughput, Totals, WhatIf,
         report::{Report, ReportFormat, peak_rss_bytes},
     },
 };
@@ -167,9 +167,12 @@ fn json_has_exactly_the_documented_fields() {
 
     let mut fields = BTreeSet::new();
     collect(&json(&run()), "", &mut fields);
-    const STATES: &str = "handling commit settling order fetch no_work throttled paused rebalance barrier reorder retry quarantine
+    const STATES: &str =
+        "handling commit settling order fetch no_work throttled paused rebalance barrier reorder retry quarantine
         memory starting stopping";
-    let states = STATES.split_whitespace().flat_map(|state| ["seconds", "percent"].map(|unit| format!("charges.{unit}.{state}")));
+    let states = STATES
+        .split_whitespace()
+        .flat_map(|state| ["seconds", "percent"].map(|unit| format!("charges.{unit}.{state}")));
     let documented = DOCUMENTED.split_whitespace().filter(|field| *field != "CHARGES").map(String::from);
     assert_eq!(fields, documented.chain(states).collect());
 }

@@ -83,7 +83,8 @@ fn a_slow_handler_is_named() {
 
 #[test]
 fn a_hot_key_is_named() {
-    let hot = |number: u32| if number % 10 < 7 { (1_000, 0) } else { (number % 400, i32::try_from(number % 4).unwrap()) };
+    let hot =
+        |number: u32| if number % 10 < 7 { (1_000, 0) } else { (number % 400, i32::try_from(number % 4).unwrap()) };
     let view = run(planted(&topic(4, (0..1000).map(hot)), 8, Ordering::Key, "simulate:5ms"));
     expect_whole(&view);
     assert_eq!(diagnosis(&view).0, Some(Charge::Order), "{}", described(&view));

@@ -60,7 +60,9 @@ fn lines(state: &State, theme: &Theme) -> Vec<Line<'static>> {
             let gap = " ".repeat(LABEL_WIDTH.saturating_sub(width(label)));
             lines.push(Line::from(vec![Span::styled(format!("{label}{gap}"), theme.muted), Span::styled(line, style)]));
         }
-        if label == WORKER_TIME && let Some(bar) = charges::bar(&run.charges, number::cells(room), theme) {
+        if label == WORKER_TIME
+            && let Some(bar) = charges::bar(&run.charges, number::cells(room), theme)
+        {
             let gap = Span::styled(" ".repeat(LABEL_WIDTH), theme.muted);
             lines.push(Line::from(std::iter::once(gap).chain(bar.spans).collect::<Vec<_>>()));
         }
@@ -71,10 +73,8 @@ fn lines(state: &State, theme: &Theme) -> Vec<Line<'static>> {
 /// What the time of the workers was spent on, and what would make the run faster.
 fn worker_time(run: &RunView, theme: &Theme) -> Vec<(&'static str, String, Style)> {
     let Some(sentence) = run.charges.in_words() else { return Vec::new() };
-    let mut rows = vec![
-        (WORKER_TIME, format!("{sentence}."), theme.strong),
-        ("", charges::legend(&run.charges), theme.popup),
-    ];
+    let mut rows =
+        vec![(WORKER_TIME, format!("{sentence}."), theme.strong), ("", charges::legend(&run.charges), theme.popup)];
     if !run.advice.is_empty() {
         rows.push(("advice", WhatIf::line(&run.advice), theme.strong));
     }

@@ -18,9 +18,9 @@ use kreplay_model::watch::WatchCommand;
 use kreplay_model::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        self, Bottleneck, Charge, Charges, ClusterView, CurrentLimit, EventKind, LatencyMs, LiftedLimit, NextRun, Owner, PartitionState,
-        PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary, RunView, Snapshot,
-        Throughput, TopicView, Totals, WhatIf, WorkerState, WorkerView,
+        self, Bottleneck, Charge, Charges, ClusterView, CurrentLimit, EventKind, LatencyMs, LiftedLimit, NextRun,
+        Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary,
+        RunView, Snapshot, Throughput, TopicView, Totals, WhatIf, WorkerState, WorkerView,
     },
 };
 
@@ -49,8 +49,7 @@ fn offset(value: u64) -> Offset {
 }
 
 /// What a finished run is advised.
-const ADVICE: WhatIf =
-    WhatIf { lifted: LiftedLimit::TwiceTheWorkers, key: None, speedup: 1.9, seconds_saved: 1.6 };
+const ADVICE: WhatIf = WhatIf { lifted: LiftedLimit::TwiceTheWorkers, key: None, speedup: 1.9, seconds_saved: 1.6 };
 
 /// The run `elapsed_s` seconds after its start.
 pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunView {

@@ -69,8 +69,12 @@ fn predicted_without(run: AdvisedRun<'_>, lifted: LiftedLimit) -> Option<f64> {
     let AdvisedRun { model, ordering, workers, is_single_threaded, .. } = run;
     let with = |model: Model| Some(model.predict(ordering, workers).elapsed_s);
     match lifted {
-        LiftedLimit::TwiceTheWorkers if !is_single_threaded => Some(model.predict(ordering, workers.saturating_mul(2)).elapsed_s),
-        LiftedLimit::NoOrdering if ordering != Ordering::None && !is_single_threaded => Some(model.predict(Ordering::None, workers).elapsed_s),
+        LiftedLimit::TwiceTheWorkers if !is_single_threaded => {
+            Some(model.predict(ordering, workers.saturating_mul(2)).elapsed_s)
+        }
+        LiftedLimit::NoOrdering if ordering != Ordering::None && !is_single_threaded => {
+            Some(model.predict(Ordering::None, workers).elapsed_s)
+        }
         LiftedLimit::KeySplitFourWays if ordering == Ordering::Key && !model.keyless_heaviest => {
             with(model.with_heaviest_key_split(KEY_PARTS))
         }

@@ -192,8 +192,8 @@ impl Charges {
         all
     }
 
-    /// The shares of the states in units of 1 / `units`, in the order of [`Charge::ALL`]. They add up to `units` exactly
-    /// (largest remainders), or are all 0 if no time has passed.
+    /// The shares of the states in units of 1 / `units`, in the order of [`Charge::ALL`]. They add up to `units`
+    /// exactly (largest remainders), or are all 0 if no time has passed.
     #[must_use]
     pub fn shares(&self, units: u32) -> [u32; Charge::COUNT] {
         let total = u128::from(self.total_ns());
@@ -220,7 +220,8 @@ impl Charges {
     #[must_use]
     pub fn percentages(&self) -> Vec<(Charge, f64)> {
         let shares = self.shares(1000);
-        let mut all: Vec<(Charge, u32)> = Charge::ALL.into_iter().zip(shares).filter(|(_, tenths)| *tenths > 0).collect();
+        let mut all: Vec<(Charge, u32)> =
+            Charge::ALL.into_iter().zip(shares).filter(|(_, tenths)| *tenths > 0).collect();
         all.sort_by_key(|(charge, tenths)| (std::cmp::Reverse(*tenths), charge.index()));
         all.into_iter().map(|(charge, tenths)| (charge, f64::from(tenths) / 10.0)).collect()
     }
@@ -231,9 +232,9 @@ impl Charges {
     pub fn in_words(&self) -> Option<String> {
         let shares = self.percentages();
         let (first, percent) = shares.first()?;
-        let second = shares.get(1).map_or_else(String::new, |(charge, percent)| {
-            format!(", {percent:.1} % {}", charge.in_words())
-        });
+        let second = shares
+            .get(1)
+            .map_or_else(String::new, |(charge, percent)| format!(", {percent:.1} % {}", charge.in_words()));
         Some(format!("{percent:.1} % of the workers' time {}{second}", first.in_words()))
     }
 }

@@ -55,8 +55,8 @@ pub use run_view::{RebalanceView, RunView};
 pub use snapshot::{RunSummary, Snapshot};
 pub use speed::{Bottleneck, CurrentLimit, LatencyMs, Prediction, Throughput};
 pub use totals::Totals;
-pub use what_if::{LiftedLimit, WhatIf};
 use totals::progress_of;
+pub use what_if::{LiftedLimit, WhatIf};
 
 use std::sync::Arc;
 

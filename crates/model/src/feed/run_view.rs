@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Charges, CurrentLimit, DryRunFindings, DryRunView, EffectCount, ExceptionCount, Importance, LatencyCounts, LatencyMs,
-    LimitsView, PartitionView, PausedRecord, PlanView, Prediction, QuarantineView, RebalanceKind, RetryingView,
-    RunState, RunStatus, Throughput, Totals, WhatIf, WorkerView, progress_of,
+    Charges, CurrentLimit, DryRunFindings, DryRunView, EffectCount, ExceptionCount, Importance, LatencyCounts,
+    LatencyMs, LimitsView, PartitionView, PausedRecord, PlanView, Prediction, QuarantineView, RebalanceKind,
+    RetryingView, RunState, RunStatus, Throughput, Totals, WhatIf, WorkerView, progress_of,
 };
 use crate::domain::Lag;
 

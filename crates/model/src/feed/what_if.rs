@@ -77,10 +77,8 @@ mod tests {
             speedup,
             seconds_saved: 1.0,
         };
-        let advice = [
-            one(LiftedLimit::KeySplitFourWays, Some("user-17"), 1.9),
-            one(LiftedLimit::TwiceTheWorkers, None, 1.034),
-        ];
+        let advice =
+            [one(LiftedLimit::KeySplitFourWays, Some("user-17"), 1.9), one(LiftedLimit::TwiceTheWorkers, None, 1.034)];
         assert_eq!(WhatIf::line(&advice), "key user-17 split four ways: 1.90×; twice the workers: 1.03×");
         let json = serde_json::to_string(&advice[1]).unwrap();
         assert_eq!(json, r#"{"change":"twice_the_workers","key":null,"speedup":1.034,"seconds_saved":1.0}"#);

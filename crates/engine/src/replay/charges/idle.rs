@@ -4,6 +4,7 @@ use kreplay_model::feed::Charge;
 
 /// What is known about reading, apart from the lanes. The run observes it at intervals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "the facts are independent of each other")]
 pub struct ReadingFacts {
     /// The consumer group is rebalancing.
     pub is_rebalancing: bool,
@@ -17,6 +18,7 @@ pub struct ReadingFacts {
 
 /// What is known about a worker that finds no records to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "the facts are independent of each other")]
 pub struct IdleFacts {
     /// The run is paused.
     pub is_paused: bool,

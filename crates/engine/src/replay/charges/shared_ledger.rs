@@ -77,16 +77,16 @@ impl SharedLedger {
     /// The ledger at some moment during the call.
     #[must_use]
     pub fn read(&self) -> Ledger {
-        let mut attempts = 0;
+        let mut attempts = 0_u32;
         loop {
             let version = self.version.load(Acquire);
             let ledger = self.load();
             fence(Acquire);
-            if version % 2 == 0 && self.version.load(Relaxed) == version {
+            if version.is_multiple_of(2) && self.version.load(Relaxed) == version {
                 return ledger;
             }
             attempts += 1;
-            if attempts % SPINS_BEFORE_YIELD == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+            if attempts.is_multiple_of(SPINS_BEFORE_YIELD) { std::thread::yield_now() } else { std::hint::spin_loop() }
         }
     }
 

@@ -35,8 +35,8 @@ use kreplay_model::{
 use parking_lot::Mutex;
 
 use self::{
-    charging::ReadingObserver, ending::Ending, failures::Failures, handler_finish::HandlerFinish, outlook::Outlook, tuner::Tuner, view::Meters,
-    worker::WorkerStats,
+    charging::ReadingObserver, ending::Ending, failures::Failures, handler_finish::HandlerFinish, outlook::Outlook,
+    tuner::Tuner, view::Meters, worker::WorkerStats,
 };
 use super::{
     charges::WorkerLedgers,

@@ -22,8 +22,8 @@ struct HandledWork {
 }
 
 impl Run {
-    /// What would have made the run faster; computed at the first call after its end. Empty for runs that did not handle
-    /// their whole plan in one attempt, and for those that followed the log.
+    /// What would have made the run faster; computed at the first call after its end. Empty for runs that did not
+    /// handle their whole plan in one attempt, and for those that followed the log.
     pub(super) fn advice(&mut self, handling_s: f64) -> Vec<WhatIf> {
         if self.advice.is_none() {
             self.advice = Some(self.compute_advice(handling_s));
@@ -38,7 +38,8 @@ impl Run {
         let Some(now) = self.ended_at.filter(|_| is_whole && handled > 0) else { return Vec::new() };
         let charges = self.charges(now);
         let per_record_s = |ns: u64| ns as f64 / 1e9 / handled as f64;
-        let work_ns = [Charge::Handling, Charge::Commit, Charge::Settling].map(|charge| charges.of(charge)).iter().sum();
+        let work_ns =
+            [Charge::Handling, Charge::Commit, Charge::Settling].map(|charge| charges.of(charge)).iter().sum();
         let work = self.handled_work();
         let model = Model {
             read: handled,

@@ -47,8 +47,8 @@ impl WorkerStats {
     }
 }
 
-/// Starts a worker. It ends when the scheduler stops it. It charges its time to `ledger`, and records in `begun_log` which
-/// records it begins.
+/// Starts a worker. It ends when the scheduler stops it. It charges its time to `ledger`, and records in `begun_log`
+/// which records it begins.
 ///
 /// # Errors
 /// The operating system has no thread left.

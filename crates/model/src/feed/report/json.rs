@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::{
     domain::Ordering,
     feed::{
-        Bottleneck, Charge, Charges, DryRunView, EffectCount, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState,
-        RunView, Throughput, Totals, WhatIf,
+        Bottleneck, Charge, Charges, DryRunView, EffectCount, LatencyMs, Owner, PartitionView, Prediction,
+        RebalanceView, RunState, RunView, Throughput, Totals, WhatIf,
     },
 };
 
