@@ -13,6 +13,7 @@ mod groups;
 mod keys;
 mod leftovers;
 mod man;
+mod metrics;
 mod plan;
 mod resume;
 mod run;
@@ -32,7 +33,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    ClusterArgs, DatasetArgs, FileArgs, ThemeArgs,
+    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ThemeArgs,
     decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
@@ -152,6 +153,8 @@ pub struct ConsoleArgs {
     #[command(flatten)]
     safeguards: SafeguardArgs,
     #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
 }
 
@@ -193,6 +196,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
     /// Console, report and its destination.
     #[command(flatten)]
@@ -233,6 +238,7 @@ impl ConsoleArgs {
         }
         self.settings.put(table, &mut overrides);
         self.safeguards.put(&mut overrides);
+        self.metrics.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }
@@ -272,6 +278,7 @@ impl DemoArgs {
         self.datasets.put(&mut overrides);
         self.scope.put("demo", &mut overrides);
         self.settings.put("demo", &mut overrides);
+        self.metrics.put(&mut overrides);
         self.theme.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
     }

@@ -111,6 +111,12 @@ pub(super) fn http_url(url: Secret) -> Result<Secret, String> {
     if fits { Ok(url) } else { Err("the value is not an HTTP URL".into()) }
 }
 
+/// A token as in RFC 6750. Its characters are checked because it is compared with a header.
+pub(super) fn bearer_token(token: Secret) -> Result<Secret, String> {
+    let fits = !token.value().is_empty() && token.value().bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(token) } else { Err("the value is not a token".into()) }
+}
+
 /// The target of a projection.
 pub(super) fn projection_target(target: Secret) -> Result<Secret, String> {
     target.value().parse::<ProjectionTarget>()?;

@@ -18,9 +18,9 @@ use kreplay_model::watch::WatchCommand;
 use kreplay_model::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        self, Bottleneck, Charge, Charges, ClusterView, CurrentLimit, EventKind, LatencyMs, LiftedLimit, NextRun,
-        Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary,
-        RunView, Snapshot, Throughput, TopicView, Totals, WhatIf, WorkerState, WorkerView,
+        self, Bottleneck, Charge, Charges, ClusterView, CurrentLimit, EventKind, HandlingTimes, LatencyMs, LiftedLimit,
+        NextRun, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState,
+        RunSummary, RunView, Snapshot, Throughput, TopicView, Totals, WhatIf, WorkerState, WorkerView,
     },
 };
 
@@ -151,6 +151,7 @@ fn partitions(handled: u64, speed: f64, workers: u32, state: RunState, ordering:
                     0.0
                 },
                 p95_ms: (done > 0).then_some(1.08 + dataset as f64 / 50.0),
+                handling_times: HandlingTimes::default(),
             });
         }
     }

@@ -20,8 +20,8 @@ use kreplay_model::{
     control::{Command, Decision},
     domain::{Lag, Offset, Ordering},
     feed::{
-        Bottleneck, CurrentLimit, EventKind, Owner, PartitionState, PartitionView, Prediction, QuarantineView,
-        QuarantinedKey, RetryingView, RunState, Snapshot,
+        Bottleneck, CurrentLimit, EventKind, HandlingTimes, Owner, PartitionState, PartitionView, Prediction,
+        QuarantineView, QuarantinedKey, RetryingView, RunState, Snapshot,
     },
 };
 use proptest::prelude::*;
@@ -76,6 +76,7 @@ fn partition_view() -> impl Strategy<Value = PartitionView> {
             owner: Owner::Member(member),
             records_per_s,
             p95_ms,
+            handling_times: HandlingTimes::default(),
         })
 }
 
