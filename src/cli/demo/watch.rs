@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use clap::Args;
-use kreplay_console::ConsoleOptions;
+use kreplay_console::{ConsoleOptions, state::ChangeAccess};
 use kreplay_model::watch::{WatchCommand, WatchControl};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
@@ -17,17 +17,19 @@ use crate::{
         CliError, Exit,
         console_options::{console_options, is_terminal},
         print,
+        signals::stop_signal,
         watch::{
             console,
             output::{LONGEST_WATCH, json_line, write},
         },
-        work::stop_signal,
     },
     config::Config,
     demo::{FASTER, WatchDemo, watched_groups},
     watch::{event_line, overview, parse_duration},
 };
 
+/// Why groups cannot be changed.
+const SIMULATED: &str = "this is a simulated cluster; its groups cannot be changed";
 /// The seed without `--seed`.
 const DEFAULT_SEED: u64 = 1;
 
@@ -76,6 +78,7 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
 async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliError> {
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let (control, mut commands) = WatchControl::channel();
+    let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
     let simulate = async {
         let mut is_paused = false;
         let mut next = Instant::now() + demo.wait();

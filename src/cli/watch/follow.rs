@@ -15,9 +15,10 @@ use crate::{
     cli::{
         CliError, Exit,
         console_options::{console_options, is_terminal},
-        work::stop_signal,
+        group_changes::GroupChanges,
+        signals::stop_signal,
     },
-    config::Config,
+    config::{Config, Environment},
     watch::{Wait, event_line, summary_line},
 };
 
@@ -47,18 +48,29 @@ impl Printer {
 }
 
 /// Watches groups.
-pub(super) fn execute(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+pub(super) fn execute(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
     // A condition and a time are for scripts: what they need is an exit code.
     let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json() && !args.headless;
     if is_interactive && is_terminal() {
-        return show(args, config, selection);
+        return show(args, config, selection, environment);
     }
     print(args, config, selection)
 }
 
 /// Opens the console.
-fn show(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
-    let options = console_options(config)?;
+fn show(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
+    let changes = GroupChanges::start(config, environment)?;
+    let options = changes.offer(console_options(config)?);
     cluster::run(async {
         let (watcher, first) = tokio::select! {
             opened = cluster::open(config, selection.clone(), args.interval) => opened?,
