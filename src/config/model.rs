@@ -116,7 +116,7 @@ impl Default for JournalSection {
 /// Console settings.
 #[derive(Clone, Debug)]
 pub struct ConsoleSection {
-    /// The name of a theme, or the path of a theme file.
+    /// `auto`, the name of a theme, or the path of a theme file.
     pub theme: String,
     /// Whether to capture the mouse.
     pub mouse: bool,
@@ -198,7 +198,7 @@ impl Default for Config {
             },
             topics: TopicsSection::default(),
             metrics: MetricsSettings::default(),
-            console: ConsoleSection { theme: "dark".into(), mouse: true, keymap: Keymap::default() },
+            console: ConsoleSection { theme: "auto".into(), mouse: true, keymap: Keymap::default() },
             demo: DemoSection {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,

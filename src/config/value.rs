@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
+use kreplay_console::theme::ThemeChoice;
 use kreplay_handlers::{HandlerSpec, ProjectionTarget, SpecError, topic_name};
 use kreplay_model::domain::{Secret, printable};
 use kreplay_topics::TopicTemplate;
@@ -55,11 +56,9 @@ pub(super) fn path(input: &Input) -> Result<PathBuf, String> {
 
 pub(super) fn theme(input: &Input) -> Result<String, String> {
     let text = input.text()?;
-    let path = text.contains('/') || std::path::Path::new(text).extension().is_some_and(|ending| ending == "toml");
-    if path || matches!(text, "dark" | "light" | "mono") {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("{} is not a theme", quoted(text)))
+    match text.parse::<ThemeChoice>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("{} is not a theme", quoted(text))),
     }
 }
 

@@ -59,7 +59,7 @@ pub struct PlanningArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Console")]
 pub struct ThemeArgs {
-    /// Colour theme: dark, light, mono or the path of a theme file [default: dark]
+    /// Colour theme: auto, a name that `kreplay themes` lists, or the path of a theme file [default: auto]
     #[arg(long, value_name = "THEME")]
     pub theme: Option<String>,
 }

@@ -3,6 +3,7 @@
 //! It consists of snapshots, of which only the latest matters, and events, each of which matters.
 
 pub mod cells;
+mod charges;
 mod cluster;
 mod dry_run;
 mod effect_count;
@@ -27,8 +28,10 @@ mod snapshot;
 mod speed;
 mod streams;
 mod totals;
+mod what_if;
 
 pub use crate::domain::Severity;
+pub use charges::{Charge, Charges};
 pub use cluster::{ClusterView, TopicView};
 pub use dry_run::{
     ComparisonView, Difference, DryRunFindings, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome,
@@ -55,6 +58,7 @@ pub use snapshot::{RunSummary, Snapshot};
 pub use speed::{Bottleneck, CurrentLimit, LatencyMs, Prediction, Throughput};
 pub use totals::Totals;
 use totals::progress_of;
+pub use what_if::{LiftedLimit, WhatIf};
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Charges;
 use super::HandlingTimes;
 use crate::domain::{Lag, Offset, TopicPartition};
 
@@ -135,6 +136,9 @@ pub struct WorkerView {
     /// The time spent in the handler since the start, in nanoseconds.
     #[serde(default)]
     pub busy_ns: u64,
+    /// Its time by state since it started.
+    #[serde(default)]
+    pub charges: Charges,
     /// The partitions that it owns; empty if lanes are shared.
     pub partitions: Vec<TopicPartition>,
 }
