@@ -8,8 +8,9 @@ use kreplay_engine::{
     settings::Settings,
 };
 use kreplay_handlers::{BuiltInHandler, HandlerChoice, HandlerSettings, HandlerSpec, Simulate, WorkTime};
-use kreplay_model::domain::Concurrency;
+use kreplay_model::domain::{Concurrency, Glob};
 use kreplay_topics::{Channel, NewKey, Strategy};
+use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 
 use super::{Origin, Properties};
 use crate::demo::Datasets;
@@ -23,6 +24,8 @@ pub struct Config {
     pub run: RunSection,
     /// `[topics]`: the mapping of channels to topics.
     pub topics: TopicsSection,
+    /// `[watch]`: how consumer groups are watched.
+    pub watch: WatchSection,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
     /// `[demo]`: its data, and the settings that it does not share with `[run]`.
@@ -111,6 +114,30 @@ impl Default for JournalSection {
     }
 }
 
+/// How consumer groups are watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchSection {
+    /// The groups, if the command names none: names or patterns. Empty for all.
+    pub groups: Vec<Glob>,
+    /// Time between two looks.
+    pub interval: Duration,
+    /// How much of the time before the watch is read; `None` for nothing.
+    pub history: Option<Duration>,
+    /// The largest number of requests per second to each broker.
+    pub requests_per_second: u32,
+}
+
+impl Default for WatchSection {
+    fn default() -> Self {
+        Self {
+            groups: Vec::new(),
+            interval: Duration::from_secs(2),
+            history: None,
+            requests_per_second: DEFAULT_REQUESTS_PER_SECOND,
+        }
+    }
+}
+
 /// Console settings.
 #[derive(Clone, Debug)]
 pub struct ConsoleSection {
@@ -195,6 +222,7 @@ impl Default for Config {
                 progress_interval: Duration::from_secs(5),
             },
             topics: TopicsSection::default(),
+            watch: WatchSection::default(),
             console: ConsoleSection { theme: "dark".into(), mouse: true, keymap: Keymap::default() },
             demo: DemoSection {
                 datasets: Datasets::default(),

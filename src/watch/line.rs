@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn no_groups_have_no_verdicts() {
-        let snapshot = WatchSnapshot { at: DateTime::UNIX_EPOCH, cluster: "c".to_owned(), groups: Vec::new() };
+        let snapshot = WatchSnapshot::default();
         assert!(summary_line(&snapshot).ends_with("  0 groups  lag 0\n"), "{}", summary_line(&snapshot));
     }
 }

@@ -5,6 +5,7 @@
 //! that the same looks always give the same output.
 
 pub mod eta;
+pub mod history;
 pub mod lag;
 pub mod look;
 pub mod membership;

@@ -2,11 +2,12 @@
 //!
 //! [`Watcher::open`] lists the groups. Each [`Watcher::look`] requests what is due (`schedule`) from the cluster
 //! (`source`), and gives it to the observer of `kreplay-monitor`, which computes the figures. [`WatchHandle::spawn`]
-//! does that at intervals. All requests are reads, and none needs more than DESCRIBE rights, except the look-up of a
+//! does that at intervals. [`Histories`] are what happened before the first look. All requests are reads, and none needs more than DESCRIBE rights, except the look-up of a
 //! transaction, which needs READ on the topic.
 
 mod control;
 mod describe;
+mod history;
 mod logs;
 mod reason;
 mod schedule;
@@ -16,6 +17,7 @@ mod task;
 mod transactions;
 mod watcher;
 
+pub use history::Histories;
 pub use kreplay_monitor::observer::Observation;
 pub use schedule::{LIST_EVERY, MAX_GROUPS_PER_LOOK, PINNED_EVERY, REST_EVERY};
 pub use selection::GroupSelection;

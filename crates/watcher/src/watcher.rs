@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{Reason, SeenBy};
+use kreplay_model::watch::{HistoryView, Reason, SeenBy};
 use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look};
 use kreplay_monitor::observer::{Observation, Observer, Wants};
 use kreplay_monitor::verdict::LOOKS_BEFORE_VERDICT;
@@ -14,6 +14,7 @@ use kreplay_wire::{WireClient, WireError};
 use tokio::time::{Instant, sleep};
 
 use crate::control::Wishes;
+use crate::history::Histories;
 use crate::logs::{Logs, ends_below};
 use crate::reason::{Subject, reason};
 use crate::schedule::{MAX_GROUPS_PER_LOOK, Schedule};
@@ -53,6 +54,7 @@ pub struct Watcher {
     cluster: String,
     interval: Duration,
     began: Instant,
+    history: Option<HistoryView>,
 }
 
 /// Which groups a look is about.
@@ -81,6 +83,7 @@ impl Watcher {
             cluster: options.cluster,
             interval: options.interval,
             began: Instant::now(),
+            history: None,
         };
         if let Some(id) = Logs::new(client.clone()).cluster_id().await? {
             watcher.cluster = id;
@@ -89,6 +92,25 @@ impl Watcher {
         let look = Look { listing, ..Look::empty(Utc::now(), &*watcher.cluster) };
         let first = watcher.observe(&look);
         Ok((watcher, first))
+    }
+
+    /// Takes what happened before the watch. It must precede the first look.
+    pub fn take_history(&mut self, histories: &Histories) {
+        self.history = Some(histories.view());
+        for (group, history) in histories.groups() {
+            self.observer.take_history(group, history);
+        }
+    }
+
+    /// The number of partitions of a topic.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub async fn partition_count(&mut self, topic: &str) -> Result<u32, Reason> {
+        let name: Arc<str> = topic.into();
+        let looks = self.logs.topics(&BTreeSet::from([name.clone()])).await;
+        let answer = looks.get(&name).map(|look| look.partitions.clone()).unwrap_or_default();
+        answer.value().copied().ok_or_else(|| answer.why_unknown().unwrap_or(Reason::NotAsked))
     }
 
     /// Time between two looks.
@@ -162,7 +184,8 @@ impl Watcher {
     }
 
     fn observe(&mut self, look: &Look) -> Observation {
-        let observation = self.observer.observe(look);
+        let mut observation = self.observer.observe(look);
+        observation.snapshot.history.clone_from(&self.history);
         self.wants = observation.wants.clone();
         let topics = observation.snapshot.groups.iter().flat_map(|group| &group.partitions);
         let mut used: BTreeSet<&str> = topics.map(|row| row.topic.as_str()).collect();

@@ -51,17 +51,17 @@ pub(super) fn execute(args: &WatchArgs, config: &Config, selection: &GroupSelect
     // A condition and a time are for scripts: what they need is an exit code.
     let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json() && !args.headless;
     if is_interactive && is_terminal() {
-        return show(args, config, selection);
+        return show(config, selection);
     }
     print(args, config, selection)
 }
 
 /// Opens the console.
-fn show(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+fn show(config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
     let options = console_options(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {
-            opened = cluster::open(config, selection.clone(), args.interval) => opened?,
+            opened = cluster::open(config, selection.clone()) => opened?,
             () = stop_signal() => return Ok(Exit::Stopped),
         };
         unmatched(selection, &first.snapshot);
@@ -77,7 +77,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         let signal = stop_signal();
         tokio::pin!(signal);
         let (watcher, first) = tokio::select! {
-            opened = cluster::open(config, selection.clone(), args.interval) => opened?,
+            opened = cluster::open(config, selection.clone()) => opened?,
             () = &mut signal => return Ok(Exit::Stopped),
         };
         unmatched(selection, &first.snapshot);

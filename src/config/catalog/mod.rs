@@ -8,6 +8,7 @@ mod run;
 mod selection;
 mod table;
 mod topics;
+mod watch;
 
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ const fn minutes(count: u64) -> Duration {
 }
 
 /// The parts of the list, in display order.
-const PARTS: [&[Setting]; 17] = [
+const PARTS: [&[Setting]; 18] = [
     kafka::KAFKA,
     selection::SELECTION,
     run::LIMITS,
@@ -74,6 +75,7 @@ const PARTS: [&[Setting]; 17] = [
     handlers::EXEC,
     handlers::HTTP,
     handlers::EXPORT,
+    watch::WATCH,
     demo::CONSOLE,
     demo::DEMO,
 ];
@@ -210,6 +212,7 @@ mod tests {
             "exec",
             "http",
             "export",
+            "watch",
             "console",
             "demo",
         ];

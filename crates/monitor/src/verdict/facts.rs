@@ -19,7 +19,8 @@ pub struct GroupFacts<'a> {
     pub partitions: Vec<PartitionFacts<'a>>,
     /// The usual time between commits in milliseconds.
     pub commit_interval_ms: Option<i64>,
-    /// When the watch of the group began, in milliseconds since 1970.
+    /// Since when every commit of the group is known, in milliseconds since 1970: the beginning of the watch, or of
+    /// the history.
     pub began_ms: i64,
     /// For how long a rebalance has not ended, if that is too long, in milliseconds.
     pub rebalance_stuck_ms: Option<u64>,

@@ -205,7 +205,7 @@ impl GroupTrack {
             partitions: partitions.collect(),
             view,
             commit_interval_ms: self.commit_interval_ms(),
-            began_ms: self.began.timestamp_millis(),
+            began_ms: self.commits_since.timestamp_millis(),
             rebalance_stuck_ms: self.rebalances.stuck_ms(),
         }
     }
