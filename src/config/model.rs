@@ -13,7 +13,7 @@ use kreplay_topics::{Channel, NewKey, Strategy};
 use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 
 use super::{Origin, Properties};
-use crate::demo::Datasets;
+use crate::{demo::Datasets, metrics::MetricsSettings};
 
 /// The merged configuration. Its `Debug` output contains no secrets.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Config {
     pub topics: TopicsSection,
     /// `[watch]`: how consumer groups are watched.
     pub watch: WatchSection,
+    /// `[metrics]`: the export of metrics.
+    pub metrics: MetricsSettings,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
     /// `[demo]`: its data, and the settings that it does not share with `[run]`.
@@ -141,7 +143,7 @@ impl Default for WatchSection {
 /// Console settings.
 #[derive(Clone, Debug)]
 pub struct ConsoleSection {
-    /// The name of a theme, or the path of a theme file.
+    /// `auto`, the name of a theme, or the path of a theme file.
     pub theme: String,
     /// Whether to capture the mouse.
     pub mouse: bool,
@@ -223,7 +225,8 @@ impl Default for Config {
             },
             topics: TopicsSection::default(),
             watch: WatchSection::default(),
-            console: ConsoleSection { theme: "dark".into(), mouse: true, keymap: Keymap::default() },
+            metrics: MetricsSettings::default(),
+            console: ConsoleSection { theme: "auto".into(), mouse: true, keymap: Keymap::default() },
             demo: DemoSection {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,
@@ -275,6 +278,12 @@ impl Config {
             dry_run: None,
             ..self.run.settings.clone()
         }
+    }
+
+    /// The same configuration for a watch that begins at once, without reading what was before it.
+    #[must_use]
+    pub fn without_history(self) -> Self {
+        Self { watch: WatchSection { history: None, ..self.watch }, ..self }
     }
 
     /// Whether a value was set by file, environment or flags.

@@ -29,6 +29,18 @@ pub(super) fn run<T>(watch: impl Future<Output = Result<T, CliError>>) -> Result
     runtime.block_on(watch)
 }
 
+/// The client for the cluster of the configuration. Nothing is sent.
+pub(super) fn client(config: &Config) -> Result<WireClient, CliError> {
+    let mut properties = config.kafka.properties.to_map();
+    let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
+    properties.insert("bootstrap.servers".to_owned(), cluster);
+    let unusable = |error: kreplay_wire::ConfigError| CliError::Usage(format!("cannot watch groups: {error}"));
+    let mut wire = WireConfig::from_properties(&properties).map_err(unusable)?;
+    wire.deadline = config.kafka.connect_timeout;
+    wire.requests_per_second = config.watch.requests_per_second;
+    WireClient::new(wire).map_err(unusable)
+}
+
 /// Connects, lists the groups, and reads their history if it is configured.
 pub(super) async fn open(config: &Config, selection: GroupSelection) -> Result<(Watcher, Observation), CliError> {
     let (mut watcher, first) = connect(config, selection).await?;
@@ -66,13 +78,7 @@ fn report_unknown(history: &HistoryView) {
 
 async fn connect(config: &Config, selection: GroupSelection) -> Result<(Watcher, Observation), CliError> {
     let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
-    let mut properties = config.kafka.properties.to_map();
-    properties.insert("bootstrap.servers".to_owned(), cluster.clone());
-    let unusable = |error: kreplay_wire::ConfigError| CliError::Usage(format!("cannot watch groups: {error}"));
-    let mut wire = WireConfig::from_properties(&properties).map_err(unusable)?;
-    wire.deadline = config.kafka.connect_timeout;
-    wire.requests_per_second = config.watch.requests_per_second;
-    let client = WireClient::new(wire).map_err(unusable)?;
+    let client = client(config)?;
     let options = WatcherOptions { selection, interval: config.watch.interval, cluster: cluster.clone() };
     let opened = Watcher::open(client, options).await;
     opened.map_err(|error| CliError::Failed(format!("cannot list the groups of {cluster}: {error}")))

@@ -1,5 +1,6 @@
 //! `kreplay watch`: consumer groups as seen from outside.
 
+pub(super) mod background;
 mod cluster;
 pub(super) mod console;
 mod follow;
@@ -13,12 +14,12 @@ use kreplay_watcher::GroupSelection;
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs, format::FormatArgs},
+    args::{ClusterArgs, FileArgs, MetricsArgs, format::FormatArgs},
     print,
-    work::exit_on_first_signal,
+    signals::exit_on_first_signal,
 };
 use crate::{
-    config::{Assignment, Config, Environment, Overrides, WatchSection},
+    config::{Assignment, Config, Environment, Overrides},
     watch::{Condition, overview, parse_duration, parse_history},
 };
 
@@ -34,7 +35,7 @@ pub struct WatchArgs {
     #[arg(value_name = "GROUP")]
     groups: Vec<Glob>,
     /// Look until a verdict is known, which takes a few seconds, print the result, and end
-    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless"])]
+    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless", "metrics"])]
     once: bool,
     /// How long to watch [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", value_parser = parse_duration)]
@@ -55,6 +56,11 @@ pub struct WatchArgs {
     history: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
+    /// Refuse to change any group in the console
+    #[arg(long)]
+    read_only: bool,
     /// Print lines, even on a terminal
     #[arg(long, help_heading = "Output")]
     headless: bool,
@@ -96,17 +102,11 @@ impl WatchArgs {
 impl TargetArgs {
     /// Loads the configuration, and checks that it has a cluster. Commands that look once read no history.
     pub(super) fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
-        let config = self.load_with(Vec::new(), environment, directory)?;
-        Ok(Config { watch: WatchSection { history: None, ..config.watch }, ..config })
+        Ok(self.load_with(Overrides::default(), environment, directory)?.without_history())
     }
 
-    fn load_with(
-        &self,
-        assignments: Vec<Assignment>,
-        environment: &Environment,
-        directory: &Path,
-    ) -> Result<Config, CliError> {
-        let mut overrides = Overrides { file: self.file.config.clone(), assignments, ..Overrides::default() };
+    fn load_with(&self, overrides: Overrides, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        let mut overrides = Overrides { file: self.file.config.clone(), ..overrides };
         self.cluster.put(&mut overrides);
         let config = Config::load(&overrides, environment, directory)?;
         if config.kafka.bootstrap_servers.is_none() {
@@ -119,11 +119,15 @@ impl TargetArgs {
 
 /// Watches groups.
 pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
-    let config = args.target.load_with(args.assignments(), environment, directory)?;
+    let read_only = args.read_only.then(|| Assignment::flag("--read-only", "kafka.read_only", "true"));
+    let assignments = args.assignments().into_iter().chain(read_only).collect();
+    let mut overrides = Overrides { assignments, ..Overrides::default() };
+    args.metrics.put(&mut overrides);
+    let config = args.target.load_with(overrides, environment, directory)?;
     let named = if args.groups.is_empty() { &config.watch.groups } else { &args.groups };
     let selection = GroupSelection(named.clone());
     if !args.once {
-        return follow::execute(args, &config, &selection);
+        return follow::execute(args, &config, &selection, environment);
     }
     exit_on_first_signal()?;
     let snapshot = close_look(&config, &selection)?;

@@ -4,6 +4,7 @@
 mod demo;
 mod handlers;
 mod kafka;
+mod metrics;
 mod run;
 mod selection;
 mod table;
@@ -59,7 +60,7 @@ const fn minutes(count: u64) -> Duration {
 }
 
 /// The parts of the list, in display order.
-const PARTS: [&[Setting]; 18] = [
+const PARTS: [&[Setting]; 19] = [
     kafka::KAFKA,
     selection::SELECTION,
     run::LIMITS,
@@ -76,6 +77,7 @@ const PARTS: [&[Setting]; 18] = [
     handlers::HTTP,
     handlers::EXPORT,
     watch::WATCH,
+    metrics::METRICS,
     demo::CONSOLE,
     demo::DEMO,
 ];
@@ -213,6 +215,7 @@ mod tests {
             "http",
             "export",
             "watch",
+            "metrics",
             "console",
             "demo",
         ];
