@@ -44,7 +44,12 @@ fn group(lag: Option<i64>, state: GroupState) -> GroupView {
 }
 
 fn look(at_s: i64, groups: Vec<GroupView>) -> WatchSnapshot {
-    WatchSnapshot { at: DateTime::from_timestamp(at_s, 0).unwrap(), cluster: "c".into(), groups, ..WatchSnapshot::default() }
+    WatchSnapshot {
+        at: DateTime::from_timestamp(at_s, 0).unwrap(),
+        cluster: "c".into(),
+        groups,
+        ..WatchSnapshot::default()
+    }
 }
 
 fn holds(condition: &str, groups: &[GroupView]) -> bool {

@@ -145,10 +145,9 @@ fn ranges(
 
 fn reason(error: &CatalogError) -> Reason {
     match error {
-        CatalogError::NotAuthorized(_) => Reason::NotAuthorized {
-            operation: "READ".to_owned(),
-            resource: format!("topic {OFFSETS_TOPIC}"),
-        },
+        CatalogError::NotAuthorized(_) => {
+            Reason::NotAuthorized { operation: "READ".to_owned(), resource: format!("topic {OFFSETS_TOPIC}") }
+        }
         CatalogError::UnknownTopic(_) => Reason::TopicGone,
         other => Reason::Other(other.to_string()),
     }

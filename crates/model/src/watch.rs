@@ -29,10 +29,10 @@ pub use figures::{
     EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
 };
 pub use group::{GroupState, GroupType, GroupView, MemberRow, PositionsExpiry, SeenBy};
+pub use history::HistoryView;
 pub use log::WatchLog;
 pub use partition::{AheadCause, HeldBy, OwnerView, PartitionRow, RecordsLeft, Transaction, Why, WouldBe};
 pub use reason::Reason;
-pub use history::HistoryView;
 pub use rebalance::{EarlierRebalances, MovedPartitions, RebalanceEntry, RebalancesView, StoodStill};
 pub use verdict::{VerdictKind, VerdictSeverity, VerdictView};
 

@@ -8,7 +8,9 @@ use kreplay_model::domain::{PartitionId, TopicPartition};
 use kreplay_model::watch::{HistoryView, Reason};
 use kreplay_monitor::history::{GroupHistory, HistoryChange, PastCommit};
 use kreplay_monitor::look::{Member, Protocol, TopicId};
-use kreplay_wire::offsets_topic::{Change, Generation, MemberMetadata, RecordError, StoredCommit, decode, partition_of};
+use kreplay_wire::offsets_topic::{
+    Change, Generation, MemberMetadata, RecordError, StoredCommit, decode, partition_of,
+};
 use kreplay_wire::types::MemberData;
 
 /// The histories of some groups. Whoever reads the topic passes each record of its partitions to [`Histories::add`].
@@ -29,14 +31,7 @@ impl Histories {
         let placed = groups
             .into_iter()
             .filter_map(|group| Some((group.clone(), (partition_of(&group, partitions)?, GroupHistory::new(from)))));
-        Self {
-            from,
-            groups: placed.collect(),
-            records: 0,
-            records_unknown: 0,
-            groups_unknown: 0,
-            why_unknown: None,
-        }
+        Self { from, groups: placed.collect(), records: 0, records_unknown: 0, groups_unknown: 0, why_unknown: None }
     }
 
     /// Histories of groups whose topic cannot be read.

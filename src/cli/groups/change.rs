@@ -8,8 +8,8 @@ use std::{
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 use kreplay_groups::{
-    ChangeOutcome, ChangeStore, ChangeSummary, GroupPlan, GroupsError, PlanView, SkippedRecord, TopicScope, WriteAccess, execute,
-    change_list, plan_delete, plan_forget, plan_skip, plan_undo, stored_changes, write_csv,
+    ChangeOutcome, ChangeStore, ChangeSummary, GroupPlan, GroupsError, PlanView, SkippedRecord, TopicScope,
+    WriteAccess, change_list, execute, plan_delete, plan_forget, plan_skip, plan_undo, stored_changes, write_csv,
 };
 use kreplay_kafka::{GroupAdmin, KafkaConfig};
 
@@ -245,9 +245,9 @@ impl UndoArgs {
     pub(super) fn execute(&self, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
         let change = self.change.open(environment, directory)?;
         if self.list {
-            let changes = change.store().and_then(|store| {
-                stored_changes(&change.admin, store).map_err(|error| CliError::of(&error))
-            });
+            let changes = change
+                .store()
+                .and_then(|store| stored_changes(&change.admin, store).map_err(|error| CliError::of(&error)));
             change.admin.close();
             let changes = changes?;
             print(&if self.format.is_json() { list_json(&changes)? } else { change_list(&changes) })?;

@@ -37,9 +37,7 @@ impl PastCommits {
         answer: &Answer<BTreeMap<TopicPartition, CommitAnswer>>,
     ) -> Option<Answer<BTreeMap<TopicPartition, CommitAnswer>>> {
         let Answer::Known(answered_at, commits) = answer else { return None };
-        let is_last = |partition: &TopicPartition, last: &PastCommit| {
-            matches!(commits.get(partition), Some(CommitAnswer::Offset(commit)) if commit.offset == last.offset)
-        };
+        let is_last = |partition: &TopicPartition, last: &PastCommit| matches!(commits.get(partition), Some(CommitAnswer::Offset(commit)) if commit.offset == last.offset);
         self.partitions.retain(|partition, (_, last)| is_last(partition, last));
         if self.partitions.is_empty() {
             return None;

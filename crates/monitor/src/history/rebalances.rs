@@ -120,14 +120,7 @@ impl PastRebalances {
     }
 
     /// A member has another assignment.
-    pub(super) fn member_epoch(
-        &mut self,
-        at: DateTime<Utc>,
-        id: &Arc<str>,
-        epoch: i32,
-        is_new: bool,
-        is_stable: bool,
-    ) {
+    pub(super) fn member_epoch(&mut self, at: DateTime<Utc>, id: &Arc<str>, epoch: i32, is_new: bool, is_stable: bool) {
         self.empty_since = None;
         let member = self.members.entry(id.clone()).or_default();
         let before = (member.reached, member.is_stable);

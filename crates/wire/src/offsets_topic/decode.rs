@@ -203,9 +203,8 @@ fn generation(stored: GroupMetadata) -> Generation {
 }
 
 fn partitions(topics: Vec<TopicPartitions>) -> MemberAssignment {
-    let topics = topics
-        .into_iter()
-        .map(|topic| (topic.topic_id, topic.partitions.into_iter().map(PartitionId).collect()));
+    let topics =
+        topics.into_iter().map(|topic| (topic.topic_id, topic.partitions.into_iter().map(PartitionId).collect()));
     MemberAssignment::Partitions(topics.collect())
 }
 

@@ -140,7 +140,8 @@ fn what_this_version_does_not_know_is_an_error() {
 
 #[test]
 fn the_partitions_of_a_classic_member_are_read() {
-    let assignment = [encoded(0, &0_i16), encoded(0, &1_i32), encoded(0, &"orders".to_owned()), encoded(0, &vec![3_i32])];
+    let assignment =
+        [encoded(0, &0_i16), encoded(0, &1_i32), encoded(0, &"orders".to_owned()), encoded(0, &vec![3_i32])];
     let assignment = [assignment.concat(), encoded(0, &-1_i32)].concat();
     let member = [
         encoded(0, &"m-1".to_owned()),
