@@ -125,6 +125,8 @@ pub struct WatchSection {
     pub interval: Duration,
     /// How much of the time before the watch is read; `None` for nothing.
     pub history: Option<Duration>,
+    /// Whether to read where only a few offsets are left, to know whether they are records.
+    pub count_last_records: bool,
     /// The largest number of requests per second to each broker.
     pub requests_per_second: u32,
 }
@@ -135,6 +137,7 @@ impl Default for WatchSection {
             groups: Vec::new(),
             interval: Duration::from_secs(2),
             history: None,
+            count_last_records: true,
             requests_per_second: DEFAULT_REQUESTS_PER_SECOND,
         }
     }

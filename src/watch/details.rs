@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use chrono::{DateTime, Local, Utc};
 use kreplay_model::domain::number::{Count, seconds};
 use kreplay_model::domain::printable;
-use kreplay_model::watch::{GroupView, MemberRow, PartitionRow, RebalancesView};
+use kreplay_model::watch::{GroupView, MemberRow, PartitionRow, RebalancesView, RecordsLeft};
 
 use super::cell::{age, count, eta, known, members, name, part, total_lag};
 use super::table::Align::{Left, Right};
@@ -149,6 +149,13 @@ fn notes(row: &PartitionRow) -> String {
     }
     if let Some(ahead) = row.ahead.filter(|ahead| *ahead > 0) {
         notes.push(format!("{ahead} ahead of the log"));
+    }
+    match (row.records_left, row.readable) {
+        (Some(RecordsLeft::Exactly(0)), Some(1)) => notes.push("caught up (1 offset without a record)".to_owned()),
+        (Some(RecordsLeft::Exactly(0)), Some(offsets)) if offsets > 0 => {
+            notes.push(format!("caught up ({offsets} offsets without records)"));
+        }
+        _ => {}
     }
     if row.abandoned {
         notes.push("abandoned".to_owned());

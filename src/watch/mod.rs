@@ -8,6 +8,7 @@ mod duration;
 mod groups;
 mod history;
 mod line;
+mod probe;
 mod table;
 
 pub use condition::{Condition, Wait};
@@ -17,3 +18,4 @@ pub use duration::{duration_text, parse_duration, parse_history};
 pub use groups::{overview, type_table};
 pub use history::{HistoryRequest, read_histories};
 pub use line::{event_line, summary_line};
+pub use probe::RecordCounter;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{HistoryView, Reason, SeenBy};
-use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look};
+use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look, MarkerProbe};
 use kreplay_monitor::observer::{Observation, Observer, Wants};
 use kreplay_monitor::verdict::LOOKS_BEFORE_VERDICT;
 use kreplay_wire::{WireClient, WireError};
@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::control::Wishes;
 use crate::history::Histories;
 use crate::logs::{Logs, ends_below};
+use crate::probes::{FewOffsets, Probes};
 use crate::reason::{Subject, reason};
 use crate::schedule::{MAX_GROUPS_PER_LOOK, Schedule};
 use crate::selection::GroupSelection;
@@ -55,6 +56,7 @@ pub struct Watcher {
     interval: Duration,
     began: Instant,
     history: Option<HistoryView>,
+    probes: Probes,
 }
 
 /// Which groups a look is about.
@@ -84,6 +86,7 @@ impl Watcher {
             interval: options.interval,
             began: Instant::now(),
             history: None,
+            probes: Probes::default(),
         };
         if let Some(id) = Logs::new(client.clone()).cluster_id().await? {
             watcher.cluster = id;
@@ -100,6 +103,15 @@ impl Watcher {
         for (group, history) in histories.groups() {
             self.observer.take_history(group, history);
         }
+    }
+
+    /// Counts records with this function where only a few offsets are left. It may wait for some seconds, and leaves out
+    /// partitions that it cannot read.
+    pub fn count_records_with(
+        &mut self,
+        count: impl Fn(&[FewOffsets]) -> Vec<(TopicPartition, MarkerProbe)> + Send + Sync + 'static,
+    ) {
+        self.probes.with(Arc::new(count));
     }
 
     /// The number of partitions of a topic.
@@ -168,6 +180,7 @@ impl Watcher {
         }
         look.offsets_retention_minutes = self.logs.offsets_retention().await;
         self.complete(&mut look).await;
+        look.marker_probes = self.probes.probe(&self.wants.marker_probes, &look).await;
         self.times(if depth == Depth::Close { CLOSE_TIME_ROUNDS } else { TIME_ROUNDS }).await;
         look.at = Utc::now();
         self.observe(&look)

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use crate::{
     cli::CliError,
     config::Config,
-    watch::{HistoryRequest, read_histories},
+    watch::{HistoryRequest, RecordCounter, read_histories},
 };
 
 /// Runs a watch to its end.
@@ -44,6 +44,10 @@ pub(super) fn client(config: &Config) -> Result<WireClient, CliError> {
 /// Connects, lists the groups, and reads their history if it is configured.
 pub(super) async fn open(config: &Config, selection: GroupSelection) -> Result<(Watcher, Observation), CliError> {
     let (mut watcher, first) = connect(config, selection).await?;
+    if config.watch.count_last_records {
+        let counter = RecordCounter::new(kafka(config));
+        watcher.count_records_with(move |wanted| counter.count(wanted));
+    }
     if let Some(length) = config.watch.history {
         let groups = first.snapshot.groups.iter().map(|group| Arc::from(group.group.as_str())).collect();
         let histories = histories(config, &mut watcher, groups, length).await;
@@ -51,6 +55,12 @@ pub(super) async fn open(config: &Config, selection: GroupSelection) -> Result<(
         watcher.take_history(&histories);
     }
     Ok((watcher, first))
+}
+
+/// The cluster for clients that read.
+fn kafka(config: &Config) -> KafkaConfig {
+    let bootstrap_servers = config.kafka.bootstrap_servers.clone().unwrap_or_default();
+    KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() }
 }
 
 /// Reads what happened to groups before now.
@@ -61,8 +71,7 @@ async fn histories(config: &Config, watcher: &mut Watcher, groups: Vec<Arc<str>>
         Ok(partitions) => partitions,
         Err(why) => return Histories::unknown(count, from, why),
     };
-    let bootstrap_servers = config.kafka.bootstrap_servers.clone().unwrap_or_default();
-    let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
+    let kafka = kafka(config);
     let request = HistoryRequest { kafka, groups, from, partitions, timeout: config.kafka.connect_timeout };
     let read = tokio::task::spawn_blocking(move || read_histories(&request)).await;
     read.unwrap_or_else(|error| Histories::unknown(count, from, Reason::Other(error.to_string())))

@@ -42,8 +42,8 @@ pub struct WatchArgs {
     duration: Option<Duration>,
     /// Watch until a condition is true for all groups, such as 'lag = 0 for 10s'
     ///
-    /// Figures: lag, readable, lost, age, members, state, verdict. Comparisons can be joined by `and`. A figure that is
-    /// not known makes the condition false. With --for, the exit code is 4 if the time is over first.
+    /// Figures: lag, readable, lost, records_left, age, members, state, verdict. Comparisons can be joined by `and`. A
+    /// figure that is not known makes the condition false. With --for, the exit code is 4 if the time is over first.
     #[arg(long, value_name = "CONDITION")]
     until: Option<Condition>,
     /// Time between two looks, 500ms to 1h [default: 2s]

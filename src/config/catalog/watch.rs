@@ -28,6 +28,8 @@ settings! { WATCH:
         }),
         |c| Some(c.watch.history.map_or_else(|| text(&"off"), |time| text(&duration_text(time)))),
     };
+    /// Read committed records where at most 16 offsets are left, to know whether they are records.
+    "watch.count_last_records": Bool => watch.count_last_records;
     /// Largest number of requests per second to each broker.
     "watch.requests_per_second": Integer(1..=1000) => watch.requests_per_second;
 }
