@@ -9,6 +9,7 @@ use kreplay_engine::{
 };
 use kreplay_handlers::{BuiltInHandler, HandlerChoice, HandlerSettings, HandlerSpec, Simulate, WorkTime};
 use kreplay_model::domain::{Concurrency, Glob};
+use kreplay_monitor::{rebalance::FLAPPING_COUNT, rules::Rules};
 use kreplay_topics::{Channel, NewKey, Strategy};
 use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 
@@ -127,8 +128,57 @@ pub struct WatchSection {
     pub history: Option<Duration>,
     /// Whether to read where only a few offsets are left, to know whether they are records.
     pub count_last_records: bool,
+    /// Rebalances within `flapping_window` from which on a group is flapping.
+    pub flapping_count: u32,
+    /// The time in which these rebalances are counted.
+    pub flapping_window: Duration,
+    /// What partitions that a group has left count for.
+    pub abandoned: AbandonedChoice,
     /// The largest number of requests per second to each broker.
     pub requests_per_second: u32,
+}
+
+/// What partitions that a group has left count for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AbandonedChoice {
+    /// They count in neither totals nor verdicts.
+    #[default]
+    LeaveOut,
+    /// They count like the others.
+    Count,
+}
+
+impl fmt::Display for AbandonedChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::LeaveOut => "leave-out",
+            Self::Count => "count",
+        })
+    }
+}
+
+impl FromStr for AbandonedChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "leave-out" => Ok(Self::LeaveOut),
+            "count" => Ok(Self::Count),
+            other => Err(format!("`{other}` is neither leave-out nor count")),
+        }
+    }
+}
+
+impl WatchSection {
+    /// The rules of the watch.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules {
+            flapping_count: self.flapping_count,
+            flapping_window_ms: i64::try_from(self.flapping_window.as_millis()).unwrap_or(i64::MAX),
+            leaves_out_abandoned: self.abandoned == AbandonedChoice::LeaveOut,
+        }
+    }
 }
 
 impl Default for WatchSection {
@@ -138,6 +188,9 @@ impl Default for WatchSection {
             interval: Duration::from_secs(2),
             history: None,
             count_last_records: true,
+            flapping_count: FLAPPING_COUNT,
+            flapping_window: Duration::from_secs(600),
+            abandoned: AbandonedChoice::default(),
             requests_per_second: DEFAULT_REQUESTS_PER_SECOND,
         }
     }

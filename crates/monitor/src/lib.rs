@@ -13,6 +13,7 @@ pub mod observer;
 mod random;
 pub mod rates;
 pub mod rebalance;
+pub mod rules;
 pub mod series;
 pub mod simulation;
 pub mod time_lag;

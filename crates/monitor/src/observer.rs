@@ -22,6 +22,7 @@ use kreplay_model::watch::{GroupView, Reason, WatchEvent, WatchEventKind, WatchS
 
 use crate::history::GroupHistory;
 use crate::look::{Answer, Look, TimeAnswer};
+use crate::rules::Rules;
 use group::GroupTrack;
 use held::Held;
 use partition::{PartitionTrack, TopicTrack};
@@ -50,11 +51,18 @@ pub struct Observer {
     offsets_retention_minutes: Held<u64>,
     /// Whether all groups are known, so that another one is new.
     has_listing: bool,
+    rules: Rules,
     /// Why the last list of groups could not be obtained.
     listing_failed: Option<Reason>,
 }
 
 impl Observer {
+    /// An observer with other rules than the default.
+    #[must_use]
+    pub fn with_rules(rules: Rules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
     /// Takes a look. The same looks in the same order always give the same observations.
     pub fn observe(&mut self, look: &Look) -> Observation {
         let mut events = Vec::new();
@@ -63,7 +71,7 @@ impl Observer {
         self.take_logs(look);
         self.take_listing(look, &mut events);
         for (name, group_look) in &look.groups {
-            let group = self.groups.entry(name.clone()).or_insert_with(|| GroupTrack::new(look.at));
+            let group = self.groups.entry(name.clone()).or_insert_with(|| GroupTrack::new(look.at, self.rules));
             group.take(look.at, group_look, &mut |kind| events.push(event(look.at, name, kind)));
         }
         for (partition, probe) in &look.marker_probes {
@@ -147,7 +155,10 @@ impl Observer {
         self.listing_failed = None;
         for listed in listing {
             let is_new = !self.groups.contains_key(&listed.group);
-            self.groups.entry(listed.group.clone()).or_insert_with(|| GroupTrack::new(look.at)).take_listed(listed);
+            self.groups
+                .entry(listed.group.clone())
+                .or_insert_with(|| GroupTrack::new(look.at, self.rules))
+                .take_listed(listed);
             if is_new && self.has_listing {
                 events.push(event(look.at, &listed.group, WatchEventKind::Appeared));
             }

@@ -21,6 +21,7 @@ mod watcher;
 pub use history::Histories;
 pub use kreplay_monitor::look::MarkerProbe;
 pub use kreplay_monitor::observer::Observation;
+pub use kreplay_monitor::rules::Rules;
 pub use probes::FewOffsets;
 pub use schedule::{LIST_EVERY, MAX_GROUPS_PER_LOOK, PINNED_EVERY, REST_EVERY};
 pub use selection::GroupSelection;

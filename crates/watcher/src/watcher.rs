@@ -9,6 +9,7 @@ use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{HistoryView, Reason, SeenBy};
 use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look, MarkerProbe};
 use kreplay_monitor::observer::{Observation, Observer, Wants};
+use kreplay_monitor::rules::Rules;
 use kreplay_monitor::verdict::LOOKS_BEFORE_VERDICT;
 use kreplay_wire::{WireClient, WireError};
 use tokio::time::{Instant, sleep};
@@ -42,6 +43,8 @@ pub struct WatcherOptions {
     pub interval: Duration,
     /// The name of the cluster while its id is not known.
     pub cluster: String,
+    /// The rules of the watch.
+    pub rules: Rules,
 }
 
 /// Looks at the groups of a cluster. Every call ends, whatever the cluster does, and can be dropped at any time.
@@ -80,7 +83,7 @@ impl Watcher {
             logs: Logs::new(short.clone()),
             client: short,
             schedule: Schedule::new(options.interval),
-            observer: Observer::default(),
+            observer: Observer::with_rules(options.rules),
             wants: Wants::default(),
             cluster: options.cluster,
             interval: options.interval,

@@ -88,7 +88,9 @@ fn report_unknown(history: &HistoryView) {
 async fn connect(config: &Config, selection: GroupSelection) -> Result<(Watcher, Observation), CliError> {
     let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
     let client = client(config)?;
-    let options = WatcherOptions { selection, interval: config.watch.interval, cluster: cluster.clone() };
+    let watch = &config.watch;
+    let (interval, rules) = (watch.interval, watch.rules());
+    let options = WatcherOptions { selection, interval, cluster: cluster.clone(), rules };
     let opened = Watcher::open(client, options).await;
     opened.map_err(|error| CliError::Failed(format!("cannot list the groups of {cluster}: {error}")))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::{Offset, TopicPartition};
-use kreplay_model::watch::{GroupState, GroupType, VerdictKind};
+use kreplay_model::watch::{GroupState, GroupType};
 use proptest::prelude::*;
 
 use super::{GroupHistory, HistoryChange, PastCommit};
@@ -183,25 +183,22 @@ fn a_rebalance_in_progress_goes_on_in_the_first_look() {
 }
 
 #[test]
-fn a_group_that_stopped_before_the_watch_is_known_at_the_first_verdict() {
+fn the_time_of_a_commit_before_the_watch_is_known() {
     let commits = (0..60_i64).map(|step| (step * 5 - 900, committed(0, 10 * (step + 1), step * 5 - 900)));
     let past = history(commits, -1);
     let classic = described(GroupType::Classic, None, vec![member("a", &[0])]);
-    let with = |history: &GroupHistory| {
+    let first = |history: &GroupHistory| {
         let mut watch = Watch::new(history, classic.clone(), &[(0, 600)], 1_000);
-        let mut last = None;
-        for seconds in [40, 41, 42] {
-            last = Some(watch.look(seconds).snapshot.groups[0].clone());
-        }
-        last.unwrap()
+        watch.look(40).snapshot.groups[0].clone()
     };
-    let found = with(&past);
+    let found = first(&past);
     assert_eq!(found.partitions[0].committed_at, Some(at(-605)));
     assert_eq!(found.rates.out_per_s, Some(0.0), "no commit in the last minute");
-    // Records have been waiting since the first look only, as far as looks show.
-    assert_ne!(found.verdict.kind, VerdictKind::Stopped);
-    let without = with(&history([], -1));
-    assert_eq!(without.partitions[0].committed_at, None);
+    let without = first(&history([], -1));
+    assert_eq!((without.partitions[0].committed_at, without.rates.out_per_s), (None, None));
+    // The offset was committed since the history ended.
+    let later = Watch::new(&past, classic.clone(), &[(0, 700)], 1_000).look(40).snapshot.groups[0].clone();
+    assert_eq!(later.partitions[0].committed_at, Some(at(40)));
 }
 
 #[test]

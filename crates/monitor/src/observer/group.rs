@@ -17,6 +17,7 @@ use super::row::{CommitChange, RowTrack};
 use crate::history::{GroupHistory, PastCommits};
 use crate::look::{Answer, CommitAnswer, Description, GroupLook, ListedGroup, MarkerProbe};
 use crate::rebalance::{RebalanceEvent, Rebalances};
+use crate::rules::Rules;
 use crate::trend::LagHistory;
 use crate::verdict::{Hysteresis, VerdictChange};
 
@@ -30,6 +31,7 @@ pub(super) type Emit<'a> = &'a mut dyn FnMut(WatchEventKind);
 #[derive(Clone, Debug)]
 pub(super) struct GroupTrack {
     pub began: DateTime<Utc>,
+    pub rules: Rules,
     pub listed: Option<(GroupType, String, Option<GroupState>)>,
     pub description: Held<Description>,
     pub commits: Held<BTreeMap<TopicPartition, CommitAnswer>>,
@@ -51,9 +53,10 @@ pub(super) struct GroupTrack {
 }
 
 impl GroupTrack {
-    pub(super) fn new(began: DateTime<Utc>) -> Self {
+    pub(super) fn new(began: DateTime<Utc>, rules: Rules) -> Self {
         Self {
             began,
+            rules,
             listed: None,
             description: Held::default(),
             commits: Held::default(),

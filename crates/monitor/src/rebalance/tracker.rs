@@ -7,11 +7,12 @@ use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{EarlierRebalances, RebalanceEntry, RebalancesView, StoodStill};
 
-use super::flapping::{FLAPPING_COUNT, FLAPPING_WINDOW_MS, flapping};
+use super::flapping::flapping;
 use super::moves::{moved, owners};
 use super::{is_settled, waiting_for};
 use crate::history::GroupHistory;
 use crate::look::Description;
+use crate::rules::Rules;
 
 /// Rebalances that are kept.
 pub const MAX_HISTORY: usize = 20;
@@ -220,7 +221,7 @@ impl Rebalances {
 
     /// What to show.
     #[must_use]
-    pub fn view(&self) -> RebalancesView {
+    pub fn view(&self, rules: &Rules) -> RebalancesView {
         let last = self.open.as_ref().or(self.history.back());
         let now_ms = self.now.map_or(0, |now| now.timestamp_millis());
         let all = || self.history.iter().chain(&self.open);
@@ -233,7 +234,7 @@ impl Rebalances {
             error_ms: last.map(|entry| entry.error_ms),
             unsettled_since: self.open.as_ref().map(|entry| entry.began_at),
             waiting_for: self.waiting_for.clone(),
-            flapping: flapping(all(), now_ms, FLAPPING_COUNT, FLAPPING_WINDOW_MS),
+            flapping: flapping(all(), now_ms, rules.flapping_count, rules.flapping_window_ms),
             history: all().cloned().collect(),
         }
     }

@@ -2,6 +2,8 @@
 
 use kreplay_model::watch::{GroupView, PartitionRow, RecordsLeft};
 
+use crate::rules::Rules;
+
 /// The shortest time in milliseconds after which waiting records mean that a consumer does not progress.
 const MIN_WAIT_MS: i64 = 30_000;
 
@@ -24,6 +26,8 @@ pub struct GroupFacts<'a> {
     pub began_ms: i64,
     /// For how long a rebalance has not ended, if that is too long, in milliseconds.
     pub rebalance_stuck_ms: Option<u64>,
+    /// The rules that the user can change.
+    pub rules: Rules,
 }
 
 /// A partition and what is known beyond its row.
