@@ -108,6 +108,15 @@ fn missing_permissions_are_named() {
 }
 
 #[test]
+fn a_list_of_groups_that_is_not_current_is_reported() {
+    let stale = kreplay_model::watch::WatchSnapshot { listing_failed: Some(Reason::TimedOut), ..cluster() };
+    for screen in [ScreenId::Trouble, ScreenId::Groups] {
+        let shown = text(&opened(watching(160, 50, stale.clone()), screen));
+        assert!(shown.contains("the list of groups is not current: no answer in time"), "{shown}");
+    }
+}
+
+#[test]
 fn large_clusters_and_groups_are_shown() {
     for size in SIZES {
         let mut state = watching(size.0, size.1, huge());
