@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use kreplay_model::watch::{WatchCommand, WatchControl, WatchSnapshot};
+use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog, WatchSnapshot};
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
@@ -25,6 +25,8 @@ pub(in crate::cli) struct BackgroundWatch {
     pub(in crate::cli) snapshots: watch::Receiver<Arc<WatchSnapshot>>,
     /// Steers the watcher, also before the groups are listed.
     pub(in crate::cli) control: WatchControl,
+    /// What has happened.
+    pub(in crate::cli) events: WatchLog,
     task: JoinHandle<()>,
 }
 
@@ -37,8 +39,9 @@ impl BackgroundWatch {
         let placeholder = WatchSnapshot { at: DateTime::<Utc>::UNIX_EPOCH, cluster, groups: Vec::new() };
         let (sender, snapshots) = watch::channel(Arc::new(placeholder));
         let (control, commands) = WatchControl::channel();
-        let task = tokio::spawn(run(config.clone(), sender, commands));
-        Some(Self { snapshots, control, task })
+        let events = WatchLog::default();
+        let task = tokio::spawn(run(config.clone(), sender, events.clone(), commands));
+        Some(Self { snapshots, control, events, task })
     }
 }
 
@@ -52,17 +55,22 @@ impl Drop for BackgroundWatch {
 async fn run(
     config: Config,
     snapshots: watch::Sender<Arc<WatchSnapshot>>,
+    events: WatchLog,
     mut commands: UnboundedReceiver<WatchCommand>,
 ) {
     let Some(handle) = opened(&config).await else { return };
     let mut looks = handle.snapshots.clone();
     looks.mark_changed();
+    let mut next_event = 0;
     loop {
         tokio::select! {
             changed = looks.changed() => {
                 if changed.is_err() {
                     return;
                 }
+                let (happened, next) = handle.events.since(next_event);
+                next_event = next;
+                events.extend(happened);
                 snapshots.send_replace(Arc::clone(&looks.borrow_and_update()));
             }
             command = commands.recv() => match command {

@@ -78,7 +78,7 @@ fn show(
         };
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
-        console::show(options, handle.snapshots.clone(), handle.control.clone()).await?;
+        console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone()).await?;
         Ok(Exit::Done)
     })
 }
