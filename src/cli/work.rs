@@ -122,7 +122,8 @@ impl SessionView<'_> {
         };
         feed.groups = Some(groups.watch.snapshots.clone());
         let watch = Some(groups.watch.control.clone());
-        let options = groups.changes.offer(ConsoleOptions { watch, ..options });
+        let options =
+            groups.changes.offer(ConsoleOptions { watch, group_events: Some(groups.watch.events.clone()), ..options });
         open_console(feed, session, options).await
     }
 
