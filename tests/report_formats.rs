@@ -9,8 +9,8 @@ use kreplay::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
         Bottleneck, Charge, DryRunFindings, DryRunView, EffectCount, EffectExample, EffectKind, FailedRecord,
-        LatencyMs, LiftedLimit, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind,
-        RebalanceView, RecordPlace, RunState, RunView, Throughput, Totals, WhatIf,
+        HandlingTimes, LatencyMs, LiftedLimit, Owner, PartitionState, PartitionView, PlanView, Prediction,
+        RebalanceKind, RebalanceView, RecordPlace, RunState, RunView, Throughput, Totals, WhatIf,
         report::{Report, ReportFormat, peak_rss_bytes},
     },
 };
@@ -30,6 +30,7 @@ fn partition(number: i32, end: i64, position: i64, owner: Owner, p95_ms: Option<
         owner,
         records_per_s: 1_234.567_890_1,
         p95_ms,
+        handling_times: HandlingTimes::default(),
     }
 }
 

@@ -18,9 +18,9 @@ use kreplay_model::watch::WatchCommand;
 use kreplay_model::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        self, Bottleneck, Charge, Charges, ClusterView, CurrentLimit, EventKind, LatencyMs, LiftedLimit, NextRun,
-        Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary,
-        RunView, Snapshot, Throughput, TopicView, Totals, WhatIf, WorkerState, WorkerView,
+        self, Bottleneck, Charge, Charges, ClusterView, CurrentLimit, EventKind, HandlingTimes, LatencyMs, LiftedLimit,
+        NextRun, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState,
+        RunSummary, RunView, Snapshot, Throughput, TopicView, Totals, WhatIf, WorkerState, WorkerView,
     },
 };
 
@@ -151,6 +151,7 @@ fn partitions(handled: u64, speed: f64, workers: u32, state: RunState, ordering:
                     0.0
                 },
                 p95_ms: (done > 0).then_some(1.08 + dataset as f64 / 50.0),
+                handling_times: HandlingTimes::default(),
             });
         }
     }
@@ -312,7 +313,7 @@ pub(crate) fn change_run(state: &mut State, change_run: impl FnOnce(&mut RunView
 
 /// Draws a frame, as before every input of a user who looks at the screen.
 pub(crate) fn draw(state: &mut State) -> HitMap {
-    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::Dark));
+    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::DARK));
     let effects = update(state, Event::Drawn(hits.extents().clone()));
     let is_look = |effect: &Effect| matches!(effect, Effect::Watch(WatchCommand::LookAt(_)));
     assert!(effects.iter().all(is_look), "{effects:?}");
@@ -378,7 +379,7 @@ pub(crate) fn theme(choice: &ThemeChoice) -> Theme {
 pub(crate) fn text(state: &State) -> String {
     let mut state = state.clone();
     draw(&mut state);
-    capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)))
+    capture::text(&capture::frame(&state, &theme(&ThemeChoice::DARK)))
 }
 
 /// The position of a text on the screen, as column and row in cells.

@@ -11,6 +11,7 @@ mod epoch;
 mod event;
 mod event_text;
 mod forecast;
+mod handling_times;
 mod history;
 mod latency_counts;
 mod limits;
@@ -42,6 +43,7 @@ pub use forecast::{
     Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast, PartitionForecast,
     Planning, PlanningView, Recommendation, RecordBytes,
 };
+pub use handling_times::{HANDLING_TIME_BOUNDS_US, HandlingTimes};
 pub use history::{Recent, Series};
 pub use latency_counts::LatencyCounts;
 pub use limits::{GuardView, LimitsView};

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Charges;
+use super::HandlingTimes;
 use crate::domain::{Lag, Offset, TopicPartition};
 
 /// The state of a partition.
@@ -93,6 +94,9 @@ pub struct PartitionView {
     pub records_per_s: f64,
     /// The 95th percentile of the handling time in milliseconds; `None` before the first record.
     pub p95_ms: Option<f64>,
+    /// The handling times of the records that this process has handled, as counts.
+    #[serde(default)]
+    pub handling_times: HandlingTimes,
 }
 
 impl PartitionView {

@@ -380,5 +380,6 @@ fn partition_view(partition: &PartitionRun, ahead: u64, records_per_s: f64) -> P
         owner: partition.owner.view(),
         records_per_s,
         p95_ms: partition.p95_ms(),
+        handling_times: partition.handling_times,
     }
 }
