@@ -96,9 +96,9 @@ impl SessionView<'_> {
         let shows_history = self.report.report == Some(RunReport::Html);
         let history = shows_history.then(|| HistoryRecorder::start(&runtime, feed.clone()));
         let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
-        let served = serve(server, sources);
+        let metrics = serve(server, sources);
         let shown = runtime.block_on(async {
-            served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
+            metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             match console {
                 Some(options) => self.console(&session, options, is_embedded).await,
                 None => self.headless(&session).await,
