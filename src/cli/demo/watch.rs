@@ -19,7 +19,7 @@ use crate::{
         print,
         watch::{
             console,
-            output::{LONGEST_WATCH, json_line, write},
+            output::{LONGEST_WATCH, write, write_json_line},
         },
         work::stop_signal,
     },
@@ -60,7 +60,11 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let seed = args.seed.unwrap_or(DEFAULT_SEED);
     if args.once {
         let snapshot = watched_groups(seed, Utc::now());
-        print(&if args.json { json_line(&snapshot)? } else { overview(&snapshot) })?;
+        if args.json {
+            write_json_line(&snapshot)?;
+        } else {
+            print(&overview(&snapshot))?;
+        }
         return Ok(Exit::Done);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -116,8 +120,12 @@ async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs) -> Result<Exit, CliEr
             () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { Exit::Done }),
         }
         let Observation { snapshot, events, .. } = demo.look();
-        let text = if args.json { json_line(&snapshot)? } else { events.iter().map(event_line).collect() };
-        if !write(&text)? {
+        let has_reader = if args.json {
+            write_json_line(&snapshot)?
+        } else {
+            write(&events.iter().map(event_line).collect::<String>())?
+        };
+        if !has_reader {
             return Ok(Exit::Done);
         }
     }
