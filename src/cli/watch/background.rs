@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kreplay_model::watch::{WatchCommand, WatchControl, WatchSnapshot};
+use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog, WatchSnapshot};
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
@@ -22,6 +22,8 @@ pub(in crate::cli) struct BackgroundWatch {
     pub(in crate::cli) snapshots: watch::Receiver<Arc<WatchSnapshot>>,
     /// Steers the watcher, also before the groups are listed.
     pub(in crate::cli) control: WatchControl,
+    /// What has happened.
+    pub(in crate::cli) events: WatchLog,
     task: JoinHandle<()>,
 }
 
@@ -34,8 +36,9 @@ impl BackgroundWatch {
         let placeholder = WatchSnapshot { cluster, ..WatchSnapshot::default() };
         let (sender, snapshots) = watch::channel(Arc::new(placeholder));
         let (control, commands) = WatchControl::channel();
-        let task = tokio::spawn(run(config.clone().without_history(), sender, commands));
-        Some(Self { snapshots, control, task })
+        let events = WatchLog::default();
+        let task = tokio::spawn(run(config.clone().without_history(), sender, events.clone(), commands));
+        Some(Self { snapshots, control, events, task })
     }
 }
 
@@ -49,17 +52,22 @@ impl Drop for BackgroundWatch {
 async fn run(
     config: Config,
     snapshots: watch::Sender<Arc<WatchSnapshot>>,
+    events: WatchLog,
     mut commands: UnboundedReceiver<WatchCommand>,
 ) {
     let Some(handle) = opened(&config).await else { return };
     let mut looks = handle.snapshots.clone();
     looks.mark_changed();
+    let mut next_event = 0;
     loop {
         tokio::select! {
             changed = looks.changed() => {
                 if changed.is_err() {
                     return;
                 }
+                let (happened, next) = handle.events.since(next_event);
+                next_event = next;
+                events.extend(happened);
                 snapshots.send_replace(Arc::clone(&looks.borrow_and_update()));
             }
             command = commands.recv() => match command {

@@ -82,7 +82,7 @@ fn show(config: &Config, selection: &GroupSelection, environment: &Environment) 
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        console::show(options, handle.snapshots.clone(), handle.control.clone()).await?;
+        console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone()).await?;
         Ok(Exit::Done)
     })
 }
