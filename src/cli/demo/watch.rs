@@ -16,6 +16,7 @@ use crate::{
     cli::{
         CliError, Exit,
         console_options::{console_options, is_terminal},
+        metrics::{bind, serve},
         print,
         signals::stop_signal,
         watch::{
@@ -25,6 +26,7 @@ use crate::{
     },
     config::Config,
     demo::{FASTER, WatchDemo, watched_groups},
+    metrics::{MetricsServer, Sources},
     watch::{event_line, overview, parse_duration},
 };
 
@@ -47,7 +49,7 @@ pub struct WatchDemoArgs {
     #[arg(long, value_name = "N", requires = "watch")]
     seed: Option<u64>,
     /// Print the groups after 390 simulated seconds, when most verdicts hold, and end
-    #[arg(long, requires = "watch", conflicts_with = "duration")]
+    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics"])]
     once: bool,
     /// How long to watch, by the clock [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = parse_duration)]
@@ -65,17 +67,18 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
         print(&if args.json { json_line(&snapshot)? } else { overview(&snapshot) })?;
         return Ok(Exit::Done);
     }
+    let server = bind(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && !headless && is_terminal() {
-        return runtime.block_on(show(demo, console_options(config)?));
+        return runtime.block_on(show(demo, console_options(config)?, server));
     }
-    runtime.block_on(follow(demo, args))
+    runtime.block_on(follow(demo, args, server))
 }
 
 /// Opens the console on the simulation.
-async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliError> {
+async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<MetricsServer>) -> Result<Exit, CliError> {
     let events = WatchLog::default();
     let look = |demo: &mut WatchDemo| {
         let Observation { snapshot, events: happened, .. } = demo.look();
@@ -83,6 +86,7 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliE
         Arc::new(snapshot)
     };
     let (sender, groups) = watch::channel(look(&mut demo));
+    let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
     let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
     let simulate = async {
@@ -111,7 +115,9 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliE
 }
 
 /// Prints each look until the time is over, the first signal, or the reader has closed its pipe.
-async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs) -> Result<Exit, CliError> {
+async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+    let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
+    let _served = serve(server, Sources { groups: Some(groups), ..Sources::default() })?;
     let signal = stop_signal();
     tokio::pin!(signal);
     let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
@@ -126,6 +132,7 @@ async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs) -> Result<Exit, CliEr
         }
         let Observation { snapshot, events, .. } = demo.look();
         let text = if args.json { json_line(&snapshot)? } else { events.iter().map(event_line).collect() };
+        sender.send_replace(Arc::new(snapshot));
         if !write(&text)? {
             return Ok(Exit::Done);
         }

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
 use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog, WatchSnapshot};
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::{
@@ -14,8 +13,6 @@ use tokio::{
 use super::cluster;
 use crate::{cli::CliError, config::Config};
 
-/// The time between two looks.
-const INTERVAL: Duration = Duration::from_secs(2);
 /// The time between two attempts to list the groups.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
@@ -36,11 +33,11 @@ impl BackgroundWatch {
     pub(in crate::cli) fn start(config: &Config) -> Option<Self> {
         cluster::client(config).ok()?;
         let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
-        let placeholder = WatchSnapshot { at: DateTime::<Utc>::UNIX_EPOCH, cluster, groups: Vec::new() };
+        let placeholder = WatchSnapshot { cluster, ..WatchSnapshot::default() };
         let (sender, snapshots) = watch::channel(Arc::new(placeholder));
         let (control, commands) = WatchControl::channel();
         let events = WatchLog::default();
-        let task = tokio::spawn(run(config.clone(), sender, events.clone(), commands));
+        let task = tokio::spawn(run(config.clone().without_history(), sender, events.clone(), commands));
         Some(Self { snapshots, control, events, task })
     }
 }
@@ -84,7 +81,7 @@ async fn run(
 /// Tries until the groups are listed. The session says why the cluster cannot be reached.
 async fn opened(config: &Config) -> Option<WatchHandle> {
     loop {
-        match cluster::open(config, GroupSelection(Vec::new()), INTERVAL).await {
+        match cluster::open(config, GroupSelection(Vec::new())).await {
             Ok((watcher, first)) => return Some(WatchHandle::spawn(watcher, first)),
             // It would be the same the next time.
             Err(CliError::Usage(_)) => return None,

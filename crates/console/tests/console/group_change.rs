@@ -197,7 +197,7 @@ fn plans_of_large_groups_and_hostile_names_are_shown() {
     hostile.left_out = names.iter().map(|name| (TopicPartition::new(*name, 7), name.repeat(30))).collect();
     hostile.rows[0].result = Some(ChangedRow::Failed(names[0].repeat(20)));
     let state = with_plan((80, 24), hostile);
-    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::DARK));
     assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
     assert_snapshot!("change_hostile_80x24", capture::text(&frame));
 }

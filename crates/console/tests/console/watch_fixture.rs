@@ -287,7 +287,7 @@ pub(crate) fn cluster() -> WatchSnapshot {
 /// A snapshot of some groups.
 pub(crate) fn of(mut groups: Vec<GroupView>) -> WatchSnapshot {
     groups.sort_by(|a, b| a.group.cmp(&b.group));
-    WatchSnapshot { at: time(3.0), cluster: "lkc-7f3a".into(), groups }
+    WatchSnapshot { at: time(3.0), cluster: "lkc-7f3a".into(), groups, ..WatchSnapshot::default() }
 }
 
 /// A cluster in which no group may be described.

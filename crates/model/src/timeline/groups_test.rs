@@ -101,7 +101,7 @@ fn look(seconds: i64, lag: Option<i64>) -> WatchSnapshot {
         as_of: None,
         why_unknown: None,
     };
-    WatchSnapshot { at: time(seconds), cluster: "c".into(), groups: vec![group] }
+    WatchSnapshot { at: time(seconds), cluster: "c".into(), groups: vec![group], ..WatchSnapshot::default() }
 }
 
 fn fed(looks: &[WatchSnapshot]) -> Timeline {
