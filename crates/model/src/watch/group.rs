@@ -187,7 +187,7 @@ pub struct GroupView {
     pub verdict: VerdictView,
     /// Rebalances since the watch began.
     pub rebalances: RebalancesView,
-    /// When Kafka forgets the positions of a group without members.
+    /// When Kafka deletes the committed offsets of a group without members.
     pub positions_expire: Option<PositionsExpiry>,
     /// One row per partition, sorted.
     pub partitions: Vec<PartitionRow>,
@@ -199,7 +199,7 @@ pub struct GroupView {
     pub why_unknown: Option<Reason>,
 }
 
-/// When Kafka forgets committed offsets.
+/// When Kafka deletes committed offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PositionsExpiry {
     /// Seconds left, at least.
