@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use chrono::Utc;
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{Reason, SeenBy};
-use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look};
+use kreplay_model::watch::{HistoryView, Reason, SeenBy};
+use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look, MarkerProbe};
 use kreplay_monitor::observer::{Observation, Observer, Wants};
+use kreplay_monitor::rules::Rules;
 use kreplay_monitor::verdict::LOOKS_BEFORE_VERDICT;
 use kreplay_wire::{WireClient, WireError};
 use tokio::time::{Instant, sleep};
 
 use crate::control::Wishes;
+use crate::history::Histories;
 use crate::logs::{Logs, ends_below};
+use crate::probes::{FewOffsets, Probes};
 use crate::reason::{Subject, reason};
 use crate::schedule::{MAX_GROUPS_PER_LOOK, Schedule};
 use crate::selection::GroupSelection;
@@ -40,6 +43,8 @@ pub struct WatcherOptions {
     pub interval: Duration,
     /// The name of the cluster while its id is not known.
     pub cluster: String,
+    /// The rules of the watch.
+    pub rules: Rules,
 }
 
 /// Looks at the groups of a cluster. Every call ends, whatever the cluster does, and can be dropped at any time.
@@ -53,6 +58,8 @@ pub struct Watcher {
     cluster: String,
     interval: Duration,
     began: Instant,
+    history: Option<HistoryView>,
+    probes: Probes,
 }
 
 /// Which groups a look is about.
@@ -76,11 +83,13 @@ impl Watcher {
             logs: Logs::new(short.clone()),
             client: short,
             schedule: Schedule::new(options.interval),
-            observer: Observer::default(),
+            observer: Observer::with_rules(options.rules),
             wants: Wants::default(),
             cluster: options.cluster,
             interval: options.interval,
             began: Instant::now(),
+            history: None,
+            probes: Probes::default(),
         };
         if let Some(id) = Logs::new(client.clone()).cluster_id().await? {
             watcher.cluster = id;
@@ -89,6 +98,34 @@ impl Watcher {
         let look = Look { listing, ..Look::empty(Utc::now(), &*watcher.cluster) };
         let first = watcher.observe(&look);
         Ok((watcher, first))
+    }
+
+    /// Takes what happened before the watch. It must precede the first look.
+    pub fn take_history(&mut self, histories: &Histories) {
+        self.history = Some(histories.view());
+        for (group, history) in histories.groups() {
+            self.observer.take_history(group, history);
+        }
+    }
+
+    /// Counts records with this function where only a few offsets are left. It may wait for some seconds, and leaves out
+    /// partitions that it cannot read.
+    pub fn count_records_with(
+        &mut self,
+        count: impl Fn(&[FewOffsets]) -> Vec<(TopicPartition, MarkerProbe)> + Send + Sync + 'static,
+    ) {
+        self.probes.with(Arc::new(count));
+    }
+
+    /// The number of partitions of a topic.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub async fn partition_count(&mut self, topic: &str) -> Result<u32, Reason> {
+        let name: Arc<str> = topic.into();
+        let looks = self.logs.topics(&BTreeSet::from([name.clone()])).await;
+        let answer = looks.get(&name).map(|look| look.partitions.clone()).unwrap_or_default();
+        answer.value().copied().ok_or_else(|| answer.why_unknown().unwrap_or(Reason::NotAsked))
     }
 
     /// Time between two looks.
@@ -146,6 +183,7 @@ impl Watcher {
         }
         look.offsets_retention_minutes = self.logs.offsets_retention().await;
         self.complete(&mut look).await;
+        look.marker_probes = self.probes.probe(&self.wants.marker_probes, &look).await;
         self.times(if depth == Depth::Close { CLOSE_TIME_ROUNDS } else { TIME_ROUNDS }).await;
         look.at = Utc::now();
         self.observe(&look)
@@ -162,7 +200,8 @@ impl Watcher {
     }
 
     fn observe(&mut self, look: &Look) -> Observation {
-        let observation = self.observer.observe(look);
+        let mut observation = self.observer.observe(look);
+        observation.snapshot.history.clone_from(&self.history);
         self.wants = observation.wants.clone();
         let topics = observation.snapshot.groups.iter().flat_map(|group| &group.partitions);
         let mut used: BTreeSet<&str> = topics.map(|row| row.topic.as_str()).collect();

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use clap::Args;
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
-use kreplay_model::watch::{WatchCommand, WatchControl};
+use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
     sync::watch,
@@ -79,7 +79,13 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
 
 /// Opens the console on the simulation.
 async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<MetricsServer>) -> Result<Exit, CliError> {
-    let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
+    let events = WatchLog::default();
+    let look = |demo: &mut WatchDemo| {
+        let Observation { snapshot, events: happened, .. } = demo.look();
+        events.extend(happened);
+        Arc::new(snapshot)
+    };
+    let (sender, groups) = watch::channel(look(&mut demo));
     let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
     let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
@@ -89,7 +95,7 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<Metri
         loop {
             tokio::select! {
                 () = sleep_until(next), if !is_paused => {
-                    sender.send_replace(Arc::new(demo.look().snapshot));
+                    sender.send_replace(look(&mut demo));
                     next = Instant::now() + demo.wait();
                 }
                 command = commands.recv() => match command {
@@ -103,7 +109,7 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<Metri
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, events.clone()) => shown.map(|()| Exit::Done),
         () = simulate => Ok(Exit::Done),
     }
 }
