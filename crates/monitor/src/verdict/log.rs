@@ -100,8 +100,10 @@ fn ahead(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         Some(AheadCause::NotKnown) | None => "",
     };
     let (committed, end) = (first.row.committed?, first.row.end?);
-    let evidence =
-        format!("The committed offset {committed} of {} is {offsets} offsets beyond the end {end}.{cause}", name(first.row));
+    let evidence = format!(
+        "The committed offset {committed} of {} is {offsets} offsets beyond the end {end}.{cause}",
+        name(first.row)
+    );
     let next = "Reset the offsets of these partitions: new records below the committed offset are not read.";
     let place = and_others(&name(first.row).to_string(), partitions.len());
     Some(view(VerdictKind::Ahead, format!("ahead of the log of {place}"), evidence, Some(next)))
