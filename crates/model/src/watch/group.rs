@@ -225,7 +225,7 @@ pub struct MemberRow {
     pub epoch: Option<i32>,
     /// The partitions that it has; `None` if not known.
     pub assigned: Option<Vec<TopicPartition>>,
-    /// The partitions that it shall have, except of classic members.
+    /// The partitions of its target assignment, which classic members do not have.
     pub target: Option<Vec<TopicPartition>>,
     /// The sum of the lags of its partitions; `None` if one of them is not known.
     pub lag: Option<i64>,
