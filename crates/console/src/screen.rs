@@ -21,6 +21,7 @@ mod event;
 mod failed_record;
 mod foot;
 mod group;
+mod group_events;
 mod groups;
 mod help;
 mod partition;

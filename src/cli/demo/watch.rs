@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use clap::Args;
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
-use kreplay_model::watch::{WatchCommand, WatchControl};
+use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
     sync::watch,
@@ -21,7 +21,7 @@ use crate::{
         signals::stop_signal,
         watch::{
             console,
-            output::{LONGEST_WATCH, json_line, write},
+            output::{LONGEST_WATCH, write, write_json_line},
         },
     },
     config::Config,
@@ -64,7 +64,11 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let seed = args.seed.unwrap_or(DEFAULT_SEED);
     if args.once {
         let snapshot = watched_groups(seed, Utc::now());
-        print(&if args.json { json_line(&snapshot)? } else { overview(&snapshot) })?;
+        if args.json {
+            write_json_line(&snapshot)?;
+        } else {
+            print(&overview(&snapshot))?;
+        }
         return Ok(Exit::Done);
     }
     let server = bind(config)?;
@@ -79,7 +83,13 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
 
 /// Opens the console on the simulation.
 async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<MetricsServer>) -> Result<Exit, CliError> {
-    let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
+    let events = WatchLog::default();
+    let look = |demo: &mut WatchDemo| {
+        let Observation { snapshot, events: happened, .. } = demo.look();
+        events.extend(happened);
+        Arc::new(snapshot)
+    };
+    let (sender, groups) = watch::channel(look(&mut demo));
     let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
     let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
@@ -89,7 +99,7 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<Metri
         loop {
             tokio::select! {
                 () = sleep_until(next), if !is_paused => {
-                    sender.send_replace(Arc::new(demo.look().snapshot));
+                    sender.send_replace(look(&mut demo));
                     next = Instant::now() + demo.wait();
                 }
                 command = commands.recv() => match command {
@@ -103,7 +113,7 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<Metri
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, events.clone()) => shown.map(|()| Exit::Done),
         () = simulate => Ok(Exit::Done),
     }
 }
@@ -125,9 +135,14 @@ async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, server: Option<Metric
             () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { Exit::Done }),
         }
         let Observation { snapshot, events, .. } = demo.look();
-        let text = if args.json { json_line(&snapshot)? } else { events.iter().map(event_line).collect() };
-        sender.send_replace(Arc::new(snapshot));
-        if !write(&text)? {
+        let snapshot = Arc::new(snapshot);
+        sender.send_replace(snapshot.clone());
+        let has_reader = if args.json {
+            write_json_line(&snapshot)?
+        } else {
+            write(&events.iter().map(event_line).collect::<String>())?
+        };
+        if !has_reader {
             return Ok(Exit::Done);
         }
     }

@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
-use kreplay_model::watch::{WatchCommand, WatchControl, WatchSnapshot};
+use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog, WatchSnapshot};
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
@@ -14,8 +13,6 @@ use tokio::{
 use super::cluster;
 use crate::{cli::CliError, config::Config};
 
-/// The time between two looks.
-const INTERVAL: Duration = Duration::from_secs(2);
 /// The time between two attempts to list the groups.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
@@ -25,6 +22,8 @@ pub(in crate::cli) struct BackgroundWatch {
     pub(in crate::cli) snapshots: watch::Receiver<Arc<WatchSnapshot>>,
     /// Steers the watcher, also before the groups are listed.
     pub(in crate::cli) control: WatchControl,
+    /// What has happened.
+    pub(in crate::cli) events: WatchLog,
     task: JoinHandle<()>,
 }
 
@@ -34,11 +33,12 @@ impl BackgroundWatch {
     pub(in crate::cli) fn start(config: &Config) -> Option<Self> {
         cluster::client(config).ok()?;
         let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
-        let placeholder = WatchSnapshot { at: DateTime::<Utc>::UNIX_EPOCH, cluster, groups: Vec::new() };
+        let placeholder = WatchSnapshot { cluster, ..WatchSnapshot::default() };
         let (sender, snapshots) = watch::channel(Arc::new(placeholder));
         let (control, commands) = WatchControl::channel();
-        let task = tokio::spawn(run(config.clone(), sender, commands));
-        Some(Self { snapshots, control, task })
+        let events = WatchLog::default();
+        let task = tokio::spawn(run(config.clone().without_history(), sender, events.clone(), commands));
+        Some(Self { snapshots, control, events, task })
     }
 }
 
@@ -52,17 +52,22 @@ impl Drop for BackgroundWatch {
 async fn run(
     config: Config,
     snapshots: watch::Sender<Arc<WatchSnapshot>>,
+    events: WatchLog,
     mut commands: UnboundedReceiver<WatchCommand>,
 ) {
     let Some(handle) = opened(&config).await else { return };
     let mut looks = handle.snapshots.clone();
     looks.mark_changed();
+    let mut next_event = 0;
     loop {
         tokio::select! {
             changed = looks.changed() => {
                 if changed.is_err() {
                     return;
                 }
+                let (happened, next) = handle.events.since(next_event);
+                next_event = next;
+                events.extend(happened);
                 snapshots.send_replace(Arc::clone(&looks.borrow_and_update()));
             }
             command = commands.recv() => match command {
@@ -76,7 +81,7 @@ async fn run(
 /// Tries until the groups are listed. The session says why the cluster cannot be reached.
 async fn opened(config: &Config) -> Option<WatchHandle> {
     loop {
-        match cluster::open(config, GroupSelection(Vec::new()), INTERVAL).await {
+        match cluster::open(config, GroupSelection(Vec::new())).await {
             Ok((watcher, first)) => return Some(WatchHandle::spawn(watcher, first)),
             // It would be the same the next time.
             Err(CliError::Usage(_)) => return None,

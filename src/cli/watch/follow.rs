@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     WatchArgs, cluster, console,
-    output::{LONGEST_WATCH, json_line, write},
+    output::{LONGEST_WATCH, write, write_json_line},
     unmatched,
 };
 use crate::{
@@ -36,7 +36,7 @@ impl Printer {
     /// Returns whether there is still a reader.
     fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
         if self.is_json {
-            return write(&json_line(snapshot)?);
+            return write_json_line(snapshot);
         }
         let (events, next) = handle.events.since(self.next_event);
         self.next_event = next;
@@ -59,7 +59,7 @@ pub(super) fn execute(
     // A condition and a time are for scripts: what they need is an exit code.
     let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json() && !args.headless;
     if is_interactive && is_terminal() {
-        return show(args, config, selection, environment);
+        return show(config, selection, environment);
     }
     print(args, config, selection)
 }
@@ -70,24 +70,19 @@ fn groups(handle: &WatchHandle) -> Sources {
 }
 
 /// Opens the console.
-fn show(
-    args: &WatchArgs,
-    config: &Config,
-    selection: &GroupSelection,
-    environment: &Environment,
-) -> Result<Exit, CliError> {
+fn show(config: &Config, selection: &GroupSelection, environment: &Environment) -> Result<Exit, CliError> {
     let changes = GroupChanges::start(config, environment)?;
     let options = changes.offer(console_options(config)?);
     let server = bind(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {
-            opened = cluster::open(config, selection.clone(), args.interval) => opened?,
+            opened = cluster::open(config, selection.clone()) => opened?,
             () = stop_signal() => return Ok(Exit::Stopped),
         };
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        console::show(options, handle.snapshots.clone(), handle.control.clone()).await?;
+        console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone()).await?;
         Ok(Exit::Done)
     })
 }
@@ -99,7 +94,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         let signal = stop_signal();
         tokio::pin!(signal);
         let (watcher, first) = tokio::select! {
-            opened = cluster::open(config, selection.clone(), args.interval) => opened?,
+            opened = cluster::open(config, selection.clone()) => opened?,
             () = &mut signal => return Ok(Exit::Stopped),
         };
         unmatched(selection, &first.snapshot);
