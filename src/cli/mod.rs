@@ -119,7 +119,7 @@ pub enum Command {
     Groups(GroupsArgs),
     /// Watch consumer groups without joining them: lag, age, time to catch up, and a verdict
     ///
-    /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure, and says
+    /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure and says
     /// which records are read.
     Watch(WatchArgs),
     /// Check or show the configuration, or print its schema
