@@ -83,7 +83,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Subcommand, Clone)]
 pub enum Command {
-    /// Replay generated events on a built-in broker; needs no cluster
+    /// Replay generated events on an embedded broker; needs no cluster
     Demo(DemoArgs),
     /// Show what a run would do and predict how long it takes; changes nothing
     Plan(PlanArgs),
@@ -92,7 +92,7 @@ pub enum Command {
     /// Measure how fast topics are read, by consumer tier and concurrency
     ///
     /// Each measurement is a run in a separate process, and the report shows medians of interleaved rounds. Without a
-    /// cluster, bench reads a generated topic on the built-in broker, which shares the processors with the run and
+    /// cluster, bench reads a generated topic on the embedded broker, which shares the processors with the run and
     /// is the bottleneck of many measurements. On a cluster, it reads the given topics in full and without a group, or
     /// a temporary topic with --create.
     Bench(BenchArgs),
@@ -119,7 +119,8 @@ pub enum Command {
     Groups(GroupsArgs),
     /// Watch consumer groups without joining them: lag, age, time to catch up, and a verdict
     ///
-    /// Nothing is changed, and no record is read. docs/watch.md explains each figure.
+    /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure and says
+    /// which records are read.
     Watch(WatchArgs),
     /// Check or show the configuration, or print its schema
     Config(ConfigArgs),

@@ -39,7 +39,7 @@ pub struct Config {
     pub(super) origins: BTreeMap<String, Origin>,
 }
 
-/// The cluster. The demo has a built-in broker and does not use this.
+/// The cluster. The demo has an embedded broker and does not use this.
 #[derive(Clone, Debug)]
 pub struct KafkaSection {
     /// Comma-separated `host:port`; `None` if no cluster is given.
@@ -128,17 +128,17 @@ pub struct WatchSection {
     pub history: Option<Duration>,
     /// Whether to read where only a few offsets are left, to know whether they are records.
     pub count_last_records: bool,
-    /// Rebalances within `flapping_window` from which on a group is flapping.
+    /// Number of rebalances within `flapping_window` that makes a group flapping.
     pub flapping_count: u32,
     /// The time in which these rebalances are counted.
     pub flapping_window: Duration,
-    /// What partitions that a group has left count for.
+    /// Whether partitions of topics that a group has left count in totals and verdicts.
     pub abandoned: AbandonedChoice,
     /// The largest number of requests per second to each broker.
     pub requests_per_second: u32,
 }
 
-/// What partitions that a group has left count for.
+/// Whether partitions of topics that a group has left count in totals and verdicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AbandonedChoice {
     /// They count in neither totals nor verdicts.

@@ -6,7 +6,7 @@ use kreplay_model::domain::TopicPartition;
 
 use crate::look::{Description, Member};
 
-/// Whether no member has anything to change: its epoch is that of the group, and its assignment equals its target.
+/// Whether no member has anything to change: each has the epoch of the group, and the assignment that is its target.
 /// Where epochs are not known, the state decides.
 #[must_use]
 pub fn is_settled(group: &Description) -> bool {
