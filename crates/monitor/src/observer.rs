@@ -26,7 +26,7 @@ use crate::rules::Rules;
 use group::GroupTrack;
 use held::Held;
 use partition::{PartitionTrack, TopicTrack};
-pub use wants::Wants;
+pub use wants::{WantedTimes, Wants};
 
 /// What follows from a look.
 #[derive(Clone, Debug)]
@@ -37,6 +37,13 @@ pub struct Observation {
     pub events: Vec<WatchEvent>,
     /// What would complete the snapshot.
     pub wants: Wants,
+}
+
+/// A look that was taken, without what follows from it.
+#[derive(Debug)]
+#[must_use = "events are lost without `Observer::conclude`"]
+pub struct TakenLook {
+    events: Vec<WatchEvent>,
 }
 
 /// Everything that looks at a cluster have in common: what a group and a partition were like before.
@@ -63,8 +70,16 @@ impl Observer {
         Self { rules, ..Self::default() }
     }
 
-    /// Takes a look. The same looks in the same order always give the same observations.
+    /// Takes a look, and says what follows. The same looks in the same order always give the same observations.
     pub fn observe(&mut self, look: &Look) -> Observation {
+        let taken = self.take(look);
+        let mut observation = self.conclude(look, taken);
+        observation.wants.time_queries = self.time_queries(look.at.timestamp_millis(), WantedTimes::All);
+        observation
+    }
+
+    /// Takes a look. Time queries can be answered then, before [`Observer::conclude`] computes what follows.
+    pub fn take(&mut self, look: &Look) -> TakenLook {
         let mut events = Vec::new();
         self.offsets_retention_minutes.take(look.at, &look.offsets_retention_minutes);
         self.answer_times(&look.time_answers);
@@ -79,6 +94,13 @@ impl Observer {
                 group.take_probe(partition, *probe);
             }
         }
+        TakenLook { events }
+    }
+
+    /// What follows from the look that was taken last. It wants no time queries: whoever answers them between the two
+    /// calls asks for them with [`Observer::next_time_queries`].
+    pub fn conclude(&mut self, look: &Look, taken: TakenLook) -> Observation {
+        let mut events = taken.events;
         let logs = partition::Logs {
             partitions: &self.partitions,
             topics: &self.topics,
@@ -90,7 +112,7 @@ impl Observer {
         }
         self.forget_unused();
         let groups: Vec<GroupView> = self.groups.values().filter_map(|group| group.view().cloned()).collect();
-        let wants = self.wants(look.at.timestamp_millis());
+        let wants = self.wants();
         let snapshot = WatchSnapshot {
             at: look.at,
             cluster: look.cluster.clone(),
@@ -101,14 +123,15 @@ impl Observer {
         Observation { snapshot, events, wants }
     }
 
-    /// Takes answers to time queries and gives the next queries, for a second round within one interval.
+    /// Takes answers to time queries, and gives the next ones.
     pub fn next_time_queries(
         &mut self,
         answers: &[(TopicPartition, TimeAnswer)],
         now: DateTime<Utc>,
+        wanted: WantedTimes,
     ) -> Vec<(TopicPartition, i64)> {
         self.answer_times(answers);
-        self.time_queries(now.timestamp_millis())
+        self.time_queries(now.timestamp_millis(), wanted)
     }
 
     /// The numbers of groups, partitions and points that are kept, for checks of the memory.
@@ -126,7 +149,8 @@ impl Observer {
         }
     }
 
-    fn answer_times(&mut self, answers: &[(TopicPartition, TimeAnswer)]) {
+    /// Takes answers to time queries.
+    pub fn answer_times(&mut self, answers: &[(TopicPartition, TimeAnswer)]) {
         for (partition, answer) in answers {
             let topic_id = self.topics.get(&partition.topic).and_then(|topic| topic.topic_id);
             let is_other_topic = answer.topic_id.is_some() && topic_id.is_some() && answer.topic_id != topic_id;

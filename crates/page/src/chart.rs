@@ -9,6 +9,8 @@ use crate::{
 
 /// Height of a chart without its time axis.
 const HEIGHT: f64 = 120.0;
+/// Room for the upper half of the highest label.
+const TOP: f64 = 10.0;
 
 /// A line of a chart.
 pub(crate) struct Line {
@@ -26,7 +28,7 @@ pub(crate) fn chart(timeline: &Timeline, range: TimeRange, title: &str, unit: &s
     let measured = || columns.iter().flat_map(|(_, cells)| cells.iter().flatten());
     measured().next()?;
     let top = round_up(measured().map(|cell| cell.max).fold(0.0, f64::max));
-    let y = |value: f64| 4.0 + (HEIGHT - 4.0) * (1.0 - (value / top).clamp(0.0, 1.0));
+    let y = |value: f64| TOP + (HEIGHT - TOP) * (1.0 - (value / top).clamp(0.0, 1.0));
     let mut svg = Markup::default();
     svg.add(format_args!("<figure><figcaption>{} <span>{}</span>", Text(title), Text(unit)));
     for (line, _) in columns.iter().filter(|_| lines.len() > 1) {
@@ -83,7 +85,7 @@ fn marks(svg: &mut Markup, timeline: &Timeline, range: TimeRange) {
         };
         let at = x(share_of(range, mark.at.ms()));
         svg.add(format_args!(
-            "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"4\" y2=\"{HEIGHT}\"><title>{}</title></line>",
+            "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{HEIGHT}\"><title>{}</title></line>",
             Text(what)
         ));
     }

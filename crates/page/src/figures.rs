@@ -16,7 +16,7 @@ const MAX_LISTED_PARTITIONS: usize = 1_000;
 /// What was done, with what, and how fast.
 pub(crate) fn summary(run: &RunView) -> Markup {
     let plan = &run.plan;
-    let group = plan.group.as_ref().map_or_else(|| "none".into(), |group| group.clone());
+    let group = plan.group.as_ref().map_or_else(|| "none".into(), Clone::clone);
     let latency = run.latency;
     let mut rows: Vec<(&str, String)> = vec![
         ("topics", plan.topics.join(", ")),

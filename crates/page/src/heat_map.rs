@@ -64,7 +64,7 @@ pub(crate) fn heat_map(timeline: &Timeline, range: TimeRange, partitions: &[Topi
 
 /// The end of the name: partitions of a topic differ there.
 fn label(id: &TopicPartition, y: f64, height: f64) -> Markup {
-    const SHOWN: usize = 16;
+    const SHOWN: usize = 20;
     let name = id.to_string();
     let letters = name.chars().count();
     let shown: String = match letters.checked_sub(SHOWN) {
@@ -73,9 +73,9 @@ fn label(id: &TopicPartition, y: f64, height: f64) -> Markup {
     };
     let mut svg = Markup::default();
     svg.add(format_args!(
-        "<text class=\"axis\" x=\"{:.1}\" y=\"{y:.1}\" text-anchor=\"end\" font-size=\"{:.1}\">{}</text>",
+        "<text class=\"axis\" x=\"{:.1}\" y=\"{y:.1}\" text-anchor=\"end\" style=\"font-size:{:.1}px\">{}</text>",
         LEFT - 6.0,
-        height.min(11.0) * 0.85,
+        (height * 0.85).min(11.0),
         Text(shown)
     ));
     svg

@@ -36,7 +36,7 @@ pub(crate) fn lanes(timeline: &Timeline, range: TimeRange) -> Option<Markup> {
         svg.add(format_args!(" the first {} of {}", shown.len(), rows.len()));
     }
     svg.add(format_args!(
-        "</figcaption><svg viewBox=\"0 0 {WIDTH} {:.1}\" role=\"img\" aria-label=\"How busy each worker was over time\">",
+        "</figcaption><svg viewBox=\"0 0 {WIDTH} {:.1}\" role=\"img\" aria-label=\"How busy each worker was over time\" shape-rendering=\"crispEdges\">",
         bottom + BOTTOM
     ));
     let mut y = 0.0;
@@ -46,22 +46,35 @@ pub(crate) fn lanes(timeline: &Timeline, range: TimeRange) -> Option<Markup> {
             LEFT - 6.0,
             y + LANE_HEIGHT - 4.0
         ));
-        for (column, cell) in cells.iter().enumerate() {
-            let Some(cell) = cell else { continue };
-            let full = LANE_HEIGHT - 2.0;
-            let (from, width) = (column_x(column), column_x(column + 1) - column_x(column));
-            let high = full * cell.busy();
-            svg.add(format_args!(
-                "<rect class=\"there\" x=\"{from:.1}\" y=\"{y:.1}\" width=\"{width:.2}\" height=\"{full:.1}\"/><rect \
-                 class=\"busy\" x=\"{from:.1}\" y=\"{:.1}\" width=\"{width:.2}\" height=\"{high:.1}\"/>",
-                y + full - high
-            ));
-        }
+        lane(&mut svg, cells, y);
         y += LANE_HEIGHT;
     }
     time_axis(&mut svg, range, bottom + BOTTOM - 4.0);
     svg.add("</svg></figure>");
     Some(svg)
+}
+
+/// The lane of a worker; neighbours that are equally busy are one rectangle.
+fn lane(svg: &mut Markup, cells: &[Option<WorkerCell>], y: f64) {
+    const FULL: f64 = LANE_HEIGHT - 2.0;
+    // Tenths of a unit of the picture: finer differences cannot be seen.
+    #[allow(clippy::cast_possible_truncation, reason = "0 to 120")]
+    let tenths = |cell: &Option<WorkerCell>| cell.as_ref().map(|cell| (cell.busy() * FULL * 10.0).round() as i32);
+    let mut from = 0;
+    while from < cells.len() {
+        let of_first = tenths(&cells[from]);
+        let length = cells[from..].iter().take_while(|cell| tenths(cell) == of_first).count();
+        if let Some(tenths) = of_first {
+            let (x, width) = (column_x(from), column_x(from + length) - column_x(from));
+            let high = f64::from(tenths) / 10.0;
+            svg.add(format_args!(
+                "<rect class=\"there\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{FULL:.1}\"/><rect \
+                 class=\"busy\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{high:.1}\"/>",
+                y + FULL - high
+            ));
+        }
+        from += length;
+    }
 }
 
 /// The time of all workers as a bar of 100 % with its legend; `None` without any time.

@@ -7,7 +7,7 @@ use crate::markup::{Markup, Text};
 /// Width of all pictures in units of their own coordinates.
 pub(crate) const WIDTH: f64 = 960.0;
 /// Room for labels on the left.
-pub(crate) const LEFT: f64 = 90.0;
+pub(crate) const LEFT: f64 = 120.0;
 /// Room for the labels of the time axis.
 pub(crate) const BOTTOM: f64 = 18.0;
 /// The number of columns that a picture has.

@@ -8,7 +8,7 @@ use chrono::Utc;
 use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{HistoryView, Reason, SeenBy};
 use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look, MarkerProbe};
-use kreplay_monitor::observer::{Observation, Observer, Wants};
+use kreplay_monitor::observer::{Observation, Observer, WantedTimes, Wants};
 use kreplay_monitor::rules::Rules;
 use kreplay_monitor::verdict::LOOKS_BEFORE_VERDICT;
 use kreplay_wire::{WireClient, WireError};
@@ -26,8 +26,12 @@ use crate::transactions;
 
 /// Rounds of time queries in each look at an interval.
 const TIME_ROUNDS: u32 = 2;
-/// Rounds of time queries in each of the few looks of [`Watcher::look_closely`]. A search takes three to five.
-const CLOSE_TIME_ROUNDS: u32 = 6;
+/// Rounds of time queries in a look while ages are not known at all, and in each of the few looks of
+/// [`Watcher::look_closely`]. A search takes three to five.
+const MAX_TIME_ROUNDS: u32 = 6;
+/// How long after the first round the further rounds of a look at an interval may begin: other figures must not wait for
+/// them.
+const FURTHER_ROUNDS_FOR: Duration = Duration::from_secs(1);
 /// Time between the looks of [`Watcher::look_closely`].
 const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long one request of a look may take with its retries: a broker that does not answer must not hold up the others
@@ -96,7 +100,8 @@ impl Watcher {
         }
         let listing = watcher.list(&client).await?;
         let look = Look { listing, ..Look::empty(Utc::now(), &*watcher.cluster) };
-        let first = watcher.observe(&look);
+        let mut first = watcher.observer.observe(&look);
+        watcher.after(&look, &mut first);
         Ok((watcher, first))
     }
 
@@ -108,8 +113,8 @@ impl Watcher {
         }
     }
 
-    /// Counts records with this function where only a few offsets are left. It may wait for some seconds, and leaves out
-    /// partitions that it cannot read.
+    /// Counts records with this function where only a few offsets are left. It may wait for some seconds, and leaves
+    /// out partitions that it cannot read.
     pub fn count_records_with(
         &mut self,
         count: impl Fn(&[FewOffsets]) -> Vec<(TopicPartition, MarkerProbe)> + Send + Sync + 'static,
@@ -128,10 +133,10 @@ impl Watcher {
         answer.value().copied().ok_or_else(|| answer.why_unknown().unwrap_or(Reason::NotAsked))
     }
 
-    /// Time between two looks.
+    /// Time from the start of a look to the next one: none while there are groups that were never looked at.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        self.interval
+        if self.schedule.has_new() { Duration::ZERO } else { self.interval }
     }
 
     /// Looks at these groups every few seconds even if they are not in view.
@@ -184,9 +189,13 @@ impl Watcher {
         look.offsets_retention_minutes = self.logs.offsets_retention().await;
         self.complete(&mut look).await;
         look.marker_probes = self.probes.probe(&self.wants.marker_probes, &look).await;
-        self.times(if depth == Depth::Close { CLOSE_TIME_ROUNDS } else { TIME_ROUNDS }).await;
         look.at = Utc::now();
-        self.observe(&look)
+        let taken = self.observer.take(&look);
+        self.times(depth).await;
+        look.at = Utc::now();
+        let mut observation = self.observer.conclude(&look, taken);
+        self.after(&look, &mut observation);
+        observation
     }
 
     async fn list(
@@ -199,15 +208,14 @@ impl Watcher {
         Ok(Answer::Known(Utc::now(), listed))
     }
 
-    fn observe(&mut self, look: &Look) -> Observation {
-        let mut observation = self.observer.observe(look);
+    /// Adds to an observation what only the watcher knows, and keeps what the next look needs.
+    fn after(&mut self, look: &Look, observation: &mut Observation) {
         observation.snapshot.history.clone_from(&self.history);
         self.wants = observation.wants.clone();
         let topics = observation.snapshot.groups.iter().flat_map(|group| &group.partitions);
         let mut used: BTreeSet<&str> = topics.map(|row| row.topic.as_str()).collect();
         used.extend(look.topics.keys().map(|topic| &**topic));
         self.logs.retain(&used);
-        observation
     }
 
     /// Describes groups; after their committed offsets, requests the offsets of the logs.
@@ -285,15 +293,22 @@ impl Watcher {
     }
 
     /// Answers the time queries of the observer, each round after the one before.
-    async fn times(&mut self, rounds: u32) {
-        let mut queries = std::mem::take(&mut self.wants.time_queries);
-        for _ in 0..rounds {
-            if queries.is_empty() {
+    async fn times(&mut self, depth: Depth) {
+        let began = Instant::now();
+        let mut answers = Vec::new();
+        for round in 0..MAX_TIME_ROUNDS {
+            let is_further = depth == Depth::Due && round >= TIME_ROUNDS;
+            if is_further && began.elapsed() > FURTHER_ROUNDS_FOR {
                 break;
             }
-            let answers = self.logs.times(queries).await;
-            queries = self.observer.next_time_queries(&answers, Utc::now());
+            let wanted = if is_further { WantedTimes::WithoutAge } else { WantedTimes::All };
+            let queries = self.observer.next_time_queries(&answers, Utc::now(), wanted);
+            if queries.is_empty() {
+                return;
+            }
+            answers = self.logs.times(queries).await;
         }
+        self.observer.answer_times(&answers);
     }
 }
 

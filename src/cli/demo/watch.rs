@@ -21,7 +21,7 @@ use crate::{
         signals::stop_signal,
         watch::{
             console,
-            output::{LONGEST_WATCH, json_line, write},
+            output::{LONGEST_WATCH, write, write_json_line},
         },
     },
     config::Config,
@@ -64,7 +64,11 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let seed = args.seed.unwrap_or(DEFAULT_SEED);
     if args.once {
         let snapshot = watched_groups(seed, Utc::now());
-        print(&if args.json { json_line(&snapshot)? } else { overview(&snapshot) })?;
+        if args.json {
+            write_json_line(&snapshot)?;
+        } else {
+            print(&overview(&snapshot))?;
+        }
         return Ok(Exit::Done);
     }
     let server = bind(config)?;
@@ -131,9 +135,14 @@ async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, server: Option<Metric
             () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { Exit::Done }),
         }
         let Observation { snapshot, events, .. } = demo.look();
-        let text = if args.json { json_line(&snapshot)? } else { events.iter().map(event_line).collect() };
-        sender.send_replace(Arc::new(snapshot));
-        if !write(&text)? {
+        let snapshot = Arc::new(snapshot);
+        sender.send_replace(snapshot.clone());
+        let has_reader = if args.json {
+            write_json_line(&snapshot)?
+        } else {
+            write(&events.iter().map(event_line).collect::<String>())?
+        };
+        if !has_reader {
             return Ok(Exit::Done);
         }
     }

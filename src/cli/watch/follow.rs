@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     WatchArgs, cluster, console,
-    output::{LONGEST_WATCH, json_line, write},
+    output::{LONGEST_WATCH, write, write_json_line},
     unmatched,
 };
 use crate::{
@@ -36,7 +36,7 @@ impl Printer {
     /// Returns whether there is still a reader.
     fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
         if self.is_json {
-            return write(&json_line(snapshot)?);
+            return write_json_line(snapshot);
         }
         let (events, next) = handle.events.since(self.next_event);
         self.next_event = next;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::domain::{Offset, TopicPartition};
 use kreplay_model::watch::{GroupState, GroupType, GroupView, Reason, SeenBy, VerdictSeverity, WatchEventKind};
 
 use super::held::Held;
@@ -158,7 +158,7 @@ impl GroupTrack {
                 }
                 Some(CommitChange::Rewound { from }) => {
                     self.lags.clear();
-                    if let Some(from) = kreplay_model::domain::Offset::new(from) {
+                    if let Some(from) = Offset::new(from) {
                         emit(WatchEventKind::Rewound { partition: partition.clone(), from, to: offset });
                     }
                 }
@@ -224,6 +224,23 @@ impl GroupTrack {
     /// The partitions that belong to the group.
     pub(super) fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
         self.rows.keys()
+    }
+
+    /// The committed offsets, except in partitions that were abandoned when the group was judged last.
+    pub(super) fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Offset)> {
+        let rows = self.last_view.iter().flat_map(|view| &view.partitions);
+        let abandoned: BTreeSet<(&str, i32)> =
+            rows.filter(|row| row.abandoned).map(|row| (row.topic.as_str(), row.partition)).collect();
+        let commits = self.commits.through_transients().into_iter().flatten();
+        commits.filter_map(move |(partition, answer)| {
+            let offset = match answer {
+                CommitAnswer::Offset(commit) => commit.offset,
+                CommitAnswer::ShareStart { start, .. } => *start,
+                CommitAnswer::Nothing | CommitAnswer::Failed(_) => return None,
+            };
+            let is_abandoned = abandoned.contains(&(&*partition.topic, partition.partition.0));
+            (!is_abandoned).then_some((partition, offset))
+        })
     }
 
     /// The topics that the members subscribe to.
