@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, SecondsFormat};
 use kreplay_model::{
     audit::{
-        AuditReport, Bounds, Inversion, InversionKind, KeySpread, PartitionerAudit, PartitionerScore,
+        AuditReport, Bounds, HotKey, Inversion, InversionKind, KeySpread, PartitionerAudit, PartitionerScore,
         PartitionerVerdict, Rehearsal, TopicAudit, Unevenness,
     },
     domain::{
@@ -32,7 +32,7 @@ impl Sections {
             sections.push(("template keys", spread(keys, &format!("distinct of {}", printable(template)))));
         }
         sections.push(("order", order(topic)));
-        let hot = |key: &kreplay_model::audit::HotKey| format!("{} records  {}", bounds(key.records), quoted(&key.key));
+        let hot = |key: &HotKey| format!("{} records  {}", bounds(key.records), quoted(&key.key));
         sections.push(("hottest keys", topic.hottest_keys.iter().take(5).map(hot).collect()));
         sections.push(("rehearsal", topic.rehearsal.as_ref().map(rehearsal).unwrap_or_default()));
         Self(sections)

@@ -22,6 +22,7 @@ use kreplay_model::{
     audit::{AuditReport, Check},
     domain::printable,
 };
+use serde::Serialize;
 
 use super::{
     CliError, Exit,
@@ -81,6 +82,16 @@ pub struct AuditArgs {
     fail_on: Vec<Check>,
     #[command(flatten)]
     format: FormatArgs,
+}
+
+/// The name and the version of the JSON form.
+const SCHEMA: &str = "kreplay.audit/1";
+
+#[derive(Serialize)]
+struct Json<'a> {
+    schema: &'static str,
+    #[serde(flatten)]
+    report: &'a AuditReport,
 }
 
 impl AuditArgs {
@@ -147,7 +158,7 @@ pub(super) fn execute(args: &AuditArgs, environment: &Environment, directory: &P
     client.close();
     let report = result.map_err(|error| CliError::of(&PlanningError::from(error)))?;
     let text = if args.format.is_json() {
-        serde_json::to_string_pretty(&report)
+        serde_json::to_string_pretty(&Json { schema: SCHEMA, report: &report })
             .map(|text| text + "\n")
             .map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))?
     } else {

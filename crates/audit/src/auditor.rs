@@ -5,20 +5,13 @@ use kreplay_model::audit::{AuditCoverage, AuditReport};
 use crate::{
     co_partitioning,
     findings::findings,
-    topic::{KEY_SAMPLE, ObservedRecord, TopicAuditor},
+    record::ObservedRecord,
+    rehearsal::RehearsalPlan,
+    topic::{KEY_SAMPLE, TopicAuditor},
 };
 
 /// The lowest number of keys that are followed per topic, however many topics there are.
 const MIN_KEYS_PER_TOPIC: usize = 1024;
-
-/// Another number of partitions, or another key, to rehearse.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RehearsalPlan {
-    /// The number of partitions; `None` for the present number.
-    pub partitions: Option<i32>,
-    /// The key template, as text; `None` for the records' own keys.
-    pub key_template: Option<String>,
-}
 
 /// Audits the records of several topics.
 ///

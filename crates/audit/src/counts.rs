@@ -2,7 +2,7 @@
 
 use kreplay_model::audit::{Evenness, PartitionAudit, RecordCounts};
 
-use crate::{statistics::unevenness, topic::ObservedRecord};
+use crate::{record::ObservedRecord, statistics::unevenness};
 
 /// The counts of the partitions of a topic.
 #[derive(Clone, Debug, Default)]

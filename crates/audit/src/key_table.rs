@@ -14,8 +14,8 @@ use crate::{
     key_hashes::KeyHashes,
     label::{label, text},
     order::{Order, PlaceOrder},
+    record::ObservedRecord,
     statistics::scaled,
-    topic::ObservedRecord,
 };
 
 /// The number of keys in several partitions that are shown.

@@ -17,10 +17,13 @@ mod key_table;
 mod label;
 mod order;
 mod partitioner;
+mod record;
 mod rehearsal;
 mod statistics;
 mod topic;
 
-pub use auditor::{Auditor, RehearsalPlan};
+pub use auditor::Auditor;
 pub use key_hashes::KeyHashes;
-pub use topic::{KEY_SAMPLE, ObservedRecord};
+pub use record::ObservedRecord;
+pub use rehearsal::RehearsalPlan;
+pub use topic::KEY_SAMPLE;

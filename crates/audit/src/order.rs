@@ -2,7 +2,7 @@
 
 use kreplay_model::audit::{Inversion, InversionKind, OrderAudit, SequenceAudit};
 
-use crate::{label::text, topic::ObservedRecord};
+use crate::{label::text, record::ObservedRecord};
 
 /// The number of inversions and repetitions that are shown.
 const MAX_EXAMPLES: usize = 10;

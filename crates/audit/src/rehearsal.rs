@@ -10,6 +10,15 @@ use crate::{key_hashes::KeyHashes, statistics::unevenness};
 /// The number of keys that are counted to find the one with the most records.
 const TRACKED_KEYS: usize = 1024;
 
+/// Another number of partitions, or another key, to rehearse.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RehearsalPlan {
+    /// The number of partitions; `None` for the present number.
+    pub partitions: Option<i32>,
+    /// The key template, as text; `None` for the records' own keys.
+    pub key_template: Option<String>,
+}
+
 /// The loads under every partitioner, because the topic's own is known only at the end.
 #[derive(Clone, Debug)]
 pub struct RehearsalLoads {

@@ -6,13 +6,13 @@ use kreplay_model::{
 };
 
 use crate::{
-    auditor::RehearsalPlan,
     counts::Counts,
     key_hashes::KeyHashes,
     key_table::KeyTable,
     label::text,
     partitioner::{self, Facts},
-    rehearsal::RehearsalLoads,
+    record::ObservedRecord,
+    rehearsal::{RehearsalLoads, RehearsalPlan},
 };
 
 /// How many keys of all topics are followed; the topics share them. Keys made by a template are followed in addition,
@@ -22,29 +22,6 @@ pub const KEY_SAMPLE: usize = 65_536;
 const TRACKED_KEYS: usize = 2048;
 /// How many of the hottest keys are reported.
 const MAX_HOT_KEYS: usize = 10;
-
-/// A record of a topic. Records of a partition must be observed in the order of their offsets.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ObservedRecord<'a> {
-    /// The partition's number.
-    pub partition: i32,
-    /// The offset.
-    pub offset: i64,
-    /// Milliseconds since 1970.
-    pub timestamp_ms: Option<i64>,
-    /// The record's own key.
-    pub key: Option<&'a [u8]>,
-    /// Whether it has no value.
-    pub is_tombstone: bool,
-    /// Bytes of key and value.
-    pub bytes: u64,
-    /// The key that the key template makes; used only with a template.
-    pub template_key: Option<&'a [u8]>,
-    /// The number of the record in the sequence of its key.
-    pub sequence: Option<i64>,
-    /// The key for the rehearsal, if that is another one.
-    pub rehearsal_key: Option<&'a [u8]>,
-}
 
 /// Audits the records of one topic.
 #[derive(Clone, Debug)]

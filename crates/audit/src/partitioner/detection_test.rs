@@ -3,11 +3,7 @@
 use kreplay_model::audit::{Bounds, Partitioner, PartitionerVerdict, TopicAudit};
 use proptest::prelude::*;
 
-use crate::{
-    auditor::RehearsalPlan,
-    key_hashes::KeyHashes,
-    topic::{ObservedRecord, TopicAuditor},
-};
+use crate::{key_hashes::KeyHashes, record::ObservedRecord, rehearsal::RehearsalPlan, topic::TopicAuditor};
 
 /// Places records one after another and audits them.
 struct Topic {

@@ -83,8 +83,9 @@ struct Following<'a> {
 
 impl Following<'_> {
     fn run(&mut self, visitor: &mut dyn ScanVisitor, progress: &mut dyn FnMut(Planning)) -> Result<bool, ScanError> {
+        let plan = self.plan;
         let index: HashMap<&TopicPartition, usize> =
-            self.plan.partitions.iter().enumerate().map(|(at, one)| (&one.id, at)).collect();
+            plan.partitions.iter().enumerate().map(|(at, one)| (&one.id, at)).collect();
         let starts: Vec<(usize, i64)> = self.walk.starts().collect();
         for (at, offset) in starts {
             self.reader.start(&self.plan.partitions[at].id, Offset::new(offset).unwrap_or_default())?;
