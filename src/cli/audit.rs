@@ -35,7 +35,7 @@ use super::{
     plan::Progress,
     print,
     run::no_topics,
-    work::{exit_soon_after_unless, stop_flag},
+    signals::{exit_soon_after_unless, stop_flag},
 };
 use crate::{
     audit::{AuditRequest, audit, render},

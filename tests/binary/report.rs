@@ -10,7 +10,7 @@ const FIELDS: &str = "schema run_id state error started_at elapsed_s handling_s 
     plan.selection plan.follow totals.lost totals.unkeyed totals.unjudged totals.unjudged_dropped \
     totals.handled totals.bytes totals.lanes totals.filtered totals.retried totals.dead_lettered totals.skipped \
     totals.duplicates totals.already_handled totals.repeated totals.lag throughput.records_per_s throughput.bytes_per_s latency_ms.p50 latency_ms.p95 \
-    latency_ms.p99 latency_ms.max predicted.elapsed_s predicted.limit ideal.elapsed_s ideal.limit efficiency digest rebalances \
+    latency_ms.p99 latency_ms.max predicted.elapsed_s predicted.limit ideal.elapsed_s ideal.limit efficiency charges.worker_s charges.seconds.handling charges.percent.handling advice digest rebalances \
     partitions.0.topic partitions.0.partition partitions.0.first partitions.0.end partitions.0.position \
     partitions.0.handled partitions.0.lag partitions.0.worker partitions.0.records_per_s partitions.0.p95_ms \
     memory.peak_rss_bytes";
@@ -24,6 +24,17 @@ fn field<'a>(report: &'a Value, path: &str) -> Option<&'a Value> {
 
 fn number(report: &Value, path: &str) -> u64 {
     field(report, path).and_then(Value::as_u64).unwrap_or_else(|| panic!("{path} in {report:#}"))
+}
+
+#[test]
+fn a_report_can_be_one_html_page() {
+    let finished = demo(&["--report", "html", "--concurrency", "6", "--events", "2000", "--work", "1ms"]).run();
+    assert_eq!(finished.code(), Some(0), "{finished:?}");
+    let page = &finished.stdout;
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{page}");
+    for part in ["2,000 records", "Throughput", "aria-label=\"Records per second of each partition over time\""] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
 }
 
 #[test]
