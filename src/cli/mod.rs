@@ -1,6 +1,7 @@
 //! The command line: commands, flags and exit codes.
 
 mod args;
+mod audit;
 mod bench;
 mod compare;
 mod completions;
@@ -42,6 +43,7 @@ pub use args::{
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
     settings::{SafeguardArgs, SettingsArgs},
 };
+pub use audit::AuditArgs;
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
 pub use completions::CompletionsArgs;
@@ -107,6 +109,14 @@ pub enum Command {
     /// whitespace; no server is contacted. Commands and endpoints are compared by their input. Handlers with different
     /// kinds of effects cannot be compared, except with null, which shows everything that the other handler would do.
     Compare(CompareArgs),
+    /// Audit the keys, the partitioner, the order and the distribution of topics; changes nothing
+    ///
+    /// Reads a sample, or everything with --scan, without a group: how even the partitions are, the hottest keys, keys
+    /// in several partitions, which partitioner explains the places of the keys and which records break it, when
+    /// partitions were added, whether timestamps and sequence numbers of a key decrease, and whether topics with common
+    /// keys have them in the same partitions. With --key-template, keys that are made of a header or a field are
+    /// audited, too. Ctrl-C ends reading and reports what was found so far. docs/audit.md explains each figure.
+    Audit(AuditArgs),
     /// Resume an interrupted or stopped run
     Resume(ResumeArgs),
     /// List resumable and finished runs
@@ -347,6 +357,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             let config = args.load(&environment, directory)?;
             run::execute(&config, &args.report, journal_options(&config, &environment))
         }
+        Some(Command::Audit(args)) => audit::execute(args, &environment, directory),
         Some(Command::Compare(args)) => compare::execute(args, &environment, directory),
         Some(Command::Resume(args)) => resume::execute(args, &environment, directory),
         Some(Command::Runs(args)) => {
