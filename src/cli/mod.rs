@@ -13,6 +13,7 @@ mod keys;
 mod leftovers;
 mod plan;
 mod resume;
+mod rules;
 mod run;
 mod runs;
 mod topics;
@@ -45,6 +46,7 @@ pub use groups::GroupsArgs;
 pub use keys::KeysArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
+pub use rules::RulesArgs;
 pub use runs::RunsArgs;
 pub use topics::TopicsArgs;
 pub use watch::WatchArgs;
@@ -111,6 +113,8 @@ pub enum Command {
     ///
     /// Nothing is changed, and no record is read. docs/watch.md explains each figure.
     Watch(WatchArgs),
+    /// List the alert rules of the configuration, or print them as a rules file of Prometheus
+    Rules(RulesArgs),
     /// Check or show the configuration, or print its schema
     Config(ConfigArgs),
     /// List the keys of the console, with the changes of the configuration
@@ -302,6 +306,10 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         }
         Some(Command::Keys(args)) => {
             print(&keys::execute(args, &environment, directory)?)?;
+            Ok(Exit::Done)
+        }
+        Some(Command::Rules(args)) => {
+            print(&rules::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),

@@ -11,7 +11,7 @@ use kreplay_handlers::{BuiltInHandler, HandlerChoice, HandlerSettings, HandlerSp
 use kreplay_model::domain::Concurrency;
 use kreplay_topics::{Channel, NewKey, Strategy};
 
-use super::{Origin, Properties};
+use super::{AlertsSection, Origin, Properties};
 use crate::demo::Datasets;
 
 /// The merged configuration. Its `Debug` output contains no secrets.
@@ -25,6 +25,8 @@ pub struct Config {
     pub topics: TopicsSection,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
+    /// `[alerts]`: rules on watched groups.
+    pub alerts: AlertsSection,
     /// `[demo]`: its data, and the settings that it does not share with `[run]`.
     pub demo: DemoSection,
     /// The file that was read, if any.
@@ -196,6 +198,7 @@ impl Default for Config {
             },
             topics: TopicsSection::default(),
             console: ConsoleSection { theme: "dark".into(), mouse: true, keymap: Keymap::default() },
+            alerts: AlertsSection::default(),
             demo: DemoSection {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,

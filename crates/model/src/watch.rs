@@ -4,6 +4,7 @@
 //! Serialized, a snapshot is the JSON of `kreplay watch --json`. A figure that is not known is `None`, `null` in JSON,
 //! and never 0. On each row and in each total, `lag = lost + readable + held_back - ahead`.
 
+mod alert;
 mod control;
 mod event;
 mod figures;
@@ -17,6 +18,7 @@ mod verdict;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use alert::{AlertSeverity, AlertState, AlertView, AlertsSnapshot};
 pub use control::{WatchCommand, WatchControl};
 pub use event::{WatchEvent, WatchEventKind};
 pub use figures::{

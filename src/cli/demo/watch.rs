@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use clap::Args;
 use kreplay_console::ConsoleOptions;
-use kreplay_model::watch::{WatchCommand, WatchControl};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
     sync::watch,
@@ -18,7 +18,7 @@ use crate::{
         console_options::{console_options, is_terminal},
         print,
         watch::{
-            console,
+            alerting, console,
             output::{LONGEST_WATCH, json_line, write},
         },
         work::stop_signal,
@@ -60,7 +60,7 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let seed = args.seed.unwrap_or(DEFAULT_SEED);
     if args.once {
         let snapshot = watched_groups(seed, Utc::now());
-        print(&if args.json { json_line(&snapshot)? } else { overview(&snapshot) })?;
+        print(&if args.json { json_line(&snapshot, &AlertsSnapshot::default())? } else { overview(&snapshot) })?;
         return Ok(Exit::Done);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -69,7 +69,7 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     if args.duration.is_none() && !args.json && !headless && is_terminal() {
         return runtime.block_on(show(demo, console_options(config)?));
     }
-    runtime.block_on(follow(demo, args))
+    runtime.block_on(follow(demo, args, config))
 }
 
 /// Opens the console on the simulation.
@@ -102,9 +102,10 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliE
 }
 
 /// Prints each look until the time is over, the first signal, or the reader has closed its pipe.
-async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs) -> Result<Exit, CliError> {
+async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, config: &Config) -> Result<Exit, CliError> {
     let signal = stop_signal();
     tokio::pin!(signal);
+    let mut alerts = alerting::alerts(config, demo.wait());
     let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
     if !args.json && !write(&format!("{CLUSTER_NAME}: at first, time is {FASTER} times as fast as the clock\n"))? {
         return Ok(Exit::Done);
@@ -116,7 +117,12 @@ async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs) -> Result<Exit, CliEr
             () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { Exit::Done }),
         }
         let Observation { snapshot, events, .. } = demo.look();
-        let text = if args.json { json_line(&snapshot)? } else { events.iter().map(event_line).collect() };
+        let changes = alerts.take(&snapshot);
+        let text = if args.json {
+            json_line(&snapshot, &alerts.snapshot())?
+        } else {
+            events.iter().chain(&changes).map(event_line).collect()
+        };
         if !write(&text)? {
             return Ok(Exit::Done);
         }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use kreplay_alerts::Alerts;
 use kreplay_model::watch::WatchSnapshot;
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    WatchArgs, cluster, console,
+    WatchArgs, alerting, cluster, console,
     output::{LONGEST_WATCH, json_line, write},
     unmatched,
 };
@@ -24,6 +25,7 @@ use crate::{
 /// Prints what is seen: JSON, a line for each look; or text, a line for each event and a summary at intervals.
 struct Printer {
     is_json: bool,
+    alerts: Alerts,
     every: Duration,
     next_summary: Instant,
     next_event: u64,
@@ -32,8 +34,9 @@ struct Printer {
 impl Printer {
     /// Returns whether there is still a reader.
     fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
+        handle.events.extend(self.alerts.take(snapshot));
         if self.is_json {
-            return write(&json_line(snapshot)?);
+            return write(&json_line(snapshot, &self.alerts.snapshot())?);
         }
         let (events, next) = handle.events.since(self.next_event);
         self.next_event = next;
@@ -87,6 +90,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         let mut wait = args.until.clone().map(Wait::new);
         let mut printer = Printer {
             is_json: args.format.is_json(),
+            alerts: alerting::alerts(config, args.interval),
             every: config.run.progress_interval,
             next_summary: Instant::now(),
             next_event: 0,

@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-use kreplay_model::watch::WatchSnapshot;
+use kreplay_model::watch::{AlertView, AlertsSnapshot, WatchSnapshot};
+use serde::Serialize;
 
 use crate::cli::CliError;
 
@@ -22,8 +23,16 @@ pub(in crate::cli) fn write(text: &str) -> Result<bool, CliError> {
     }
 }
 
-/// A snapshot as JSON on one line.
-pub(in crate::cli) fn json_line(snapshot: &WatchSnapshot) -> Result<String, CliError> {
-    let text = serde_json::to_string(snapshot);
+/// A look, and the alerts at that time.
+#[derive(Serialize)]
+struct Look<'a> {
+    #[serde(flatten)]
+    snapshot: &'a WatchSnapshot,
+    alerts: &'a [AlertView],
+}
+
+/// A look as JSON on one line.
+pub(in crate::cli) fn json_line(snapshot: &WatchSnapshot, alerts: &AlertsSnapshot) -> Result<String, CliError> {
+    let text = serde_json::to_string(&Look { snapshot, alerts: &alerts.alerts });
     text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the groups cannot be written: {error}")))
 }
