@@ -5,6 +5,7 @@
 #   kafka-local.sh start [--dir DIR] [--port PORT]   starts it; does nothing where it runs already
 #   kafka-local.sh hold  [--dir DIR] [--port PORT]   starts it; when standard input ends, stops it and removes its data
 #                        [--set NAME=VALUE]...       (start and hold: broker settings, when its folder is new)
+#                        [--join DIR --node NUMBER]  (start and hold: another broker of the cluster of the one in DIR)
 #   kafka-local.sh stop  [--dir DIR] [--kill]        stops it (--kill: at once, as a crash would)
 #   kafka-local.sh status [--dir DIR]                exit code 0 where it runs
 #   kafka-local.sh wipe  [--dir DIR]                 stops it and removes its data
@@ -40,12 +41,14 @@ if [ "$command" = tool ]; then
     -Dlog4j2.configurationFile="$KAFKA_FILES/tools-log4j2.yaml" -cp "$KAFKA_JARS/*" "$@"
 fi
 
-dir='' port='' signal=TERM settings=()
+dir='' port='' signal=TERM settings=() join='' node=1
 while [ $# -gt 0 ]; do
   case $1 in
     --dir) dir=${2:?--dir needs a folder}; shift 2 ;;
     --port) port=${2:?--port needs a number}; shift 2 ;;
     --kill) signal=KILL; shift ;;
+    --join) join=${2:?--join needs a folder}; shift 2 ;;
+    --node) node=${2:?--node needs a number}; shift 2 ;;
     --set) settings+=("${2:?--set needs NAME=VALUE}"); shift 2 ;;
     *) note "unknown argument: $1"; usage ;;
   esac
@@ -93,15 +96,21 @@ claim_dir() {
 }
 
 configure() { # PORT
-  local controller
-  controller=$(free_port)
-  while [ "$controller" = "$1" ]; do controller=$(free_port); done
+  local voters listeners=PLAINTEXT://127.0.0.1:$1 roles=broker controller
+  if [ -n "$join" ]; then
+    voters=$(sed -n 's/^controller.quorum.voters=//p' "$join/server.properties")
+  else
+    controller=$(free_port)
+    while [ "$controller" = "$1" ]; do controller=$(free_port); done
+    voters=$node@127.0.0.1:$controller roles=broker,controller
+    listeners=$listeners,CONTROLLER://127.0.0.1:$controller
+  fi
   {
     cat <<PROPERTIES
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$controller
-listeners=PLAINTEXT://127.0.0.1:$1,CONTROLLER://127.0.0.1:$controller
+process.roles=$roles
+node.id=$node
+controller.quorum.voters=$voters
+listeners=$listeners
 advertised.listeners=PLAINTEXT://127.0.0.1:$1
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
@@ -118,7 +127,11 @@ PROPERTIES
 format_storage() {
   if [ -f "$dir/data/meta.properties" ]; then return; fi
   local id
-  id=$(head -c 16 /dev/urandom | base64 | tr '+/=' 'xyz' | cut -c1-22)
+  if [ -n "$join" ]; then
+    id=$(sed -n 's/^cluster.id=//p' "$join/data/meta.properties")
+  else
+    id=$(head -c 16 /dev/urandom | base64 | tr '+/=' 'xyz' | cut -c1-22)
+  fi
   java -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile="$KAFKA_FILES/tools-log4j2.yaml" -cp "$KAFKA_JARS/*" \
     kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" >"$dir/format.log" 2>&1 </dev/null ||
     fail "the storage cannot be prepared: $(tail -n 3 "$dir/format.log")"

@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod compare;
+mod completions;
 mod config;
 mod console_options;
 mod demo;
@@ -11,11 +12,14 @@ mod error;
 mod groups;
 mod keys;
 mod leftovers;
+mod man;
+mod metrics;
 mod plan;
 mod resume;
 mod rules;
 mod run;
 mod runs;
+mod themes;
 mod topics;
 mod watch;
 mod work;
@@ -30,7 +34,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    ClusterArgs, DatasetArgs, FileArgs, ThemeArgs,
+    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ThemeArgs,
     decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
@@ -38,16 +42,19 @@ pub use args::{
 };
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
+pub use completions::CompletionsArgs;
 pub use config::ConfigArgs;
 pub use demo::WatchDemoArgs;
 pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
 pub use groups::GroupsArgs;
 pub use keys::KeysArgs;
+pub use man::ManArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use rules::RulesArgs;
 pub use runs::RunsArgs;
+pub use themes::ThemesArgs;
 pub use topics::TopicsArgs;
 pub use watch::WatchArgs;
 
@@ -122,6 +129,12 @@ pub enum Command {
     /// The first column has the names that [console.keys] in the configuration file uses. An action is listed more than
     /// once if its keys differ from place to place.
     Keys(KeysArgs),
+    /// List the colour themes of the console, or check their contrast
+    Themes(ThemesArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands to a directory
+    Man(ManArgs),
 }
 
 /// The flags of the console.
@@ -143,6 +156,8 @@ pub struct ConsoleArgs {
     settings: SettingsArgs,
     #[command(flatten)]
     safeguards: SafeguardArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
     #[command(flatten)]
     theme: ThemeArgs,
 }
@@ -185,6 +200,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
     /// Console, report and its destination.
     #[command(flatten)]
@@ -225,6 +242,7 @@ impl ConsoleArgs {
         }
         self.settings.put(table, &mut overrides);
         self.safeguards.put(&mut overrides);
+        self.metrics.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }
@@ -264,6 +282,7 @@ impl DemoArgs {
         self.datasets.put(&mut overrides);
         self.scope.put("demo", &mut overrides);
         self.settings.put("demo", &mut overrides);
+        self.metrics.put(&mut overrides);
         self.theme.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
     }
@@ -312,6 +331,12 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             print(&rules::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
+        Some(Command::Themes(args)) => themes::execute(args),
+        Some(Command::Completions(args)) => {
+            print(&completions::execute(args))?;
+            Ok(Exit::Done)
+        }
+        Some(Command::Man(args)) => man::execute(args),
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
         Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Topics(args)) => topics::execute(args, &environment, directory),

@@ -14,22 +14,20 @@ use crate::config::{Config, Environment, Overrides};
 pub struct RulesArgs {
     #[command(flatten)]
     file: FileArgs,
-    /// Print the rules as a rules file of Prometheus
+    /// Print the rules as a rules file of Prometheus, over metrics with the prefix of `metrics.prefix`
     #[arg(long)]
     prometheus: bool,
-    /// Prefix of the metrics that kreplay exports
-    #[arg(long, value_name = "PREFIX", default_value = "kreplay_", requires = "prometheus")]
-    metrics_prefix: String,
 }
 
 /// Returns the text for standard output.
 pub(super) fn execute(args: &RulesArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
     let overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
-    let rules = Config::load(&overrides, environment, directory)?.alerts.rules();
+    let config = Config::load(&overrides, environment, directory)?;
+    let rules = config.alerts.rules();
     if !args.prometheus {
         return Ok(rules.iter().map(paragraph).collect::<Vec<_>>().join("\n"));
     }
-    rules_file(&rules, &args.metrics_prefix).map_err(|error| CliError::Failed(error.to_string()))
+    rules_file(&rules, &config.metrics.options.prefix.to_string()).map_err(|error| CliError::Failed(error.to_string()))
 }
 
 /// A rule, a setting a line.
@@ -86,7 +84,7 @@ mod tests {
     fn a_rule_without_a_metric_is_refused() {
         let error = run(&["--prometheus"], "[alerts.still]\ncondition = 'no_progress > 5m'\n").unwrap_err().to_string();
         assert_eq!(error, "the rule still cannot be expressed in PromQL: no metric has the figure no_progress");
-        let text = run(&["--prometheus", "--metrics-prefix", "k_"], "").unwrap();
+        let text = run(&["--prometheus"], "[metrics]\nprefix = 'k_'\n").unwrap();
         assert!(text.contains("expr: \"k_group_verdict{verdict=~"), "{text}");
     }
 }

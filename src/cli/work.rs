@@ -27,9 +27,13 @@ use tokio::runtime::Runtime;
 use super::{
     CliError, Exit, ReportArgs,
     console_options::{console_options, is_terminal, theme_choice},
+    metrics::{bind, serve},
     print,
 };
-use crate::config::{Config, ProtocolChoice};
+use crate::{
+    config::{Config, ProtocolChoice},
+    metrics::Sources,
+};
 
 /// Grace period after a signal: a session that has not ended by then is reported, or abandoned if it has not started.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -86,9 +90,14 @@ impl SessionView<'_> {
         // The name of the theme is checked without a console, too.
         theme_choice(self.config)?;
         let console = with_console.then(|| console_options(self.config)).transpose()?;
+        let server = bind(self.config)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
+        let feed = &session.feed;
+        let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
+        let served = serve(server, sources);
         let shown = runtime.block_on(async {
+            served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             match console {
                 Some(options) => self.console(&session, options).await,
                 None => self.headless(&session).await,

@@ -12,7 +12,7 @@ use kreplay_model::domain::Concurrency;
 use kreplay_topics::{Channel, NewKey, Strategy};
 
 use super::{AlertsSection, Origin, Properties};
-use crate::demo::Datasets;
+use crate::{demo::Datasets, metrics::MetricsSettings};
 
 /// The merged configuration. Its `Debug` output contains no secrets.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Config {
     pub run: RunSection,
     /// `[topics]`: the mapping of channels to topics.
     pub topics: TopicsSection,
+    /// `[metrics]`: the export of metrics.
+    pub metrics: MetricsSettings,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
     /// `[alerts]`: rules on watched groups.
@@ -116,7 +118,7 @@ impl Default for JournalSection {
 /// Console settings.
 #[derive(Clone, Debug)]
 pub struct ConsoleSection {
-    /// The name of a theme, or the path of a theme file.
+    /// `auto`, the name of a theme, or the path of a theme file.
     pub theme: String,
     /// Whether to capture the mouse.
     pub mouse: bool,
@@ -197,7 +199,8 @@ impl Default for Config {
                 progress_interval: Duration::from_secs(5),
             },
             topics: TopicsSection::default(),
-            console: ConsoleSection { theme: "dark".into(), mouse: true, keymap: Keymap::default() },
+            metrics: MetricsSettings::default(),
+            console: ConsoleSection { theme: "auto".into(), mouse: true, keymap: Keymap::default() },
             alerts: AlertsSection::default(),
             demo: DemoSection {
                 datasets: Datasets::default(),

@@ -14,6 +14,7 @@ use kreplay_testkit as support;
 
 mod bench;
 mod chaos;
+mod charges;
 mod commit_metadata;
 mod compare;
 mod create_topics;

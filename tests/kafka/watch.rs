@@ -1,5 +1,9 @@
 //! `kreplay watch`, `groups list` and `groups describe` on a real broker, compared with Kafka's own tools.
 
+mod coordinator;
+mod members;
+mod permissions;
+mod rows;
 mod states;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -23,7 +23,7 @@ use super::{
     key::Key,
     state::State,
     terminal::{self, Screen},
-    theme::{ColorDepth, Theme, ThemeChoice},
+    theme::{self, ColorDepth, Theme, ThemeChoice},
     update::{Effect, Event, update},
 };
 
@@ -66,9 +66,15 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
 }
 
 fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
-    let choice = if options.no_color { &ThemeChoice::Mono } else { &options.theme };
-    let depth = ColorDepth::from_colorterm(std::env::var("COLORTERM").ok().as_deref());
-    Ok(Theme::load(choice)?.for_depth(depth))
+    let choice = match &options.theme {
+        _ if options.no_color => &ThemeChoice::MONO,
+        // The terminal answers on standard input, which must not have a reader yet.
+        ThemeChoice::Auto => &theme::for_background_of_terminal(),
+        chosen => chosen,
+    };
+    let variable = |name| std::env::var(name).ok();
+    let depth = ColorDepth::from_environment(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
+    Ok(Theme::load_for(choice, depth)?)
 }
 
 /// The signals that a terminal application handles.

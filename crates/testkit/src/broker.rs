@@ -19,9 +19,14 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bound of a change to be visible to all clients, even on a busy machine.
 pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// The number of replicas that stands for the broker's `default.replication.factor`.
+const DEFAULT_REPLICATION: i32 = -1;
+
 /// A real Kafka broker.
 pub struct Broker {
     bootstrap: String,
+    /// Further settings of clients.
+    client_settings: Vec<(String, String)>,
     /// `None` if the broker was not started by the tests.
     server: Option<Server>,
     /// Reads watermarks. It is kept, because waits read them again and again, and a client is expensive to start.
@@ -54,7 +59,7 @@ impl Broker {
     fn find() -> Result<Self, String> {
         match std::env::var("KREPLAY_TEST_BOOTSTRAP") {
             Ok(named) if !named.is_empty() => {
-                let broker = Self { bootstrap: named, server: None, watermark_client: OnceLock::new() };
+                let broker = Self::at(named);
                 server::report(&format!("test broker: {} (KREPLAY_TEST_BOOTSTRAP)", broker.bootstrap));
                 if broker.answers() {
                     return Ok(broker);
@@ -63,6 +68,17 @@ impl Broker {
             }
             _ => Self::start(),
         }
+    }
+
+    /// Brokers that something else has started.
+    pub(super) fn at(bootstrap: String) -> Self {
+        Self { bootstrap, client_settings: Vec::new(), server: None, watermark_client: OnceLock::new() }
+    }
+
+    /// Brokers that something else has started, as a user with these settings of librdkafka sees them.
+    pub fn as_user(bootstrap: &str, settings: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self { client_settings: settings.iter().map(owned).collect(), ..Self::at(bootstrap.to_owned()) }
     }
 
     /// The controller considers a broker without heartbeats dead, and then creates no topics. On a busy machine
@@ -75,8 +91,8 @@ impl Broker {
     /// The same with settings that override those of all test brokers, such as `("offset.metadata.max.bytes", "256")`.
     pub(super) fn start_with(settings: &[(&str, &str)]) -> Result<Self, String> {
         let server = Server::start_with(settings)?;
-        let broker =
-            Self { bootstrap: server.bootstrap().to_owned(), server: Some(server), watermark_client: OnceLock::new() };
+        let bootstrap = server.bootstrap().to_owned();
+        let broker = Self { server: Some(server), ..Self::at(bootstrap) };
         broker.wait_until_up()?;
         // Makes the broker create its group coordinator now, so that no test has to wait for it.
         broker.committed("kreplay-test-warm-up", "none", 0);
@@ -92,10 +108,13 @@ impl Broker {
         &self.bootstrap
     }
 
-    /// A client configuration with the address set.
+    /// A client configuration with the address, and the credentials if there are any.
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap);
+        for (name, value) in &self.client_settings {
+            config.set(name, value);
+        }
         config
     }
 
@@ -111,10 +130,11 @@ impl Broker {
         name
     }
 
-    /// Creates a topic with exactly this name, which no other test may use.
+    /// Creates a topic with exactly this name, which no other test may use. It has as many replicas as the cluster's
+    /// settings say.
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(DEFAULT_REPLICATION));
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
@@ -222,6 +242,15 @@ impl Broker {
     pub fn answers(&self) -> bool {
         let client: Result<BaseConsumer, _> = self.client().set("log_level", "0").create();
         client.is_ok_and(|client| client.fetch_metadata(None, REQUEST_TIMEOUT).is_ok())
+    }
+
+    /// Waits until the cluster has so many brokers.
+    pub(super) fn wait_for_brokers(&self, count: usize) {
+        let client: BaseConsumer = self.client().create().expect("a consumer");
+        wait::until(&format!("{count} brokers"), SETTLE_TIMEOUT, || {
+            let metadata = client.fetch_metadata(None, REQUEST_TIMEOUT).ok()?;
+            (metadata.brokers().len() == count).then_some(())
+        });
     }
 
     /// Waits until the broker answers.

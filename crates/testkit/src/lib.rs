@@ -16,6 +16,7 @@
 pub mod admin_requests;
 pub mod broker;
 pub mod build;
+pub mod cluster;
 pub mod consume;
 pub mod container;
 pub mod endpoint;

@@ -38,6 +38,15 @@ pub fn missing() -> Option<String> {
 impl LocalServer {
     /// Starts one on a free port with an empty log.
     pub fn start(settings: &[(&str, &str)]) -> Result<Self, String> {
+        Self::start_node(settings, None)
+    }
+
+    /// Starts another broker of the cluster of `first`. Its number must be free; that of `first` is 1.
+    pub fn start_beside(first: &Self, number: u32, settings: &[(&str, &str)]) -> Result<Self, String> {
+        Self::start_node(settings, Some((first, number)))
+    }
+
+    fn start_node(settings: &[(&str, &str)], beside: Option<(&Self, u32)>) -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("kreplay-kafka-").tempdir().map_err(|error| error.to_string())?;
         let dir = dir.keep();
         let log = dir.with_extension("log");
@@ -50,6 +59,9 @@ impl LocalServer {
             .arg(&dir)
             .stdout(Stdio::piped())
             .stderr(log_file);
+        if let Some((first, number)) = beside {
+            command.arg("--join").arg(&first.dir).arg("--node").arg(number.to_string());
+        }
         for (name, value) in settings {
             command.arg("--set").arg(format!("{name}={value}"));
         }
@@ -68,6 +80,11 @@ impl LocalServer {
 
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// The id of its process; `None` while it is stopped.
+    pub fn process_id(&self) -> Option<u32> {
+        std::fs::read_to_string(self.dir.join("pid")).ok()?.trim().parse().ok()
     }
 
     /// Stops the broker and keeps its log. `crash` kills it.

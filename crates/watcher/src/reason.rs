@@ -30,6 +30,17 @@ impl Subject<'_> {
         };
         Reason::NotAuthorized { operation: operation.to_owned(), resource }
     }
+
+    /// The coordinator refuses to describe a group if a member reads a topic that the user may not describe. It does not
+    /// name the topic.
+    fn missing_topic_permission(self) -> Reason {
+        match self {
+            Self::Group(name) => {
+                Reason::NotAuthorized { operation: "DESCRIBE".to_owned(), resource: format!("a topic of group {name}") }
+            }
+            _ => self.missing_permission(),
+        }
+    }
 }
 
 /// Why a request failed.
@@ -53,9 +64,8 @@ pub(crate) fn reason(error: &WireError, subject: Subject<'_>) -> Reason {
 
 fn of_code(code: ErrorCode, error: &WireError, subject: Subject<'_>) -> Reason {
     match code {
-        ErrorCode::TOPIC_AUTHORIZATION_FAILED
-        | ErrorCode::GROUP_AUTHORIZATION_FAILED
-        | ErrorCode::CLUSTER_AUTHORIZATION_FAILED => subject.missing_permission(),
+        ErrorCode::TOPIC_AUTHORIZATION_FAILED => subject.missing_topic_permission(),
+        ErrorCode::GROUP_AUTHORIZATION_FAILED | ErrorCode::CLUSTER_AUTHORIZATION_FAILED => subject.missing_permission(),
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID => Reason::TopicGone,
         ErrorCode::LEADER_NOT_AVAILABLE | ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::REPLICA_NOT_AVAILABLE => {
             Reason::NoLeader
@@ -89,6 +99,9 @@ mod tests {
         let text = |subject| reason(&error, subject).to_string();
         assert_eq!(text(Subject::Topic("orders")), "not allowed: DESCRIBE on topic orders is missing");
         assert_eq!(text(Subject::Producers("orders")), "not allowed: READ on topic orders is missing");
+        assert_eq!(text(Subject::Group("g")), "not allowed: DESCRIBE on a topic of group g is missing");
+        let refused = reason(&kafka(ErrorCode::GROUP_AUTHORIZATION_FAILED), Subject::Group("g"));
+        assert_eq!(refused.to_string(), "not allowed: DESCRIBE on group g is missing");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::{
     cli::{
         CliError, Exit,
         console_options::{console_options, is_terminal},
+        metrics::{bind, serve},
         print,
         watch::{
             alerting, console,
@@ -25,6 +26,7 @@ use crate::{
     },
     config::Config,
     demo::{FASTER, WatchDemo, watched_groups},
+    metrics::{MetricsServer, Sources},
     watch::{event_line, overview, parse_duration},
 };
 
@@ -45,7 +47,7 @@ pub struct WatchDemoArgs {
     #[arg(long, value_name = "N", requires = "watch")]
     seed: Option<u64>,
     /// Print the groups after 390 simulated seconds, when most verdicts hold, and end
-    #[arg(long, requires = "watch", conflicts_with = "duration")]
+    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics"])]
     once: bool,
     /// How long to watch, by the clock [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = parse_duration)]
@@ -63,18 +65,20 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
         print(&if args.json { json_line(&snapshot, &AlertsSnapshot::default())? } else { overview(&snapshot) })?;
         return Ok(Exit::Done);
     }
+    let server = bind(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && !headless && is_terminal() {
-        return runtime.block_on(show(demo, console_options(config)?));
+        return runtime.block_on(show(demo, console_options(config)?, server));
     }
-    runtime.block_on(follow(demo, args, config))
+    runtime.block_on(follow(demo, args, config, server))
 }
 
 /// Opens the console on the simulation.
-async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliError> {
+async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<MetricsServer>) -> Result<Exit, CliError> {
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
+    let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
     let simulate = async {
         let mut is_paused = false;
@@ -102,7 +106,14 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliE
 }
 
 /// Prints each look until the time is over, the first signal, or the reader has closed its pipe.
-async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, config: &Config) -> Result<Exit, CliError> {
+async fn follow(
+    mut demo: WatchDemo,
+    args: &WatchDemoArgs,
+    config: &Config,
+    server: Option<MetricsServer>,
+) -> Result<Exit, CliError> {
+    let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
+    let _served = serve(server, Sources { groups: Some(groups), ..Sources::default() })?;
     let signal = stop_signal();
     tokio::pin!(signal);
     let mut alerts = alerting::alerts(config, demo.wait());
@@ -123,6 +134,7 @@ async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, config: &Config) -> R
         } else {
             events.iter().chain(&changes).map(event_line).collect()
         };
+        sender.send_replace(Arc::new(snapshot));
         if !write(&text)? {
             return Ok(Exit::Done);
         }

@@ -16,9 +16,11 @@ use crate::{
     cli::{
         CliError, Exit,
         console_options::{console_options, is_terminal},
+        metrics::{bind, serve},
         work::stop_signal,
     },
     config::Config,
+    metrics::Sources,
     watch::{Wait, event_line, summary_line},
 };
 
@@ -59,9 +61,15 @@ pub(super) fn execute(args: &WatchArgs, config: &Config, selection: &GroupSelect
     print(args, config, selection)
 }
 
+/// The watched groups as the source of metrics.
+fn groups(handle: &WatchHandle) -> Sources {
+    Sources { groups: Some(handle.snapshots.clone()), ..Sources::default() }
+}
+
 /// Opens the console.
 fn show(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
     let options = console_options(config)?;
+    let server = bind(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {
             opened = cluster::open(config, selection.clone(), args.interval) => opened?,
@@ -69,6 +77,7 @@ fn show(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result
         };
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
+        let _served = serve(server, groups(&handle))?;
         console::show(options, handle.snapshots.clone(), handle.control.clone()).await?;
         Ok(Exit::Done)
     })
@@ -76,6 +85,7 @@ fn show(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result
 
 /// Prints lines.
 fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+    let server = bind(config)?;
     cluster::run(async {
         let signal = stop_signal();
         tokio::pin!(signal);
@@ -85,6 +95,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         };
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
+        let _served = serve(server, groups(&handle))?;
         let mut snapshots = handle.snapshots.clone();
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);

@@ -14,7 +14,7 @@ use kreplay_watcher::GroupSelection;
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs, format::FormatArgs},
+    args::{ClusterArgs, FileArgs, MetricsArgs, format::FormatArgs},
     print,
     work::exit_on_first_signal,
 };
@@ -35,7 +35,7 @@ pub struct WatchArgs {
     #[arg(value_name = "GROUP")]
     groups: Vec<Glob>,
     /// Look until a verdict is known, which takes a few seconds, print the result, and end
-    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless"])]
+    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless", "metrics"])]
     once: bool,
     /// How long to watch [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", value_parser = parse_duration)]
@@ -52,6 +52,8 @@ pub struct WatchArgs {
     interval: Duration,
     #[command(flatten)]
     target: TargetArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
     /// Print lines, even on a terminal
     #[arg(long, help_heading = "Output")]
     headless: bool,
@@ -76,8 +78,19 @@ fn interval(text: &str) -> Result<Duration, String> {
 impl TargetArgs {
     /// Loads the configuration, and checks that it has a cluster.
     pub(super) fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        self.load_with(environment, directory, &MetricsArgs::default())
+    }
+
+    /// The same, with the flags of the export of metrics.
+    fn load_with(
+        &self,
+        environment: &Environment,
+        directory: &Path,
+        metrics: &MetricsArgs,
+    ) -> Result<Config, CliError> {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.cluster.put(&mut overrides);
+        metrics.put(&mut overrides);
         let config = Config::load(&overrides, environment, directory)?;
         if config.kafka.bootstrap_servers.is_none() {
             let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
@@ -89,7 +102,7 @@ impl TargetArgs {
 
 /// Watches groups.
 pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
-    let config = args.target.load(environment, directory)?;
+    let config = args.target.load_with(environment, directory, &args.metrics)?;
     let selection = GroupSelection(args.groups.clone());
     if !args.once {
         return follow::execute(args, &config, &selection);

@@ -4,6 +4,7 @@
 mod demo;
 mod handlers;
 mod kafka;
+mod metrics;
 mod run;
 mod selection;
 mod table;
@@ -58,7 +59,7 @@ const fn minutes(count: u64) -> Duration {
 }
 
 /// The parts of the list, in display order.
-const PARTS: [&[Setting]; 17] = [
+const PARTS: [&[Setting]; 18] = [
     kafka::KAFKA,
     selection::SELECTION,
     run::LIMITS,
@@ -74,6 +75,7 @@ const PARTS: [&[Setting]; 17] = [
     handlers::EXEC,
     handlers::HTTP,
     handlers::EXPORT,
+    metrics::METRICS,
     demo::CONSOLE,
     demo::DEMO,
 ];
@@ -210,6 +212,7 @@ mod tests {
             "exec",
             "http",
             "export",
+            "metrics",
             "console",
             "demo",
         ];

@@ -20,8 +20,8 @@ use kreplay_model::{
     control::{Command, Decision},
     domain::{Lag, Offset, Ordering},
     feed::{
-        Bottleneck, CurrentLimit, EventKind, Owner, PartitionState, PartitionView, Prediction, QuarantineView,
-        QuarantinedKey, RetryingView, RunState, Snapshot,
+        Bottleneck, CurrentLimit, EventKind, HandlingTimes, Owner, PartitionState, PartitionView, Prediction,
+        QuarantineView, QuarantinedKey, RetryingView, RunState, Snapshot,
     },
 };
 use proptest::prelude::*;
@@ -76,6 +76,7 @@ fn partition_view() -> impl Strategy<Value = PartitionView> {
             owner: Owner::Member(member),
             records_per_s,
             p95_ms,
+            handling_times: HandlingTimes::default(),
         })
 }
 
@@ -209,7 +210,7 @@ proptest! {
         width in 0..220_u16,
         height in 0..70_u16,
     ) {
-        let theme = theme(&ThemeChoice::Dark);
+        let theme = theme(&ThemeChoice::DARK);
         let mut state = State::new(width, height, None);
         for step in steps {
             let (before, asked) = (state.clone(), step.clone());
@@ -319,7 +320,7 @@ proptest! {
             state.user.navigation.open(screen);
         }
         state.user.navigation.dialog = asks.then_some(Dialog::Ask(Question::DecideAll(Decision::DeadLetter)));
-        let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)));
+        let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::DARK)));
         for line in text.lines() {
             let is_number = |part: &str| part.trim_end_matches([',', '.']).ends_with(|c: char| c.is_ascii_digit());
             let cut = line.split('…').rev().skip(1).any(is_number);

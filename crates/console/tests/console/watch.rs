@@ -23,7 +23,7 @@ fn named(what: &str, (width, height): (u16, u16)) -> String {
 
 /// The names told to the watcher when the next frame is drawn.
 fn looked_at(state: &mut State) -> Option<Arc<[String]>> {
-    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::Dark));
+    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::DARK));
     match update(state, Event::Drawn(hits.extents().clone())).pop() {
         Some(Effect::Watch(WatchCommand::LookAt(groups))) => Some(groups),
         other => {
@@ -124,7 +124,7 @@ fn hostile_names_cannot_control_the_terminal() {
     let names = ["\u{1b}[31m\u{7}red\r\nalert", "right\u{202e}to-left\u{200b}", "主題の名前がとても長い", "♻️👨‍👩‍👧‍👦"];
     for screen in [ScreenId::Trouble, ScreenId::Groups, ScreenId::Group] {
         let state = opened(watching(80, 24, hostile(&names)), screen);
-        let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+        let frame = capture::frame(&state, &theme(&ThemeChoice::DARK));
         assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
         assert_snapshot!(format!("hostile_{screen:?}_80x24"), capture::text(&frame));
     }
@@ -136,9 +136,9 @@ fn no_meaning_depends_on_colour() {
         [ScreenId::Trouble, ScreenId::Groups, ScreenId::Group]
             .map(|screen| capture::text(&capture::frame(&opened(watching(80, 24, cluster()), screen), &theme(&choice))))
     };
-    assert_eq!(texts(ThemeChoice::Dark), texts(ThemeChoice::Mono));
+    assert_eq!(texts(ThemeChoice::DARK), texts(ThemeChoice::MONO));
     let state = watching(80, 24, cluster());
-    let frame = capture::frame(&state, &theme(&ThemeChoice::Mono));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::MONO));
     let style = |name| frame.cell(find(&state, name).unwrap()).unwrap().modifier;
     assert_ne!(style("checkout"), style("billing"), "the cursor is visible");
 }
@@ -146,7 +146,7 @@ fn no_meaning_depends_on_colour() {
 #[test]
 fn the_colour_of_a_sign_is_that_of_its_severity() {
     let state = opened(watching(80, 24, cluster()), ScreenId::Groups);
-    let dark = theme(&ThemeChoice::Dark);
+    let dark = theme(&ThemeChoice::DARK);
     let frame = capture::frame(&state, &dark);
     let sign = |name| {
         let (x, y) = find(&state, name).unwrap();

@@ -1,5 +1,6 @@
 //! Planning: resolves a selection to offsets, scans records, and predicts how long a run will take.
 
+mod advice;
 mod clocks;
 mod forecast;
 pub mod held_back;
@@ -13,6 +14,7 @@ pub mod scan;
 mod schedule;
 mod selection;
 
+pub use advice::{AdvisedRun, advice};
 pub use clocks::{StepBack, TimeWindow, TimestampMonitor};
 pub use forecast::forecast;
 pub use held_back::HeldBack;

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::{
     Connection, Reading, Run,
+    charging::ReadingObserver,
     concurrency::{check_workers, first_workers},
     error::RunError,
     failures::Failures,
@@ -233,6 +234,8 @@ impl Run {
             error: None,
             meters: Meters::new(partitions),
             outlook: Outlook::default(),
+            reading_observer: ReadingObserver::default(),
+            advice: None,
             failures: Failures::default(),
             predicted_before: None,
             would_fail: String::new(),

@@ -1,0 +1,68 @@
+//! The watch in this process, as the console has it, with the number of its requests.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use kreplay_model::watch::WatchSnapshot;
+use kreplay_watcher::{GroupSelection, WatchHandle, Watcher, WatcherOptions};
+use kreplay_wire::{WireClient, WireConfig};
+use serde_json::{Value, json};
+
+use crate::{Outcome, Scale};
+
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Whether a snapshot has the lag of all groups, in all partitions.
+pub fn has_all_figures(snapshot: &WatchSnapshot, scale: Scale) -> bool {
+    let is_known =
+        |group: &kreplay_model::watch::GroupView| group.lag.total == Some(scale.lag) && group.age_s.is_some();
+    snapshot.groups.len() == scale.groups && snapshot.groups.iter().all(is_known)
+}
+
+/// Watches for the duration of `scale`.
+///
+/// # Errors
+/// The cluster does not answer.
+pub fn measure(bootstrap: &str, scale: Scale) -> Outcome<Value> {
+    tokio::runtime::Runtime::new()?.block_on(watch(bootstrap, scale))
+}
+
+async fn watch(bootstrap: &str, scale: Scale) -> Outcome<Value> {
+    let began = Instant::now();
+    let properties = BTreeMap::from([("bootstrap.servers".to_owned(), bootstrap.to_owned())]);
+    let client = WireClient::new(WireConfig::from_properties(&properties)?)?;
+    let options =
+        WatcherOptions { selection: GroupSelection::default(), interval: INTERVAL, cluster: bootstrap.to_owned() };
+    let (watcher, first) = Watcher::open(client.clone(), options).await?;
+    let listed_after = began.elapsed().as_secs_f64();
+    let listed = first.snapshot.groups.len();
+    let handle = WatchHandle::spawn(watcher, first);
+    let mut snapshots = handle.snapshots.clone();
+    let mut all = None;
+    let mut looks = 0_u64;
+    while let Some(left) = scale.duration.checked_sub(began.elapsed()) {
+        let Ok(changed) = tokio::time::timeout(left, snapshots.changed()).await else { break };
+        changed?;
+        looks += 1;
+        let snapshot = snapshots.borrow_and_update().clone();
+        if all.is_none() && has_all_figures(&snapshot, scale) {
+            all = Some(began.elapsed().as_secs_f64());
+        }
+    }
+    let (mut requests, mut sent, mut received) = (BTreeMap::new(), 0_u64, 0_u64);
+    for ((_, api), traffic) in client.traffic() {
+        *requests.entry(format!("{api:?}")).or_insert(0) += traffic.requests;
+        sent += traffic.bytes_sent;
+        received += traffic.bytes_received;
+    }
+    Ok(json!({
+        "first_snapshot_after_s": listed_after,
+        "groups_in_first_snapshot": listed,
+        "all_figures_after_s": all,
+        "looks": looks,
+        "requests": requests.values().sum::<u64>(),
+        "requests_by_kind": requests,
+        "bytes_sent": sent,
+        "bytes_received": received,
+    }))
+}
