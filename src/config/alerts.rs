@@ -117,7 +117,7 @@ fn rule(name: &str, assignments: &[&Assignment]) -> Result<(Rule, bool), Vec<Pro
         key: Some(format!("{PREFIX}{name}")),
         message,
     };
-    let name: RuleName = name.parse().map_err(|error| vec![of_rule(format!("{error}"))])?;
+    let name = name.parse::<RuleName>().map_err(|error| vec![of_rule(error.to_string())])?;
     let default = Rule::on_verdicts();
     let mut draft = Draft::new(Some(default.definition()).filter(|default| default.name == name));
     let set = assignments.iter().filter_map(|it| Some(problem(it, draft.set(it).err()?)));

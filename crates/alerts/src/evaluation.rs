@@ -1,19 +1,17 @@
 //! Evaluates rules on one look after another.
 
-mod silence;
 mod track;
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashSet},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use kreplay_model::watch::{AlertView, AlertsSnapshot, GroupView, WatchEvent, WatchEventKind, WatchSnapshot};
+use kreplay_model::watch::{AlertView, AlertsSnapshot, WatchEvent, WatchEventKind, WatchSnapshot};
 
 use crate::{Rule, RuleDefinition};
-pub use silence::Silence;
 use track::{Change, Track};
 
 /// After how many intervals without data an alert says so.
@@ -28,7 +26,6 @@ pub struct Alerts {
     patience: Duration,
     /// By index of the rule and group. Alerts that are inactive and have data are not kept.
     kept: BTreeMap<(usize, String), Kept>,
-    silences: Vec<Silence>,
     at: DateTime<Utc>,
 }
 
@@ -46,19 +43,7 @@ impl Alerts {
     #[must_use]
     pub fn new(rules: Vec<Rule>, interval: Duration) -> Self {
         let patience = interval.saturating_mul(NO_DATA_INTERVALS);
-        Self { rules, patience, kept: BTreeMap::new(), silences: Vec::new(), at: DateTime::UNIX_EPOCH }
-    }
-
-    /// The rules.
-    #[must_use]
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
-    }
-
-    /// Takes no action for some alerts for some time. It replaces the silence of the same alerts.
-    pub fn silence(&mut self, silence: Silence) {
-        self.silences.retain(|other| !other.has_subject_of(&silence));
-        self.silences.push(silence);
+        Self { rules, patience, kept: BTreeMap::new(), at: DateTime::UNIX_EPOCH }
     }
 
     /// Evaluates the rules on the next look, and returns what has changed.
@@ -67,8 +52,7 @@ impl Alerts {
     /// part of it.
     pub fn take(&mut self, snapshot: &WatchSnapshot) -> Vec<WatchEvent> {
         self.at = snapshot.at;
-        self.silences.retain(|silence| silence.until > snapshot.at);
-        let groups: HashMap<&str, &GroupView> = snapshot.groups.iter().map(|it| (it.group.as_str(), it)).collect();
+        let names: HashSet<&str> = snapshot.groups.iter().map(|group| group.group.as_str()).collect();
         let mut events = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
             let rule = rule.definition();
@@ -89,7 +73,7 @@ impl Alerts {
         }
         for ((index, group), kept) in &mut self.kept {
             let Some(rule) = self.rules.get(*index).map(Rule::definition) else { continue };
-            if !groups.contains_key(group.as_str()) {
+            if !names.contains(group.as_str()) {
                 let changes = kept.track.step(rule, self.patience, snapshot.at, Some(false));
                 events.extend(changes.into_iter().map(|it| event(snapshot.at, group, rule, kept, it)));
             }
@@ -114,7 +98,6 @@ impl Alerts {
                 condition: rule.condition.to_string(),
                 value: kept.value.clone(),
                 next_step: kept.next_step.clone(),
-                silenced_until: self.silenced_until(rule.name.as_str(), group),
             })
         };
         let mut alerts: Vec<AlertView> = self.kept.iter().filter_map(view).collect();
@@ -123,10 +106,6 @@ impl Alerts {
             key(a).cmp(&key(b)).then_with(|| (&a.rule, &a.group).cmp(&(&b.rule, &b.group)))
         });
         AlertsSnapshot { alerts }
-    }
-
-    fn silenced_until(&self, rule: &str, group: &str) -> Option<DateTime<Utc>> {
-        self.silences.iter().filter(|silence| silence.covers(rule, group)).map(|silence| silence.until).max()
     }
 }
 

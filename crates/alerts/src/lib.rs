@@ -9,7 +9,7 @@ mod rule;
 mod rules_file;
 
 pub use condition::{Condition, CountFigure, Figure, TimeFigure};
-pub use evaluation::{Alerts, Silence};
+pub use evaluation::Alerts;
 pub use rule::{Rule, RuleDefinition, RuleError, RuleName, Selector};
 pub use rules_file::{InexpressibleError, RulesFileError, rules_file};
 

@@ -133,13 +133,13 @@ impl Next {
     }
 }
 
-/// The next snapshot of the watched groups. Waits forever if none are watched, or no longer.
-async fn next_look(groups: &mut Option<Receiver<Arc<WatchSnapshot>>>) -> Arc<WatchSnapshot> {
-    if let Some(receiver) = groups {
+/// The next value about watched groups. Waits forever if none are watched, or no longer.
+async fn next_look<T>(receiver: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
+    if let Some(receiver) = receiver {
         if receiver.changed().await.is_ok() {
             return Arc::clone(&receiver.borrow_and_update());
         }
-        *groups = None;
+        *receiver = None;
     }
     std::future::pending().await
 }
@@ -168,7 +168,7 @@ impl Runtime {
         if self.read_feed(&mut feed)? == Next::Quit {
             return Ok(());
         }
-        let mut groups = feed.groups.take();
+        let (mut groups, mut alerts) = (feed.groups.take(), feed.alerts.take());
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
@@ -183,6 +183,7 @@ impl Runtime {
                     self.read_feed(&mut feed)?.or(ended.map_or(Ok(Next::Continue), |event| self.apply(event))?)
                 }
                 snapshot = next_look(&mut groups) => self.apply(Event::Groups(snapshot))?,
+                snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
-use kreplay_model::watch::{WatchCommand, WatchSnapshot};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchSnapshot};
 use ratatui::layout::Size;
 
 use super::{
@@ -46,6 +46,8 @@ pub enum Event {
     WatchBegan,
     /// A new snapshot of the watched groups.
     Groups(Arc<WatchSnapshot>),
+    /// The alerts on the watched groups, as of a new look.
+    Alerts(Arc<AlertsSnapshot>),
     /// The session has ended.
     FeedEnded,
     /// A key was pressed.
@@ -87,6 +89,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Events(events) => add_events(state, events),
         Event::WatchBegan => watch::begin(state),
         Event::Groups(snapshot) => watch::learn(state, snapshot),
+        Event::Alerts(snapshot) => watch::learn_alerts(state, snapshot),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use clap::Args;
-use kreplay_console::ConsoleOptions;
 use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
@@ -70,13 +69,14 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && !headless && is_terminal() {
-        return runtime.block_on(show(demo, console_options(config)?, server));
+        return runtime.block_on(show(demo, config, server));
     }
     runtime.block_on(follow(demo, args, config, server))
 }
 
 /// Opens the console on the simulation.
-async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+    let (options, alerts) = (console_options(config)?, alerting::alerts(config, demo.wait()));
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
@@ -100,7 +100,7 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<Metri
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, alerts) => shown.map(|()| Exit::Done),
         () = simulate => Ok(Exit::Done),
     }
 }

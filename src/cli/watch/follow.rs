@@ -78,7 +78,8 @@ fn show(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        console::show(options, handle.snapshots.clone(), handle.control.clone()).await?;
+        let alerts = alerting::alerts(config, args.interval);
+        console::show(options, handle.snapshots.clone(), handle.control.clone(), alerts).await?;
         Ok(Exit::Done)
     })
 }

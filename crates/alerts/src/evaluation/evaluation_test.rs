@@ -120,22 +120,6 @@ fn the_alert_of_a_group_that_was_deleted_is_resolved() {
 }
 
 #[test]
-fn a_silence_ends_by_itself_and_covers_its_group_only() {
-    let mut alerts = Alerts::new(vec![rule("lag > 1000", 0, 0)], INTERVAL);
-    let groups = || vec![group("billing", Some(2000)), group("orders", Some(2000))];
-    alerts.take(&look(0, groups()));
-    for until in [30, 20] {
-        alerts.silence(Silence { rule: Some("high-lag".into()), group: Some("billing".into()), until: time(until) });
-    }
-    let silenced = |alerts: &Alerts| -> Vec<_> {
-        alerts.snapshot().alerts.into_iter().map(|alert| alert.silenced_until).collect()
-    };
-    assert_eq!(silenced(&alerts), [Some(time(20)), None]);
-    alerts.take(&look(20, groups()));
-    assert_eq!(silenced(&alerts), [None, None]);
-}
-
-#[test]
 fn verdicts_of_severity_error_fire_by_default() {
     use kreplay_model::watch::VerdictKind;
     let mut alerts = Alerts::new(vec![Rule::on_verdicts()], INTERVAL);

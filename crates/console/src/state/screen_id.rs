@@ -54,6 +54,8 @@ screens! {
     Groups(Watching, Page),
     /// One watched group.
     Group(Watching, Page),
+    /// The alerts on watched groups.
+    Alerts(Reading, Window),
     /// The plan: predicted times.
     Plan(Planning, Window),
     /// The quarantined keys.

@@ -127,6 +127,7 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
         Action::Quarantine | Action::FailedRecord | Action::StopPlanning | Action::OpenGroup => {
             action.refusal(state).is_none()
         }
+        Action::Alerts => state.feed.alerts.as_ref().is_some_and(|alerts| !alerts.alerts.is_empty()),
         Action::Groups => state.user.navigation.front().screen != ScreenId::Groups,
         Action::Trouble => state.user.navigation.front().screen != ScreenId::Trouble,
         Action::Close if state.mode() == Mode::Watching => {
@@ -222,9 +223,18 @@ fn useful_actions(state: &State) -> &'static [Action] {
 fn useful_on_groups(screen: ScreenId) -> &'static [Action] {
     use Action as A;
     match screen {
-        ScreenId::Trouble => {
-            &[A::OpenGroup, A::Groups, A::Close, A::Help, A::RefreshGroups, A::PauseWatch, A::Up, A::Down, A::Quit]
-        }
+        ScreenId::Trouble => &[
+            A::OpenGroup,
+            A::Groups,
+            A::Alerts,
+            A::Close,
+            A::Help,
+            A::RefreshGroups,
+            A::PauseWatch,
+            A::Up,
+            A::Down,
+            A::Quit,
+        ],
         ScreenId::Groups => &[
             A::OpenGroup,
             A::Filter,

@@ -79,6 +79,13 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     spans
 }
 
+/// The number of alerts that fire, if there are some.
+fn firing<'a>(state: &State, theme: &Theme) -> Option<Span<'a>> {
+    let firing = state.feed.alerts.as_ref().map_or(0, |alerts| alerts.firing());
+    let noun = if firing == 1 { "alert fires" } else { "alerts fire" };
+    (firing > 0).then(|| Span::styled(format!("  ! {} {noun}", number::count(firing as u64)), theme.bad))
+}
+
 /// What is watched, if there is no session beside the watch.
 fn watching<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
     let Some(snapshot) = state.feed.watched.snapshot() else {
@@ -90,7 +97,10 @@ fn watching<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
     } else {
         (format!("► watching {groups} groups"), theme.good)
     };
-    vec![Span::styled(text, style), Span::raw(format!("   {}", cut(&clean(&snapshot.cluster), 32)))]
+    let mut spans = vec![Span::styled(text, style)];
+    spans.extend(firing(state, theme));
+    spans.push(Span::raw(format!("   {}", cut(&clean(&snapshot.cluster), 32))));
+    spans
 }
 
 /// Limits that the user has set.

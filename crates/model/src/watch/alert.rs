@@ -84,8 +84,6 @@ pub struct AlertView {
     pub value: String,
     /// What to do next: that of the verdict on the group, if it has one.
     pub next_step: Option<String>,
-    /// Until when no action is taken; `None` if the alert is not silenced.
-    pub silenced_until: Option<DateTime<Utc>>,
 }
 
 /// All alerts that are not inactive, as of one look; the most urgent first.
@@ -96,7 +94,7 @@ pub struct AlertsSnapshot {
 }
 
 impl AlertsSnapshot {
-    /// The number of alerts that fire, silenced ones included.
+    /// The number of alerts that fire.
     #[must_use]
     pub fn firing(&self) -> usize {
         self.alerts.iter().filter(|alert| alert.state == AlertState::Firing).count()

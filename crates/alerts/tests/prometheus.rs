@@ -1,23 +1,25 @@
-//! The rules file, checked and evaluated by Prometheus' own tool. Debian has it in the package `prometheus`.
-//!
-//! Without the tool the tests say so and check nothing.
+//! The rules file against the metrics that are exported, and against Prometheus' own tool. Debian has the tool in the
+//! package `prometheus`; without it, the tests that need it say so and check nothing.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     path::Path,
     process::{Command, Output},
+    sync::Arc,
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use kreplay_alerts::{Alerts, Rule, RuleDefinition, rules_file};
+use kreplay_metrics::{Format, KnownNames, MetricsOptions, Observed, encode, families};
 use kreplay_model::watch::{
     AlertState, EtaVerdict, EtaView, GroupState, GroupType, GroupView, LagTotals, MemberRow, RatesView, RebalancesView,
     SecondsRange, SeenBy, Trend, VerdictKind, VerdictView, WatchSnapshot,
 };
+use promql_parser::parser::{self, Expr};
 
 const GROUP: &str = "billing";
 const STEP_S: i64 = 10;
@@ -98,6 +100,48 @@ fn prometheus_accepts_the_rules() {
     }
 }
 
+/// The names of the series in an expression.
+fn metrics(expression: &Expr, found: &mut BTreeSet<String>) {
+    match expression {
+        Expr::Aggregate(aggregate) => metrics(&aggregate.expr, found),
+        Expr::Unary(unary) => metrics(&unary.expr, found),
+        Expr::Paren(paren) => metrics(&paren.expr, found),
+        Expr::Binary(binary) => {
+            metrics(&binary.lhs, found);
+            metrics(&binary.rhs, found);
+        }
+        Expr::Call(call) => call.args.args.iter().for_each(|argument| metrics(argument, found)),
+        Expr::VectorSelector(selector) => found.extend(selector.name.clone()),
+        Expr::MatrixSelector(selector) => found.extend(selector.vs.name.clone()),
+        Expr::Subquery(_) | Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+    }
+}
+
+#[test]
+fn every_metric_of_an_expression_is_exported() {
+    let mut rules = rules();
+    for (at, condition) in
+        ["lag > 1", "max_partition_lag > 1", "lost > 1", "age > 1m", "deadline < 1h"].iter().enumerate()
+    {
+        let mut rule = RuleDefinition::new(format!("topic-{at}").parse().unwrap(), condition.parse().unwrap());
+        rule.selector.topics = vec!["orders*".parse().unwrap()];
+        rules.push(Rule::new(rule).unwrap());
+    }
+    for (name, condition) in [("rebalances", "rebalances in 10m > 3"), ("orphans", "orphan_partitions > 0")] {
+        rules.push(Rule::new(RuleDefinition::new(name.parse().unwrap(), condition.parse().unwrap())).unwrap());
+    }
+    let file = rules_file(&rules, "kreplay_").unwrap();
+    let prefix = MetricsOptions::default().prefix;
+    let exported: BTreeSet<String> = families(KnownNames::None).iter().map(|family| family.name(&prefix)).collect();
+    let mut used = BTreeSet::new();
+    for line in file.lines().filter_map(|line| line.trim().strip_prefix("expr: ")) {
+        let text: String = serde_json::from_str(line).unwrap();
+        metrics(&parser::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}")), &mut used);
+    }
+    assert!(used.len() > 15, "{used:?}");
+    assert_eq!(used.difference(&exported).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
 /// A small generator of numbers (xorshift), so that the series are the same each time.
 struct Numbers(u64);
 
@@ -160,42 +204,12 @@ fn group(numbers: &mut Numbers) -> GroupView {
     }
 }
 
-/// The exported series of a group: name and labels, and the value; `None` if the series is absent.
-#[allow(clippy::cast_precision_loss, reason = "small numbers")]
-fn series(group: &GroupView) -> BTreeMap<String, Option<f64>> {
-    let lag = &group.lag;
-    let unsigned = |value: Option<u64>| value.map(|value| value as f64);
-    let mut found: BTreeMap<String, Option<f64>> = [
-        ("up", Some(1.0)),
-        ("unknown_partitions", Some(lag.unknown_partitions as f64)),
-        ("lag_offsets", lag.total.map(|value| value as f64)),
-        ("max_partition_lag_offsets", lag.max.map(|value| value as f64)),
-        ("readable_offsets", unsigned(lag.readable)),
-        ("lost_offsets", unsigned(lag.lost)),
-        ("members", Some(group.members.len() as f64)),
-        ("idle_members", unsigned(group.idle_members)),
-        ("age_seconds", group.age_s.map(|age| age.value)),
-        ("deadline_seconds", group.deadline_s),
-        ("eta_seconds", group.eta.value_s),
-    ]
-    .into_iter()
-    .map(|(name, value)| (format!("kreplay_group_{name}{{group='{GROUP}'}}"), value))
-    .collect();
-    let flag = |is_set: bool| Some(f64::from(u8::from(is_set)));
-    let mut add = |metric: &str, label: &str, word: &str, is_set: bool| {
-        found.insert(format!("kreplay_group_{metric}{{group='{GROUP}',{label}='{word}'}}"), flag(is_set));
-    };
-    for state in [GroupState::Stable, GroupState::Empty] {
-        add("state", "state", state.as_str(), group.state.as_ref() == Some(&state));
-    }
-    for kind in [VerdictKind::Stopped, VerdictKind::Fine, VerdictKind::Flapping, VerdictKind::Quiet] {
-        let word = serde_json::to_value(kind).unwrap();
-        add("verdict", "verdict", word.as_str().unwrap(), group.verdict.kind == kind);
-    }
-    for (word, verdict) in [("never", EtaVerdict::Never), ("done", EtaVerdict::Done), ("known", EtaVerdict::Known)] {
-        add("eta_state", "state", word, group.eta.verdict == verdict);
-    }
-    found
+/// The exported series of a look: name with labels, and the value.
+fn series(look: &Arc<WatchSnapshot>) -> BTreeMap<String, String> {
+    let observed = Observed { groups: Some(Arc::clone(look)), ..Observed::default() };
+    let text = encode(Format::Prometheus, observed, &MetricsOptions::default()).unwrap();
+    let of_groups = text.lines().filter(|line| line.starts_with("kreplay_group_"));
+    of_groups.map(|line| line.rsplit_once(' ').map(|(name, value)| (name.into(), value.into())).unwrap()).collect()
 }
 
 fn time(step: i64) -> DateTime<Utc> {
@@ -216,11 +230,17 @@ fn parity_test(seed: u64) -> String {
         if numbers.one_of(&[true, false, false]) {
             held = group(&mut numbers);
         }
-        for (name, value) in series(&held) {
-            let text = value.map_or("stale".to_owned(), |value| value.to_string());
-            let _ = write!(values.entry(name).or_default(), "{text} ");
+        let look = WatchSnapshot { at: time(step), cluster: "c".into(), groups: vec![held.clone()] };
+        alerts.take(&look);
+        let exported = series(&Arc::new(look));
+        let before = usize::try_from(step).unwrap();
+        for name in exported.keys() {
+            values.entry(name.clone()).or_insert_with(|| "_ ".repeat(before));
         }
-        alerts.take(&WatchSnapshot { at: time(step), cluster: "c".into(), groups: vec![held.clone()] });
+        for (name, text) in &mut values {
+            let value = exported.get(name).map_or("stale", String::as_str);
+            let _ = write!(text, "{value} ");
+        }
         let snapshot = alerts.snapshot();
         for rule in &rules {
             let rule = rule.definition();
@@ -245,7 +265,7 @@ fn parity_test(seed: u64) -> String {
     let mut text = format!("rule_files: [rules.yml]\nevaluation_interval: {STEP_S}s\ntests:\n- interval: {STEP_S}s\n");
     text.push_str("  input_series:\n");
     for (name, values) in values {
-        let _ = writeln!(text, "  - series: \"{name}\"\n    values: \"{values}\"");
+        let _ = writeln!(text, "  - series: '{name}'\n    values: '{values}'");
     }
     text + "  alert_rule_test:\n" + &expectations
 }
