@@ -3,11 +3,6 @@
 use std::{
     io::{self, Write},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
 };
 
 use kreplay_console::ConsoleOptions;
@@ -18,25 +13,21 @@ use kreplay_model::feed::{
     progress::{self, ProgressStyle},
     report::{Report, peak_rss_bytes},
 };
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    flag,
-};
 use tokio::runtime::Runtime;
 
 use super::{
     CliError, Exit, ReportArgs,
     console_options::{console_options, is_terminal, theme_choice},
+    group_changes::GroupChanges,
     metrics::{bind, serve},
     print,
+    signals::{STOP_GRACE, stop_signal},
+    watch::background::BackgroundWatch,
 };
 use crate::{
-    config::{Config, ProtocolChoice},
+    config::{Config, Environment, ProtocolChoice},
     metrics::Sources,
 };
-
-/// Grace period after a signal: a session that has not ended by then is reported, or abandoned if it has not started.
-const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// How to show a session and its result.
 pub(super) struct SessionView<'a> {
@@ -74,7 +65,7 @@ impl SessionView<'_> {
 
     /// Runs a session to its end, with or without a console.
     pub(super) fn session(&self, mut options: SessionOptions) -> Result<SessionEnd, CliError> {
-        let with_console = self.with_console();
+        let (with_console, is_embedded) = (self.with_console(), options.embedded);
         // Checked before contacting a broker: these contradictions do not depend on the cluster.
         let shared = options.settings.group.is_some() && !options.scope.rules.barriers.is_empty();
         let contradiction =
@@ -99,7 +90,7 @@ impl SessionView<'_> {
         let shown = runtime.block_on(async {
             served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             match console {
-                Some(options) => self.console(&session, options).await,
+                Some(options) => self.console(&session, options, is_embedded).await,
                 None => self.headless(&session).await,
             }
         });
@@ -112,11 +103,24 @@ impl SessionView<'_> {
         Ok(end)
     }
 
-    async fn console(&self, session: &Session, options: ConsoleOptions) -> Result<(), CliError> {
+    async fn console(&self, session: &Session, options: ConsoleOptions, is_embedded: bool) -> Result<(), CliError> {
         let options = ConsoleOptions { hint: self.hint.clone(), ..options };
-        kreplay_console::run(session.feed.clone(), session.control.clone(), options)
-            .await
-            .map_err(|error| CliError::Failed(error.to_string()))
+        let mut feed = session.feed.clone();
+        let Some(groups) = (if is_embedded { None } else { self.groups()? }) else {
+            return open_console(feed, session, options).await;
+        };
+        feed.groups = Some(groups.watch.snapshots.clone());
+        feed.alerts = Some(groups.watch.alerts.clone());
+        let watch = Some(groups.watch.control.clone());
+        let options = groups.changes.offer(ConsoleOptions { watch, ..options });
+        open_console(feed, session, options).await
+    }
+
+    /// Watches the groups of the configured cluster, and offers to change them. `None` if its groups cannot be watched.
+    fn groups(&self) -> Result<Option<Groups>, CliError> {
+        let Some(watch) = BackgroundWatch::start(self.config) else { return Ok(None) };
+        let changes = GroupChanges::start(self.config, &Environment::of_process())?;
+        Ok(Some(Groups { watch, changes }))
     }
 
     /// Prints progress until the run ends. The first signal drains and ends the run; the second ends the process at
@@ -147,6 +151,17 @@ impl SessionView<'_> {
                 .map_err(|source| CliError::Output { target: Some(Path::new(path).to_owned()), source }),
         }
     }
+}
+
+/// The groups of a session's cluster.
+struct Groups {
+    watch: BackgroundWatch,
+    changes: GroupChanges,
+}
+
+async fn open_console(feed: Feed, session: &Session, options: ConsoleOptions) -> Result<(), CliError> {
+    let shown = kreplay_console::run(feed, session.control.clone(), options).await;
+    shown.map_err(|error| CliError::Failed(error.to_string()))
 }
 
 /// How to resume a run. After a failure, the cause must be fixed first: otherwise the run would only fail again.
@@ -191,60 +206,6 @@ async fn stopped_before_start(feed: &Feed) {
     if has_started(feed) {
         std::future::pending::<()>().await;
     }
-}
-
-/// Waits for SIGINT, SIGTERM or SIGHUP.
-pub(super) async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listeners = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    match listeners {
-        (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-        }
-        // The system's default handling stays in place, which ends the process.
-        _ => std::future::pending().await,
-    }
-}
-
-/// Returns a flag that the first signal sets. The second signal ends the process.
-pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        flag::register_conditional_shutdown(signal, Exit::Stopped as i32, Arc::clone(&stop))
-            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
-    }
-    Ok(stop)
-}
-
-/// Makes the first signal end the process with [`Exit::Stopped`]. For commands that need no cleanup.
-pub(super) fn exit_on_first_signal() -> Result<(), CliError> {
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        flag::register_conditional_shutdown(signal, Exit::Stopped as i32, Arc::new(AtomicBool::new(true)))
-            .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
-    }
-    Ok(())
-}
-
-/// Ends the process [`STOP_GRACE`] after the first signal. For commands that may be waiting for a broker and need no
-/// cleanup.
-pub(super) fn exit_soon_after(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
-    let stop = Arc::clone(stop);
-    let watch = move || {
-        while !stop.load(Relaxed) {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        std::thread::sleep(STOP_GRACE);
-        // A failed write to standard error is ignored: the exit code shows it, too.
-        let _ = writeln!(io::stderr(), "kreplay: stopped before the end");
-        std::process::exit(Exit::Stopped as i32);
-    };
-    let spawned = std::thread::Builder::new().name("exit-timer".into()).spawn(watch);
-    spawned.map(drop).map_err(|error| CliError::Failed(format!("cannot start: {error}")))
 }
 
 /// The group protocol to use. `auto` is the classic protocol on a real cluster: with kreplay's settings, both

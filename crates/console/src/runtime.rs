@@ -9,7 +9,7 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{WatchControl, WatchSnapshot};
+use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchSnapshot};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch::Receiver,
@@ -45,13 +45,16 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     let theme = theme(&options)?;
     let screen = Screen::open(options.mouse).map_err(ConsoleError::Open)?;
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
+    let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
+    state.feed.changes.access = options.change_access;
     let runtime = Runtime {
-        state: State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap),
+        state,
         theme,
         screen,
         hits: HitMap::default(),
         control: control.clone(),
         watch: options.watch,
+        changes: options.changes,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
         suspended_by_us: false,
@@ -144,6 +147,18 @@ async fn next_look<T>(receiver: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
     std::future::pending().await
 }
 
+/// The next answer to a change of a group. Waits forever if no group can be changed, or no longer.
+async fn next_change(answers: &mut Option<Receiver<Option<Arc<GroupChangeProgress>>>>) -> Arc<GroupChangeProgress> {
+    while let Some(receiver) = answers {
+        if receiver.changed().await.is_err() {
+            *answers = None;
+        } else if let Some(progress) = receiver.borrow_and_update().clone() {
+            return progress;
+        }
+    }
+    std::future::pending().await
+}
+
 struct Runtime {
     state: State,
     theme: Theme,
@@ -153,6 +168,8 @@ struct Runtime {
     control: Control,
     /// The watcher of groups, if there is one.
     watch: Option<WatchControl>,
+    /// What changes groups, if anything does.
+    changes: Option<GroupChangeControl>,
     input: Input,
     started: Instant,
     /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
@@ -172,6 +189,7 @@ impl Runtime {
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
+        let mut changes = self.changes.as_ref().map(|changes| changes.progress.clone());
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -184,6 +202,7 @@ impl Runtime {
                 }
                 snapshot = next_look(&mut groups) => self.apply(Event::Groups(snapshot))?,
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
+                progress = next_change(&mut changes) => self.apply(Event::GroupChange(progress))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());
@@ -253,6 +272,11 @@ impl Runtime {
                 Effect::Watch(command) => {
                     if let Some(watch) = &self.watch {
                         watch.send(command);
+                    }
+                }
+                Effect::ChangeGroup(command) => {
+                    if let Some(changes) = &self.changes {
+                        changes.send(command);
                     }
                 }
                 Effect::Quit => next = Next::Quit,

@@ -14,6 +14,7 @@ use super::{
 };
 
 mod alerts;
+mod change;
 mod compare;
 mod dashboard;
 mod dialog;

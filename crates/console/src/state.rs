@@ -17,6 +17,8 @@ use super::{
 };
 
 mod alert;
+mod change_choice;
+mod change_view;
 mod comparison;
 mod dialog;
 mod extents;
@@ -31,6 +33,7 @@ mod navigation;
 mod partition_row;
 mod partition_table;
 mod pending;
+mod planned_offset_row;
 mod screen_id;
 mod status;
 mod topic_row;
@@ -42,6 +45,8 @@ mod watched;
 mod worker_step;
 
 pub use alert::Alert;
+pub use change_choice::{ChangeChoice, ScopeChoice};
+pub use change_view::{AskedChange, ChangeAccess, ChangeFeed, ChangePhase, ChangeView, change_result};
 pub use comparison::{Compared, DigestMatch, base, compare};
 pub use dialog::{Dialog, Question};
 pub use extents::{Extent, Extents, Scrollable};
@@ -56,6 +61,7 @@ pub use navigation::{Navigation, Place};
 pub use partition_row::PartitionRow;
 pub use partition_table::Rows;
 pub use pending::Pending;
+pub use planned_offset_row::PlannedOffsetRow;
 pub use screen_id::{Layer, ScreenId};
 pub use status::{Status, StatusKind};
 pub use topic_row::TopicRow;

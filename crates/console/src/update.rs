@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
-use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchSnapshot};
+use kreplay_model::watch::{AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchSnapshot};
 use ratatui::layout::Size;
 
 use super::{
     hit_map::Target,
     key::{Key, Mode},
     layout::Panel,
-    state::{Dialog, Extents, Question, State, Status, StatusKind},
+    state::{ChangeAccess, Dialog, Extents, Question, State, Status, StatusKind},
     text::clean,
 };
 
@@ -19,6 +19,7 @@ mod close;
 mod concurrency;
 mod failed_record;
 mod filter;
+mod group_change;
 mod launch;
 mod mouse;
 mod navigate;
@@ -48,6 +49,10 @@ pub enum Event {
     Groups(Arc<WatchSnapshot>),
     /// The alerts on the watched groups, as of a new look.
     Alerts(Arc<AlertsSnapshot>),
+    /// Whether the committed offsets of groups can be changed.
+    ChangeAccess(ChangeAccess),
+    /// How far the change of a group is.
+    GroupChange(Arc<GroupChangeProgress>),
     /// The session has ended.
     FeedEnded,
     /// A key was pressed.
@@ -73,6 +78,8 @@ pub enum Effect {
     Send(Command),
     /// Send a command to the watcher.
     Watch(WatchCommand),
+    /// Send a command to what changes groups.
+    ChangeGroup(GroupChangeCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -90,6 +97,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::WatchBegan => watch::begin(state),
         Event::Groups(snapshot) => watch::learn(state, snapshot),
         Event::Alerts(snapshot) => watch::learn_alerts(state, snapshot),
+        Event::ChangeAccess(access) => group_change::allow(state, access),
+        Event::GroupChange(progress) => group_change::learn(state, progress),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
@@ -139,6 +148,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     }
     drop_resolved_change(state);
     watch::tick(state, before);
+    group_change::tick(state, before);
     Vec::new()
 }
 

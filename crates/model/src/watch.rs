@@ -5,6 +5,7 @@
 //! and never 0. On each row and in each total, `lag = lost + readable + held_back - ahead`.
 
 mod alert;
+mod change;
 mod control;
 mod event;
 mod figures;
@@ -19,6 +20,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use alert::{AlertSeverity, AlertState, AlertView, AlertsSnapshot};
+pub use change::{
+    ChangedRow, GroupChange, GroupChangeCommand, GroupChangeControl, GroupChangePlan, GroupChangeProgress,
+    GroupChangeRequest, GroupChangeServer, GroupChangeStep, PlannedOffset, ResetScope, ResetTo,
+};
 pub use control::{WatchCommand, WatchControl};
 pub use event::{WatchEvent, WatchEventKind};
 pub use figures::{

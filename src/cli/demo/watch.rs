@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use clap::Args;
+use kreplay_console::{ConsoleOptions, state::ChangeAccess};
 use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
@@ -17,11 +18,11 @@ use crate::{
         console_options::{console_options, is_terminal},
         metrics::{bind, serve},
         print,
+        signals::stop_signal,
         watch::{
             alerting, console,
             output::{LONGEST_WATCH, json_line, write},
         },
-        work::stop_signal,
     },
     config::Config,
     demo::{FASTER, WatchDemo, watched_groups},
@@ -29,6 +30,8 @@ use crate::{
     watch::{event_line, overview, parse_duration},
 };
 
+/// Why groups cannot be changed.
+const SIMULATED: &str = "this is a simulated cluster; its groups cannot be changed";
 /// The seed without `--seed`.
 const DEFAULT_SEED: u64 = 1;
 
@@ -80,6 +83,7 @@ async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
+    let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
     let simulate = async {
         let mut is_paused = false;
         let mut next = Instant::now() + demo.wait();

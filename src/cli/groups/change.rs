@@ -17,8 +17,9 @@ use crate::{
     cli::{
         CliError, Exit,
         args::{ClusterArgs, FileArgs, format::FormatArgs},
+        group_changes::NO_STATE_DIR,
         print,
-        work::stop_flag,
+        signals::stop_flag,
     },
     config::{Assignment, Config, Environment, Overrides},
 };
@@ -105,11 +106,7 @@ impl ChangeArgs {
 impl Change {
     /// Where changes are stored.
     fn store(&self) -> Result<&ChangeStore, CliError> {
-        self.store.as_ref().ok_or_else(|| {
-            let missing = "no directory for the previous offsets is known; set run.state_dir, or the environment \
-                           variable XDG_STATE_HOME";
-            CliError::Usage(missing.into())
-        })
+        self.store.as_ref().ok_or_else(|| CliError::Usage(NO_STATE_DIR.into()))
     }
 
     /// Prints a plan, and executes it with `--execute`.

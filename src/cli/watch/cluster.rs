@@ -18,6 +18,17 @@ pub(super) fn run<T>(watch: impl Future<Output = Result<T, CliError>>) -> Result
     runtime.block_on(watch)
 }
 
+/// The client for the cluster of the configuration. Nothing is sent.
+pub(super) fn client(config: &Config) -> Result<WireClient, CliError> {
+    let mut properties = config.kafka.properties.to_map();
+    let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
+    properties.insert("bootstrap.servers".to_owned(), cluster);
+    let unusable = |error: kreplay_wire::ConfigError| CliError::Usage(format!("cannot watch groups: {error}"));
+    let mut wire = WireConfig::from_properties(&properties).map_err(unusable)?;
+    wire.deadline = config.kafka.connect_timeout;
+    WireClient::new(wire).map_err(unusable)
+}
+
 /// Connects, and lists the groups.
 pub(super) async fn open(
     config: &Config,
@@ -25,12 +36,7 @@ pub(super) async fn open(
     interval: Duration,
 ) -> Result<(Watcher, Observation), CliError> {
     let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
-    let mut properties = config.kafka.properties.to_map();
-    properties.insert("bootstrap.servers".to_owned(), cluster.clone());
-    let unusable = |error: kreplay_wire::ConfigError| CliError::Usage(format!("cannot watch groups: {error}"));
-    let mut wire = WireConfig::from_properties(&properties).map_err(unusable)?;
-    wire.deadline = config.kafka.connect_timeout;
-    let client = WireClient::new(wire).map_err(unusable)?;
+    let client = client(config)?;
     let options = WatcherOptions { selection, interval, cluster: cluster.clone() };
     let opened = Watcher::open(client, options).await;
     opened.map_err(|error| CliError::Failed(format!("cannot list the groups of {cluster}: {error}")))

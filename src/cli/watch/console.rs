@@ -50,8 +50,7 @@ async fn evaluate(
 ) -> Infallible {
     while groups.changed().await.is_ok() {
         let look = Arc::clone(&groups.borrow_and_update());
-        // The console shows states; what changed is visible in them.
-        let _ = alerts.take(&look);
+        alerts.take(&look);
         evaluated.send_replace(Arc::new(alerts.snapshot()));
     }
     std::future::pending().await

@@ -16,10 +16,11 @@ use crate::{
     cli::{
         CliError, Exit,
         console_options::{console_options, is_terminal},
+        group_changes::GroupChanges,
         metrics::{bind, serve},
-        work::stop_signal,
+        signals::stop_signal,
     },
-    config::Config,
+    config::{Config, Environment},
     metrics::Sources,
     watch::{Wait, event_line, summary_line},
 };
@@ -52,11 +53,16 @@ impl Printer {
 }
 
 /// Watches groups.
-pub(super) fn execute(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+pub(super) fn execute(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
     // A condition and a time are for scripts: what they need is an exit code.
     let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json() && !args.headless;
     if is_interactive && is_terminal() {
-        return show(args, config, selection);
+        return show(args, config, selection, environment);
     }
     print(args, config, selection)
 }
@@ -67,8 +73,14 @@ fn groups(handle: &WatchHandle) -> Sources {
 }
 
 /// Opens the console.
-fn show(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
-    let options = console_options(config)?;
+fn show(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
+    let changes = GroupChanges::start(config, environment)?;
+    let options = changes.offer(console_options(config)?);
     let server = bind(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {

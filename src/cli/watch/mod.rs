@@ -1,6 +1,7 @@
 //! `kreplay watch`: consumer groups as seen from outside.
 
 pub(super) mod alerting;
+pub(super) mod background;
 mod cluster;
 pub(super) mod console;
 mod follow;
@@ -16,10 +17,10 @@ use super::{
     CliError, Exit,
     args::{ClusterArgs, FileArgs, MetricsArgs, format::FormatArgs},
     print,
-    work::exit_on_first_signal,
+    signals::exit_on_first_signal,
 };
 use crate::{
-    config::{Config, Environment, Overrides},
+    config::{Assignment, Config, Environment, Overrides},
     watch::{Until, overview, parse_duration},
 };
 
@@ -54,6 +55,9 @@ pub struct WatchArgs {
     target: TargetArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
+    /// Refuse to change any group in the console
+    #[arg(long)]
+    read_only: bool,
     /// Print lines, even on a terminal
     #[arg(long, help_heading = "Output")]
     headless: bool,
@@ -78,19 +82,12 @@ fn interval(text: &str) -> Result<Duration, String> {
 impl TargetArgs {
     /// Loads the configuration, and checks that it has a cluster.
     pub(super) fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
-        self.load_with(environment, directory, &MetricsArgs::default())
+        self.load_with(Overrides::default(), environment, directory)
     }
 
-    /// The same, with the flags of the export of metrics.
-    fn load_with(
-        &self,
-        environment: &Environment,
-        directory: &Path,
-        metrics: &MetricsArgs,
-    ) -> Result<Config, CliError> {
-        let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
+    fn load_with(&self, overrides: Overrides, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        let mut overrides = Overrides { file: self.file.config.clone(), ..overrides };
         self.cluster.put(&mut overrides);
-        metrics.put(&mut overrides);
         let config = Config::load(&overrides, environment, directory)?;
         if config.kafka.bootstrap_servers.is_none() {
             let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
@@ -102,10 +99,13 @@ impl TargetArgs {
 
 /// Watches groups.
 pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
-    let config = args.target.load_with(environment, directory, &args.metrics)?;
+    let read_only = args.read_only.then(|| Assignment::flag("--read-only", "kafka.read_only", "true"));
+    let mut overrides = Overrides { assignments: read_only.into_iter().collect(), ..Overrides::default() };
+    args.metrics.put(&mut overrides);
+    let config = args.target.load_with(overrides, environment, directory)?;
     let selection = GroupSelection(args.groups.clone());
     if !args.once {
-        return follow::execute(args, &config, &selection);
+        return follow::execute(args, &config, &selection, environment);
     }
     exit_on_first_signal()?;
     let snapshot = close_look(&config, &selection)?;

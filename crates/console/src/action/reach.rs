@@ -27,6 +27,7 @@ impl Action {
             | Self::SetConcurrency
             | Self::ToggleAuto
             | Self::SetRate
+            | Self::ExecuteChange
             | Self::Accept
             | Self::Quit
             | Self::Interrupt
@@ -44,6 +45,9 @@ impl Action {
             | Self::OpenGroup
             | Self::RefreshGroups
             | Self::PauseWatch
+            | Self::ChangeGroup
+            | Self::PlanChange
+            | Self::ChangeScope
             | Self::Quarantine
             | Self::FailedRecord
             | Self::SortNext

@@ -70,6 +70,7 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     if let Some(run) = &snapshot.run {
         spans.push(Span::raw(format!("   {}", shorten(&clean(&run.id), 24))));
     }
+    spans.extend(firing(state, theme));
     let cluster = if snapshot.cluster.embedded {
         "embedded broker".to_owned()
     } else {

@@ -13,6 +13,7 @@
 mod alerts;
 mod fixture;
 mod frames;
+mod group_change;
 mod keys;
 mod plan;
 mod screens;

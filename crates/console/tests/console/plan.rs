@@ -85,6 +85,7 @@ pub(crate) fn plan(partitions: u64) -> Forecast {
             work_s: Some(0.001),
             work_from: Some("handler".into()),
         },
+        advice: Vec::new(),
         curves: vec![Curve { ordering: Ordering::Key, most: 1000, points }],
         predicted: Some(Prediction { elapsed_s: 40.2, limit: Bottleneck::Key }),
         recommended: Some(Recommendation {

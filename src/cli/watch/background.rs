@@ -1,0 +1,94 @@
+//! A watch beside a session: its console opens at once, and the groups appear when they are listed.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchSnapshot};
+use kreplay_watcher::{GroupSelection, WatchHandle};
+use tokio::{
+    sync::{mpsc::UnboundedReceiver, watch},
+    task::JoinHandle,
+    time::sleep,
+};
+
+use super::{alerting, cluster};
+use crate::{cli::CliError, config::Config};
+
+/// The time between two looks.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// The time between two attempts to list the groups.
+const RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// A watch of all groups that runs beside a session. It ends when this is dropped.
+pub(in crate::cli) struct BackgroundWatch {
+    /// The latest snapshot. Until the first change, the groups are being listed.
+    pub(in crate::cli) snapshots: watch::Receiver<Arc<WatchSnapshot>>,
+    /// The alerts on the groups, as of the latest look.
+    pub(in crate::cli) alerts: watch::Receiver<Arc<AlertsSnapshot>>,
+    /// Steers the watcher, also before the groups are listed.
+    pub(in crate::cli) control: WatchControl,
+    task: JoinHandle<()>,
+}
+
+impl BackgroundWatch {
+    /// Starts watching. `None` if this configuration cannot be used for it, for example with a SASL mechanism that the
+    /// client for describe requests does not have; `kreplay watch` says which. Needs a tokio runtime.
+    pub(in crate::cli) fn start(config: &Config) -> Option<Self> {
+        cluster::client(config).ok()?;
+        let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
+        let placeholder = WatchSnapshot { at: DateTime::<Utc>::UNIX_EPOCH, cluster, groups: Vec::new() };
+        let (sender, snapshots) = watch::channel(Arc::new(placeholder));
+        let (control, commands) = WatchControl::channel();
+        let (evaluated, alerts) = watch::channel(Arc::default());
+        let task = tokio::spawn(run(config.clone(), sender, evaluated, commands));
+        Some(Self { snapshots, alerts, control, task })
+    }
+}
+
+impl Drop for BackgroundWatch {
+    fn drop(&mut self) {
+        // Every request can be dropped at any time, and nothing is written.
+        self.task.abort();
+    }
+}
+
+async fn run(
+    config: Config,
+    snapshots: watch::Sender<Arc<WatchSnapshot>>,
+    evaluated: watch::Sender<Arc<AlertsSnapshot>>,
+    mut commands: UnboundedReceiver<WatchCommand>,
+) {
+    let Some(handle) = opened(&config).await else { return };
+    let mut alerts = alerting::alerts(&config, INTERVAL);
+    let mut looks = handle.snapshots.clone();
+    looks.mark_changed();
+    loop {
+        tokio::select! {
+            changed = looks.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let look = Arc::clone(&looks.borrow_and_update());
+                alerts.take(&look);
+                evaluated.send_replace(Arc::new(alerts.snapshot()));
+                snapshots.send_replace(look);
+            }
+            command = commands.recv() => match command {
+                Some(command) => handle.control.send(command),
+                None => return,
+            },
+        }
+    }
+}
+
+/// Tries until the groups are listed. The session says why the cluster cannot be reached.
+async fn opened(config: &Config) -> Option<WatchHandle> {
+    loop {
+        match cluster::open(config, GroupSelection(Vec::new()), INTERVAL).await {
+            Ok((watcher, first)) => return Some(WatchHandle::spawn(watcher, first)),
+            // It would be the same the next time.
+            Err(CliError::Usage(_)) => return None,
+            Err(_) => sleep(RETRY_DELAY).await,
+        }
+    }
+}
