@@ -8,7 +8,7 @@ const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// Records of a transaction in the log with gaps.
-const TRANSACTION_RECORDS: usize = 400;
+const TRANSACTION_RECORDS: usize = 800;
 
 /// How records arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,9 @@ impl Log {
         let now = Utc::now().timestamp_millis();
         let mut records = Vec::new();
         let record = |timestamp: &i64| NewRecord::keyed("key", "a value of some length").in_partition(0).at(*timestamp);
-        for (number, timestamps) in timestamps(kind, now).chunks(TRANSACTION_RECORDS).enumerate() {
+        let all = timestamps(kind, now);
+        let batch_records = if kind == Kind::Gapped { TRANSACTION_RECORDS } else { all.len() };
+        for (number, timestamps) in all.chunks(batch_records).enumerate() {
             let batch: Vec<NewRecord> = timestamps.iter().map(record).collect();
             let placed = match (kind, number % 3) {
                 (Kind::Gapped, 0) => broker.transaction(&topic, Ending::Commit, &batch),

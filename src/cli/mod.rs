@@ -11,6 +11,7 @@ mod dlq;
 mod error;
 mod group_changes;
 mod groups;
+mod history;
 mod keys;
 mod leftovers;
 mod man;

@@ -39,6 +39,7 @@ mod lag_guard;
 mod leftover_groups;
 mod log_gaps;
 mod log_identity;
+mod metrics;
 mod migrate;
 mod number_precision;
 mod outage;

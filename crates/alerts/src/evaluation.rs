@@ -48,8 +48,8 @@ impl Alerts {
 
     /// Evaluates the rules on the next look, and returns what has changed.
     ///
-    /// A group that is not part of the look does not exist: its alerts resolve. A group that cannot be described is
-    /// part of it.
+    /// A group that is not part of the look does not exist, unless the list of groups failed: its alerts resolve. A
+    /// group that cannot be described is part of the look.
     pub fn take(&mut self, snapshot: &WatchSnapshot) -> Vec<WatchEvent> {
         self.at = snapshot.at;
         let names: HashSet<&str> = snapshot.groups.iter().map(|group| group.group.as_str()).collect();
@@ -73,7 +73,7 @@ impl Alerts {
         }
         for ((index, group), kept) in &mut self.kept {
             let Some(rule) = self.rules.get(*index).map(Rule::definition) else { continue };
-            if !names.contains(group.as_str()) {
+            if snapshot.listing_failed.is_none() && !names.contains(group.as_str()) {
                 let changes = kept.track.step(rule, self.patience, snapshot.at, Some(false));
                 events.extend(changes.into_iter().map(|it| event(snapshot.at, group, rule, kept, it)));
             }

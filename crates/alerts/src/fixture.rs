@@ -66,5 +66,5 @@ pub(crate) fn verdict(kind: VerdictKind) -> VerdictView {
 
 /// A look at groups.
 pub(crate) fn look(at_s: i64, groups: Vec<GroupView>) -> WatchSnapshot {
-    WatchSnapshot { at: time(at_s), cluster: "c".into(), groups }
+    WatchSnapshot { at: time(at_s), cluster: "c".into(), groups, ..WatchSnapshot::default() }
 }

@@ -230,7 +230,12 @@ fn parity_test(seed: u64) -> String {
         if numbers.one_of(&[true, false, false]) {
             held = group(&mut numbers);
         }
-        let look = WatchSnapshot { at: time(step), cluster: "c".into(), groups: vec![held.clone()] };
+        let look = WatchSnapshot {
+            at: time(step),
+            cluster: "c".into(),
+            groups: vec![held.clone()],
+            ..WatchSnapshot::default()
+        };
         alerts.take(&look);
         let exported = series(&Arc::new(look));
         let before = usize::try_from(step).unwrap();

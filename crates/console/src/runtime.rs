@@ -9,7 +9,7 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchSnapshot};
+use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog, WatchSnapshot};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch::Receiver,
@@ -55,6 +55,8 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         control: control.clone(),
         watch: options.watch,
         changes: options.changes,
+        group_events: options.group_events,
+        next_group_event: 0,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
         suspended_by_us: false,
@@ -170,6 +172,10 @@ struct Runtime {
     watch: Option<WatchControl>,
     /// What changes groups, if anything does.
     changes: Option<GroupChangeControl>,
+    /// What has happened to the watched groups, if there are any.
+    group_events: Option<WatchLog>,
+    /// The sequence number of the next of these events.
+    next_group_event: u64,
     input: Input,
     started: Instant,
     /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
@@ -200,7 +206,9 @@ impl Runtime {
                     let ended = changed.is_err().then_some(Event::FeedEnded);
                     self.read_feed(&mut feed)?.or(ended.map_or(Ok(Next::Continue), |event| self.apply(event))?)
                 }
-                snapshot = next_look(&mut groups) => self.apply(Event::Groups(snapshot))?,
+                snapshot = next_look(&mut groups) => {
+                    self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
+                }
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
                 progress = next_change(&mut changes) => self.apply(Event::GroupChange(progress))?,
                 _ = tick.tick() => {
@@ -249,6 +257,14 @@ impl Runtime {
             return Ok(Next::Continue);
         }
         self.apply(Event::Events(feed.events.since(next)))
+    }
+
+    fn read_group_events(&mut self) -> Result<Next, ConsoleError> {
+        let Some((events, next)) = self.group_events.as_ref().map(|log| log.since(self.next_group_event)) else {
+            return Ok(Next::Continue);
+        };
+        self.next_group_event = next;
+        self.apply(Event::GroupEvents(events))
     }
 
     fn handle_input(&mut self, input: Option<io::Result<Typed>>) -> Result<Next, ConsoleError> {

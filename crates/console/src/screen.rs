@@ -22,6 +22,7 @@ mod event;
 mod failed_record;
 mod foot;
 mod group;
+mod group_events;
 mod groups;
 mod help;
 mod partition;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use clap::Args;
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
-use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
     sync::watch,
@@ -21,7 +21,7 @@ use crate::{
         signals::stop_signal,
         watch::{
             alerting, console,
-            output::{LONGEST_WATCH, json_line, write},
+            output::{LONGEST_WATCH, write, write_json_line},
         },
     },
     config::Config,
@@ -64,7 +64,11 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let seed = args.seed.unwrap_or(DEFAULT_SEED);
     if args.once {
         let snapshot = watched_groups(seed, Utc::now());
-        print(&if args.json { json_line(&snapshot, &AlertsSnapshot::default())? } else { overview(&snapshot) })?;
+        if args.json {
+            write_json_line(&snapshot, &AlertsSnapshot::default())?;
+        } else {
+            print(&overview(&snapshot))?;
+        }
         return Ok(Exit::Done);
     }
     let server = bind(config)?;
@@ -79,8 +83,14 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
 
 /// Opens the console on the simulation.
 async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer>) -> Result<Exit, CliError> {
-    let (options, alerts) = (console_options(config)?, alerting::alerts(config, demo.wait()));
-    let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
+    let (options, alerts) = (console_options(config)?, alerting::alerts(config));
+    let events = WatchLog::default();
+    let look = |demo: &mut WatchDemo| {
+        let Observation { snapshot, events: happened, .. } = demo.look();
+        events.extend(happened);
+        Arc::new(snapshot)
+    };
+    let (sender, groups) = watch::channel(look(&mut demo));
     let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
     let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
@@ -90,7 +100,7 @@ async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer
         loop {
             tokio::select! {
                 () = sleep_until(next), if !is_paused => {
-                    sender.send_replace(Arc::new(demo.look().snapshot));
+                    sender.send_replace(look(&mut demo));
                     next = Instant::now() + demo.wait();
                 }
                 command = commands.recv() => match command {
@@ -104,7 +114,7 @@ async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control, alerts) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, events.clone(), alerts) => shown.map(|()| Exit::Done),
         () = simulate => Ok(Exit::Done),
     }
 }
@@ -116,11 +126,11 @@ async fn follow(
     config: &Config,
     server: Option<MetricsServer>,
 ) -> Result<Exit, CliError> {
+    let mut alerts = alerting::alerts(config);
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(server, Sources { groups: Some(groups), ..Sources::default() })?;
     let signal = stop_signal();
     tokio::pin!(signal);
-    let mut alerts = alerting::alerts(config, demo.wait());
     let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
     if !args.json && !write(&format!("{CLUSTER_NAME}: at first, time is {FASTER} times as fast as the clock\n"))? {
         return Ok(Exit::Done);
@@ -133,13 +143,14 @@ async fn follow(
         }
         let Observation { snapshot, events, .. } = demo.look();
         let changes = alerts.take(&snapshot);
-        let text = if args.json {
-            json_line(&snapshot, &alerts.snapshot())?
+        let snapshot = Arc::new(snapshot);
+        sender.send_replace(snapshot.clone());
+        let has_reader = if args.json {
+            write_json_line(&snapshot, &alerts.snapshot())?
         } else {
-            events.iter().chain(&changes).map(event_line).collect()
+            write(&events.iter().chain(&changes).map(event_line).collect::<String>())?
         };
-        sender.send_replace(Arc::new(snapshot));
-        if !write(&text)? {
+        if !has_reader {
             return Ok(Exit::Done);
         }
     }

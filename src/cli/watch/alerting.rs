@@ -10,7 +10,7 @@ use crate::config::Config;
 /// known for longer is without data.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The configured alerts. `interval` is the time between two looks.
-pub(in crate::cli) fn alerts(config: &Config, interval: Duration) -> Alerts {
-    Alerts::new(config.alerts.rules(), interval.max(SHORTEST_INTERVAL))
+/// The configured alerts.
+pub(in crate::cli) fn alerts(config: &Config) -> Alerts {
+    Alerts::new(config.alerts.rules(), config.watch.interval.max(SHORTEST_INTERVAL))
 }

@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
-use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchSnapshot};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog, WatchSnapshot};
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
@@ -14,8 +13,6 @@ use tokio::{
 use super::{alerting, cluster};
 use crate::{cli::CliError, config::Config};
 
-/// The time between two looks.
-const INTERVAL: Duration = Duration::from_secs(2);
 /// The time between two attempts to list the groups.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
@@ -27,6 +24,8 @@ pub(in crate::cli) struct BackgroundWatch {
     pub(in crate::cli) alerts: watch::Receiver<Arc<AlertsSnapshot>>,
     /// Steers the watcher, also before the groups are listed.
     pub(in crate::cli) control: WatchControl,
+    /// What has happened.
+    pub(in crate::cli) events: WatchLog,
     task: JoinHandle<()>,
 }
 
@@ -36,12 +35,14 @@ impl BackgroundWatch {
     pub(in crate::cli) fn start(config: &Config) -> Option<Self> {
         cluster::client(config).ok()?;
         let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
-        let placeholder = WatchSnapshot { at: DateTime::<Utc>::UNIX_EPOCH, cluster, groups: Vec::new() };
+        let placeholder = WatchSnapshot { cluster, ..WatchSnapshot::default() };
         let (sender, snapshots) = watch::channel(Arc::new(placeholder));
         let (control, commands) = WatchControl::channel();
+        let events = WatchLog::default();
         let (evaluated, alerts) = watch::channel(Arc::default());
-        let task = tokio::spawn(run(config.clone(), sender, evaluated, commands));
-        Some(Self { snapshots, alerts, control, task })
+        let outlets = Outlets { snapshots: sender, alerts: evaluated, events: events.clone() };
+        let task = tokio::spawn(run(config.clone().without_history(), outlets, commands));
+        Some(Self { snapshots, alerts, control, events, task })
     }
 }
 
@@ -52,26 +53,31 @@ impl Drop for BackgroundWatch {
     }
 }
 
-async fn run(
-    config: Config,
+/// Where the watch publishes what it sees.
+struct Outlets {
     snapshots: watch::Sender<Arc<WatchSnapshot>>,
-    evaluated: watch::Sender<Arc<AlertsSnapshot>>,
-    mut commands: UnboundedReceiver<WatchCommand>,
-) {
+    alerts: watch::Sender<Arc<AlertsSnapshot>>,
+    events: WatchLog,
+}
+
+async fn run(config: Config, outlets: Outlets, mut commands: UnboundedReceiver<WatchCommand>) {
     let Some(handle) = opened(&config).await else { return };
-    let mut alerts = alerting::alerts(&config, INTERVAL);
+    let mut alerts = alerting::alerts(&config);
     let mut looks = handle.snapshots.clone();
     looks.mark_changed();
+    let mut next_event = 0;
     loop {
         tokio::select! {
             changed = looks.changed() => {
                 if changed.is_err() {
                     return;
                 }
+                let (happened, next) = handle.events.since(next_event);
+                next_event = next;
                 let look = Arc::clone(&looks.borrow_and_update());
-                alerts.take(&look);
-                evaluated.send_replace(Arc::new(alerts.snapshot()));
-                snapshots.send_replace(look);
+                outlets.events.extend(happened.into_iter().chain(alerts.take(&look)));
+                outlets.alerts.send_replace(Arc::new(alerts.snapshot()));
+                outlets.snapshots.send_replace(look);
             }
             command = commands.recv() => match command {
                 Some(command) => handle.control.send(command),
@@ -84,7 +90,7 @@ async fn run(
 /// Tries until the groups are listed. The session says why the cluster cannot be reached.
 async fn opened(config: &Config) -> Option<WatchHandle> {
     loop {
-        match cluster::open(config, GroupSelection(Vec::new()), INTERVAL).await {
+        match cluster::open(config, GroupSelection(Vec::new())).await {
             Ok((watcher, first)) => return Some(WatchHandle::spawn(watcher, first)),
             // It would be the same the next time.
             Err(CliError::Usage(_)) => return None,

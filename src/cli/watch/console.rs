@@ -7,7 +7,7 @@ use kreplay_console::{ConsoleOptions, state::ScreenId};
 use kreplay_model::{
     control::Control,
     feed::{ClusterView, EventLog, Feed, Snapshot},
-    watch::{AlertsSnapshot, WatchControl, WatchSnapshot},
+    watch::{AlertsSnapshot, WatchControl, WatchLog, WatchSnapshot},
 };
 use tokio::sync::watch;
 
@@ -21,6 +21,7 @@ pub(in crate::cli) async fn show(
     options: ConsoleOptions,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
     control: WatchControl,
+    events: WatchLog,
     alerts: Alerts,
 ) -> Result<(), CliError> {
     groups.mark_changed();
@@ -30,10 +31,11 @@ pub(in crate::cli) async fn show(
     // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.
     let (session, snapshots) = watch::channel(Arc::new(snapshot));
     let (evaluated, of_alerts) = watch::channel(Arc::default());
-    let evaluate = evaluate(alerts, groups.clone(), evaluated);
+    let evaluate = evaluate(alerts, groups.clone(), events.clone(), evaluated);
     let feed = Feed { snapshots, events: EventLog::default(), groups: Some(groups), alerts: Some(of_alerts) };
     let (commands, _) = Control::channel();
-    let options = ConsoleOptions { home: ScreenId::Trouble, watch: Some(control), ..options };
+    let options =
+        ConsoleOptions { home: ScreenId::Trouble, watch: Some(control), group_events: Some(events), ..options };
     let shown = tokio::select! {
         shown = kreplay_console::run(feed, commands, options) => shown,
         never = evaluate => match never {},
@@ -46,11 +48,12 @@ pub(in crate::cli) async fn show(
 async fn evaluate(
     mut alerts: Alerts,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
+    events: WatchLog,
     evaluated: watch::Sender<Arc<AlertsSnapshot>>,
 ) -> Infallible {
     while groups.changed().await.is_ok() {
         let look = Arc::clone(&groups.borrow_and_update());
-        alerts.take(&look);
+        events.extend(alerts.take(&look));
         evaluated.send_replace(Arc::new(alerts.snapshot()));
     }
     std::future::pending().await

@@ -28,6 +28,8 @@ pub enum CountFigure {
     Readable,
     /// Offsets that were deleted before the group read them.
     Lost,
+    /// Records that are left, where they were counted.
+    RecordsLeft,
     /// Members.
     Members,
     /// Members without partitions.
@@ -49,11 +51,12 @@ pub enum TimeFigure {
     NoProgress,
 }
 
-pub(super) const COUNTS: [CountFigure; 7] = [
+pub(super) const COUNTS: [CountFigure; 8] = [
     CountFigure::Lag,
     CountFigure::MaxPartitionLag,
     CountFigure::Readable,
     CountFigure::Lost,
+    CountFigure::RecordsLeft,
     CountFigure::Members,
     CountFigure::IdleMembers,
     CountFigure::OrphanPartitions,
@@ -63,8 +66,8 @@ pub(super) const TIMES: [TimeFigure; 4] =
     [TimeFigure::Age, TimeFigure::Deadline, TimeFigure::Eta, TimeFigure::NoProgress];
 
 /// The names of all figures, for messages.
-pub(super) const NAMES: &str = "lag, max_partition_lag, readable, lost, members, idle_members, orphan_partitions, age, \
-                                deadline, eta, no_progress, `rebalances in DURATION`, state, verdict or severity";
+pub(super) const NAMES: &str = "lag, max_partition_lag, readable, lost, records_left, members, idle_members, \
+                                orphan_partitions, age, deadline, eta, no_progress, `rebalances in DURATION`, state, verdict or severity";
 
 impl CountFigure {
     /// Its name in conditions.
@@ -75,6 +78,7 @@ impl CountFigure {
             Self::MaxPartitionLag => "max_partition_lag",
             Self::Readable => "readable",
             Self::Lost => "lost",
+            Self::RecordsLeft => "records_left",
             Self::Members => "members",
             Self::IdleMembers => "idle_members",
             Self::OrphanPartitions => "orphan_partitions",
@@ -119,6 +123,7 @@ impl Figure {
                     | CountFigure::MaxPartitionLag
                     | CountFigure::Readable
                     | CountFigure::Lost
+                    | CountFigure::RecordsLeft
                     | CountFigure::OrphanPartitions
             ) | Self::Time(TimeFigure::Age | TimeFigure::Deadline | TimeFigure::NoProgress)
         )

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use kreplay_model::{
     domain::Glob,
-    watch::{EtaVerdict, GroupState, GroupView, PartitionRow, Reason, VerdictKind},
+    watch::{EtaVerdict, GroupState, GroupView, PartitionRow, Reason, RecordsLeft, VerdictKind},
 };
 
 use super::{CountFigure, TimeFigure};
@@ -56,11 +56,13 @@ pub(super) fn count(figure: CountFigure, group: &GroupView, topics: &[Glob]) -> 
 /// A figure of the lag of the group. A sum without some of the partitions is not known.
 fn of_group(figure: CountFigure, group: &GroupView) -> Option<i64> {
     let lag = Some(&group.lag).filter(|lag| lag.unknown_partitions == 0)?;
+    let empty = || rows(group, &[]).map(without_records).fold(0, i64::saturating_add);
     match figure {
-        CountFigure::Lag => lag.total,
+        CountFigure::Lag => lag.total.map(|lag| lag - empty()),
         CountFigure::MaxPartitionLag => lag.max,
-        CountFigure::Readable => lag.readable.map(signed),
+        CountFigure::Readable => lag.readable.map(|readable| signed(readable) - empty()),
         CountFigure::Lost => lag.lost.map(signed),
+        CountFigure::RecordsLeft => rows(group, &[]).try_fold(0_i64, |sum, row| sum.checked_add(records_left(row)?)),
         CountFigure::Members | CountFigure::IdleMembers | CountFigure::OrphanPartitions => None,
     }
 }
@@ -68,15 +70,31 @@ fn of_group(figure: CountFigure, group: &GroupView) -> Option<i64> {
 /// The same over the partitions of some topics. Of no partitions it is not known.
 fn of_topics(figure: CountFigure, group: &GroupView, topics: &[Glob]) -> Option<i64> {
     let of_row = |row: &PartitionRow| match figure {
-        CountFigure::Lag | CountFigure::MaxPartitionLag => row.lag,
-        CountFigure::Readable => row.readable.map(signed),
+        CountFigure::Lag => row.lag.map(|lag| lag - without_records(row)),
+        CountFigure::MaxPartitionLag => row.lag,
+        CountFigure::Readable => row.readable.map(|readable| signed(readable) - without_records(row)),
         CountFigure::Lost => row.lost.map(signed),
+        CountFigure::RecordsLeft => records_left(row),
         CountFigure::Members | CountFigure::IdleMembers | CountFigure::OrphanPartitions => None,
     };
     let values = rows(group, topics).map(of_row).collect::<Option<Vec<_>>>().filter(|values| !values.is_empty())?;
     match figure {
         CountFigure::MaxPartitionLag => values.into_iter().max(),
         _ => Some(values.into_iter().fold(0, i64::saturating_add)),
+    }
+}
+
+/// Readable offsets without a record, such as transaction markers: a group that waits behind them has caught up.
+fn without_records(row: &PartitionRow) -> i64 {
+    let is_empty = row.records_left == Some(RecordsLeft::Exactly(0));
+    row.readable.filter(|_| is_empty).map_or(0, signed)
+}
+
+/// The records that are left; `None` if their number is not known exactly.
+fn records_left(row: &PartitionRow) -> Option<i64> {
+    match row.records_left {
+        Some(RecordsLeft::Exactly(records)) => i64::try_from(records).ok(),
+        _ => None,
     }
 }
 

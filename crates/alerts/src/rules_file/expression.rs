@@ -144,6 +144,7 @@ impl<'a> Names<'a> {
                 };
                 Ok((left, self.is_complete()))
             }
+            CountFigure::RecordsLeft => Err(InexpressibleError::NoMetric(figure.name())),
             CountFigure::Members => of_group_only("members"),
             CountFigure::IdleMembers => of_group_only("idle_members"),
             CountFigure::OrphanPartitions => of_group_only("orphan_partitions"),

@@ -82,6 +82,8 @@ actions! {
         WATCHING => [Key::char('r')]),
     PauseWatch(Watch, "pause", "Pause or resume the watch",
         WATCHING => [Key::char('p'), Key::char(' ')]),
+    GroupEvents(Watch, "events", "Show what has happened to the groups",
+        WATCHING => [Key::char('e')]),
     ChangeGroup(Watch, "change", "Reset, skip, forget, delete or undo: shows a plan",
         WATCHING => [Key::char('c')]),
     PlanChange(Watch, "plan", "Plan the selected change; changes nothing",

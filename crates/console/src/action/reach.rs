@@ -45,6 +45,7 @@ impl Action {
             | Self::OpenGroup
             | Self::RefreshGroups
             | Self::PauseWatch
+            | Self::GroupEvents
             | Self::ChangeGroup
             | Self::PlanChange
             | Self::ChangeScope

@@ -56,6 +56,8 @@ screens! {
     Group(Watching, Page),
     /// The alerts on watched groups.
     Alerts(Reading, Window),
+    /// What has happened to the watched groups.
+    GroupEvents(Reading, Window),
     /// A change of a watched group's committed offsets: choosing it, its plan, and its result.
     Change(Changing, Window),
     /// The plan: predicted times.

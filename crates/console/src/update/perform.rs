@@ -48,6 +48,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::OpenGroup => in_view(state, watch::open_selected),
         Action::RefreshGroups => watch::refresh(state),
         Action::PauseWatch => watch::toggle_pause(state),
+        Action::GroupEvents => in_view(state, |state| navigate::toggle(state, ScreenId::GroupEvents)),
         Action::ChangeGroup => in_view(state, group_change::open),
         Action::PlanChange => group_change::plan(state),
         Action::ChangeScope => in_view(state, group_change::next_scope),

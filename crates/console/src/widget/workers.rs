@@ -95,7 +95,9 @@ fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, ov
     if busy_at.width >= PERCENT_WIDTH + 5 {
         let bar = Rect::new(busy_at.x + 1, busy_at.y, busy_at.width - PERCENT_WIDTH - 2, 1);
         match charges::bar(&worker.charges, bar.width, theme) {
-            Some(charges) => drop(paint::line(buf, bar.x, bar.y, bar.width, &charges)),
+            Some(charges) => {
+                paint::line(buf, bar.x, bar.y, bar.width, &charges);
+            }
             None if over => {}
             // A snapshot of an earlier version has no time by state.
             None => paint::bar(buf, bar, worker.busy, theme.bar, theme.bar_rest),

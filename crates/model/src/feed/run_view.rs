@@ -86,7 +86,8 @@ pub struct RunView {
     /// The time of all workers by state, including those that have exited. In a resumed run, only that of this attempt.
     #[serde(default)]
     pub charges: Charges,
-    /// What would have made it faster, the most effective first. Computed once the run has ended.
+    /// What would make the rest of it faster or, once it has ended, would have made it faster; the most effective
+    /// first.
     #[serde(default)]
     pub advice: Vec<WhatIf>,
     /// The last 1,000 rebalances, oldest first. The event log has an event for each one.

@@ -30,13 +30,13 @@ use chrono::{DateTime, Utc};
 use kreplay_kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig};
 use kreplay_model::{
     domain::{ErrorClass, RateLimit},
-    feed::{EventKind, LastReport, Prediction, RebalanceKind, RebalanceView, RunState, WhatIf},
+    feed::{EventKind, LastReport, Prediction, RebalanceKind, RebalanceView, RunState},
 };
 use parking_lot::Mutex;
 
 use self::{
     charging::ReadingObserver, ending::Ending, failures::Failures, handler_finish::HandlerFinish, outlook::Outlook,
-    tuner::Tuner, view::Meters, worker::WorkerStats,
+    tuner::Tuner, view::Meters, what_if::Adviser, worker::WorkerStats,
 };
 use super::{
     charges::WorkerLedgers,
@@ -112,8 +112,7 @@ pub struct Run {
     meters: Meters,
     outlook: Outlook,
     reading_observer: ReadingObserver,
-    /// What would have made the run faster, once it is over.
-    advice: Option<Vec<WhatIf>>,
+    adviser: Adviser,
     pub(super) failures: Failures,
     /// The prediction of the plan, if one was made before the run.
     pub(super) predicted_before: Option<Prediction>,

@@ -18,6 +18,7 @@ use super::{
     failures::Failures,
     outlook::Outlook,
     view::Meters,
+    what_if::Adviser,
 };
 use crate::{
     handler::{OpenHandlers, PositionStore},
@@ -235,7 +236,7 @@ impl Run {
             meters: Meters::new(partitions),
             outlook: Outlook::default(),
             reading_observer: ReadingObserver::default(),
-            advice: None,
+            adviser: Adviser::default(),
             failures: Failures::default(),
             predicted_before: None,
             would_fail: String::new(),

@@ -87,7 +87,7 @@ impl Run {
         let ideal = has_ended.then(|| self.ideal(handling_s)).flatten();
         let workers = self.worker_views(now, &partitions, &owners, is_stalled);
         let charges = self.charges(now);
-        let advice = if has_ended { self.advice(handling_s) } else { Vec::new() };
+        let advice = self.advice(handling_s);
         let (latency, latency_counts) = {
             let latency_ns = self.engine.counters.latency_ns.lock();
             (latency_ms(&latency_ns), latency_counts(&latency_ns))

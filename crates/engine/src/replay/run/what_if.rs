@@ -1,17 +1,38 @@
-//! What would have made a finished run faster.
+//! What would make the rest of a run faster, or would have made a finished run faster.
 
-use std::{collections::HashMap, sync::atomic::Ordering::Relaxed};
+use std::{
+    collections::HashMap,
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
 
 use kreplay_model::{
     domain::{Ordering, TopicPartition},
-    feed::{Bottleneck, Charge, Charges, RunState, WhatIf},
+    feed::{Bottleneck, Charge, Charges, Prediction, RunState, WhatIf},
 };
 
 use super::Run;
-use crate::plan::{AdvisedRun, LaneLoads, Model, advice};
+use crate::plan::{AdvisedRun, LaneLoads, Model, Pace, RunParameters, WorkLeft, advice, model_of_rest};
 
 /// If workers have waited for reading for a smaller share of their time, reading was not a limit.
 const MIN_FETCH_SHARE: f64 = 0.01;
+
+/// The states in which workers are busy with records.
+const WORK: [Charge; 3] = [Charge::Handling, Charge::Commit, Charge::Settling];
+/// How often the advice for the rest of a run is computed.
+const UPDATE_INTERVAL: Duration = Duration::from_secs(2);
+/// Computing it takes at most 1/100 of a core: this many times its duration passes between two.
+const CPU_TIME_FACTOR: u32 = 100;
+
+/// The advice of a run.
+#[derive(Debug, Default)]
+pub(super) struct Adviser {
+    /// For the rest of the run.
+    rest: Vec<WhatIf>,
+    next_update: Option<Instant>,
+    /// For the whole run, once it is over.
+    whole: Option<Vec<WhatIf>>,
+}
 
 /// The records that this attempt has handled.
 struct HandledWork {
@@ -22,24 +43,57 @@ struct HandledWork {
 }
 
 impl Run {
-    /// What would have made the run faster; computed at the first call after its end. Empty for runs that did not
-    /// handle their whole plan in one attempt, and for those that followed the log.
+    /// What would make the rest of the run faster; after its end, what would have made it faster, computed at the first
+    /// call. Then empty for runs that did not handle their whole plan in one attempt, and for those that followed the
+    /// log.
     pub(super) fn advice(&mut self, handling_s: f64) -> Vec<WhatIf> {
-        if self.advice.is_none() {
-            self.advice = Some(self.compute_advice(handling_s));
+        if !self.state.is_over() {
+            return if self.state() == RunState::Running { self.adviser.rest.clone() } else { Vec::new() };
         }
-        self.advice.clone().unwrap_or_default()
+        if self.adviser.whole.is_none() {
+            self.adviser.whole = Some(self.advice_for_the_whole(handling_s));
+        }
+        self.adviser.whole.clone().unwrap_or_default()
+    }
+
+    /// Computes what would make the rest of the run faster, if that is due. `left`: the time left of this process.
+    pub(super) fn advise_rest(
+        &mut self,
+        now: Instant,
+        work: &WorkLeft,
+        pace: Pace,
+        parameters: RunParameters,
+        left: Option<Prediction>,
+    ) {
+        if self.adviser.next_update.is_some_and(|next_update| now < next_update) {
+            return;
+        }
+        let begun = Instant::now();
+        let known = left.filter(|left| left.elapsed_s > 0.0 && pace.record_s.is_some() && !self.engine.plan.follow);
+        self.adviser.rest = known.map_or_else(Vec::new, |left| {
+            let mut model = model_of_rest(work, pace, parameters);
+            model.commit_work_s = model.work_s * commit_share(&self.charges(now));
+            let key = self.outlook.name_of(Bottleneck::Key);
+            advice(AdvisedRun {
+                model: &model,
+                ordering: parameters.ordering,
+                workers: parameters.workers,
+                is_single_threaded: self.engine.settings.single_threaded,
+                measured_s: Some(left.elapsed_s),
+                heaviest_key: key.as_deref(),
+            })
+        });
+        self.adviser.next_update = Some(now + UPDATE_INTERVAL.max(begun.elapsed() * CPU_TIME_FACTOR));
     }
 
     #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a run fit")]
-    fn compute_advice(&self, handling_s: f64) -> Vec<WhatIf> {
+    fn advice_for_the_whole(&self, handling_s: f64) -> Vec<WhatIf> {
         let handled: u64 = self.workers.iter().map(|slot| slot.stats.handled.load(Relaxed)).sum();
         let is_whole = self.state == RunState::Done && self.before.elapsed_s <= 0.0 && !self.engine.plan.follow;
         let Some(now) = self.ended_at.filter(|_| is_whole && handled > 0) else { return Vec::new() };
         let charges = self.charges(now);
         let per_record_s = |ns: u64| ns as f64 / 1e9 / handled as f64;
-        let work_ns =
-            [Charge::Handling, Charge::Commit, Charge::Settling].map(|charge| charges.of(charge)).iter().sum();
+        let work_ns = WORK.map(|charge| charges.of(charge)).iter().sum();
         let work = self.handled_work();
         let model = Model {
             read: handled,
@@ -115,4 +169,11 @@ impl Run {
             topics,
         }
     }
+}
+
+/// The share of commits in the time that workers need for their records.
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds of a run fit")]
+fn commit_share(charges: &Charges) -> f64 {
+    let work: u64 = WORK.map(|charge| charges.of(charge)).iter().sum();
+    if work == 0 { 0.0 } else { charges.of(Charge::Commit) as f64 / work as f64 }
 }
