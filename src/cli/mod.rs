@@ -19,6 +19,7 @@ mod man;
 mod metrics;
 mod plan;
 mod resume;
+mod rules;
 mod run;
 mod runs;
 mod signals;
@@ -56,6 +57,7 @@ pub use keys::KeysArgs;
 pub use man::ManArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
+pub use rules::RulesArgs;
 pub use runs::RunsArgs;
 pub use themes::ThemesArgs;
 pub use topics::TopicsArgs;
@@ -132,6 +134,8 @@ pub enum Command {
     /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure and says
     /// which records are read.
     Watch(WatchArgs),
+    /// List the alert rules of the configuration, or print them as a rules file of Prometheus
+    Rules(RulesArgs),
     /// Check or show the configuration, or print its schema
     Config(ConfigArgs),
     /// List the keys of the console, with the changes of the configuration
@@ -335,6 +339,10 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         }
         Some(Command::Keys(args)) => {
             print(&keys::execute(args, &environment, directory)?)?;
+            Ok(Exit::Done)
+        }
+        Some(Command::Rules(args)) => {
+            print(&rules::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
         Some(Command::Themes(args)) => themes::execute(args),

@@ -13,7 +13,7 @@ use kreplay_monitor::{rebalance::FLAPPING_COUNT, rules::Rules};
 use kreplay_topics::{Channel, NewKey, Strategy};
 use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 
-use super::{Origin, Properties};
+use super::{AlertsSection, Origin, Properties};
 use crate::{demo::Datasets, metrics::MetricsSettings};
 
 /// The merged configuration. Its `Debug` output contains no secrets.
@@ -31,6 +31,8 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
+    /// `[alerts]`: rules on watched groups.
+    pub alerts: AlertsSection,
     /// `[demo]`: its data, and the settings that it does not share with `[run]`.
     pub demo: DemoSection,
     /// The file that was read, if any.
@@ -283,6 +285,7 @@ impl Default for Config {
             watch: WatchSection::default(),
             metrics: MetricsSettings::default(),
             console: ConsoleSection { theme: "auto".into(), mouse: true, keymap: Keymap::default() },
+            alerts: AlertsSection::default(),
             demo: DemoSection {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,

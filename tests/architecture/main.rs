@@ -28,6 +28,7 @@ const CRATES_WITHOUT_CIRCLES: [(&str, &str); 14] = [
     ("kreplay-kafka", "crates/kafka/src"),
     ("kreplay-metrics", "crates/metrics/src"),
     ("kreplay-model", "crates/model/src"),
+    ("kreplay-alerts", "crates/alerts/src"),
     ("kreplay-monitor", "crates/monitor/src"),
     ("kreplay-testkit", "crates/testkit/src"),
     ("kreplay-topics", "crates/topics/src"),

@@ -2,6 +2,7 @@
 
 mod append_only_vec;
 mod bounds;
+pub mod duration;
 mod error_class;
 mod format;
 mod glob;
