@@ -9,7 +9,7 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog, WatchSnapshot};
+use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch::Receiver,
@@ -139,12 +139,12 @@ impl Next {
 }
 
 /// The next value about watched groups. Waits forever if none are watched, or no longer.
-async fn next_look<T>(receiver: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
-    if let Some(receiver) = receiver {
+async fn next_look<T>(looks: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
+    if let Some(receiver) = looks {
         if receiver.changed().await.is_ok() {
             return Arc::clone(&receiver.borrow_and_update());
         }
-        *receiver = None;
+        *looks = None;
     }
     std::future::pending().await
 }
