@@ -30,7 +30,7 @@ pub(super) fn execute(args: &RulesArgs, environment: &Environment, directory: &P
     rules_file(&rules, &config.metrics.options.prefix.to_string()).map_err(|error| CliError::Failed(error.to_string()))
 }
 
-/// A rule, a setting a line.
+/// A rule, with one setting on each line.
 fn paragraph(rule: &Rule) -> String {
     let rule = rule.definition();
     let mut text = format!("{} ({})\n  when {}", rule.name, rule.severity, printable(&rule.condition.to_string()));
