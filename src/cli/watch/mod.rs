@@ -56,8 +56,6 @@ pub struct WatchArgs {
     history: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
-    #[command(flatten)]
-    metrics: MetricsArgs,
     /// Refuse to change any group in the console
     #[arg(long)]
     read_only: bool,
@@ -66,6 +64,8 @@ pub struct WatchArgs {
     headless: bool,
     #[command(flatten)]
     format: FormatArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
 }
 
 /// The cluster to look at.
