@@ -177,7 +177,7 @@ fn the_members_of_a_group_are_shown_over_time() {
         press_code(&mut state, KeyCode::Enter);
         state.user.watch.panel = GroupPanel::Rebalances;
         assert_snapshot!(named("group_lanes", size), text(&state));
-        let mono = capture::text(&capture::frame(&state, &theme(&ThemeChoice::Mono)));
+        let mono = capture::text(&capture::frame(&state, &theme(&ThemeChoice::MONO)));
         assert_eq!(mono, text(&state), "no meaning depends on colour");
     }
 }
@@ -186,7 +186,7 @@ fn the_members_of_a_group_are_shown_over_time() {
 fn what_has_happened_is_shown_in_full_the_latest_first() {
     for size in SIZES {
         let mut state = watching(size.0, size.1, cluster());
-        assert_eq!(apply(&mut state, Event::GroupEvents(group_events("billing"))), []);
+        apply(&mut state, Event::GroupEvents(group_events("billing")));
         press(&mut state, 'e');
         assert_snapshot!(named("group_events", size), text(&state));
         press_code(&mut state, KeyCode::Esc);
@@ -202,7 +202,7 @@ fn what_has_happened_is_shown_in_full_the_latest_first() {
     assert_snapshot!("group_events_empty_80x24", text(&state));
     let hostile = "\u{1b}[31m\u{7}red\r\nalert";
     apply(&mut state, Event::GroupEvents(group_events(&hostile.repeat(40))));
-    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::DARK));
     assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
     assert_snapshot!("group_events_hostile_80x24", capture::text(&frame));
 }

@@ -6,12 +6,16 @@ use kreplay_model::domain::TopicPartition;
 
 use crate::look::{Description, Member};
 
-/// Whether no member has anything to change: its epoch is that of the group, and its assignment equals its target.
-/// Where epochs are not known, the state decides.
+/// Whether no member has anything to change: each has the epoch of the group, and the assignment that is its target.
+/// Where epochs are not known, the state decides. A group without members has nothing to move:
+/// no assignment is computed for the epoch in which the last one left.
 #[must_use]
 pub fn is_settled(group: &Description) -> bool {
     if group.state.is_rebalancing() {
         return false;
+    }
+    if group.members.is_empty() {
+        return true;
     }
     let Some(epoch) = group.group_epoch else { return true };
     let is_assigned = group.assignment_epoch.is_none_or(|assignment| assignment >= epoch);
