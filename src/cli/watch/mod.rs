@@ -59,8 +59,6 @@ pub struct WatchArgs {
     history: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
-    #[command(flatten)]
-    metrics: MetricsArgs,
     /// Refuse to change any group in the console
     #[arg(long)]
     read_only: bool,
@@ -69,6 +67,8 @@ pub struct WatchArgs {
     headless: bool,
     #[command(flatten)]
     format: FormatArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
 }
 
 /// The cluster to look at.
