@@ -111,7 +111,7 @@ pub enum Command {
     /// whitespace; no server is contacted. Commands and endpoints are compared by their input. Handlers with different
     /// kinds of effects cannot be compared, except with null, which shows everything that the other handler would do.
     Compare(CompareArgs),
-    /// Audit the keys, the partitioner, the order and the distribution of topics; changes nothing
+    /// Audit keys, partitioners, order and distribution of topics; changes nothing
     ///
     /// Reads a sample, or everything with --scan, without a group: how even the partitions are, the hottest keys, keys
     /// in several partitions, which partitioner explains the places of the keys and which records break it, when

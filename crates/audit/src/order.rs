@@ -33,13 +33,12 @@ pub struct Order {
 impl Order {
     /// Compares a record with the one before it of the same key in the same partition.
     pub fn compare(&mut self, label: &[u8], before: &mut PlaceOrder, record: &ObservedRecord<'_>) {
-        if let Some(value) = record.timestamp_ms {
-            if let Some(previous) = before.timestamp_ms.replace((value, record.offset))
-                && value < previous.0
-            {
-                self.timestamp_inversions += 1;
-                self.show(InversionKind::Timestamp, label, record, previous, value);
-            }
+        if let Some(value) = record.timestamp_ms
+            && let Some(previous) = before.timestamp_ms.replace((value, record.offset))
+            && value < previous.0
+        {
+            self.timestamp_inversions += 1;
+            self.show(InversionKind::Timestamp, label, record, previous, value);
         }
         let Some(value) = record.sequence else {
             self.sequence.unnumbered += 1;

@@ -63,6 +63,8 @@ pub fn scaled_records(keys: impl Iterator<Item = (u64, u64)> + Clone, total: u64
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::cast_precision_loss, reason = "small numbers")]
+
     use proptest::prelude::*;
 
     use super::*;

@@ -1,6 +1,9 @@
 //! Detection of partitioners and of growth, against records that were placed by a known rule.
 
-use kreplay_model::audit::{Bounds, Partitioner, PartitionerVerdict, TopicAudit};
+use kreplay_model::{
+    audit::{Bounds, Partitioner, PartitionerVerdict, TopicAudit},
+    domain::hash_key,
+};
 use proptest::prelude::*;
 
 use crate::{key_hashes::KeyHashes, record::ObservedRecord, rehearsal::RehearsalPlan, topic::TopicAuditor};
@@ -72,7 +75,7 @@ fn random_partitions_have_no_partitioner() {
     for partitions in [2, 6, 50] {
         let mut topic = Topic::new(partitions, 10_000);
         for number in 0..2000_u32 {
-            let random = kreplay_model::domain::hash_key(&number.to_le_bytes()) % u64::from(partitions.unsigned_abs());
+            let random = hash_key(&number.to_le_bytes()) % u64::from(partitions.unsigned_abs());
             topic.put(&key(number), i32::try_from(random).unwrap());
         }
         let found = topic.result().partitioner;
@@ -147,7 +150,8 @@ fn grown(from: i32, to: i32, keys: u32, records: u32, key_sample: usize) -> (Top
             ends.clone_from(&topic.ends);
         }
         let count = if number < records / 2 { from } else { to };
-        let name = key(kreplay_model::domain::hash_key(&number.to_le_bytes()) as u32 % keys);
+        let random = hash_key(&number.to_le_bytes()) % u64::from(keys);
+        let name = key(u32::try_from(random).unwrap());
         let expected = KeyHashes::of(name.as_bytes()).partition(Partitioner::Murmur2, count).unwrap();
         let other = if number % 100 == 7 { Partitioner::Crc32 } else { Partitioner::Murmur2 };
         breakers += u64::from(topic.put_by(other, &name, count) != expected);
