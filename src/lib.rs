@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod dlq;
+pub mod metrics;
 pub mod watch;
 
 pub use kreplay_console as console;

@@ -2,15 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
 use kreplay::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        Bottleneck, DryRunFindings, DryRunView, EffectCount, EffectExample, EffectKind, FailedRecord, LatencyMs, Owner,
-        PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RecordPlace, RunState,
-        RunView, Throughput, Totals,
+        Bottleneck, Charge, DryRunFindings, DryRunView, EffectCount, EffectExample, EffectKind, FailedRecord,
+        HandlingTimes, LatencyMs, LiftedLimit, Owner, PartitionState, PartitionView, PlanView, Prediction,
+        RebalanceKind, RebalanceView, RecordPlace, RunState, RunView, Throughput, Totals, WhatIf,
         report::{Report, ReportFormat, peak_rss_bytes},
     },
 };
@@ -30,6 +30,7 @@ fn partition(number: i32, end: i64, position: i64, owner: Owner, p95_ms: Option<
         owner,
         records_per_s: 1_234.567_890_1,
         p95_ms,
+        handling_times: HandlingTimes::default(),
     }
 }
 
@@ -75,6 +76,25 @@ fn run() -> RunView {
         effects: vec![
             EffectCount { what: "statements.orders".into(), count: 10_000 },
             EffectCount { what: "records.a\u{1b}[2J".into(), count: 7 },
+        ],
+        charges: [
+            (Charge::Handling, 8_123_456_789),
+            (Charge::Settling, 20_000_001),
+            (Charge::Order, 1_500_000_000),
+            (Charge::Fetch, 800_000_000),
+            (Charge::Starting, 1),
+        ]
+        .into_iter()
+        .collect::<BTreeMap<_, _>>()
+        .into(),
+        advice: vec![
+            WhatIf {
+                lifted: LiftedLimit::KeySplitFourWays,
+                key: Some("user-17\u{1b}[2J".into()),
+                speedup: 1.912_345_678,
+                seconds_saved: 0.812_345_678,
+            },
+            WhatIf { lifted: LiftedLimit::TwiceTheWorkers, key: None, speedup: 1.03, seconds_saved: 0.05 },
         ],
         rebalances: vec![RebalanceView { at_s: 0.123_456_789, kind: RebalanceKind::Group, duration_ms: 120, moved: 3 }],
         ..RunView::default()
@@ -123,6 +143,7 @@ fn json_has_exactly_the_documented_fields() {
         throughput.records_per_s throughput.bytes_per_s
         latency_ms.p50 latency_ms.p95 latency_ms.p99 latency_ms.max
         plan.predicted predicted.elapsed_s predicted.limit ideal.elapsed_s ideal.limit
+        charges.worker_s CHARGES advice.change advice.key advice.speedup advice.seconds_saved
         efficiency digest effects.what effects.count dry_run
         rebalances.at_s rebalances.kind rebalances.duration_ms rebalances.moved
         partitions.topic partitions.partition partitions.first partitions.end partitions.position partitions.handled
@@ -147,7 +168,14 @@ fn json_has_exactly_the_documented_fields() {
 
     let mut fields = BTreeSet::new();
     collect(&json(&run()), "", &mut fields);
-    assert_eq!(fields, DOCUMENTED.split_whitespace().map(String::from).collect());
+    const STATES: &str =
+        "handling commit settling order fetch no_work throttled paused rebalance barrier reorder retry quarantine
+        memory starting stopping";
+    let states = STATES
+        .split_whitespace()
+        .flat_map(|state| ["seconds", "percent"].map(|unit| format!("charges.{unit}.{state}")));
+    let documented = DOCUMENTED.split_whitespace().filter(|field| *field != "CHARGES").map(String::from);
+    assert_eq!(fields, documented.chain(states).collect());
 }
 
 #[test]

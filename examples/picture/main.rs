@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(problem) = end.problem {
         return Err(problem.text.into());
     }
-    let theme = Theme::load(&ThemeChoice::Dark)?;
+    let theme = Theme::load(&ThemeChoice::DARK)?;
     let frame = capture?.frame(&theme);
     for path in &paths {
         let is_text = path.extension().is_some_and(|ending| ending == "txt");

@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_drawn_with_escaped_text_in_the_colours_of_the_theme() {
-        let theme = Theme::load(&ThemeChoice::Dark).unwrap();
+        let theme = Theme::load(&ThemeChoice::DARK).unwrap();
         let mut buffer = Buffer::empty(Rect::new(0, 0, 40, 2));
         buffer.set_string(0, 0, "Throughput 漢字 ▁▂━", theme.base);
         buffer.set_string(0, 1, "<script>&", Style::new().fg(Color::Indexed(46)));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use kreplay_model::watch::WatchSnapshot;
-use kreplay_watcher::{GroupSelection, WatchHandle, Watcher, WatcherOptions};
+use kreplay_watcher::{GroupSelection, Rules, WatchHandle, Watcher, WatcherOptions};
 use kreplay_wire::{WireClient, WireConfig};
 use serde_json::{Value, json};
 
@@ -31,8 +31,12 @@ async fn watch(bootstrap: &str, scale: Scale) -> Outcome<Value> {
     let began = Instant::now();
     let properties = BTreeMap::from([("bootstrap.servers".to_owned(), bootstrap.to_owned())]);
     let client = WireClient::new(WireConfig::from_properties(&properties)?)?;
-    let options =
-        WatcherOptions { selection: GroupSelection::default(), interval: INTERVAL, cluster: bootstrap.to_owned() };
+    let options = WatcherOptions {
+        selection: GroupSelection::default(),
+        interval: INTERVAL,
+        cluster: bootstrap.to_owned(),
+        rules: Rules::default(),
+    };
     let (watcher, first) = Watcher::open(client.clone(), options).await?;
     let listed_after = began.elapsed().as_secs_f64();
     let listed = first.snapshot.groups.len();

@@ -16,7 +16,7 @@ use super::{
     CliError, Exit,
     args::{ClusterArgs, FileArgs, format::FormatArgs},
     print,
-    work::exit_on_first_signal,
+    signals::exit_on_first_signal,
 };
 use crate::{
     config::{Assignment, Config, Environment, Overrides, split_list},

@@ -3,18 +3,25 @@
 mod args;
 mod bench;
 mod compare;
+mod completions;
 mod config;
 mod console_options;
 mod demo;
 mod dlq;
 mod error;
+mod group_changes;
 mod groups;
+mod history;
 mod keys;
 mod leftovers;
+mod man;
+mod metrics;
 mod plan;
 mod resume;
 mod run;
 mod runs;
+mod signals;
+mod themes;
 mod topics;
 mod watch;
 mod work;
@@ -29,7 +36,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    ClusterArgs, DatasetArgs, FileArgs, ThemeArgs,
+    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ThemeArgs,
     decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
@@ -37,15 +44,18 @@ pub use args::{
 };
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
+pub use completions::CompletionsArgs;
 pub use config::ConfigArgs;
 pub use demo::WatchDemoArgs;
 pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
 pub use groups::GroupsArgs;
 pub use keys::KeysArgs;
+pub use man::ManArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
+pub use themes::ThemesArgs;
 pub use topics::TopicsArgs;
 pub use watch::WatchArgs;
 
@@ -118,6 +128,12 @@ pub enum Command {
     /// The first column has the names that [console.keys] in the configuration file uses. An action is listed more than
     /// once if its keys differ from place to place.
     Keys(KeysArgs),
+    /// List the colour themes of the console, or check their contrast
+    Themes(ThemesArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands to a directory
+    Man(ManArgs),
 }
 
 /// The flags of the console.
@@ -139,6 +155,8 @@ pub struct ConsoleArgs {
     settings: SettingsArgs,
     #[command(flatten)]
     safeguards: SafeguardArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
     #[command(flatten)]
     theme: ThemeArgs,
 }
@@ -181,6 +199,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
     /// Console, report and its destination.
     #[command(flatten)]
@@ -221,6 +241,7 @@ impl ConsoleArgs {
         }
         self.settings.put(table, &mut overrides);
         self.safeguards.put(&mut overrides);
+        self.metrics.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }
@@ -260,6 +281,7 @@ impl DemoArgs {
         self.datasets.put(&mut overrides);
         self.scope.put("demo", &mut overrides);
         self.settings.put("demo", &mut overrides);
+        self.metrics.put(&mut overrides);
         self.theme.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
     }
@@ -304,6 +326,12 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             print(&keys::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
+        Some(Command::Themes(args)) => themes::execute(args),
+        Some(Command::Completions(args)) => {
+            print(&completions::execute(args))?;
+            Ok(Exit::Done)
+        }
+        Some(Command::Man(args)) => man::execute(args),
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
         Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Topics(args)) => topics::execute(args, &environment, directory),

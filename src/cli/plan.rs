@@ -26,7 +26,7 @@ use super::{
     },
     print,
     run::no_topics,
-    work::{exit_soon_after, stop_flag},
+    signals::{exit_soon_after, stop_flag},
 };
 use crate::config::{Config, Environment, Overrides};
 

@@ -7,7 +7,7 @@ use kreplay_engine::{journal::Journals, replay::JournalOptions};
 
 use super::{
     CliError, Exit, ReportArgs,
-    args::{ClusterArgs, FileArgs, ThemeArgs},
+    args::{ClusterArgs, FileArgs, MetricsArgs, ThemeArgs},
     run,
 };
 use crate::config::{Assignment, Config, Environment, Overrides, ResumedSettings};
@@ -33,6 +33,8 @@ pub struct ResumeArgs {
     #[arg(long, value_parser = ["fail", "skip", "pause", "dead-letter"], help_heading = "Run")]
     on_failure: Option<String>,
     #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
     /// Console, report and its destination.
     #[command(flatten)]
@@ -43,6 +45,7 @@ pub struct ResumeArgs {
 pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     let mut overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     args.cluster.put(&mut overrides);
+    args.metrics.put(&mut overrides);
     args.theme.put(&mut overrides);
     for (flag, key, value) in [
         ("--concurrency", "run.concurrency", &args.concurrency),

@@ -3,11 +3,6 @@
 use std::{
     io::{self, Write},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
 };
 
 use kreplay_console::ConsoleOptions;
@@ -18,21 +13,24 @@ use kreplay_model::feed::{
     progress::{self, ProgressStyle},
     report::{Report, peak_rss_bytes},
 };
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    flag,
-};
+use kreplay_model::timeline::Timeline;
 use tokio::runtime::Runtime;
 
 use super::{
     CliError, Exit, ReportArgs,
+    args::report::RunReport,
     console_options::{console_options, is_terminal, theme_choice},
+    group_changes::GroupChanges,
+    history::HistoryRecorder,
+    metrics::{bind, serve},
     print,
+    signals::{STOP_GRACE, stop_signal},
+    watch::background::BackgroundWatch,
 };
-use crate::config::{Config, ProtocolChoice};
-
-/// Grace period after a signal: a session that has not ended by then is reported, or abandoned if it has not started.
-const STOP_GRACE: Duration = Duration::from_secs(1);
+use crate::{
+    config::{Config, Environment, ProtocolChoice},
+    metrics::Sources,
+};
 
 /// How to show a session and its result.
 pub(super) struct SessionView<'a> {
@@ -52,14 +50,14 @@ impl SessionView<'_> {
 
     /// Runs a session to its end, with or without a console, and writes the report.
     pub(super) fn run(&self, options: SessionOptions) -> Result<Exit, CliError> {
-        let end = self.session(options)?;
+        let (end, history) = self.recorded_session(options)?;
         match end.run {
             Some(run) => {
                 if let Some(id) = &end.resumable {
                     // A failed write to standard error is ignored: `kreplay runs` shows it, too.
                     let _ = writeln!(io::stderr(), "kreplay: {}", how_to_resume(id, &run));
                 }
-                self.write_report(&run)?;
+                self.write_report(&run, &history)?;
                 Ok(end.failure.map_or_else(|| Exit::of_view(&run), Exit::from))
             }
             None if self.with_console() => Ok(Exit::Done),
@@ -69,8 +67,13 @@ impl SessionView<'_> {
     }
 
     /// Runs a session to its end, with or without a console.
-    pub(super) fn session(&self, mut options: SessionOptions) -> Result<SessionEnd, CliError> {
-        let with_console = self.with_console();
+    pub(super) fn session(&self, options: SessionOptions) -> Result<SessionEnd, CliError> {
+        self.recorded_session(options).map(|(end, _)| end)
+    }
+
+    /// The same, with the history of the session if the report shows it.
+    fn recorded_session(&self, mut options: SessionOptions) -> Result<(SessionEnd, Timeline), CliError> {
+        let (with_console, is_embedded) = (self.with_console(), options.embedded);
         // Checked before contacting a broker: these contradictions do not depend on the cluster.
         let shared = options.settings.group.is_some() && !options.scope.rules.barriers.is_empty();
         let contradiction =
@@ -86,28 +89,49 @@ impl SessionView<'_> {
         // The name of the theme is checked without a console, too.
         theme_choice(self.config)?;
         let console = with_console.then(|| console_options(self.config)).transpose()?;
+        let server = bind(self.config)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
+        let feed = &session.feed;
+        let shows_history = self.report.report == Some(RunReport::Html);
+        let history = shows_history.then(|| HistoryRecorder::start(&runtime, feed.clone()));
+        let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
+        let metrics = serve(server, sources);
         let shown = runtime.block_on(async {
+            metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             match console {
-                Some(options) => self.console(&session, options).await,
+                Some(options) => self.console(&session, options, is_embedded).await,
                 None => self.headless(&session).await,
             }
         });
         session.control.send(Command::Shutdown);
         let end = runtime.block_on(join_session(session));
+        let history = history.map(|recorder| recorder.finish(&runtime)).unwrap_or_default();
         shown?;
         if let (Some(problem), None) = (&end.problem, &end.run) {
             return Err(CliError::new(problem.class, problem.text.clone()));
         }
-        Ok(end)
+        Ok((end, history))
     }
 
-    async fn console(&self, session: &Session, options: ConsoleOptions) -> Result<(), CliError> {
+    async fn console(&self, session: &Session, options: ConsoleOptions, is_embedded: bool) -> Result<(), CliError> {
         let options = ConsoleOptions { hint: self.hint.clone(), ..options };
-        kreplay_console::run(session.feed.clone(), session.control.clone(), options)
-            .await
-            .map_err(|error| CliError::Failed(error.to_string()))
+        let mut feed = session.feed.clone();
+        let Some(groups) = (if is_embedded { None } else { self.groups()? }) else {
+            return open_console(feed, session, options).await;
+        };
+        feed.groups = Some(groups.watch.snapshots.clone());
+        let watch = Some(groups.watch.control.clone());
+        let options =
+            groups.changes.offer(ConsoleOptions { watch, group_events: Some(groups.watch.events.clone()), ..options });
+        open_console(feed, session, options).await
+    }
+
+    /// Watches the groups of the configured cluster, and offers to change them. `None` if its groups cannot be watched.
+    fn groups(&self) -> Result<Option<Groups>, CliError> {
+        let Some(watch) = BackgroundWatch::start(self.config) else { return Ok(None) };
+        let changes = GroupChanges::start(self.config, &Environment::of_process())?;
+        Ok(Some(Groups { watch, changes }))
     }
 
     /// Prints progress until the run ends. The first signal drains and ends the run; the second ends the process at
@@ -127,17 +151,31 @@ impl SessionView<'_> {
         }
     }
 
-    fn write_report(&self, run: &RunView) -> Result<(), CliError> {
-        let Some(format) = self.report.report else { return Ok(()) };
-        let text = Report::new(run, peak_rss_bytes())
-            .render(format)
-            .map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))?;
+    fn write_report(&self, run: &RunView, history: &Timeline) -> Result<(), CliError> {
+        let text = match self.report.report {
+            None => return Ok(()),
+            Some(RunReport::Html) => kreplay_page::render(run, history),
+            Some(RunReport::Plain(format)) => Report::new(run, peak_rss_bytes())
+                .render(format)
+                .map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))?,
+        };
         match &self.report.output {
             None => print(&text),
             Some(path) => std::fs::write(path, text)
                 .map_err(|source| CliError::Output { target: Some(Path::new(path).to_owned()), source }),
         }
     }
+}
+
+/// The groups of a session's cluster.
+struct Groups {
+    watch: BackgroundWatch,
+    changes: GroupChanges,
+}
+
+async fn open_console(feed: Feed, session: &Session, options: ConsoleOptions) -> Result<(), CliError> {
+    let shown = kreplay_console::run(feed, session.control.clone(), options).await;
+    shown.map_err(|error| CliError::Failed(error.to_string()))
 }
 
 /// How to resume a run. After a failure, the cause must be fixed first: otherwise the run would only fail again.
@@ -182,60 +220,6 @@ async fn stopped_before_start(feed: &Feed) {
     if has_started(feed) {
         std::future::pending::<()>().await;
     }
-}
-
-/// Waits for SIGINT, SIGTERM or SIGHUP.
-pub(super) async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listeners = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    match listeners {
-        (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-        }
-        // The system's default handling stays in place, which ends the process.
-        _ => std::future::pending().await,
-    }
-}
-
-/// Returns a flag that the first signal sets. The second signal ends the process.
-pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        flag::register_conditional_shutdown(signal, Exit::Stopped as i32, Arc::clone(&stop))
-            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
-    }
-    Ok(stop)
-}
-
-/// Makes the first signal end the process with [`Exit::Stopped`]. For commands that need no cleanup.
-pub(super) fn exit_on_first_signal() -> Result<(), CliError> {
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        flag::register_conditional_shutdown(signal, Exit::Stopped as i32, Arc::new(AtomicBool::new(true)))
-            .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
-    }
-    Ok(())
-}
-
-/// Ends the process [`STOP_GRACE`] after the first signal. For commands that may be waiting for a broker and need no
-/// cleanup.
-pub(super) fn exit_soon_after(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
-    let stop = Arc::clone(stop);
-    let watch = move || {
-        while !stop.load(Relaxed) {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        std::thread::sleep(STOP_GRACE);
-        // A failed write to standard error is ignored: the exit code shows it, too.
-        let _ = writeln!(io::stderr(), "kreplay: stopped before the end");
-        std::process::exit(Exit::Stopped as i32);
-    };
-    let spawned = std::thread::Builder::new().name("exit-timer".into()).spawn(watch);
-    spawned.map(drop).map_err(|error| CliError::Failed(format!("cannot start: {error}")))
 }
 
 /// The group protocol to use. `auto` is the classic protocol on a real cluster: with kreplay's settings, both

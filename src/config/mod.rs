@@ -34,6 +34,7 @@ pub(crate) use list::split as split_list;
 pub use merge::Overrides;
 pub use model::{
     Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection, TopicsSection,
+    WatchSection,
 };
 pub use problem::{ConfigError, Origin, Problem};
 pub use property::Properties;

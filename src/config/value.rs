@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
+use kreplay_console::theme::ThemeChoice;
 use kreplay_handlers::{HandlerSpec, ProjectionTarget, SpecError, topic_name};
 use kreplay_model::domain::{Secret, printable};
 use kreplay_topics::TopicTemplate;
@@ -55,11 +56,9 @@ pub(super) fn path(input: &Input) -> Result<PathBuf, String> {
 
 pub(super) fn theme(input: &Input) -> Result<String, String> {
     let text = input.text()?;
-    let path = text.contains('/') || std::path::Path::new(text).extension().is_some_and(|ending| ending == "toml");
-    if path || matches!(text, "dark" | "light" | "mono") {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("{} is not a theme", quoted(text)))
+    match text.parse::<ThemeChoice>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("{} is not a theme", quoted(text))),
     }
 }
 
@@ -110,6 +109,12 @@ pub(super) fn http_url(url: Secret) -> Result<Secret, String> {
     let fits =
         rest.is_some_and(|rest| !rest.is_empty()) && !value.contains(|c: char| c.is_whitespace() || c.is_control());
     if fits { Ok(url) } else { Err("the value is not an HTTP URL".into()) }
+}
+
+/// A token as in RFC 6750. Its characters are checked because it is compared with a header.
+pub(super) fn bearer_token(token: Secret) -> Result<Secret, String> {
+    let fits = !token.value().is_empty() && token.value().bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(token) } else { Err("the value is not a token".into()) }
 }
 
 /// The target of a projection.

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
-use kreplay_model::watch::{GroupView, VerdictKind, WatchSnapshot};
+use kreplay_model::watch::{GroupView, PartitionRow, RecordsLeft, VerdictKind, WatchSnapshot};
 
 use super::duration::parse_duration;
 
@@ -30,6 +30,7 @@ enum CountFigure {
     Lag,
     Readable,
     Lost,
+    RecordsLeft,
     Members,
 }
 
@@ -59,13 +60,14 @@ const RELATIONS: [(&str, Relation); 7] = [
     ("<", Relation::Less),
     (">", Relation::Greater),
 ];
-const COUNTS: [(&str, CountFigure); 4] = [
+const COUNTS: [(&str, CountFigure); 5] = [
     ("lag", CountFigure::Lag),
     ("readable", CountFigure::Readable),
     ("lost", CountFigure::Lost),
+    ("records_left", CountFigure::RecordsLeft),
     ("members", CountFigure::Members),
 ];
-const FIGURES: &str = "lag, readable, lost, age, members, state or verdict";
+const FIGURES: &str = "lag, readable, lost, records_left, age, members, state or verdict";
 
 impl Relation {
     fn holds<T: PartialOrd>(self, left: &T, right: &T) -> bool {
@@ -101,8 +103,11 @@ impl Comparison {
         match self {
             Self::Count(figure, relation, right) => {
                 let left = match figure {
-                    CountFigure::Lag => of_lag(group.lag.total),
-                    CountFigure::Readable => of_lag(signed(group.lag.readable)),
+                    CountFigure::Lag => of_lag(group.lag.total).map(|lag| lag - without_records(group)),
+                    CountFigure::Readable => {
+                        of_lag(signed(group.lag.readable)).map(|readable| readable - without_records(group))
+                    }
+                    CountFigure::RecordsLeft => of_lag(records_left(group)),
                     CountFigure::Lost => of_lag(signed(group.lag.lost)),
                     CountFigure::Members => group.as_of.and_then(|_| i64::try_from(group.members.len()).ok()),
                 };
@@ -121,6 +126,26 @@ impl Comparison {
             }
         }
     }
+}
+
+/// The partitions that count for the lag of a group.
+fn counted(group: &GroupView) -> impl Iterator<Item = &PartitionRow> {
+    group.partitions.iter().filter(|row| !row.abandoned)
+}
+
+/// Readable offsets without a record, such as transaction markers: a group that waits behind them has caught up.
+fn without_records(group: &GroupView) -> i64 {
+    let is_empty = |row: &&PartitionRow| row.records_left == Some(RecordsLeft::Exactly(0));
+    let offsets: u64 = counted(group).filter(is_empty).filter_map(|row| row.readable).sum();
+    i64::try_from(offsets).unwrap_or(0)
+}
+
+/// The records that are left; `None` if the number is not known exactly for a partition.
+fn records_left(group: &GroupView) -> Option<i64> {
+    counted(group).try_fold(0_i64, |sum, row| match row.records_left {
+        Some(RecordsLeft::Exactly(records)) => sum.checked_add(i64::try_from(records).ok()?),
+        _ => None,
+    })
 }
 
 impl Condition {

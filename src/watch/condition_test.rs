@@ -44,7 +44,12 @@ fn group(lag: Option<i64>, state: GroupState) -> GroupView {
 }
 
 fn look(at_s: i64, groups: Vec<GroupView>) -> WatchSnapshot {
-    WatchSnapshot { at: DateTime::from_timestamp(at_s, 0).unwrap(), cluster: "c".into(), groups }
+    WatchSnapshot {
+        at: DateTime::from_timestamp(at_s, 0).unwrap(),
+        cluster: "c".into(),
+        groups,
+        ..WatchSnapshot::default()
+    }
 }
 
 fn holds(condition: &str, groups: &[GroupView]) -> bool {
@@ -71,6 +76,63 @@ fn every_figure_can_be_compared() {
     ] {
         assert_eq!(holds(condition, &one), expected, "{condition}");
     }
+}
+
+/// A partition with readable offsets, of which a probe has counted the records.
+fn row(readable: u64, records: Option<RecordsLeft>) -> PartitionRow {
+    PartitionRow {
+        topic: "orders".into(),
+        partition: 0,
+        committed: None,
+        metadata: None,
+        committed_at: None,
+        log_start: None,
+        stable_end: None,
+        end: None,
+        lag: i64::try_from(readable).ok(),
+        lost: Some(0),
+        readable: Some(readable),
+        held_back: Some(0),
+        ahead: Some(0),
+        ahead_cause: None,
+        records_left: records,
+        compacted: None,
+        held_by: None,
+        would_be: None,
+        age_s: None,
+        age_exactness: None,
+        behind_s: None,
+        deadline_s: None,
+        rates: kreplay_model::watch::RatesView::default(),
+        owner: None,
+        why: Vec::new(),
+        abandoned: false,
+        orphan: false,
+        skew_ms: None,
+        why_unknown: None,
+        last_known_lag: None,
+        as_of: None,
+        seen_by: kreplay_model::watch::SeenBy::Wire,
+    }
+}
+
+#[test]
+fn offsets_that_are_proven_to_have_no_records_are_no_lag() {
+    let with = |rows: Vec<PartitionRow>| {
+        let total = rows.iter().filter(|row| !row.abandoned).filter_map(|row| row.lag).sum();
+        let mut group = group(Some(total), GroupState::Stable);
+        group.partitions = rows;
+        [group]
+    };
+    let marker = row(1, Some(RecordsLeft::Exactly(0)));
+    let one = with(vec![marker.clone(), row(0, Some(RecordsLeft::Exactly(0)))]);
+    assert!(holds("lag = 0 and readable = 0 and records_left = 0", &one));
+    let perhaps = with(vec![marker.clone(), row(1, Some(RecordsLeft::AtMost(1)))]);
+    assert!(holds("lag = 1", &perhaps) && !holds("records_left >= 0", &perhaps));
+    let some = with(vec![marker, row(5, Some(RecordsLeft::Exactly(3)))]);
+    assert!(holds("lag = 5 and records_left = 3", &some));
+    let left = PartitionRow { abandoned: true, ..row(9, None) };
+    assert!(holds("lag = 0 and records_left = 0", &with(vec![left])));
 }
 
 #[test]

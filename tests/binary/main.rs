@@ -13,6 +13,7 @@ use kreplay_testkit as support;
 mod bench;
 mod console;
 mod failures;
+mod metrics;
 mod ndjson;
 mod projection;
 mod readme;

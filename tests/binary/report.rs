@@ -10,7 +10,7 @@ const FIELDS: &str = "schema run_id state error started_at elapsed_s handling_s 
     plan.selection plan.follow totals.lost totals.unkeyed totals.unjudged totals.unjudged_dropped \
     totals.handled totals.bytes totals.lanes totals.filtered totals.retried totals.dead_lettered totals.skipped \
     totals.duplicates totals.already_handled totals.repeated totals.lag throughput.records_per_s throughput.bytes_per_s latency_ms.p50 latency_ms.p95 \
-    latency_ms.p99 latency_ms.max predicted.elapsed_s predicted.limit ideal.elapsed_s ideal.limit efficiency digest rebalances \
+    latency_ms.p99 latency_ms.max predicted.elapsed_s predicted.limit ideal.elapsed_s ideal.limit efficiency charges.worker_s charges.seconds.handling charges.percent.handling advice digest rebalances \
     partitions.0.topic partitions.0.partition partitions.0.first partitions.0.end partitions.0.position \
     partitions.0.handled partitions.0.lag partitions.0.worker partitions.0.records_per_s partitions.0.p95_ms \
     memory.peak_rss_bytes";

@@ -14,6 +14,7 @@ use kreplay_testkit as support;
 
 mod bench;
 mod chaos;
+mod charges;
 mod commit_metadata;
 mod compare;
 mod create_topics;
@@ -38,6 +39,7 @@ mod lag_guard;
 mod leftover_groups;
 mod log_gaps;
 mod log_identity;
+mod metrics;
 mod migrate;
 mod number_precision;
 mod outage;

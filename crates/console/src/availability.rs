@@ -6,12 +6,13 @@ use kreplay_model::{
     control::{Decision, RecordDecision},
     domain::{Concurrency, Ordering},
     feed::RunState,
+    watch::GroupChangeStep,
 };
 
 use crate::{
     action::Action,
     layout::Panel,
-    state::{Dialog, Question, ScreenId, State, WorkerStep},
+    state::{ChangeAccess, ChangePhase, Dialog, Question, ScreenId, State, WorkerStep},
 };
 
 /// Why an action is not available, in one sentence.
@@ -36,11 +37,15 @@ impl Action {
                 let in_progress = state.feed.snapshot.planning.in_progress.is_some();
                 refuse_unless(in_progress, "no plan is being made").or_else(|| no_session(state))
             }
-            Self::Groups | Self::Trouble => no_watch(state),
+            Self::Groups | Self::Trouble | Self::GroupEvents => no_watch(state),
             Self::RefreshGroups | Self::PauseWatch => {
                 no_watch(state).or_else(|| refuse_unless(!state.feed.ended, "the session has ended"))
             }
             Self::OpenGroup => no_group_to_open(state),
+            Self::ChangeGroup => unselected_group(state).or_else(|| unchangeable(state)),
+            Self::PlanChange => unplannable_change(state),
+            Self::ChangeScope => no_choice_of_partitions(state),
+            Self::ExecuteChange => unexecutable_change(state),
             Self::Quarantine => nothing_quarantined(state),
             Self::Release => no_key_selected(state).or_else(|| undecidable(state, Decision::Release)),
             Self::ReleaseAll => undecidable(state, Decision::Release),
@@ -146,6 +151,61 @@ fn no_group_to_open(state: &State) -> Refusal {
     refuse_unless(has_one, "there is no group to open")
 }
 
+/// Why the group under the cursor cannot be named.
+fn unselected_group(state: &State) -> Refusal {
+    let has_one = match state.user.navigation.front().screen {
+        ScreenId::Trouble => state.selected_trouble_group().is_some(),
+        ScreenId::Groups => state.selected_group().is_some(),
+        _ => state.group_to_change().is_some(),
+    };
+    no_watch(state).or_else(|| refuse_unless(has_one, "there is no group to change"))
+}
+
+/// Why no change can even be planned.
+fn unchangeable(state: &State) -> Refusal {
+    match &state.feed.changes.access {
+        ChangeAccess::Unavailable(reason) => Some(reason.clone()),
+        ChangeAccess::PlanOnly(_) | ChangeAccess::Full => refuse_unless(!state.feed.ended, "the session has ended"),
+    }
+}
+
+/// Why the window that changes a group has nothing to show.
+pub(crate) fn no_group_to_change(state: &State) -> Refusal {
+    let has_group = state.group_to_change().is_some();
+    no_watch(state).or_else(|| refuse_unless(has_group, "there is no group to change")).or_else(|| unchangeable(state))
+}
+
+fn unplannable_change(state: &State) -> Refusal {
+    no_group_to_change(state).or_else(|| {
+        let is_choosing = state.change_phase() == ChangePhase::Choosing;
+        refuse_unless(is_choosing, "close this plan first; then another change can be chosen")
+    })
+}
+
+fn no_choice_of_partitions(state: &State) -> Refusal {
+    unplannable_change(state).or_else(|| {
+        let why = "only resets and shifts have a choice of partitions";
+        refuse_unless(state.user.watch.change.choice.is_reset(), why)
+    })
+}
+
+/// Why the plan of a change cannot be executed.
+pub(crate) fn unexecutable_change(state: &State) -> Refusal {
+    let phase = state.change_phase();
+    let plan = match phase {
+        ChangePhase::Answered(_, GroupChangeStep::Planned(plan)) => plan,
+        ChangePhase::Answered(_, GroupChangeStep::Executing(_)) => return Some("the plan is being executed".into()),
+        _ => return Some("there is no plan to execute".into()),
+    };
+    if let ChangeAccess::PlanOnly(reason) = &state.feed.changes.access {
+        return Some(reason.clone());
+    }
+    let is_typed = !plan.group.chars().any(char::is_control);
+    unchangeable(state).or_else(|| refuse_unless(plan.has_changes, "this plan changes nothing")).or_else(|| {
+        refuse_unless(is_typed, "the group's name cannot be typed here; `kreplay groups` can change the group")
+    })
+}
+
 fn nothing_quarantined(state: &State) -> Refusal {
     refuse_unless(!state.feed.quarantined().is_empty(), "no key is in quarantine")
 }
@@ -242,6 +302,8 @@ fn not_acceptable(state: &State) -> Refusal {
         Some(Dialog::Ask(question)) => asked_action(question)?.refusal(state),
         Some(Dialog::Number { .. }) => fixed_concurrency(state),
         Some(Dialog::Rate { .. }) => no_session(state),
+        Some(Dialog::ChangeValue { .. }) => unplannable_change(state),
+        Some(Dialog::ConfirmChange { .. }) => unexecutable_change(state),
         _ => None,
     }
 }

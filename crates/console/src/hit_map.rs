@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::{
     layout::Panel,
-    state::{Extent, Extents, GroupPanel, Scrollable},
+    state::{ChangeChoice, Extent, Extents, GroupPanel, Scrollable},
 };
 
 /// What is at a place of the screen.
@@ -45,6 +45,10 @@ pub enum Target {
     GroupPartition(TopicPartition),
     /// A member of the opened group, by its id.
     Member(String),
+    /// The window that changes a group, outside its choices.
+    Change,
+    /// A change of a group that can be chosen.
+    ChangeChoice(ChangeChoice),
     /// A window that a click closes.
     Window,
     /// A question or prompt. It is answered only by keys, never by a stray click.

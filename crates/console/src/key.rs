@@ -17,6 +17,8 @@ pub enum Mode {
     Choosing,
     /// Watched groups are shown.
     Watching,
+    /// The window that changes a group is open.
+    Changing,
     /// The plan window is open.
     Planning,
     /// The quarantine window is open.
@@ -31,11 +33,12 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
         Self::Watching,
+        Self::Changing,
         Self::Planning,
         Self::Deciding,
         Self::FailedRecord,
@@ -51,6 +54,7 @@ impl Mode {
             Self::Reading => "window",
             Self::Choosing => "topics",
             Self::Watching => "groups",
+            Self::Changing => "change",
             Self::Planning => "plan",
             Self::Deciding => "quarantine",
             Self::FailedRecord => "failed-record",

@@ -9,7 +9,7 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{WatchControl, WatchSnapshot};
+use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog, WatchSnapshot};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch::Receiver,
@@ -23,7 +23,7 @@ use super::{
     key::Key,
     state::State,
     terminal::{self, Screen},
-    theme::{ColorDepth, Theme, ThemeChoice},
+    theme::{self, ColorDepth, Theme, ThemeChoice},
     update::{Effect, Event, update},
 };
 
@@ -45,13 +45,18 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     let theme = theme(&options)?;
     let screen = Screen::open(options.mouse).map_err(ConsoleError::Open)?;
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
+    let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
+    state.feed.changes.access = options.change_access;
     let runtime = Runtime {
-        state: State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap),
+        state,
         theme,
         screen,
         hits: HitMap::default(),
         control: control.clone(),
         watch: options.watch,
+        changes: options.changes,
+        group_events: options.group_events,
+        next_group_event: 0,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
         suspended_by_us: false,
@@ -66,9 +71,15 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
 }
 
 fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
-    let choice = if options.no_color { &ThemeChoice::Mono } else { &options.theme };
-    let depth = ColorDepth::from_colorterm(std::env::var("COLORTERM").ok().as_deref());
-    Ok(Theme::load(choice)?.for_depth(depth))
+    let choice = match &options.theme {
+        _ if options.no_color => &ThemeChoice::MONO,
+        // The terminal answers on standard input, which must not have a reader yet.
+        ThemeChoice::Auto => &theme::for_background_of_terminal(),
+        chosen => chosen,
+    };
+    let variable = |name| std::env::var(name).ok();
+    let depth = ColorDepth::from_environment(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
+    Ok(Theme::load_for(choice, depth)?)
 }
 
 /// The signals that a terminal application handles.
@@ -138,6 +149,18 @@ async fn next_look(groups: &mut Option<Receiver<Arc<WatchSnapshot>>>) -> Arc<Wat
     std::future::pending().await
 }
 
+/// The next answer to a change of a group. Waits forever if no group can be changed, or no longer.
+async fn next_change(answers: &mut Option<Receiver<Option<Arc<GroupChangeProgress>>>>) -> Arc<GroupChangeProgress> {
+    while let Some(receiver) = answers {
+        if receiver.changed().await.is_err() {
+            *answers = None;
+        } else if let Some(progress) = receiver.borrow_and_update().clone() {
+            return progress;
+        }
+    }
+    std::future::pending().await
+}
+
 struct Runtime {
     state: State,
     theme: Theme,
@@ -147,6 +170,12 @@ struct Runtime {
     control: Control,
     /// The watcher of groups, if there is one.
     watch: Option<WatchControl>,
+    /// What changes groups, if anything does.
+    changes: Option<GroupChangeControl>,
+    /// What has happened to the watched groups, if there are any.
+    group_events: Option<WatchLog>,
+    /// The sequence number of the next of these events.
+    next_group_event: u64,
     input: Input,
     started: Instant,
     /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
@@ -166,6 +195,7 @@ impl Runtime {
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
+        let mut changes = self.changes.as_ref().map(|changes| changes.progress.clone());
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -176,7 +206,10 @@ impl Runtime {
                     let ended = changed.is_err().then_some(Event::FeedEnded);
                     self.read_feed(&mut feed)?.or(ended.map_or(Ok(Next::Continue), |event| self.apply(event))?)
                 }
-                snapshot = next_look(&mut groups) => self.apply(Event::Groups(snapshot))?,
+                snapshot = next_look(&mut groups) => {
+                    self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
+                }
+                progress = next_change(&mut changes) => self.apply(Event::GroupChange(progress))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());
@@ -225,6 +258,14 @@ impl Runtime {
         self.apply(Event::Events(feed.events.since(next)))
     }
 
+    fn read_group_events(&mut self) -> Result<Next, ConsoleError> {
+        let Some((events, next)) = self.group_events.as_ref().map(|log| log.since(self.next_group_event)) else {
+            return Ok(Next::Continue);
+        };
+        self.next_group_event = next;
+        self.apply(Event::GroupEvents(events))
+    }
+
     fn handle_input(&mut self, input: Option<io::Result<Typed>>) -> Result<Next, ConsoleError> {
         let event = match input {
             Some(Ok(Typed::Key(key))) if key.kind != KeyEventKind::Release => Key::from_event(key).map(Event::Key),
@@ -246,6 +287,11 @@ impl Runtime {
                 Effect::Watch(command) => {
                     if let Some(watch) = &self.watch {
                         watch.send(command);
+                    }
+                }
+                Effect::ChangeGroup(command) => {
+                    if let Some(changes) = &self.changes {
+                        changes.send(command);
                     }
                 }
                 Effect::Quit => next = Next::Quit,

@@ -13,6 +13,7 @@ use super::{
     widget::paint,
 };
 
+mod change;
 mod compare;
 mod dashboard;
 mod dialog;
@@ -20,6 +21,7 @@ mod event;
 mod failed_record;
 mod foot;
 mod group;
+mod group_events;
 mod groups;
 mod help;
 mod partition;

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
-use kreplay_model::watch::{WatchCommand, WatchSnapshot};
+use kreplay_model::watch::{GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot};
 use ratatui::layout::Size;
 
 use super::{
     hit_map::Target,
     key::{Key, Mode},
     layout::Panel,
-    state::{Dialog, Extents, Question, State, Status, StatusKind},
+    state::{ChangeAccess, Dialog, Extents, Question, State, Status, StatusKind},
     text::clean,
 };
 
@@ -19,6 +19,7 @@ mod close;
 mod concurrency;
 mod failed_record;
 mod filter;
+mod group_change;
 mod launch;
 mod mouse;
 mod navigate;
@@ -46,6 +47,12 @@ pub enum Event {
     WatchBegan,
     /// A new snapshot of the watched groups.
     Groups(Arc<WatchSnapshot>),
+    /// New events of the watched groups.
+    GroupEvents(Vec<WatchEvent>),
+    /// Whether the committed offsets of groups can be changed.
+    ChangeAccess(ChangeAccess),
+    /// How far the change of a group is.
+    GroupChange(Arc<GroupChangeProgress>),
     /// The session has ended.
     FeedEnded,
     /// A key was pressed.
@@ -71,6 +78,8 @@ pub enum Effect {
     Send(Command),
     /// Send a command to the watcher.
     Watch(WatchCommand),
+    /// Send a command to what changes groups.
+    ChangeGroup(GroupChangeCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -87,6 +96,9 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Events(events) => add_events(state, events),
         Event::WatchBegan => watch::begin(state),
         Event::Groups(snapshot) => watch::learn(state, snapshot),
+        Event::GroupEvents(events) => watch::add_events(state, &events),
+        Event::ChangeAccess(access) => group_change::allow(state, access),
+        Event::GroupChange(progress) => group_change::learn(state, progress),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
@@ -136,6 +148,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     }
     drop_resolved_change(state);
     watch::tick(state, before);
+    group_change::tick(state, before);
     Vec::new()
 }
 

@@ -73,6 +73,20 @@ impl PlannedRow {
         let (from, to) = (self.from.as_ref()?, self.to.as_ref()?);
         to.offset.get().checked_sub(from.offset.get())
     }
+
+    /// Why the new offset is not the one that was asked for, or that nothing changes; empty if there is nothing to say.
+    #[must_use]
+    pub fn note(&self) -> String {
+        match self.adjustment {
+            Some(Adjustment::RaisedToLogStart { asked }) => format!("log starts after {asked}"),
+            Some(Adjustment::LoweredToLogEnd { asked }) => format!("log ends before {asked}"),
+            Some(Adjustment::NoLaterRecord) => "no later record: log end".to_owned(),
+            Some(Adjustment::NeverCommitted) => "never committed: log end".to_owned(),
+            None if self.log.is_none() => "the topic does not exist".to_owned(),
+            None if !self.is_change() => "unchanged".to_owned(),
+            None => String::new(),
+        }
+    }
 }
 
 /// A partition that was selected, but cannot be changed.

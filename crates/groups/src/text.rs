@@ -10,7 +10,6 @@ use kreplay_model::{
 use super::{
     execute::{ChangeOutcome, RowOutcome},
     plan::{Action, GroupPlan, PlannedRow},
-    target::Adjustment,
     view::time,
 };
 
@@ -110,18 +109,6 @@ fn cells(row: &PlannedRow) -> [String; 8] {
         row.difference().map_or_else(unknown, |difference| format!("{difference:+}")),
         at(row.from_time),
         at(row.to_time),
-        note(row),
+        row.note(),
     ]
-}
-
-fn note(row: &PlannedRow) -> String {
-    match row.adjustment {
-        Some(Adjustment::RaisedToLogStart { asked }) => format!("log starts after {asked}"),
-        Some(Adjustment::LoweredToLogEnd { asked }) => format!("log ends before {asked}"),
-        Some(Adjustment::NoLaterRecord) => "no later record: log end".to_owned(),
-        Some(Adjustment::NeverCommitted) => "never committed: log end".to_owned(),
-        None if row.log.is_none() => "the topic does not exist".to_owned(),
-        None if !row.is_change() => "unchanged".to_owned(),
-        None => String::new(),
-    }
 }

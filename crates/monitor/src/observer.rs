@@ -18,9 +18,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{GroupView, WatchEvent, WatchEventKind, WatchSnapshot};
+use kreplay_model::watch::{GroupView, Reason, WatchEvent, WatchEventKind, WatchSnapshot};
 
+use crate::history::GroupHistory;
 use crate::look::{Answer, Look, TimeAnswer};
+use crate::rules::Rules;
 use group::GroupTrack;
 use held::Held;
 use partition::{PartitionTrack, TopicTrack};
@@ -56,9 +58,18 @@ pub struct Observer {
     offsets_retention_minutes: Held<u64>,
     /// Whether all groups are known, so that another one is new.
     has_listing: bool,
+    rules: Rules,
+    /// Why the last list of groups could not be obtained.
+    listing_failed: Option<Reason>,
 }
 
 impl Observer {
+    /// An observer with other rules than the default.
+    #[must_use]
+    pub fn with_rules(rules: Rules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
     /// Takes a look, and says what follows. The same looks in the same order always give the same observations.
     pub fn observe(&mut self, look: &Look) -> Observation {
         let taken = self.take(look);
@@ -75,7 +86,7 @@ impl Observer {
         self.take_logs(look);
         self.take_listing(look, &mut events);
         for (name, group_look) in &look.groups {
-            let group = self.groups.entry(name.clone()).or_insert_with(|| GroupTrack::new(look.at));
+            let group = self.groups.entry(name.clone()).or_insert_with(|| GroupTrack::new(look.at, self.rules));
             group.take(look.at, group_look, &mut |kind| events.push(event(look.at, name, kind)));
         }
         for (partition, probe) in &look.marker_probes {
@@ -102,7 +113,13 @@ impl Observer {
         self.forget_unused();
         let groups: Vec<GroupView> = self.groups.values().filter_map(|group| group.view().cloned()).collect();
         let wants = self.wants();
-        let snapshot = WatchSnapshot { at: look.at, cluster: look.cluster.clone(), groups };
+        let snapshot = WatchSnapshot {
+            at: look.at,
+            cluster: look.cluster.clone(),
+            listing_failed: self.listing_failed.clone(),
+            history: None,
+            groups,
+        };
         Observation { snapshot, events, wants }
     }
 
@@ -123,6 +140,13 @@ impl Observer {
         let points: usize = self.partitions.values().map(PartitionTrack::points).sum();
         let committed: usize = self.groups.values().map(GroupTrack::points).sum();
         [self.groups.len(), self.partitions.len(), points + committed]
+    }
+
+    /// Takes what happened to a group before the watch. The group must be listed, and not looked at yet.
+    pub fn take_history(&mut self, group: &str, history: &GroupHistory) {
+        if let Some(track) = self.groups.get_mut(group) {
+            track.take_history(history);
+        }
     }
 
     /// Takes answers to time queries.
@@ -147,10 +171,18 @@ impl Observer {
     }
 
     fn take_listing(&mut self, look: &Look, events: &mut Vec<WatchEvent>) {
-        let Answer::Known(_, listing) = &look.listing else { return };
+        let listing = match &look.listing {
+            Answer::Known(_, listing) => listing,
+            Answer::Failed(why) => return self.listing_failed = Some(why.clone()),
+            Answer::NotAsked => return,
+        };
+        self.listing_failed = None;
         for listed in listing {
             let is_new = !self.groups.contains_key(&listed.group);
-            self.groups.entry(listed.group.clone()).or_insert_with(|| GroupTrack::new(look.at)).take_listed(listed);
+            self.groups
+                .entry(listed.group.clone())
+                .or_insert_with(|| GroupTrack::new(look.at, self.rules))
+                .take_listed(listed);
             if is_new && self.has_listing {
                 events.push(event(look.at, &listed.group, WatchEventKind::Appeared));
             }

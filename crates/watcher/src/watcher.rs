@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use chrono::Utc;
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{Reason, SeenBy};
-use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look};
+use kreplay_model::watch::{HistoryView, Reason, SeenBy};
+use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look, MarkerProbe};
 use kreplay_monitor::observer::{Observation, Observer, WantedTimes, Wants};
+use kreplay_monitor::rules::Rules;
 use kreplay_monitor::verdict::LOOKS_BEFORE_VERDICT;
 use kreplay_wire::{WireClient, WireError};
 use tokio::time::{Instant, sleep};
 
 use crate::control::Wishes;
+use crate::history::Histories;
 use crate::logs::{Logs, ends_below};
+use crate::probes::{FewOffsets, Probes};
 use crate::reason::{Subject, reason};
 use crate::schedule::{MAX_GROUPS_PER_LOOK, Schedule};
 use crate::selection::GroupSelection;
@@ -26,7 +29,8 @@ const TIME_ROUNDS: u32 = 2;
 /// Rounds of time queries in a look while ages are not known at all, and in each of the few looks of
 /// [`Watcher::look_closely`]. A search takes three to five.
 const MAX_TIME_ROUNDS: u32 = 6;
-/// For how long the further rounds of a look at an interval may begin: other figures must not wait for them.
+/// How long after the first round the further rounds of a look at an interval may begin: other figures must not wait for
+/// them.
 const FURTHER_ROUNDS_FOR: Duration = Duration::from_secs(1);
 /// Time between the looks of [`Watcher::look_closely`].
 const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
@@ -43,6 +47,8 @@ pub struct WatcherOptions {
     pub interval: Duration,
     /// The name of the cluster while its id is not known.
     pub cluster: String,
+    /// The rules of the watch.
+    pub rules: Rules,
 }
 
 /// Looks at the groups of a cluster. Every call ends, whatever the cluster does, and can be dropped at any time.
@@ -56,6 +62,8 @@ pub struct Watcher {
     cluster: String,
     interval: Duration,
     began: Instant,
+    history: Option<HistoryView>,
+    probes: Probes,
 }
 
 /// Which groups a look is about.
@@ -79,20 +87,50 @@ impl Watcher {
             logs: Logs::new(short.clone()),
             client: short,
             schedule: Schedule::new(options.interval),
-            observer: Observer::default(),
+            observer: Observer::with_rules(options.rules),
             wants: Wants::default(),
             cluster: options.cluster,
             interval: options.interval,
             began: Instant::now(),
+            history: None,
+            probes: Probes::default(),
         };
         if let Some(id) = Logs::new(client.clone()).cluster_id().await? {
             watcher.cluster = id;
         }
         let listing = watcher.list(&client).await?;
         let look = Look { listing, ..Look::empty(Utc::now(), &*watcher.cluster) };
-        let first = watcher.observer.observe(&look);
-        watcher.after(&look, &first);
+        let mut first = watcher.observer.observe(&look);
+        watcher.after(&look, &mut first);
         Ok((watcher, first))
+    }
+
+    /// Takes what happened before the watch. It must precede the first look.
+    pub fn take_history(&mut self, histories: &Histories) {
+        self.history = Some(histories.view());
+        for (group, history) in histories.groups() {
+            self.observer.take_history(group, history);
+        }
+    }
+
+    /// Counts records with this function where only a few offsets are left. It may wait for some seconds, and leaves out
+    /// partitions that it cannot read.
+    pub fn count_records_with(
+        &mut self,
+        count: impl Fn(&[FewOffsets]) -> Vec<(TopicPartition, MarkerProbe)> + Send + Sync + 'static,
+    ) {
+        self.probes.with(Arc::new(count));
+    }
+
+    /// The number of partitions of a topic.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub async fn partition_count(&mut self, topic: &str) -> Result<u32, Reason> {
+        let name: Arc<str> = topic.into();
+        let looks = self.logs.topics(&BTreeSet::from([name.clone()])).await;
+        let answer = looks.get(&name).map(|look| look.partitions.clone()).unwrap_or_default();
+        answer.value().copied().ok_or_else(|| answer.why_unknown().unwrap_or(Reason::NotAsked))
     }
 
     /// Time from the start of a look to the next one: none while there are groups that were never looked at.
@@ -131,7 +169,6 @@ impl Watcher {
     }
 
     async fn look_at(&mut self, depth: Depth) -> Observation {
-        let began = Instant::now();
         let due = self.schedule.due(self.began.elapsed());
         let mut look = Look::empty(Utc::now(), &*self.cluster);
         if due.list {
@@ -151,12 +188,13 @@ impl Watcher {
         }
         look.offsets_retention_minutes = self.logs.offsets_retention().await;
         self.complete(&mut look).await;
+        look.marker_probes = self.probes.probe(&self.wants.marker_probes, &look).await;
         look.at = Utc::now();
         let taken = self.observer.take(&look);
-        self.times(depth, began).await;
+        self.times(depth).await;
         look.at = Utc::now();
-        let observation = self.observer.conclude(&look, taken);
-        self.after(&look, &observation);
+        let mut observation = self.observer.conclude(&look, taken);
+        self.after(&look, &mut observation);
         observation
     }
 
@@ -170,8 +208,9 @@ impl Watcher {
         Ok(Answer::Known(Utc::now(), listed))
     }
 
-    /// Keeps what the next look needs.
-    fn after(&mut self, look: &Look, observation: &Observation) {
+    /// Adds to an observation what only the watcher knows, and keeps what the next look needs.
+    fn after(&mut self, look: &Look, observation: &mut Observation) {
+        observation.snapshot.history.clone_from(&self.history);
         self.wants = observation.wants.clone();
         let topics = observation.snapshot.groups.iter().flat_map(|group| &group.partitions);
         let mut used: BTreeSet<&str> = topics.map(|row| row.topic.as_str()).collect();
@@ -253,8 +292,9 @@ impl Watcher {
         }
     }
 
-    /// Answers the time queries of the observer, each round after the one before, in a look that `began` then.
-    async fn times(&mut self, depth: Depth, began: Instant) {
+    /// Answers the time queries of the observer, each round after the one before.
+    async fn times(&mut self, depth: Depth) {
+        let began = Instant::now();
         let mut answers = Vec::new();
         for round in 0..MAX_TIME_ROUNDS {
             let is_further = depth == Depth::Due && round >= TIME_ROUNDS;

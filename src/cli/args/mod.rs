@@ -59,9 +59,24 @@ pub struct PlanningArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Console")]
 pub struct ThemeArgs {
-    /// Colour theme: dark, light, mono or the path of a theme file [default: dark]
+    /// Colour theme: auto, a name that `kreplay themes` lists, or the path of a theme file [default: auto]
     #[arg(long, value_name = "THEME")]
     pub theme: Option<String>,
+}
+
+/// The export of metrics.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Metrics")]
+pub struct MetricsArgs {
+    /// Serve metrics for Prometheus on this address, such as 127.0.0.1:9308; with port 0, the address is printed
+    #[arg(long = "metrics", id = "metrics", value_name = "ADDR")]
+    pub address: Option<String>,
+    /// Detail of the figures [default: group for watched groups, partition for a run]
+    #[arg(long = "metrics-level", value_name = "LEVEL", value_parser = ["group", "topic", "partition"])]
+    pub level: Option<String>,
+    /// Also export groups under the names of another exporter [default: none]
+    #[arg(long = "metrics-names", value_name = "NAMES", value_parser = ["none", "kafka_exporter", "kafka_lag_exporter"])]
+    pub names: Option<String>,
 }
 
 /// The generated data of the demo.
@@ -132,6 +147,14 @@ impl DatasetArgs {
         ] {
             put(into, &format!("--{flag}"), &format!("demo.{flag}"), value.as_ref());
         }
+    }
+}
+
+impl MetricsArgs {
+    pub(super) fn put(&self, into: &mut Overrides) {
+        put(into, "--metrics", "metrics.address", self.address.as_ref());
+        put(into, "--metrics-level", "metrics.level", self.level.as_ref());
+        put(into, "--metrics-names", "metrics.names", self.names.as_ref());
     }
 }
 

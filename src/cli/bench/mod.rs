@@ -18,7 +18,7 @@ use kreplay_kafka::{Catalog, Client, KafkaConfig};
 use kreplay_model::{domain::PartitionCount, feed::report::ReportFormat};
 
 use self::places::ScratchTargets;
-use super::{CliError, Exit, print, work::stop_flag};
+use super::{CliError, Exit, print, signals::stop_flag};
 use crate::{
     bench::{
         BenchError, BenchOptions, BenchReport, BenchSetup, Case, Job, Round, Setting, Shape, handlers, measure, plan,

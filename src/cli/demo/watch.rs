@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use clap::Args;
-use kreplay_console::ConsoleOptions;
-use kreplay_model::watch::{WatchCommand, WatchControl};
+use kreplay_console::{ConsoleOptions, state::ChangeAccess};
+use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
     sync::watch,
@@ -16,18 +16,22 @@ use crate::{
     cli::{
         CliError, Exit,
         console_options::{console_options, is_terminal},
+        metrics::{bind, serve},
         print,
+        signals::stop_signal,
         watch::{
             console,
             output::{LONGEST_WATCH, write, write_json_line},
         },
-        work::stop_signal,
     },
     config::Config,
     demo::{FASTER, WatchDemo, watched_groups},
+    metrics::{MetricsServer, Sources},
     watch::{event_line, overview, parse_duration},
 };
 
+/// Why groups cannot be changed.
+const SIMULATED: &str = "this is a simulated cluster; its groups cannot be changed";
 /// The seed without `--seed`.
 const DEFAULT_SEED: u64 = 1;
 
@@ -45,7 +49,7 @@ pub struct WatchDemoArgs {
     #[arg(long, value_name = "N", requires = "watch")]
     seed: Option<u64>,
     /// Print the groups after 390 simulated seconds, when most verdicts hold, and end
-    #[arg(long, requires = "watch", conflicts_with = "duration")]
+    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics"])]
     once: bool,
     /// How long to watch, by the clock [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = parse_duration)]
@@ -67,26 +71,35 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
         }
         return Ok(Exit::Done);
     }
+    let server = bind(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && !headless && is_terminal() {
-        return runtime.block_on(show(demo, console_options(config)?));
+        return runtime.block_on(show(demo, console_options(config)?, server));
     }
-    runtime.block_on(follow(demo, args))
+    runtime.block_on(follow(demo, args, server))
 }
 
 /// Opens the console on the simulation.
-async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliError> {
-    let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
+async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+    let events = WatchLog::default();
+    let look = |demo: &mut WatchDemo| {
+        let Observation { snapshot, events: happened, .. } = demo.look();
+        events.extend(happened);
+        Arc::new(snapshot)
+    };
+    let (sender, groups) = watch::channel(look(&mut demo));
+    let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
+    let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
     let simulate = async {
         let mut is_paused = false;
         let mut next = Instant::now() + demo.wait();
         loop {
             tokio::select! {
                 () = sleep_until(next), if !is_paused => {
-                    sender.send_replace(Arc::new(demo.look().snapshot));
+                    sender.send_replace(look(&mut demo));
                     next = Instant::now() + demo.wait();
                 }
                 command = commands.recv() => match command {
@@ -100,13 +113,15 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions) -> Result<Exit, CliE
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, events.clone()) => shown.map(|()| Exit::Done),
         () = simulate => Ok(Exit::Done),
     }
 }
 
 /// Prints each look until the time is over, the first signal, or the reader has closed its pipe.
-async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs) -> Result<Exit, CliError> {
+async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+    let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
+    let _served = serve(server, Sources { groups: Some(groups), ..Sources::default() })?;
     let signal = stop_signal();
     tokio::pin!(signal);
     let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
@@ -120,6 +135,8 @@ async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs) -> Result<Exit, CliEr
             () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { Exit::Done }),
         }
         let Observation { snapshot, events, .. } = demo.look();
+        let snapshot = Arc::new(snapshot);
+        sender.send_replace(snapshot.clone());
         let has_reader = if args.json {
             write_json_line(&snapshot)?
         } else {

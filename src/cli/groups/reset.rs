@@ -8,16 +8,18 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args, ValueHint, builder::NonEmptyStringValueParser};
-use kreplay_engine::plan::RangeStart;
-use kreplay_groups::{GroupsError, Scope, Target, parse_iso_duration, plan_reset, read_csv};
+use kreplay_groups::{GroupsError, Scope, Target, plan_reset, read_csv};
 use kreplay_kafka::GroupAdmin;
 use kreplay_model::domain::{Offset, printable};
 
 use super::change::{Change, ChangeArgs, PlanFormat, Topics};
 use crate::{
-    cli::{CliError, Exit, args::format::FormatArgs},
+    cli::{
+        CliError, Exit,
+        args::format::FormatArgs,
+        group_changes::times::{before_now, duration, time},
+    },
     config::Environment,
-    watch::parse_duration,
 };
 
 /// The flags of `groups reset`.
@@ -73,27 +75,6 @@ fn offset(text: &str) -> Result<Offset, String> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let offset = if digits { text.parse().ok().and_then(Offset::new) } else { None };
     offset.ok_or_else(|| "an offset is a number from 0".to_owned())
-}
-
-fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    match text.parse::<RangeStart>() {
-        Ok(RangeStart::Time(time)) => Ok(time),
-        Ok(RangeStart::Ago(ago)) => before_now(ago),
-        Ok(_) => Err("not a time; write 2026-01-31T10:00:00, ms:MILLISECONDS or -2h".to_owned()),
-        Err(problem) => Err(problem),
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    if let Some(duration) = parse_iso_duration(text) {
-        return Ok(duration);
-    }
-    parse_duration(text).map_err(|_| "not a duration; write 90s, 2h, 1d12h or P1DT12H".to_owned())
-}
-
-fn before_now(ago: Duration) -> Result<DateTime<Utc>, String> {
-    let ago = chrono::Duration::from_std(ago).ok().and_then(|ago| Utc::now().checked_sub_signed(ago));
-    ago.filter(|time| time.timestamp_millis() >= 0).ok_or_else(|| "that is before 1970".to_owned())
 }
 
 pub(super) fn execute(args: &ResetArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
@@ -170,24 +151,6 @@ fn copy_from(group: &str, change: &Change) -> Result<Target, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_and_durations_of_kreplay_and_of_kafkas_tool_are_read() {
-        for text in ["2026-01-31T10:00:00.000", "2026-01-31T11:00:00.000+0100", "2026-01-31T10:00Z", "ms:1769853600000"]
-        {
-            assert_eq!(time(text).unwrap().timestamp_millis(), 1_769_853_600_000, "{text}");
-        }
-        assert!(time("-1h").unwrap() < Utc::now());
-        for wrong in ["latest", "5", "soon", "-x", "committed", "-99999999999w"] {
-            assert!(time(wrong).is_err(), "{wrong}");
-        }
-        for text in ["1d12h", "P1DT12H", "PT36H", "36h"] {
-            assert_eq!(duration(text).unwrap(), Duration::from_secs(36 * 3600), "{text}");
-        }
-        for wrong in ["", "5", "-1h", "-PT1H", "1x"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn an_offset_is_a_number_from_zero() {

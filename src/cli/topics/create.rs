@@ -11,7 +11,7 @@ use crate::{
         CliError, Exit,
         args::{ClusterArgs, FileArgs, format::FormatArgs, topics::StrategyArgs},
         print,
-        work::exit_on_first_signal,
+        signals::exit_on_first_signal,
     },
     config::{Config, Environment, Overrides, split_list},
 };

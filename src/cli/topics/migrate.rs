@@ -18,7 +18,7 @@ use crate::{
         args::{ClusterArgs, FileArgs, format::FormatArgs, topics::StrategyArgs},
         print,
         run::no_topics,
-        work::stop_flag,
+        signals::stop_flag,
     },
     config::{Assignment, Config, Environment, Overrides, split_list},
 };

@@ -6,7 +6,7 @@ use kreplay_console::{ConsoleOptions, state::ScreenId};
 use kreplay_model::{
     control::Control,
     feed::{ClusterView, EventLog, Feed, Snapshot},
-    watch::{WatchControl, WatchSnapshot},
+    watch::{WatchControl, WatchLog, WatchSnapshot},
 };
 use tokio::sync::watch;
 
@@ -20,6 +20,7 @@ pub(in crate::cli) async fn show(
     options: ConsoleOptions,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
     control: WatchControl,
+    events: WatchLog,
 ) -> Result<(), CliError> {
     groups.mark_changed();
     let bootstrap = groups.borrow().cluster.clone();
@@ -29,7 +30,8 @@ pub(in crate::cli) async fn show(
     let (session, snapshots) = watch::channel(Arc::new(snapshot));
     let feed = Feed { snapshots, events: EventLog::default(), groups: Some(groups) };
     let (commands, _) = Control::channel();
-    let options = ConsoleOptions { home: ScreenId::Trouble, watch: Some(control), ..options };
+    let options =
+        ConsoleOptions { home: ScreenId::Trouble, watch: Some(control), group_events: Some(events), ..options };
     let shown = kreplay_console::run(feed, commands, options).await;
     drop(session);
     shown.map_err(|error| CliError::Failed(error.to_string()))

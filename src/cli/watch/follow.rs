@@ -15,9 +15,12 @@ use crate::{
     cli::{
         CliError, Exit,
         console_options::{console_options, is_terminal},
-        work::stop_signal,
+        group_changes::GroupChanges,
+        metrics::{bind, serve},
+        signals::stop_signal,
     },
-    config::Config,
+    config::{Config, Environment},
+    metrics::Sources,
     watch::{Wait, event_line, summary_line},
 };
 
@@ -47,41 +50,56 @@ impl Printer {
 }
 
 /// Watches groups.
-pub(super) fn execute(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+pub(super) fn execute(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
     // A condition and a time are for scripts: what they need is an exit code.
     let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json() && !args.headless;
     if is_interactive && is_terminal() {
-        return show(args, config, selection);
+        return show(config, selection, environment);
     }
     print(args, config, selection)
 }
 
+/// The watched groups as the source of metrics.
+fn groups(handle: &WatchHandle) -> Sources {
+    Sources { groups: Some(handle.snapshots.clone()), ..Sources::default() }
+}
+
 /// Opens the console.
-fn show(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
-    let options = console_options(config)?;
+fn show(config: &Config, selection: &GroupSelection, environment: &Environment) -> Result<Exit, CliError> {
+    let changes = GroupChanges::start(config, environment)?;
+    let options = changes.offer(console_options(config)?);
+    let server = bind(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {
-            opened = cluster::open(config, selection.clone(), args.interval) => opened?,
+            opened = cluster::open(config, selection.clone()) => opened?,
             () = stop_signal() => return Ok(Exit::Stopped),
         };
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
-        console::show(options, handle.snapshots.clone(), handle.control.clone()).await?;
+        let _served = serve(server, groups(&handle))?;
+        console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone()).await?;
         Ok(Exit::Done)
     })
 }
 
 /// Prints lines.
 fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+    let server = bind(config)?;
     cluster::run(async {
         let signal = stop_signal();
         tokio::pin!(signal);
         let (watcher, first) = tokio::select! {
-            opened = cluster::open(config, selection.clone(), args.interval) => opened?,
+            opened = cluster::open(config, selection.clone()) => opened?,
             () = &mut signal => return Ok(Exit::Stopped),
         };
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
+        let _served = serve(server, groups(&handle))?;
         let mut snapshots = handle.snapshots.clone();
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);

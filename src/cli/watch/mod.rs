@@ -1,5 +1,6 @@
 //! `kreplay watch`: consumer groups as seen from outside.
 
+pub(super) mod background;
 mod cluster;
 pub(super) mod console;
 mod follow;
@@ -13,13 +14,13 @@ use kreplay_watcher::GroupSelection;
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs, format::FormatArgs},
+    args::{ClusterArgs, FileArgs, MetricsArgs, format::FormatArgs},
     print,
-    work::exit_on_first_signal,
+    signals::exit_on_first_signal,
 };
 use crate::{
-    config::{Config, Environment, Overrides},
-    watch::{Condition, overview, parse_duration},
+    config::{Assignment, Config, Environment, Overrides},
+    watch::{Condition, overview, parse_duration, parse_history},
 };
 
 pub(super) use cluster::{close_look, json};
@@ -30,26 +31,36 @@ const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(500)
 /// The flags of `watch`.
 #[derive(Args, Clone)]
 pub struct WatchArgs {
-    /// Groups to watch: names or patterns such as 'billing-*' [default: all]
+    /// Groups to watch: names or patterns such as 'billing-*' [default: watch.groups, or all]
     #[arg(value_name = "GROUP")]
     groups: Vec<Glob>,
     /// Look until a verdict is known, which takes a few seconds, print the result, and end
-    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless"])]
+    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless", "metrics"])]
     once: bool,
     /// How long to watch [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", value_parser = parse_duration)]
     duration: Option<Duration>,
     /// Watch until a condition is true for all groups, such as 'lag = 0 for 10s'
     ///
-    /// Figures: lag, readable, lost, age, members, state, verdict. Comparisons can be joined by `and`. A figure that is
-    /// not known makes the condition false. With --for, the exit code is 4 if the time is over first.
+    /// Figures: lag, readable, lost, records_left, age, members, state, verdict. Comparisons can be joined by `and`. A
+    /// figure that is not known makes the condition false. With --for, the exit code is 4 if the time is over first.
     #[arg(long, value_name = "CONDITION")]
     until: Option<Condition>,
-    /// Time between two looks, 500ms to 1h
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = interval)]
-    interval: Duration,
+    /// Time between two looks, 500ms to 1h [default: 2s]
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    interval: Option<Duration>,
+    /// Read what happened before the watch from the topic of committed offsets: rebalances, and times of commits
+    ///
+    /// A duration from 1m to 7d, such as 2h, or `off`. Needs READ on the topic __consumer_offsets.
+    #[arg(long, value_name = "DURATION", value_parser = history)]
+    history: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
+    /// Refuse to change any group in the console
+    #[arg(long)]
+    read_only: bool,
     /// Print lines, even on a terminal
     #[arg(long, help_heading = "Output")]
     headless: bool,
@@ -71,10 +82,31 @@ fn interval(text: &str) -> Result<Duration, String> {
     if INTERVALS.contains(&interval) { Ok(interval) } else { Err("the interval is from 500ms to 1h".to_owned()) }
 }
 
+/// Checks the length of a history, and keeps its text.
+fn history(text: &str) -> Result<String, String> {
+    if text != "off" {
+        parse_history(text)?;
+    }
+    Ok(text.to_owned())
+}
+
+impl WatchArgs {
+    /// The settings that flags set.
+    fn assignments(&self) -> Vec<Assignment> {
+        let interval = self.interval.map(|interval| format!("{}ms", interval.as_millis()));
+        let given = [("--interval", "watch.interval", interval), ("--history", "watch.history", self.history.clone())];
+        given.into_iter().filter_map(|(flag, key, value)| Some(Assignment::flag(flag, key, &value?))).collect()
+    }
+}
+
 impl TargetArgs {
-    /// Loads the configuration, and checks that it has a cluster.
+    /// Loads the configuration, and checks that it has a cluster. Commands that look once read no history.
     pub(super) fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
-        let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
+        Ok(self.load_with(Overrides::default(), environment, directory)?.without_history())
+    }
+
+    fn load_with(&self, overrides: Overrides, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        let mut overrides = Overrides { file: self.file.config.clone(), ..overrides };
         self.cluster.put(&mut overrides);
         let config = Config::load(&overrides, environment, directory)?;
         if config.kafka.bootstrap_servers.is_none() {
@@ -87,10 +119,15 @@ impl TargetArgs {
 
 /// Watches groups.
 pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
-    let config = args.target.load(environment, directory)?;
-    let selection = GroupSelection(args.groups.clone());
+    let read_only = args.read_only.then(|| Assignment::flag("--read-only", "kafka.read_only", "true"));
+    let assignments = args.assignments().into_iter().chain(read_only).collect();
+    let mut overrides = Overrides { assignments, ..Overrides::default() };
+    args.metrics.put(&mut overrides);
+    let config = args.target.load_with(overrides, environment, directory)?;
+    let named = if args.groups.is_empty() { &config.watch.groups } else { &args.groups };
+    let selection = GroupSelection(named.clone());
     if !args.once {
-        return follow::execute(args, &config, &selection);
+        return follow::execute(args, &config, &selection, environment);
     }
     exit_on_first_signal()?;
     let snapshot = close_look(&config, &selection)?;

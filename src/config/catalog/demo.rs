@@ -10,8 +10,8 @@ use crate::config::{
 };
 
 settings! { CONSOLE:
-    /// Colour theme.
-    "console.theme": Text("dark, light, mono or the path of a .toml file") => {
+    /// Colour theme; auto is dark or light, whichever suits the background of the terminal.
+    "console.theme": Text("auto, the name of a theme (`kreplay themes` lists them) or the path of a .toml file") => {
         |c, i| store(&mut c.console.theme, theme(i)),
         |c| Some(text(&c.console.theme)),
     };

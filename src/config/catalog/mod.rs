@@ -4,10 +4,12 @@
 mod demo;
 mod handlers;
 mod kafka;
+mod metrics;
 mod run;
 mod selection;
 mod table;
 mod topics;
+mod watch;
 
 use std::time::Duration;
 
@@ -58,7 +60,7 @@ const fn minutes(count: u64) -> Duration {
 }
 
 /// The parts of the list, in display order.
-const PARTS: [&[Setting]; 17] = [
+const PARTS: [&[Setting]; 19] = [
     kafka::KAFKA,
     selection::SELECTION,
     run::LIMITS,
@@ -74,6 +76,8 @@ const PARTS: [&[Setting]; 17] = [
     handlers::EXEC,
     handlers::HTTP,
     handlers::EXPORT,
+    watch::WATCH,
+    metrics::METRICS,
     demo::CONSOLE,
     demo::DEMO,
 ];
@@ -210,6 +214,8 @@ mod tests {
             "exec",
             "http",
             "export",
+            "watch",
+            "metrics",
             "console",
             "demo",
         ];

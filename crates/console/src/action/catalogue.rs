@@ -11,13 +11,14 @@ const CHOOSING: &[Mode] = &[Mode::Choosing];
 const WATCHING: &[Mode] = &[Mode::Watching];
 const GROUPS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Watching];
 const TABLES: &[Mode] = &[Mode::Dashboard, Mode::Watching];
+const CHANGING: &[Mode] = &[Mode::Changing];
 const PLANNING: &[Mode] = &[Mode::Planning];
 const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
 const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
 const DECIDING: &[Mode] = &[Mode::Deciding];
 const FAILED_RECORD: &[Mode] = &[Mode::FailedRecord];
 const MOVING: &[Mode] =
-    &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Watching, Mode::Planning, Mode::Deciding];
+    &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Watching, Mode::Changing, Mode::Planning, Mode::Deciding];
 
 /// Defines the actions and their entries: name, group, label, description, and the keys by modes.
 macro_rules! actions {
@@ -79,6 +80,16 @@ actions! {
         WATCHING => [Key::char('r')]),
     PauseWatch(Watch, "pause", "Pause or resume the watch",
         WATCHING => [Key::char('p'), Key::char(' ')]),
+    GroupEvents(Watch, "events", "Show what has happened to the groups",
+        WATCHING => [Key::char('e')]),
+    ChangeGroup(Watch, "change", "Reset, skip, forget, delete or undo: shows a plan",
+        WATCHING => [Key::char('c')]),
+    PlanChange(Watch, "plan", "Plan the selected change; changes nothing",
+        CHANGING => [Key::code(KeyCode::Enter)]),
+    ChangeScope(Watch, "partitions", "Choose the partitions that a reset concerns",
+        CHANGING => [Key::code(KeyCode::Tab)]),
+    ExecuteChange(Watch, "execute", "Execute the plan; asks for the group's name",
+        CHANGING => [Key::char('X')]),
 
     Quarantine(Quarantine, "quarantine", "Release or dead-letter quarantined keys",
         DASHBOARD => [Key::char('Q')]),
@@ -164,6 +175,7 @@ actions! {
         CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
         WATCHING => [Key::code(KeyCode::Esc)],
         &[Mode::Reading, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
+        CHANGING => [Key::code(KeyCode::Esc), Key::char('q')],
         DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
         FAILED_RECORD => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),

@@ -27,6 +27,7 @@ impl Action {
             | Self::SetConcurrency
             | Self::ToggleAuto
             | Self::SetRate
+            | Self::ExecuteChange
             | Self::Accept
             | Self::Quit
             | Self::Interrupt
@@ -43,6 +44,10 @@ impl Action {
             | Self::OpenGroup
             | Self::RefreshGroups
             | Self::PauseWatch
+            | Self::GroupEvents
+            | Self::ChangeGroup
+            | Self::PlanChange
+            | Self::ChangeScope
             | Self::Quarantine
             | Self::FailedRecord
             | Self::SortNext

@@ -7,6 +7,7 @@ use crate::{
     theme::Theme,
 };
 
+mod group_prompt;
 mod number_prompt;
 mod question;
 
@@ -15,6 +16,10 @@ pub(super) fn render(buf: &mut Buffer, dialog: &Dialog, state: &State, theme: &T
         Dialog::Ask(question) => question::render(buf, *question, state, theme),
         Dialog::Number { text, error } => number_prompt::render(buf, text, error.as_deref(), state, theme),
         Dialog::Rate { text, error } => number_prompt::rate(buf, text, error.as_deref(), state, theme),
+        Dialog::ChangeValue { choice, text, error } => {
+            group_prompt::value(buf, *choice, text, error.as_deref(), state, theme);
+        }
+        Dialog::ConfirmChange { text, error } => group_prompt::name(buf, text, error.as_deref(), state, theme),
         Dialog::Filter(_) | Dialog::TopicFilter(_) | Dialog::GroupFilter(_) | Dialog::GroupPartitionFilter(_) => {}
     }
 }

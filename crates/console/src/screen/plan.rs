@@ -1,6 +1,6 @@
 //! The plan window: predicted times by number of workers, the bottleneck, and the skew of the records.
 
-use kreplay_model::feed::{Curve, CurvePoint, Estimate, Forecast, Planning};
+use kreplay_model::feed::{Curve, CurvePoint, Estimate, Forecast, Planning, WhatIf};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -176,6 +176,9 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
         number::percent(plan.keys.keyless)
     );
     put("records", &records, theme.popup);
+    if !plan.advice.is_empty() {
+        put("advice", &WhatIf::line(&plan.advice), theme.popup);
+    }
     for note in &plan.notes {
         put("note", note, theme.warning);
     }

@@ -1,6 +1,6 @@
 //! The window with all settings of the run: what is read and how, limits, failure handling, and how to resume it.
 
-use kreplay_model::feed::{DryRunView, EffectCount, PlanView, RunState, RunView};
+use kreplay_model::feed::{DryRunView, EffectCount, PlanView, RunState, RunView, WhatIf};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -17,13 +17,15 @@ use crate::{
     state::{ScreenId, Scrollable, State},
     text::{clean, width, wrap},
     theme::Theme,
-    widget::{frame, paint, symbol},
+    widget::{charges, frame, paint, symbol},
 };
 
 pub(super) const TITLE: &str = "The run";
 /// Maximum width of the window; longer lines are hard to read.
 const MAX_WIDTH: u16 = 100;
 const LABEL_WIDTH: usize = 12;
+/// The label of the row with the time of the workers. Its bar follows it.
+const WORKER_TIME: &str = "time spent";
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &State, theme: &Theme) {
     let lines = lines(state, theme);
@@ -58,8 +60,25 @@ fn lines(state: &State, theme: &Theme) -> Vec<Line<'static>> {
             let gap = " ".repeat(LABEL_WIDTH.saturating_sub(width(label)));
             lines.push(Line::from(vec![Span::styled(format!("{label}{gap}"), theme.muted), Span::styled(line, style)]));
         }
+        if label == WORKER_TIME
+            && let Some(bar) = charges::bar(&run.charges, number::cells(room), theme)
+        {
+            let gap = Span::styled(" ".repeat(LABEL_WIDTH), theme.muted);
+            lines.push(Line::from(std::iter::once(gap).chain(bar.spans).collect::<Vec<_>>()));
+        }
     }
     lines
+}
+
+/// What the time of the workers was spent on, and what would make the run faster.
+fn worker_time(run: &RunView, theme: &Theme) -> Vec<(&'static str, String, Style)> {
+    let Some(sentence) = run.charges.in_words() else { return Vec::new() };
+    let mut rows =
+        vec![(WORKER_TIME, format!("{sentence}."), theme.strong), ("", charges::legend(&run.charges), theme.popup)];
+    if !run.advice.is_empty() {
+        rows.push(("advice", WhatIf::line(&run.advice), theme.strong));
+    }
+    rows
 }
 
 fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, String, Style)> {
@@ -86,6 +105,7 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
         Some(view) => rows.extend(dry_run(view, theme)),
         None => rows.push(("effects", effects(run), base)),
     }
+    rows.extend(worker_time(run, theme));
     let known = |text: &str| if text.is_empty() { "unknown".to_owned() } else { text.to_owned() };
     rows.push(("failures", known(&plan.on_failure), base));
     let waiting = &run.quarantine;

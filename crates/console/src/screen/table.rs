@@ -3,11 +3,12 @@
 use ratatui::buffer::Buffer;
 
 use super::{
-    compare, dashboard, event, failed_record, group, groups, help, partition, plan, quarantine, run, topics, trouble,
+    change, compare, dashboard, event, failed_record, group, group_events, groups, help, partition, plan, quarantine,
+    run, topics, trouble,
 };
 use crate::{
     action::Action,
-    availability::{Refusal, no_event, no_group, no_partition},
+    availability::{Refusal, no_event, no_group, no_group_to_change, no_partition},
     hit_map::HitMap,
     state::{Place, ScreenId, State},
     theme::Theme,
@@ -22,6 +23,8 @@ pub enum Moves {
     TopicCursor,
     /// The cursor among watched groups, or the panel of the opened one that has the focus.
     Watched,
+    /// The change under the cursor, or the rows of its plan.
+    Change,
     /// The selection of the partition table.
     SelectedPartition,
     /// The selected quarantined key.
@@ -121,6 +124,24 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::Watched,
         filters: Some(Filters::GroupPartitions),
         view: |buf, hits, _, state, theme| group::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::GroupEvents,
+        title: group_events::TITLE,
+        refusal: |state| Action::GroupEvents.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::Lines,
+        filters: None,
+        view: |buf, hits, place, state, theme| group_events::render(buf, hits, place.scroll, state, theme),
+    },
+    Screen {
+        id: ScreenId::Change,
+        title: change::TITLE,
+        refusal: no_group_to_change,
+        stays_open: |_| true,
+        moves: Moves::Change,
+        filters: None,
+        view: |buf, hits, _, state, theme| change::render(buf, hits, state, theme),
     },
     Screen {
         id: ScreenId::Plan,

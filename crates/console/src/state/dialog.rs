@@ -2,6 +2,7 @@
 
 use kreplay_model::control::{Decision, RecordDecision};
 
+use super::ChangeChoice;
 use crate::key::Mode;
 
 /// A yes-or-no question.
@@ -42,6 +43,22 @@ pub enum Dialog {
         /// Why the input was rejected.
         error: Option<String>,
     },
+    /// The prompt for what a change of a group needs, such as an offset.
+    ChangeValue {
+        /// The change.
+        choice: ChangeChoice,
+        /// The text typed so far.
+        text: String,
+        /// Why the input was rejected.
+        error: Option<String>,
+    },
+    /// The prompt for the name of the group whose plan shall be executed.
+    ConfirmChange {
+        /// The text typed so far.
+        text: String,
+        /// Why the input was rejected.
+        error: Option<String>,
+    },
     /// The input of the partition filter, with its previous value.
     Filter(String),
     /// The input of the topic filter, with its previous value.
@@ -60,6 +77,8 @@ impl Dialog {
             Self::Ask(_) => Mode::Asking,
             Self::Number { .. }
             | Self::Rate { .. }
+            | Self::ChangeValue { .. }
+            | Self::ConfirmChange { .. }
             | Self::Filter(_)
             | Self::TopicFilter(_)
             | Self::GroupFilter(_)

@@ -109,6 +109,16 @@ impl State {
         if items.is_empty() { None } else { Some(at.unwrap_or(0)) }
     }
 
+    /// The group of the selected item; `None` if there is none, or if the count of the others is selected.
+    #[must_use]
+    pub fn selected_trouble_group(&self) -> Option<&GroupView> {
+        let items = self.trouble();
+        match items.get(self.selected_trouble(&items)?)? {
+            TroubleItem::Group(group) | TroubleItem::Other(group) => Some(group),
+            TroubleItem::Others(_) => None,
+        }
+    }
+
     /// The first visible item in a view of `height` lines: the previous one, moved just enough to keep the selected
     /// item visible.
     #[must_use]

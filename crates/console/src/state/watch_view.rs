@@ -7,7 +7,7 @@ use kreplay_model::{
     watch::{GroupView, MemberRow},
 };
 
-use super::{GroupMemberRow, GroupPartitionRow, GroupRow, State, TroubleView};
+use super::{ChangeView, GroupMemberRow, GroupPartitionRow, GroupRow, State, TroubleView};
 use crate::table::{Arranged, TableState, arrange};
 
 /// A panel of the screen of a group.
@@ -64,6 +64,8 @@ pub struct WatchView {
     pub members: TableState<String>,
     /// The first visible rebalance of the opened group.
     pub rebalances_from: usize,
+    /// The change of a group.
+    pub change: ChangeView,
     /// Whether the user has paused the watch.
     pub paused: bool,
     /// The groups that the watcher was last told to be visible.
@@ -80,6 +82,7 @@ impl Default for WatchView {
             partitions: largest_lag_first(),
             members: largest_lag_first(),
             rebalances_from: 0,
+            change: ChangeView::default(),
             paused: false,
             visible: Arc::default(),
         }

@@ -9,16 +9,26 @@ pub enum ColorDepth {
     True,
     /// The 256 colours of xterm.
     Indexed,
+    /// The 16 colours of ANSI, which the terminal defines.
+    Ansi,
 }
 
 impl ColorDepth {
-    /// The colour depth according to `COLORTERM`. Without it, 256 colours are assumed, which all current terminals
-    /// support.
+    /// The colour depth according to the environment variables `COLORTERM` and `TERM`.
+    ///
+    /// Terminals that show only 16 colours are known by name; all others are taken to have 256, as all current ones do.
     #[must_use]
-    pub fn from_colorterm(value: Option<&str>) -> Self {
-        match value {
-            Some("truecolor" | "24bit") => Self::True,
-            _ => Self::Indexed,
+    pub fn from_environment(colorterm: Option<&str>, term: Option<&str>) -> Self {
+        if matches!(colorterm, Some("truecolor" | "24bit")) {
+            return Self::True;
+        }
+        let term = term.unwrap_or_default();
+        if term.ends_with("-direct") {
+            Self::True
+        } else if term.contains("16color") || ["linux", "ansi", "cygwin", "vt100", "vt220"].contains(&term) {
+            Self::Ansi
+        } else {
+            Self::Indexed
         }
     }
 }
@@ -31,6 +41,42 @@ pub(super) fn nearest_indexed(colour: Color) -> Color {
     let Color::Rgb(r, g, b) = colour else { return colour };
     let candidates = (16..=255_u8).map(|index| (distance(rgb(index), (r, g, b)), index));
     candidates.min().map_or(colour, |(_, index)| Color::Indexed(index))
+}
+
+/// xterm's defaults for the 16 colours of ANSI. Terminals define their own, which are usually close.
+const ANSI: [(Color, (u8, u8, u8)); 16] = [
+    (Color::Black, (0, 0, 0)),
+    (Color::Red, (205, 0, 0)),
+    (Color::Green, (0, 205, 0)),
+    (Color::Yellow, (205, 205, 0)),
+    (Color::Blue, (0, 0, 238)),
+    (Color::Magenta, (205, 0, 205)),
+    (Color::Cyan, (0, 205, 205)),
+    (Color::Gray, (229, 229, 229)),
+    (Color::DarkGray, (127, 127, 127)),
+    (Color::LightRed, (255, 0, 0)),
+    (Color::LightGreen, (0, 255, 0)),
+    (Color::LightYellow, (255, 255, 0)),
+    (Color::LightBlue, (92, 92, 255)),
+    (Color::LightMagenta, (255, 0, 255)),
+    (Color::LightCyan, (0, 255, 255)),
+    (Color::White, (255, 255, 255)),
+];
+
+/// The nearest of the 16 colours of ANSI by RGB distance. Colours that the terminal defines are returned unchanged.
+pub(super) fn nearest_ansi(colour: Color) -> Color {
+    let Some(wanted) = known_rgb(colour) else { return colour };
+    let nearest = ANSI.into_iter().min_by_key(|(_, shown)| distance(*shown, wanted));
+    nearest.map_or(colour, |(name, _)| name)
+}
+
+/// The RGB value of a colour that does not depend on the terminal.
+pub(super) fn known_rgb(colour: Color) -> Option<(u8, u8, u8)> {
+    match colour {
+        Color::Rgb(r, g, b) => Some((r, g, b)),
+        Color::Indexed(index) if index >= 16 => Some(rgb(index)),
+        _ => None,
+    }
 }
 
 /// The RGB value of an index from 16 on.
@@ -64,9 +110,25 @@ mod tests {
     }
 
     #[test]
-    fn true_colour_requires_colorterm() {
-        assert_eq!(ColorDepth::from_colorterm(Some("truecolor")), ColorDepth::True);
-        assert_eq!(ColorDepth::from_colorterm(Some("yes")), ColorDepth::Indexed);
-        assert_eq!(ColorDepth::from_colorterm(None), ColorDepth::Indexed);
+    fn every_ansi_colour_is_nearest_to_itself() {
+        for (name, (r, g, b)) in ANSI {
+            assert_eq!(nearest_ansi(Color::Rgb(r, g, b)), name);
+            assert_eq!(nearest_ansi(name), name);
+        }
+        assert_eq!(nearest_ansi(Color::Indexed(196)), Color::LightRed);
+    }
+
+    #[test]
+    fn the_environment_tells_the_depth() {
+        for (colorterm, term, depth) in [
+            (Some("truecolor"), Some("linux"), ColorDepth::True),
+            (Some("yes"), Some("xterm-256color"), ColorDepth::Indexed),
+            (None, Some("xterm-direct"), ColorDepth::True),
+            (None, Some("linux"), ColorDepth::Ansi),
+            (None, Some("screen-16color"), ColorDepth::Ansi),
+            (None, None, ColorDepth::Indexed),
+        ] {
+            assert_eq!(ColorDepth::from_environment(colorterm, term), depth, "{colorterm:?} {term:?}");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Closes what is in front.
 
-use super::filter;
+use super::{filter, group_change};
 use crate::{
     screen::Screen,
-    state::{Layer, State, StatusKind},
+    state::{Layer, ScreenId, State, StatusKind},
 };
 
 /// Closes the dialog or the window in front. On a page, dismisses the message, then clears the filter, then goes back.
@@ -14,6 +14,9 @@ pub(super) fn close(state: &mut State) {
         return;
     }
     let front = state.user.navigation.front().screen;
+    if front == ScreenId::Change && group_change::leave_plan(state) {
+        return;
+    }
     if front.layer() == Layer::Window {
         state.user.navigation.back();
         return;

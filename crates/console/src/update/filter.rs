@@ -72,7 +72,11 @@ pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
         Dialog::TopicFilter(before) => edit_topics(state, |text| *text = before),
         Dialog::GroupFilter(before) => edit_groups(state, |text| *text = before),
         Dialog::GroupPartitionFilter(before) => edit_group_partitions(state, |text| *text = before),
-        Dialog::Ask(_) | Dialog::Number { .. } | Dialog::Rate { .. } => {}
+        Dialog::Ask(_)
+        | Dialog::Number { .. }
+        | Dialog::Rate { .. }
+        | Dialog::ChangeValue { .. }
+        | Dialog::ConfirmChange { .. } => {}
     }
 }
 

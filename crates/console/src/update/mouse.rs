@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, Event, focus, quarantine, scroll, topics, watch};
+use super::{Effect, Event, focus, group_change, quarantine, scroll, topics, watch};
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
@@ -38,6 +38,7 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::GroupPanel(panel) | Target::GroupPanelColumn(panel, _) => watch::scroll_panel(state, *panel, by),
         Target::GroupPartition(_) => watch::scroll_panel(state, GroupPanel::Partitions, by),
         Target::Member(_) => watch::scroll_panel(state, GroupPanel::Members, by),
+        Target::Change | Target::ChangeChoice(_) => group_change::scroll(state, by),
         Target::Window | Target::Prompt => scroll::text(state, by),
     }
     Vec::new()
@@ -72,9 +73,10 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::GroupPanelColumn(panel, column) => watch::sort_panel_by(state, panel, column),
         Target::GroupPartition(id) => watch::select_partition(state, id),
         Target::Member(id) => watch::select_member(state, id),
+        Target::ChangeChoice(choice) => group_change::choose(state, choice),
         Target::Window => close_window(state),
         // A click beside the rows must not close the window, because reopening would change the selection.
-        Target::TopicList | Target::Watch | Target::Quarantine | Target::Prompt => {}
+        Target::TopicList | Target::Watch | Target::Change | Target::Quarantine | Target::Prompt => {}
     }
     Vec::new()
 }

@@ -3,8 +3,8 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, close, concurrency, failed_record, filter, focus, launch, navigate, plan, quarantine, question, rate,
-    run, scroll, scroll::Motion, show_message, topics, typing, watch,
+    Effect, ask, close, concurrency, failed_record, filter, focus, group_change, launch, navigate, plan, quarantine,
+    question, rate, run, scroll, scroll::Motion, show_message, topics, typing, watch,
 };
 use crate::{
     action::Action,
@@ -47,6 +47,11 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::OpenGroup => in_view(state, watch::open_selected),
         Action::RefreshGroups => watch::refresh(state),
         Action::PauseWatch => watch::toggle_pause(state),
+        Action::GroupEvents => in_view(state, |state| navigate::toggle(state, ScreenId::GroupEvents)),
+        Action::ChangeGroup => in_view(state, group_change::open),
+        Action::PlanChange => group_change::plan(state),
+        Action::ChangeScope => in_view(state, group_change::next_scope),
+        Action::ExecuteChange => in_view(state, group_change::ask_for_name),
         Action::Quarantine => in_view(state, quarantine::open),
         Action::Release => quarantine::decide(state, Decision::Release),
         Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
@@ -128,6 +133,8 @@ fn accept(state: &mut State) -> Vec<Effect> {
         }
         Some(Dialog::Number { text, .. }) => concurrency::accept(state, &text),
         Some(Dialog::Rate { text, .. }) => rate::accept(state, &text),
+        Some(Dialog::ChangeValue { choice, text, .. }) => group_change::accept_value(state, choice, &text),
+        Some(Dialog::ConfirmChange { text, .. }) => group_change::accept_name(state, &text),
         Some(Dialog::Filter(_)) => in_view(state, |state| filter::accept(state, |state| &state.user.table.filter)),
         Some(Dialog::TopicFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.topics.table.filter))

@@ -1,6 +1,6 @@
 //! Moves and scrolls, in the focused panel or in the window in front.
 
-use super::{quarantine, topics, watch};
+use super::{group_change, quarantine, topics, watch};
 use crate::{
     layout::Panel,
     screen::{Moves, Screen},
@@ -31,7 +31,7 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::FocusedPanel => Scrollable::Panel(state.user.focus),
         Moves::SelectedPartition => Scrollable::Panel(Panel::Partitions),
         Moves::Watched if front == ScreenId::Group => Scrollable::GroupPanel(state.user.watch.panel),
-        Moves::TopicCursor | Moves::Watched | Moves::SelectedKey | Moves::Lines | Moves::Nothing => {
+        Moves::TopicCursor | Moves::Watched | Moves::Change | Moves::SelectedKey | Moves::Lines | Moves::Nothing => {
             Scrollable::Screen(front)
         }
     };
@@ -52,6 +52,7 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::TopicCursor => topics::scroll(state, by),
         Moves::SelectedPartition => select(state, by),
         Moves::Watched => watch::scroll(state, by),
+        Moves::Change => group_change::scroll(state, by),
         Moves::SelectedKey => quarantine::scroll(state, by),
         Moves::Lines => text(state, by),
         Moves::Nothing => {}

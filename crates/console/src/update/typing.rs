@@ -42,7 +42,12 @@ pub(super) fn delete_all(state: &mut State) {
 
 fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
     match &mut state.user.navigation.dialog {
-        Some(Dialog::Number { text, error } | Dialog::Rate { text, error }) => {
+        Some(
+            Dialog::Number { text, error }
+            | Dialog::Rate { text, error }
+            | Dialog::ChangeValue { text, error, .. }
+            | Dialog::ConfirmChange { text, error },
+        ) => {
             change(text);
             *error = None;
         }

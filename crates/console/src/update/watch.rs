@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kreplay_model::watch::{WatchCommand, WatchSnapshot};
+use kreplay_model::watch::{WatchCommand, WatchEvent, WatchSnapshot};
 
 use super::{Effect, navigate, show_message};
 use crate::state::{
@@ -28,9 +28,17 @@ pub(super) fn learn(state: &mut State, snapshot: Arc<WatchSnapshot>) -> Vec<Effe
         if !state.feed.watched.is_on() {
             state.user.topics.show_groups();
         }
+        state.feed.group_history.add(&snapshot);
         state.feed.watched = Watched::known(snapshot);
         state.stale = true;
     }
+    Vec::new()
+}
+
+/// Adds events.
+pub(super) fn add_events(state: &mut State, events: &[WatchEvent]) -> Vec<Effect> {
+    state.feed.group_history.add_events(events);
+    state.stale |= !events.is_empty();
     Vec::new()
 }
 

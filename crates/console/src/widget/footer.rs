@@ -99,6 +99,8 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         {
             "set"
         }
+        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ChangeValue { .. })) => "plan",
+        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ConfirmChange { .. })) => "execute",
         (Action::Close, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "undo",
         (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.table.filter.is_empty() => {
@@ -124,9 +126,15 @@ fn has_group_filter(state: &State) -> bool {
 /// Whether the footer should show an action in the current state.
 fn is_worth_showing(state: &State, action: Action) -> bool {
     match action {
-        Action::Quarantine | Action::FailedRecord | Action::StopPlanning | Action::OpenGroup => {
-            action.refusal(state).is_none()
-        }
+        Action::Quarantine
+        | Action::FailedRecord
+        | Action::StopPlanning
+        | Action::OpenGroup
+        | Action::ChangeGroup
+        | Action::PlanChange
+        | Action::ChangeScope
+        | Action::ExecuteChange => action.refusal(state).is_none(),
+        Action::Groups | Action::Trouble if !state.feed.watched.is_on() => false,
         Action::Groups => state.user.navigation.front().screen != ScreenId::Groups,
         Action::Trouble => state.user.navigation.front().screen != ScreenId::Trouble,
         Action::Close if state.mode() == Mode::Watching => {
@@ -153,12 +161,17 @@ fn useful_actions(state: &State) -> &'static [Action] {
             A::Filter,
             A::Close,
             A::Plan,
+            A::Trouble,
+            A::Groups,
             A::Help,
             A::ListTopics,
             A::MoreWorkers,
             A::FewerWorkers,
         ],
         Mode::Watching => useful_on_groups(state.user.navigation.front().screen),
+        Mode::Changing => {
+            &[A::PlanChange, A::ChangeScope, A::ExecuteChange, A::Close, A::Up, A::Down, A::PageDown, A::Help]
+        }
         Mode::Deciding => &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down],
         Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
@@ -190,6 +203,8 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::TogglePause,
                 A::Stop,
                 A::Quit,
+                A::Trouble,
+                A::Groups,
                 A::FocusNext,
                 A::RunDetails,
                 A::SortNext,
@@ -200,7 +215,9 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Details,
                 A::Compare,
             ],
-            Panel::Partitions if state.run().is_none() => &[A::Help, A::Run, A::Topics, A::FocusNext, A::Quit],
+            Panel::Partitions if state.run().is_none() => {
+                &[A::Help, A::Run, A::Topics, A::Trouble, A::Groups, A::FocusNext, A::Quit]
+            }
             Panel::Partitions => &[
                 A::Help,
                 A::Run,
@@ -209,6 +226,8 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Quit,
                 A::Compare,
                 A::Topics,
+                A::Trouble,
+                A::Groups,
                 A::Plan,
                 A::RunDetails,
                 A::FocusNext,
@@ -222,9 +241,19 @@ fn useful_actions(state: &State) -> &'static [Action] {
 fn useful_on_groups(screen: ScreenId) -> &'static [Action] {
     use Action as A;
     match screen {
-        ScreenId::Trouble => {
-            &[A::OpenGroup, A::Groups, A::Close, A::Help, A::RefreshGroups, A::PauseWatch, A::Up, A::Down, A::Quit]
-        }
+        ScreenId::Trouble => &[
+            A::OpenGroup,
+            A::Groups,
+            A::Close,
+            A::Help,
+            A::GroupEvents,
+            A::ChangeGroup,
+            A::RefreshGroups,
+            A::PauseWatch,
+            A::Up,
+            A::Down,
+            A::Quit,
+        ],
         ScreenId::Groups => &[
             A::OpenGroup,
             A::Filter,
@@ -232,6 +261,7 @@ fn useful_on_groups(screen: ScreenId) -> &'static [Action] {
             A::Close,
             A::Trouble,
             A::Help,
+            A::ChangeGroup,
             A::RefreshGroups,
             A::PauseWatch,
             A::SortReverse,
@@ -242,7 +272,9 @@ fn useful_on_groups(screen: ScreenId) -> &'static [Action] {
             A::Filter,
             A::SortNext,
             A::Close,
+            A::ChangeGroup,
             A::Help,
+            A::GroupEvents,
             A::Groups,
             A::Trouble,
             A::RefreshGroups,

@@ -1,6 +1,7 @@
 //! The parts of the dashboard. Each one renders state and theme into cells.
 
 pub(super) mod alert;
+pub(super) mod charges;
 pub(super) mod chart;
 pub(super) mod events;
 pub(super) mod footer;

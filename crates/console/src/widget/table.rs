@@ -150,7 +150,7 @@ mod tests {
             heading: &|id| Some(Target::Topic(id.to_owned())),
             row: &|row: &Group| Some(Target::Topic(row.name.clone())),
         };
-        render(&mut buf, &mut hits, &view, &targets, &Theme::load(&ThemeChoice::Dark).unwrap());
+        render(&mut buf, &mut hits, &view, &targets, &Theme::load(&ThemeChoice::DARK).unwrap());
         (buf, hits)
     }
 

@@ -1,4 +1,4 @@
-//! The worker panel: state, throughput, and owned partitions.
+//! The worker panel: state, throughput, time by state, and owned partitions.
 
 use kreplay_model::feed::{WorkerState, WorkerView};
 use ratatui::{
@@ -7,7 +7,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{frame, paint, partitions::place, symbol};
+use super::{charges, frame, paint, partitions::place, symbol};
 use crate::{
     hit_map::HitMap,
     layout::Panel,
@@ -91,9 +91,16 @@ fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, ov
         let rate = number::rates(worker.records_per_s);
         paint::aligned(buf, rate_at, rate.fit(rate_at.width), theme.base, Alignment::Right);
         paint::aligned(buf, busy_at, &number::percent(worker.busy), theme.base, Alignment::Right);
-        if busy_at.width >= PERCENT_WIDTH + 5 {
-            let bar = Rect::new(busy_at.x + 1, busy_at.y, busy_at.width - PERCENT_WIDTH - 2, 1);
-            paint::bar(buf, bar, worker.busy, theme.bar, theme.bar_rest);
+    }
+    if busy_at.width >= PERCENT_WIDTH + 5 {
+        let bar = Rect::new(busy_at.x + 1, busy_at.y, busy_at.width - PERCENT_WIDTH - 2, 1);
+        match charges::bar(&worker.charges, bar.width, theme) {
+            Some(charges) => {
+                paint::line(buf, bar.x, bar.y, bar.width, &charges);
+            }
+            None if over => {}
+            // A snapshot of an earlier version has no time by state.
+            None => paint::bar(buf, bar, worker.busy, theme.bar, theme.bar_rest),
         }
     }
     if own_at.width < 3 {

@@ -1,7 +1,7 @@
 //! A deterministic run for the console tests: the demo's ten datasets, with one worker at first and six after two
 //! seconds.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -18,9 +18,9 @@ use kreplay_model::watch::WatchCommand;
 use kreplay_model::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        self, Bottleneck, ClusterView, CurrentLimit, EventKind, LatencyMs, NextRun, Owner, PartitionState,
-        PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary, RunView, Snapshot,
-        Throughput, TopicView, Totals, WorkerState, WorkerView,
+        self, Bottleneck, Charge, Charges, ClusterView, CurrentLimit, EventKind, HandlingTimes, LatencyMs, LiftedLimit,
+        NextRun, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState,
+        RunSummary, RunView, Snapshot, Throughput, TopicView, Totals, WhatIf, WorkerState, WorkerView,
     },
 };
 
@@ -47,6 +47,9 @@ pub(crate) fn partition(topic: &str, number: i32) -> TopicPartition {
 fn offset(value: u64) -> Offset {
     Offset::new(value as i64).unwrap()
 }
+
+/// What a finished run is advised.
+const ADVICE: WhatIf = WhatIf { lifted: LiftedLimit::TwiceTheWorkers, key: None, speedup: 1.9, seconds_saved: 1.6 };
 
 /// The run `elapsed_s` seconds after its start.
 pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunView {
@@ -99,6 +102,8 @@ pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunVie
         digest: "9f3a1c2b77e04d11".into(),
         buffered_bytes: if over { 0 } else { left * 140 },
         partitions,
+        charges: (0..workers).fold(Charges::default(), |sum, id| sum + charges(id, handled)),
+        advice: if over { vec![ADVICE] } else { Vec::new() },
         workers: workers_view(workers, handled, speed, state, ordering),
         rebalances: if elapsed_s >= 2.0 && ordering == Ordering::Partition {
             vec![RebalanceView { at_s: 2.0, kind: RebalanceKind::Own, duration_ms: 3, moved: 8 }]
@@ -146,10 +151,23 @@ fn partitions(handled: u64, speed: f64, workers: u32, state: RunState, ordering:
                     0.0
                 },
                 p95_ms: (done > 0).then_some(1.08 + dataset as f64 / 50.0),
+                handling_times: HandlingTimes::default(),
             });
         }
     }
     partitions
+}
+
+/// The time of a worker that waits a little longer the higher its number is.
+fn charges(id: u32, handled: u64) -> Charges {
+    let waits = handled * u64::from(id) * 20_000;
+    BTreeMap::from([
+        (Charge::Handling, handled * 1_000_000),
+        (Charge::Settling, handled * 10_000),
+        (Charge::Order, waits),
+        (Charge::Fetch, waits / 2),
+    ])
+    .into()
 }
 
 fn workers_view(workers: u32, handled: u64, speed: f64, state: RunState, ordering: Ordering) -> Vec<WorkerView> {
@@ -162,6 +180,7 @@ fn workers_view(workers: u32, handled: u64, speed: f64, state: RunState, orderin
             records_per_s: if busy { speed / f64::from(workers) } else { 0.0 },
             busy: 0.985 - f64::from(id) / 200.0,
             busy_ns: 0,
+            charges: charges(id, handled),
             partitions: match ordering {
                 Ordering::Partition => DATASETS
                     .iter()
@@ -294,7 +313,7 @@ pub(crate) fn change_run(state: &mut State, change_run: impl FnOnce(&mut RunView
 
 /// Draws a frame, as before every input of a user who looks at the screen.
 pub(crate) fn draw(state: &mut State) -> HitMap {
-    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::Dark));
+    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::DARK));
     let effects = update(state, Event::Drawn(hits.extents().clone()));
     let is_look = |effect: &Effect| matches!(effect, Effect::Watch(WatchCommand::LookAt(_)));
     assert!(effects.iter().all(is_look), "{effects:?}");
@@ -360,7 +379,7 @@ pub(crate) fn theme(choice: &ThemeChoice) -> Theme {
 pub(crate) fn text(state: &State) -> String {
     let mut state = state.clone();
     draw(&mut state);
-    capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)))
+    capture::text(&capture::frame(&state, &theme(&ThemeChoice::DARK)))
 }
 
 /// The position of a text on the screen, as column and row in cells.

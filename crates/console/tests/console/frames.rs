@@ -9,7 +9,7 @@ use kreplay_console::{
     action::Action,
     capture,
     state::State,
-    theme::{Theme, ThemeChoice},
+    theme::{BUILT_IN, BuiltIn, ColorDepth, Theme, ThemeChoice},
     update::{Event, update},
 };
 use kreplay_model::{
@@ -330,7 +330,7 @@ fn a_run_with_dead_letters_is_not_shown_as_just_done() {
         run.plan.predicted = Some(Prediction { elapsed_s: 3.31, limit: Bottleneck::Key });
     });
     assert_snapshot!("dead_letters_120x40", text(&state));
-    let (theme, at) = (theme(&ThemeChoice::Dark), find(&state, "! done with dead letters").unwrap());
+    let (theme, at) = (theme(&ThemeChoice::DARK), find(&state, "! done with dead letters").unwrap());
     assert_eq!(Some(capture::frame(&state, &theme).cell(at).unwrap().fg), theme.warning.fg);
 }
 
@@ -517,11 +517,11 @@ fn external_names_cannot_control_the_terminal() {
     });
     let hostile = EventKind::Warning { text: "record said \x1b[2J\x1b[1;1Hgone\nand a second line".into() };
     apply(&mut state, Event::Events(vec![event(3, 2.9, hostile)]));
-    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::DARK));
     assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
     assert_snapshot!("hostile_120x40", capture::text(&frame));
     act(&mut state, Action::Details);
-    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::DARK));
     assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
 }
 
@@ -578,15 +578,17 @@ fn styles(buffer: &Buffer) -> String {
 
 #[test]
 fn colours_of_each_theme() {
-    for (name, choice) in [("dark", ThemeChoice::Dark), ("light", ThemeChoice::Light), ("mono", ThemeChoice::Mono)] {
-        let frame = capture::frame(&running(80, 24), &theme(&choice));
+    for BuiltIn { name, .. } in BUILT_IN {
+        let frame = capture::frame(&running(80, 24), &theme(&ThemeChoice::BuiltIn(name)));
         assert_snapshot!(format!("styles_{name}_80x24"), styles(&frame));
     }
+    let ansi = Theme::load_for(&ThemeChoice::DARK, ColorDepth::Ansi).unwrap();
+    assert_snapshot!("styles_dark_16_colours_80x24", styles(&capture::frame(&running(80, 24), &ansi)));
 }
 
 #[test]
 fn cells_have_the_styles_of_their_roles() {
-    for choice in [ThemeChoice::Dark, ThemeChoice::Light] {
+    for choice in [ThemeChoice::DARK, ThemeChoice::LIGHT] {
         let theme = theme(&choice);
         let state = failed(120, 40);
         let frame = capture::frame(&state, &theme);
@@ -610,7 +612,7 @@ fn cells_have_the_styles_of_their_roles() {
 
 #[test]
 fn the_mono_theme_uses_no_colours() {
-    let theme = theme(&ThemeChoice::Mono);
+    let theme = theme(&ThemeChoice::MONO);
     for make in [running, paused, rebalancing, finished, failed, problem] {
         let frame = capture::frame(&make(120, 40), &theme);
         let plain = ratatui::style::Color::Reset;
@@ -626,14 +628,14 @@ fn a_capture_renders_the_same_frame_as_the_console() {
         let new = events(at_s, Ordering::Key).into_iter().filter(|event| event.seq >= capture.next_seq()).collect();
         capture.take(snapshot(Some(run(at_s, RunState::Running, Ordering::Key)), at_s).into(), new);
     }
-    let theme = Theme::load(&ThemeChoice::Dark).unwrap();
+    let theme = Theme::load(&ThemeChoice::DARK).unwrap();
     assert_eq!(capture::text(&capture.frame(&theme)), text(&running(120, 40)));
 }
 
 #[test]
 fn a_terminal_shows_the_same_frame() {
     let state = running(80, 24);
-    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::DARK));
     let mut terminal = ratatui::Terminal::new(TestBackend::new(80, 24)).unwrap();
     terminal.draw(|target| target.buffer_mut().merge(&frame)).unwrap();
     terminal.backend().assert_buffer(&frame);

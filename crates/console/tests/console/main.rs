@@ -12,6 +12,7 @@
 
 mod fixture;
 mod frames;
+mod group_change;
 mod keys;
 mod plan;
 mod screens;

@@ -85,6 +85,7 @@ pub(crate) fn plan(partitions: u64) -> Forecast {
             work_s: Some(0.001),
             work_from: Some("handler".into()),
         },
+        advice: Vec::new(),
         curves: vec![Curve { ordering: Ordering::Key, most: 1000, points }],
         predicted: Some(Prediction { elapsed_s: 40.2, limit: Bottleneck::Key }),
         recommended: Some(Recommendation {
@@ -203,7 +204,7 @@ fn a_huge_plan_scrolls_and_a_hostile_one_cannot_control_the_terminal() {
     forecast.records = Estimate { value: u64::MAX, low: 0, high: u64::MAX };
     let mut state = planned(80, 24, forecast);
     draw(&mut state);
-    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::DARK));
     assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
     assert_snapshot!("plan_hostile_80x24", capture::text(&frame));
 }
@@ -219,7 +220,7 @@ fn without_a_handling_time_nothing_is_predicted() {
 #[test]
 fn the_current_number_is_marked_without_colours() {
     let state = planned(120, 40, plan(6));
-    let frame = capture::frame(&state, &theme(&ThemeChoice::Mono));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::MONO));
     let text = capture::text(&frame);
     assert!(text.contains("▶   6") && text.contains("← now") && text.contains("← recommended"), "{text}");
 }

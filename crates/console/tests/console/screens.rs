@@ -35,7 +35,7 @@ fn with_front(mut state: State, screen: ScreenId) -> State {
 }
 
 fn frame(state: &State) -> Buffer {
-    capture::frame(state, &theme(&ThemeChoice::Dark))
+    capture::frame(state, &theme(&ThemeChoice::DARK))
 }
 
 fn symbol(buffer: &Buffer, x: u16, y: u16) -> &str {

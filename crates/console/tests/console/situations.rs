@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use kreplay_console::{state::State, update::Event};
+use kreplay_console::{
+    state::{ChangeAccess, State},
+    update::Event,
+};
 use kreplay_model::{
     domain::{Lag, Offset, Ordering},
     feed::{
@@ -38,6 +41,7 @@ impl Situation {
     pub(crate) fn console(self, width: u16, height: u16) -> State {
         let mut state = State::new(width, height, Some(HINT.into()));
         apply(&mut state, Event::WatchBegan);
+        apply(&mut state, Event::ChangeAccess(ChangeAccess::Full));
         match self {
             Self::Empty => give(&mut state, snapshot(None, 0.0)),
             Self::Loading => {}

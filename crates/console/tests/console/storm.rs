@@ -4,24 +4,24 @@ use std::sync::Arc;
 
 use crate::{
     fixture::{self, apply, event, partition, run, snapshot, theme},
-    watch_fixture,
+    group_change, watch_fixture,
 };
 use crossterm::event::{MouseButton, MouseEventKind};
 use kreplay_console::{
     action::{Action, CATALOGUE},
     capture,
     key::Key,
-    state::{Dialog, Question, ScreenId, State, StatusKind},
+    state::{ChangeAccess, Dialog, Question, ScreenId, State, StatusKind},
     theme::{Theme, ThemeChoice},
     update::{Effect, Event, perform, update},
 };
-use kreplay_model::watch::VerdictKind;
+use kreplay_model::watch::{GroupChangeCommand, GroupChangeProgress, GroupChangeStep, VerdictKind};
 use kreplay_model::{
     control::{Command, Decision},
     domain::{Lag, Offset, Ordering},
     feed::{
-        Bottleneck, CurrentLimit, EventKind, Owner, PartitionState, PartitionView, Prediction, QuarantineView,
-        QuarantinedKey, RetryingView, RunState, Snapshot,
+        Bottleneck, CurrentLimit, EventKind, HandlingTimes, Owner, PartitionState, PartitionView, Prediction,
+        QuarantineView, QuarantinedKey, RetryingView, RunState, Snapshot,
     },
 };
 use proptest::prelude::*;
@@ -36,6 +36,8 @@ enum Step {
     Feed(Box<Snapshot>),
     /// A snapshot of watched groups, by the number of a fixture.
     Watch(usize),
+    /// An answer to the last change that was asked for, by the number of a fixture.
+    Answer(usize),
     LogError(String),
     Tick(u64),
 }
@@ -76,6 +78,7 @@ fn partition_view() -> impl Strategy<Value = PartitionView> {
             owner: Owner::Member(member),
             records_per_s,
             p95_ms,
+            handling_times: HandlingTimes::default(),
         })
 }
 
@@ -133,6 +136,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..220_u16, 0..70_u16).prop_map(|(width, height)| Step::Resize(width, height)),
         2 => session().prop_map(|snapshot| Step::Feed(Box::new(snapshot))),
         2 => (0..6_usize).prop_map(Step::Watch),
+        2 => (0..4_usize).prop_map(Step::Answer),
         1 => ".{0,80}".prop_map(Step::LogError),
         1 => (0..10_000_u64).prop_map(Step::Tick),
     ]
@@ -165,6 +169,17 @@ fn take(state: &mut State, step: Step) -> Vec<Effect> {
         Step::Resize(width, height) => update(state, Event::Resize(width, height)),
         Step::Feed(snapshot) => update(state, Event::Snapshot(Arc::new(*snapshot))),
         Step::Watch(number) => update(state, groups(number)),
+        Step::Answer(number) => {
+            let plan = Arc::new(group_change::billing_plan());
+            let step = match number {
+                0 => GroupChangeStep::Refused("\u{1b}[2J".repeat(90)),
+                1 => GroupChangeStep::Planned(plan),
+                2 => GroupChangeStep::Executing(plan),
+                _ => GroupChangeStep::Executed(plan),
+            };
+            let number = state.user.watch.change.last_number;
+            update(state, Event::GroupChange(Arc::new(GroupChangeProgress { number, step })))
+        }
         Step::LogError(text) => {
             let seq = state.feed.events.next_seq();
             update(state, Event::Events(vec![event(seq, 1.0, EventKind::Error { text })]))
@@ -184,6 +199,7 @@ fn check_action(action: Action, before: &State, after: &State, effects: &[Effect
             effect,
             Effect::Redraw
                 | Effect::Watch(_)
+                | Effect::ChangeGroup(GroupChangeCommand::Plan { .. })
                 | Effect::Send(Command::ListTopics | Command::Plan(_) | Command::StopPlanning)
         )
     };
@@ -209,8 +225,9 @@ proptest! {
         width in 0..220_u16,
         height in 0..70_u16,
     ) {
-        let theme = theme(&ThemeChoice::Dark);
+        let theme = theme(&ThemeChoice::DARK);
         let mut state = State::new(width, height, None);
+        state.feed.changes.access = ChangeAccess::Full;
         for step in steps {
             let (before, asked) = (state.clone(), step.clone());
             let effects = take(&mut state, step);
@@ -228,6 +245,10 @@ proptest! {
                         prop_assert!(!names.is_empty() && before.chooses_topics());
                         let asked_first = fixture::dialog(&before) == Some(&Dialog::Ask(Question::ReplayInstead));
                         prop_assert!(asked_first || !before.run_is_active());
+                    }
+                    Effect::ChangeGroup(GroupChangeCommand::Execute { number }) => {
+                        let is_typed = matches!(fixture::dialog(&before), Some(Dialog::ConfirmChange { .. }));
+                        prop_assert!(is_typed && before.user.watch.change.last_number == number);
                     }
                     Effect::Send(Command::SetConcurrency(wanted)) => {
                         prop_assert!(wanted.get() <= before.max_concurrency());
@@ -319,7 +340,7 @@ proptest! {
             state.user.navigation.open(screen);
         }
         state.user.navigation.dialog = asks.then_some(Dialog::Ask(Question::DecideAll(Decision::DeadLetter)));
-        let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)));
+        let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::DARK)));
         for line in text.lines() {
             let is_number = |part: &str| part.trim_end_matches([',', '.']).ends_with(|c: char| c.is_ascii_digit());
             let cut = line.split('…').rev().skip(1).any(is_number);

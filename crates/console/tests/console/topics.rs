@@ -99,7 +99,7 @@ fn external_names_cannot_control_the_terminal() {
     ];
     let mut state = choosing(80, 24, names.iter().map(|name| topic(name, u32::MAX, u64::MAX)).collect());
     press(&mut state, 'a');
-    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::DARK));
     assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
     assert_snapshot!("hostile_topics_80x24", capture::text(&frame));
 }
@@ -107,7 +107,7 @@ fn external_names_cannot_control_the_terminal() {
 #[test]
 fn the_cursor_is_visible_without_colours() {
     let state = choosing(80, 24, topics());
-    let frame = capture::frame(&state, &theme(&ThemeChoice::Mono));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::MONO));
     let (x, y) = find(&state, "vc.billing.events").unwrap();
     let (_, other) = find(&state, "vc.carts.events").unwrap();
     assert_ne!(frame.cell((x, y)).unwrap().modifier, frame.cell((x, other)).unwrap().modifier);

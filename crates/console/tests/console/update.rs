@@ -732,7 +732,7 @@ fn the_wheel_scrolls_what_is_under_it() {
 fn a_stray_click_answers_no_question() {
     let mut state = running(120, 40);
     press(&mut state, 'q');
-    let (_, hits) = capture::frame_with_hits(&state, &theme(&ThemeChoice::Dark));
+    let (_, hits) = capture::frame_with_hits(&state, &theme(&ThemeChoice::DARK));
     for y in 0..40 {
         for x in 0..120 {
             assert_eq!(mouse_on(&hits, &mut state, MouseEventKind::Down(MouseButton::Left), x, y), []);
@@ -786,26 +786,30 @@ fn a_rebalance_leaves_a_mark() {
 
 #[test]
 fn themes_are_chosen_by_name_or_file() {
-    assert_eq!("dark".parse::<ThemeChoice>().unwrap(), ThemeChoice::Dark);
-    assert_eq!("light".parse::<ThemeChoice>().unwrap(), ThemeChoice::Light);
-    assert_eq!("mono".parse::<ThemeChoice>().unwrap(), ThemeChoice::Mono);
+    assert_eq!("dark".parse::<ThemeChoice>().unwrap(), ThemeChoice::DARK);
+    assert_eq!("light".parse::<ThemeChoice>().unwrap(), ThemeChoice::LIGHT);
+    assert_eq!("mono".parse::<ThemeChoice>().unwrap(), ThemeChoice::MONO);
     assert_eq!("my.toml".parse::<ThemeChoice>().unwrap(), ThemeChoice::File("my.toml".into()));
     assert_eq!("./themes/mine".parse::<ThemeChoice>().unwrap(), ThemeChoice::File("./themes/mine".into()));
     let error = "drak".parse::<ThemeChoice>().unwrap_err().to_string();
-    assert_eq!(error, "unknown theme `drak`; use dark, light, mono or the path of a .toml file");
+    assert_eq!(
+        error,
+        "unknown theme `drak`; use dark, light, mono, high-contrast, deuteranopia, tritanopia, catppuccin-mocha, \
+         catppuccin-latte, gruvbox, nord, solarized-light, tokyo-night, or the path of a .toml file"
+    );
 }
 
 #[test]
 fn the_built_in_themes_define_every_role() {
-    for choice in [ThemeChoice::Dark, ThemeChoice::Light] {
+    for choice in [ThemeChoice::DARK, ThemeChoice::LIGHT] {
         for (role, style) in theme(&choice).roles() {
             assert!(style.fg.is_some() || style.bg.is_some(), "{choice:?} has no {role}");
         }
     }
-    for (role, style) in theme(&ThemeChoice::Mono).roles() {
+    for (role, style) in theme(&ThemeChoice::MONO).roles() {
         assert_eq!((style.fg, style.bg), (None, None), "{role}");
     }
-    assert_ne!(theme(&ThemeChoice::Dark), theme(&ThemeChoice::Light));
+    assert_ne!(theme(&ThemeChoice::DARK), theme(&ThemeChoice::LIGHT));
 }
 
 #[test]
@@ -814,7 +818,7 @@ fn a_theme_file_overrides_only_some_roles() {
     let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     std::fs::write(file.path(), text).unwrap();
     let own = Theme::load(&ThemeChoice::File(file.path().into())).unwrap();
-    let light = theme(&ThemeChoice::Light);
+    let light = theme(&ThemeChoice::LIGHT);
     assert_eq!(own.bad.fg, Some(Color::Rgb(255, 0, 0)));
     assert_eq!(own.bad.add_modifier, Modifier::UNDERLINED);
     assert_eq!((own.base, own.good), (light.base, light.good));
@@ -841,7 +845,7 @@ fn an_invalid_theme_reports_line_and_key() {
 
 #[test]
 fn a_terminal_with_256_colours_gets_only_these() {
-    let theme = theme(&ThemeChoice::Dark).for_depth(ColorDepth::Indexed);
+    let theme = Theme::load_for(&ThemeChoice::DARK, ColorDepth::Indexed).unwrap();
     for (role, style) in theme.roles() {
         for colour in [style.fg, style.bg].into_iter().flatten() {
             assert!(matches!(colour, Color::Indexed(16..)), "{role}: {colour:?}");

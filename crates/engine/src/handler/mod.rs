@@ -37,6 +37,7 @@
 
 mod batch_progress;
 mod choice;
+mod commit_clock;
 mod context;
 mod dry_run;
 mod error;
@@ -53,6 +54,8 @@ pub mod testing;
 
 pub use batch_progress::{BatchProgress, RecordIndex, handle_each};
 pub use choice::HandlerChoice;
+pub(crate) use commit_clock::{CommitClock, report_commits_to};
+pub use commit_clock::{CommitScope, as_commit};
 pub use context::HandlerContext;
 pub use dry_run::{DryRunHandlers, DryRunMode, dry_run_of, open_dry_run};
 pub use error::HandlerError;

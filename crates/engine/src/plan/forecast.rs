@@ -8,7 +8,7 @@ use kreplay_model::{
 };
 
 use super::{
-    CHART_WORKERS, LaneLoads, MemoryWindow, Model, Plan, held_back,
+    AdvisedRun, CHART_WORKERS, LaneLoads, MemoryWindow, Model, Plan, advice, held_back,
     scan::{Estimates, ScanResult},
 };
 use crate::{handler::HandlerFacts, settings::Settings};
@@ -70,6 +70,16 @@ pub fn forecast(plan: &Plan, scanned: &ScanResult, settings: &Settings, commit_s
         }),
         predicted: model.as_ref().map(|model| model.predict(settings.ordering, concurrency)),
         recommended: model.as_ref().map(|model| model.recommend(settings.ordering, heaviest.as_deref())),
+        advice: model.as_ref().map_or_else(Vec::new, |model| {
+            advice(AdvisedRun {
+                model,
+                ordering: settings.ordering,
+                workers: concurrency,
+                is_single_threaded: settings.single_threaded,
+                measured_s: None,
+                heaviest_key: heaviest.as_deref(),
+            })
+        }),
         notes: notes(plan, scanned, settings, work.is_none()),
     }
 }
@@ -105,6 +115,7 @@ fn model(
             .collect(),
         read: known.handled.value + known.left_out.value,
         work_s,
+        commit_work_s: 0.0,
         serial_s: 0.0,
         fetch_per_s: Some(scanned.fetch.records_per_s).filter(|per_s| *per_s > 0.0),
         commit_s: commit_s.filter(|_| settings.group.is_some()),

@@ -45,6 +45,8 @@ pub struct Model {
     pub read: u64,
     /// Handling time of a record, in seconds.
     pub work_s: f64,
+    /// The part of `work_s` that commits take.
+    pub commit_work_s: f64,
     /// The part of `work_s` that only one worker can do at a time.
     pub serial_s: f64,
     /// Records read per second, if known.

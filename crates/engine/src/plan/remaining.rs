@@ -164,23 +164,12 @@ pub fn time_left(work: &WorkLeft, pace: Pace, parameters: RunParameters) -> Opti
     if records == 0 && work.unread == 0 {
         return Some(Prediction { elapsed_s: 0.0, limit: Bottleneck::Workers });
     }
-    let positive = |value: Option<f64>| value.filter(|value| value.is_finite() && *value > 0.0);
     let by_pace = positive(pace.handled_per_s).map(|per_s| records as f64 / per_s);
     let work_s = positive(pace.record_s);
     if work_s.is_none() && by_pace.is_none() {
         return None;
     }
-    let model = Model {
-        partitions: work.partitions.clone(),
-        lanes: LaneLoads::new(work.lanes.iter().map(|(_, records)| *records).collect()),
-        keyless_heaviest: parameters.keyless_heaviest,
-        read: work.unread,
-        work_s: work_s.unwrap_or(0.0),
-        fetch_per_s: positive(pace.read_per_s),
-        rate_s: positive(pace.allowed_per_s).map(|per_s| records as f64 / per_s),
-        batch: parameters.batch,
-        ..Model::default()
-    };
+    let model = model_of_rest(work, pace, parameters);
     let mut left = model.predict(parameters.ordering, parameters.workers);
     if parameters.ordering == Ordering::Partition
         && let Some(heaviest) = heaviest_owner(work)
@@ -200,6 +189,27 @@ pub fn time_left(work: &WorkLeft, pace: Pace, parameters: RunParameters) -> Opti
         }
         _ => Some(left),
     }
+}
+
+/// The prediction model for the remaining work. An unknown handling time counts as 0.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+pub fn model_of_rest(work: &WorkLeft, pace: Pace, parameters: RunParameters) -> Model {
+    Model {
+        partitions: work.partitions.clone(),
+        lanes: LaneLoads::new(work.lanes.iter().map(|(_, records)| *records).collect()),
+        keyless_heaviest: parameters.keyless_heaviest,
+        read: work.unread,
+        work_s: positive(pace.record_s).unwrap_or(0.0),
+        fetch_per_s: positive(pace.read_per_s),
+        rate_s: positive(pace.allowed_per_s).map(|per_s| work.records() as f64 / per_s),
+        batch: parameters.batch,
+        ..Model::default()
+    }
+}
+
+fn positive(value: Option<f64>) -> Option<f64> {
+    value.filter(|value| value.is_finite() && *value > 0.0)
 }
 
 /// Whether workers are so idle that they must be waiting for records.

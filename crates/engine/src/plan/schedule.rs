@@ -39,6 +39,15 @@ impl LaneLoads {
         Self { lanes, total }
     }
 
+    /// The same records with the heaviest lane split evenly into this number of lanes.
+    #[must_use]
+    pub fn with_heaviest_split(&self, parts: u64) -> Self {
+        let Some((heaviest, others)) = self.lanes.split_first() else { return self.clone() };
+        let parts = parts.max(1);
+        let part = |index: u64| heaviest / parts + u64::from(index < heaviest % parts);
+        Self::new(others.iter().copied().chain((0..parts).map(part)).collect())
+    }
+
     /// The number of records of all lanes.
     #[must_use]
     pub fn total(&self) -> u64 {

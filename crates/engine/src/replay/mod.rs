@@ -1,6 +1,7 @@
 //! The engine: fetchers fill lanes, workers take batches from lanes, and positions advance as records are settled.
 
 mod background_task;
+mod charges;
 mod checkpoints;
 mod dead_letters;
 mod engine;

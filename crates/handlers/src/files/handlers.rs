@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use kreplay_engine::handler::as_commit;
 use kreplay_model::{
     domain::{AppendOnlyVec, TopicPartition},
     feed::EffectCount,
@@ -261,7 +262,7 @@ impl FilesHandler {
             }
         }
         self.chunks.retain(|chunk| chunk.rows > 0);
-        let full = writer.commit(&self.chunks, &mut self.batch_offsets)?;
+        let full = as_commit(|| writer.commit(&self.chunks, &mut self.batch_offsets))?;
         writer.counts.already_exported.fetch_add(already_exported.len() as u64, Relaxed);
         writer.complete_all(full);
         Ok(failures)

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use kreplay_engine::handler::as_commit;
 use kreplay_kafka::producer::{Attempt, BatchProducer, NotSent, Refusal, Rejection, TransactionError, attempt};
 use kreplay_model::{domain::Header, feed::EventLog};
 
@@ -202,7 +203,7 @@ impl Republisher {
                 return self.abandon(ledger, lease, &mut locked, &offsets_to_commit, error);
             }
         }
-        if let Err(error) = producer.commit(self.timeouts.transaction) {
+        if let Err(error) = as_commit(|| producer.commit(self.timeouts.transaction)) {
             return self.abandon(ledger, lease, &mut locked, &offsets_to_commit, error);
         }
         locked.committed(&offsets_to_commit);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Bottleneck, Prediction};
+use super::{Bottleneck, Prediction, WhatIf};
 use crate::domain::{Offset, Ordering, TopicPartition};
 
 /// The forecast of a plan, made before the run. Counts are estimates if `coverage` is a sample.
@@ -45,6 +45,9 @@ pub struct Forecast {
     pub predicted: Option<Prediction>,
     /// The recommended number of workers for the current ordering.
     pub recommended: Option<Recommendation>,
+    /// What would make the run faster than predicted, the most effective first.
+    #[serde(default)]
+    pub advice: Vec<WhatIf>,
     /// Caveats, one sentence each.
     pub notes: Vec<String>,
 }

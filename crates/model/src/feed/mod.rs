@@ -3,6 +3,7 @@
 //! It consists of snapshots, of which only the latest matters, and events, each of which matters.
 
 pub mod cells;
+mod charges;
 mod cluster;
 mod dry_run;
 mod effect_count;
@@ -10,6 +11,7 @@ mod epoch;
 mod event;
 mod event_text;
 mod forecast;
+mod handling_times;
 mod history;
 mod latency_counts;
 mod limits;
@@ -26,8 +28,10 @@ mod snapshot;
 mod speed;
 mod streams;
 mod totals;
+mod what_if;
 
 pub use crate::domain::Severity;
+pub use charges::{Charge, Charges};
 pub use cluster::{ClusterView, TopicView};
 pub use dry_run::{
     ComparisonView, Difference, DryRunFindings, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome,
@@ -39,6 +43,7 @@ pub use forecast::{
     Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast, PartitionForecast,
     Planning, PlanningView, Recommendation, RecordBytes,
 };
+pub use handling_times::{HANDLING_TIME_BOUNDS_US, HandlingTimes};
 pub use history::{Recent, Series};
 pub use latency_counts::LatencyCounts;
 pub use limits::{GuardView, LimitsView};
@@ -53,6 +58,7 @@ pub use snapshot::{RunSummary, Snapshot};
 pub use speed::{Bottleneck, CurrentLimit, LatencyMs, Prediction, Throughput};
 pub use totals::Totals;
 use totals::progress_of;
+pub use what_if::{LiftedLimit, WhatIf};
 
 use std::sync::Arc;
 

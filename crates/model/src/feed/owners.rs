@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Charges;
+use super::HandlingTimes;
 use crate::domain::{Lag, Offset, TopicPartition};
 
 /// The state of a partition.
@@ -92,6 +94,9 @@ pub struct PartitionView {
     pub records_per_s: f64,
     /// The 95th percentile of the handling time in milliseconds; `None` before the first record.
     pub p95_ms: Option<f64>,
+    /// The handling times of the records that this process has handled, as counts.
+    #[serde(default)]
+    pub handling_times: HandlingTimes,
 }
 
 impl PartitionView {
@@ -131,6 +136,9 @@ pub struct WorkerView {
     /// The time spent in the handler since the start, in nanoseconds.
     #[serde(default)]
     pub busy_ns: u64,
+    /// Its time by state since it started.
+    #[serde(default)]
+    pub charges: Charges,
     /// The partitions that it owns; empty if lanes are shared.
     pub partitions: Vec<TopicPartition>,
 }

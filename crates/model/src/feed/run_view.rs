@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CurrentLimit, DryRunFindings, DryRunView, EffectCount, ExceptionCount, Importance, LatencyCounts, LatencyMs,
-    LimitsView, PartitionView, PausedRecord, PlanView, Prediction, QuarantineView, RebalanceKind, RetryingView,
-    RunState, RunStatus, Throughput, Totals, WorkerView, progress_of,
+    Charges, CurrentLimit, DryRunFindings, DryRunView, EffectCount, ExceptionCount, Importance, LatencyCounts,
+    LatencyMs, LimitsView, PartitionView, PausedRecord, PlanView, Prediction, QuarantineView, RebalanceKind,
+    RetryingView, RunState, RunStatus, Throughput, Totals, WhatIf, WorkerView, progress_of,
 };
 use crate::domain::Lag;
 
@@ -83,6 +83,13 @@ pub struct RunView {
     pub partitions: Vec<PartitionView>,
     /// The workers, ordered by number.
     pub workers: Vec<WorkerView>,
+    /// The time of all workers by state, including those that have exited. In a resumed run, only that of this attempt.
+    #[serde(default)]
+    pub charges: Charges,
+    /// What would make the rest of it faster or, once it has ended, would have made it faster; the most effective
+    /// first.
+    #[serde(default)]
+    pub advice: Vec<WhatIf>,
     /// The last 1,000 rebalances, oldest first. The event log has an event for each one.
     pub rebalances: Vec<RebalanceView>,
     /// The error, if it failed.

@@ -50,6 +50,7 @@ fn snapshot(elapsed_s: f64, handled: u64) -> Snapshot {
         owner: crate::feed::Owner::Shared,
         records_per_s: 0.0,
         p95_ms: Some(2.0),
+        handling_times: crate::feed::HandlingTimes::default(),
     }];
     run.workers = vec![WorkerView { handled, busy_ns: handled * 1_000_000, ..WorkerView::default() }];
     Snapshot { at: Some(time(elapsed_s)), run: Some(run), ..Snapshot::default() }

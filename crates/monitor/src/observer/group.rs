@@ -14,8 +14,10 @@ use kreplay_model::watch::{GroupState, GroupType, GroupView, Reason, SeenBy, Ver
 use super::held::Held;
 use super::partition::Logs;
 use super::row::{CommitChange, RowTrack};
+use crate::history::{GroupHistory, PastCommits};
 use crate::look::{Answer, CommitAnswer, Description, GroupLook, ListedGroup, MarkerProbe};
 use crate::rebalance::{RebalanceEvent, Rebalances};
+use crate::rules::Rules;
 use crate::trend::LagHistory;
 use crate::verdict::{Hysteresis, VerdictChange};
 
@@ -29,6 +31,7 @@ pub(super) type Emit<'a> = &'a mut dyn FnMut(WatchEventKind);
 #[derive(Clone, Debug)]
 pub(super) struct GroupTrack {
     pub began: DateTime<Utc>,
+    pub rules: Rules,
     pub listed: Option<(GroupType, String, Option<GroupState>)>,
     pub description: Held<Description>,
     pub commits: Held<BTreeMap<TopicPartition, CommitAnswer>>,
@@ -38,16 +41,22 @@ pub(super) struct GroupTrack {
     pub lags: LagHistory,
     pub rebalances: Rebalances,
     pub verdicts: Hysteresis,
-    /// When the group was first seen without members.
+    /// When the group was first seen without members; with a history, when it lost the last one.
     pub empty_since: Option<DateTime<Utc>>,
+    /// Since when every commit of the group is known: the beginning of the watch, or of the history.
+    pub commits_since: DateTime<Utc>,
+    past_commits: PastCommits,
+    /// When the last member left, as the history says.
+    past_empty_since: Option<DateTime<Utc>>,
     pub last_view: Option<GroupView>,
     reported: BTreeSet<(String, String)>,
 }
 
 impl GroupTrack {
-    pub(super) fn new(began: DateTime<Utc>) -> Self {
+    pub(super) fn new(began: DateTime<Utc>, rules: Rules) -> Self {
         Self {
             began,
+            rules,
             listed: None,
             description: Held::default(),
             commits: Held::default(),
@@ -58,6 +67,9 @@ impl GroupTrack {
             rebalances: Rebalances::default(),
             verdicts: Hysteresis::default(),
             empty_since: None,
+            commits_since: began,
+            past_commits: PastCommits::default(),
+            past_empty_since: None,
             last_view: None,
             reported: BTreeSet::new(),
         }
@@ -65,6 +77,17 @@ impl GroupTrack {
 
     pub(super) fn take_listed(&mut self, listed: &ListedGroup) {
         self.listed = Some((listed.group_type, listed.protocol.clone(), listed.state.clone()));
+    }
+
+    /// Takes what happened before the first look.
+    pub(super) fn take_history(&mut self, history: &GroupHistory) {
+        self.commits_since = self.commits_since.min(history.from);
+        for (partition, series) in history.commits.series() {
+            self.rows.entry(partition.clone()).or_default().committed = series.clone();
+        }
+        self.past_commits = history.commits.clone();
+        self.past_empty_since = history.rebalances.empty_since;
+        self.rebalances.take_history(history);
     }
 
     /// Takes what a look says about the group.
@@ -82,10 +105,12 @@ impl GroupTrack {
             self.take_description(now, look, description, emit);
         }
         self.description.take(now, &look.description);
-        if let Answer::Known(at, commits) = &look.commits {
+        let completed = self.past_commits.complete(&look.commits);
+        let answer = completed.as_ref().unwrap_or(&look.commits);
+        if let Answer::Known(at, commits) = answer {
             self.take_commits(now.min(*at), commits, emit);
         }
-        self.commits.take(now, &look.commits);
+        self.commits.take(now, answer);
     }
 
     fn take_description(&mut self, now: DateTime<Utc>, look: &GroupLook, description: &Description, emit: Emit<'_>) {
@@ -96,7 +121,8 @@ impl GroupTrack {
             emit(WatchEventKind::StateChanged { from: before.state.clone(), to: description.state.clone() });
         }
         let is_empty = description.state == GroupState::Empty;
-        self.empty_since = is_empty.then(|| self.empty_since.unwrap_or(now));
+        self.empty_since = is_empty.then(|| self.empty_since.or(self.past_empty_since).unwrap_or(now));
+        self.past_empty_since = None;
         for event in self.rebalances.add(now, description) {
             emit(match event {
                 RebalanceEvent::Began { epoch } => WatchEventKind::RebalanceBegan { epoch },

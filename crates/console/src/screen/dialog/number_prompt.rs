@@ -22,25 +22,27 @@ pub(super) fn render(buf: &mut Buffer, text: &str, error: Option<&str>, state: &
     let max = state.max_concurrency();
     let now = state.wanted_concurrency().unwrap_or(0);
     let now = if state.feed.adaptive() { format!("now {now} auto") } else { format!("now {now}") };
-    prompt(buf, ["Concurrency", &format!("Workers, 1 to {max}, or auto"), &now], text, error, state, theme);
+    prompt(buf, ["Concurrency", &format!("Workers, 1 to {max}, or auto"), &now, "sets"], text, error, state, theme);
 }
 
 /// The prompt for the rate limit.
 pub(super) fn rate(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
     let now = state.feed.rate().map_or_else(|| "now off".to_owned(), |rate| format!("now {rate}"));
-    prompt(buf, ["Rate limit", "Limit, such as 5000/s, 10MiB/s or off", &now], text, error, state, theme);
+    prompt(buf, ["Rate limit", "Limit, such as 5000/s, 10MiB/s or off", &now, "sets"], text, error, state, theme);
 }
 
-fn prompt(
+/// A prompt for a line of text: what is asked for, what is there now, what the key that accepts it does, what
+/// was typed, and why it was rejected.
+pub(super) fn prompt(
     buf: &mut Buffer,
-    [title, ask, now]: [&str; 3],
+    [title, ask, now, does]: [&str; 4],
     text: &str,
     error: Option<&str>,
     state: &State,
     theme: &Theme,
 ) {
     let area = centred(buf.area, 60, 8);
-    let keys: [(&[Action], &str); 2] = [(&[Action::Accept], "sets"), (&[Action::Close], "closes")];
+    let keys: [(&[Action], &str); 2] = [(&[Action::Accept], does), (&[Action::Close], "closes")];
     let inner = frame::window(buf, area, title, &foot::of_keys(state, Mode::Typing, &keys), theme);
     let inner = Rect { x: inner.x + 1, width: inner.width - 2, ..inner };
     let ask = Line::from(vec![Span::raw(ask.to_owned()), Span::styled(format!("   {now}"), theme.muted)]);

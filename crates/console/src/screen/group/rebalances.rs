@@ -7,7 +7,10 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::super::watch_page::{self, Part, flow};
+use super::{
+    super::watch_page::{Part, flow},
+    swimlane,
+};
 use crate::{
     hit_map::HitMap,
     number,
@@ -27,13 +30,16 @@ const NOTICE: Role = |theme| theme.notice;
 const WARNING: Role = |theme| theme.warning;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, group: &GroupView, state: &State, theme: &Theme) {
-    let lines = lines(&group.rebalances, usize::from(area.width), theme);
+    let room = usize::from(area.width);
+    let mut lines = swimlane::lines(group, state, room, theme);
+    let history = lines_of(&group.rebalances, room, theme);
+    let is_empty = history.is_empty();
+    lines.extend(history);
+    if is_empty {
+        lines.push(Line::styled("no rebalance since the watch began", theme.muted));
+    }
     let page = usize::from(area.height);
     hits.add_extent(Scrollable::GroupPanel(GroupPanel::Rebalances), lines.len(), page);
-    if lines.is_empty() {
-        watch_page::remark(buf, area, "no rebalance since the watch began", theme);
-        return;
-    }
     let from = state.user.watch.rebalances_from.min(lines.len().saturating_sub(page));
     let above = Rect { y: area.y.saturating_sub(1), height: 1, ..area };
     paint::aligned(buf, above, &place(from, page, lines.len()), theme.muted, Alignment::Right);
@@ -42,7 +48,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, group: &Gr
     }
 }
 
-fn lines(view: &RebalancesView, room: usize, theme: &Theme) -> Vec<Line<'static>> {
+fn lines_of(view: &RebalancesView, room: usize, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut now = Vec::new();
     if let Some(since) = view.unsettled_since {

@@ -38,6 +38,7 @@ pub struct RunCounters {
     /// Number of those that were excluded.
     pub unjudged_dropped: AtomicU64,
     last_done: Mutex<Option<Instant>>,
+    last_read: Mutex<Option<Instant>>,
 }
 
 impl RunCounters {
@@ -56,6 +57,7 @@ impl RunCounters {
             unjudged: AtomicU64::new(0),
             unjudged_dropped: AtomicU64::new(0),
             last_done: Mutex::new(None),
+            last_read: Mutex::new(None),
         }
     }
 
@@ -106,6 +108,17 @@ impl RunCounters {
     /// Notes that a worker has finished a batch.
     pub(super) fn note_done(&self, now: Instant) {
         *self.last_done.lock() = Some(now);
+    }
+
+    /// Notes that records were read.
+    pub(super) fn note_read(&self, now: Instant) {
+        *self.last_read.lock() = Some(now);
+    }
+
+    /// When records were last read.
+    #[must_use]
+    pub fn last_read(&self) -> Option<Instant> {
+        *self.last_read.lock()
     }
 
     /// When a worker last finished a batch.

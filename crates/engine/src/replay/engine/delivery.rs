@@ -1,6 +1,9 @@
 //! Delivery of records from readers into the lanes.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
 
 use kreplay_model::domain::Record;
 
@@ -12,6 +15,9 @@ impl Engine {
     pub fn deliver(&self, records: &mut Vec<Record>) {
         self.ingress.check_timestamps(records, &self.partitions, &self.events);
         let _batch = self.ingress.begin_batch();
+        if !records.is_empty() {
+            self.counters.note_read(Instant::now());
+        }
         let mut keep = Vec::with_capacity(records.len());
         let mut unjudged: Vec<Record> = Vec::new();
         for chunk in records.chunk_by(|a, b| a.partition == b.partition) {

@@ -8,14 +8,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::domain::{Ordering, RateLimit};
+use kreplay_model::{
+    domain::{Ordering, RateLimit},
+    feed::Charge,
+};
 use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{Engine, fixture::Fixture};
 use crate::{
     handler::{Advice, Handler, LaneFailure, LaneRun},
-    replay::{limits::limiter::Throttle, partition::Owner, run::worker},
+    replay::{
+        charges::SharedLedger,
+        limits::limiter::Throttle,
+        partition::Owner,
+        run::worker::{self, WorkerStats},
+    },
     settings::Retry,
 };
 
@@ -92,6 +100,8 @@ struct Stress {
     seen: Arc<Mutex<Seen>>,
     dice: StdRng,
     threads: Vec<JoinHandle<()>>,
+    /// The time of each worker thread.
+    ledgers: Vec<(Arc<SharedLedger>, Arc<WorkerStats>)>,
     /// The maximum time in the handler, in iterations of a loop.
     work: u32,
 }
@@ -108,7 +118,11 @@ impl Stress {
                 dice: StdRng::seed_from_u64(self.dice.random()),
                 work: self.work,
             };
-            let thread = worker::spawn(Arc::clone(self.engine()), id, Arc::default(), Box::new(handler), None);
+            let ledger = Arc::new(SharedLedger::begin(Instant::now()));
+            self.engine().scheduler.set_ledger(id, Arc::clone(&ledger));
+            let stats = Arc::<WorkerStats>::default();
+            self.ledgers.push((Arc::clone(&ledger), Arc::clone(&stats)));
+            let thread = worker::spawn(Arc::clone(self.engine()), id, stats, ledger, Box::new(handler), None);
             self.threads.push(thread.unwrap());
         }
         if self.engine().settings.ordering == Ordering::Partition {
@@ -157,7 +171,7 @@ impl Stress {
             fixture.engine.scheduler.fence(std::iter::once((partition, 1)));
         }
         let work = if records > 60 { 200 } else { dice.random_range(1..20_000) };
-        let mut this = Self { fixture, seen: Arc::default(), dice, threads: Vec::new(), work };
+        let mut this = Self { fixture, seen: Arc::default(), dice, threads: Vec::new(), ledgers: Vec::new(), work };
         this.set_workers(2);
         this.read(0);
         this.read(1);
@@ -215,6 +229,11 @@ impl Stress {
         );
         for thread in self.threads {
             thread.join().unwrap();
+        }
+        for (ledger, stats) in self.ledgers {
+            assert!(ledger.has_ended());
+            let charges = ledger.charges_at(Instant::now());
+            assert_eq!(charges.of(Charge::Handling), stats.busy_ns.load(Relaxed), "both are measured together");
         }
         let engine = &self.fixture.engine;
         assert_eq!(engine.scheduler.load(), (0, 0));

@@ -1,6 +1,6 @@
 //! Counts of records: waiting, in flight, per partition.
 
-use std::time::Instant;
+use std::{cmp::Reverse, time::Instant};
 
 use kreplay_model::domain::Record;
 
@@ -9,6 +9,8 @@ use crate::plan::LaneBacklog;
 
 /// Number of a lane's next records that are examined to find its most frequent key.
 const SAMPLED_RECORDS: usize = 32;
+/// Number of backoffs that are examined to find out what an idle worker waits for.
+const MAX_COUNTED_BACKOFFS: usize = 256;
 
 impl Lanes {
     /// Number of ready lanes in a ready queue.
@@ -68,6 +70,26 @@ impl Lanes {
             Exclusion::Exclusive => self.busy + self.ready.total() as u64,
             Exclusion::Shared => self.waiting + self.in_flight,
         }
+    }
+
+    /// Whether records wait in lanes that workers hold. Meaningful while no lane is ready.
+    #[must_use]
+    pub fn has_records_in_busy_lanes(&self) -> bool {
+        if self.busy == 0 || self.waiting <= self.stale {
+            return false;
+        }
+        // Most runs have no backoffs. With many of them, it is not worth counting all of their records.
+        let backing_off = self.backoffs.iter().take(MAX_COUNTED_BACKOFFS);
+        let delayed: usize =
+            backing_off.map(|Reverse((_, lane))| self.all.get(*lane as usize).map_or(0, |one| one.records.len())).sum();
+        self.waiting - self.stale > delayed as u64
+    }
+
+    /// Whether any lane of a ready queue is backing off.
+    #[must_use]
+    pub fn is_backing_off(&self, queue: u32) -> bool {
+        let is_in_queue = |lane: u32| self.all.get(lane as usize).is_some_and(|one| one.queue == queue);
+        self.backoffs.iter().take(MAX_COUNTED_BACKOFFS).any(|Reverse((_, lane))| is_in_queue(*lane))
     }
 
     /// The number of waiting records of each lane, without quarantined records.

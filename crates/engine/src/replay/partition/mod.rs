@@ -18,7 +18,10 @@ mod settling;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
-use kreplay_model::{domain::TopicPartition, feed::PartitionState};
+use kreplay_model::{
+    domain::TopicPartition,
+    feed::{HandlingTimes, PartitionState},
+};
 
 pub use self::{
     assignment::PositionSource,
@@ -99,6 +102,8 @@ pub struct PartitionRun {
     /// The position according to the group, while another process has the partition.
     group_position: Option<i64>,
     latency_us: Option<Histogram<u32>>,
+    /// The same times in the buckets of the feed.
+    pub handling_times: HandlingTimes,
 }
 
 impl PartitionRun {
@@ -139,6 +144,7 @@ impl PartitionRun {
             last_own_position: planned.first.get(),
             group_position: None,
             latency_us: None,
+            handling_times: HandlingTimes::default(),
         }
     }
 

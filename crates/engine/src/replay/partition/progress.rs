@@ -14,6 +14,7 @@ const MAX_LATENCY_US: u64 = 600_000_000;
 impl PartitionRun {
     /// Records the handling time of a number of records.
     pub fn note_latency(&mut self, microseconds: u64, records: u64) {
+        self.handling_times.add(microseconds, records);
         // One significant digit keeps the histograms of a thousand partitions within a few megabytes. The library
         // accepts these constant bounds.
         let histogram = match &mut self.latency_us {

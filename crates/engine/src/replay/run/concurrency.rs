@@ -11,7 +11,13 @@ use kreplay_model::{
 };
 
 use super::{Reading, Run, WorkerSlot, error::RunError, worker};
-use crate::{replay::group::member::MemberThread, settings::Settings};
+use crate::{
+    replay::{
+        charges::{SharedLedger, WorkerLedgers},
+        group::member::MemberThread,
+    },
+    settings::Settings,
+};
 
 /// The number of workers at the start of a run.
 pub fn first_workers(partitions: usize, settings: &Settings) -> u32 {
@@ -142,12 +148,15 @@ impl Run {
     fn spawn_worker(&mut self, id: u32) -> Result<(), RunError> {
         let index = id as usize;
         while self.workers.len() <= index {
-            self.workers.push(WorkerSlot { stats: Arc::default(), thread: None });
+            self.workers.push(WorkerSlot { stats: Arc::default(), ledgers: WorkerLedgers::default(), thread: None });
         }
         let slot = &mut self.workers[index];
+        let ledger = Arc::new(SharedLedger::begin(Instant::now()));
+        self.engine.scheduler.set_ledger(id, Arc::clone(&ledger));
         let handler = self.source.make(id);
-        slot.thread =
-            Some(worker::spawn(Arc::clone(&self.engine), id, Arc::clone(&slot.stats), handler, self.begun.clone())?);
+        let (engine, stats, begun) = (Arc::clone(&self.engine), Arc::clone(&slot.stats), self.begun.clone());
+        slot.thread = Some(worker::spawn(engine, id, stats, Arc::clone(&ledger), handler, begun)?);
+        slot.ledgers.add(ledger);
         Ok(())
     }
 }

@@ -65,7 +65,7 @@ impl Run {
     /// The shortest time that the user's limits allow: for a rate limit that never changed, the time it takes;
     /// otherwise the actual time, if workers mostly waited for the limit.
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    fn rate_s(&self, handling_s: f64, handled: u64) -> Option<f64> {
+    pub(super) fn rate_s(&self, handling_s: f64, handled: u64) -> Option<f64> {
         let held_back = self.engine.scheduler.limited().as_secs_f64() > handling_s / 2.0;
         match self.rate {
             Some(RateLimit::Records(per_s)) if !self.rate_changed => Some(handled as f64 / per_s.get() as f64),

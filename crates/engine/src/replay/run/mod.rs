@@ -1,5 +1,6 @@
 //! One execution of a plan: its threads, its state, and its end.
 
+mod charging;
 pub mod concurrency;
 mod ending;
 pub mod error;
@@ -16,6 +17,7 @@ mod starting;
 mod stats;
 mod tuner;
 pub mod view;
+mod what_if;
 pub mod worker;
 
 use std::{
@@ -33,10 +35,11 @@ use kreplay_model::{
 use parking_lot::Mutex;
 
 use self::{
-    ending::Ending, failures::Failures, handler_finish::HandlerFinish, outlook::Outlook, tuner::Tuner, view::Meters,
-    worker::WorkerStats,
+    charging::ReadingObserver, ending::Ending, failures::Failures, handler_finish::HandlerFinish, outlook::Outlook,
+    tuner::Tuner, view::Meters, what_if::Adviser, worker::WorkerStats,
 };
 use super::{
+    charges::WorkerLedgers,
     checkpoints::thread::CheckpointThread,
     engine::Engine,
     group::{
@@ -84,6 +87,7 @@ enum Reading {
 
 struct WorkerSlot {
     stats: Arc<WorkerStats>,
+    ledgers: WorkerLedgers,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -107,6 +111,8 @@ pub struct Run {
     error: Option<String>,
     meters: Meters,
     outlook: Outlook,
+    reading_observer: ReadingObserver,
+    adviser: Adviser,
     pub(super) failures: Failures,
     /// The prediction of the plan, if one was made before the run.
     pub(super) predicted_before: Option<Prediction>,
@@ -220,6 +226,7 @@ impl Run {
                 self.reassign_when_idle();
             }
             self.tune(now);
+            self.observe_reading(now);
         } else {
             self.continue_ending(now);
         }

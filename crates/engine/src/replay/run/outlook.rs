@@ -136,6 +136,7 @@ impl Run {
             keyless_heaviest: matches!(lane_owner, Some((_, None))),
         };
         let own = time_left(&work, pace, terms);
+        self.advise_rest(now, &work, pace, terms, own);
         if own.is_some_and(|own| own.elapsed_s <= 0.0) {
             self.outlook.limit = None;
         } else if let Some(own) = own {

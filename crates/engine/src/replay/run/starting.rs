@@ -12,11 +12,13 @@ use parking_lot::Mutex;
 
 use super::{
     Connection, Reading, Run,
+    charging::ReadingObserver,
     concurrency::{check_workers, first_workers},
     error::RunError,
     failures::Failures,
     outlook::Outlook,
     view::Meters,
+    what_if::Adviser,
 };
 use crate::{
     handler::{OpenHandlers, PositionStore},
@@ -233,6 +235,8 @@ impl Run {
             error: None,
             meters: Meters::new(partitions),
             outlook: Outlook::default(),
+            reading_observer: ReadingObserver::default(),
+            adviser: Adviser::default(),
             failures: Failures::default(),
             predicted_before: None,
             would_fail: String::new(),

@@ -86,6 +86,8 @@ impl Run {
         let (eta_s, limit) = self.estimate_time_left(now, &totals, &observation);
         let ideal = has_ended.then(|| self.ideal(handling_s)).flatten();
         let workers = self.worker_views(now, &partitions, &owners, is_stalled);
+        let charges = self.charges(now);
+        let advice = self.advice(handling_s);
         let (latency, latency_counts) = {
             let latency_ns = self.engine.counters.latency_ns.lock();
             (latency_ms(&latency_ns), latency_counts(&latency_ns))
@@ -123,6 +125,8 @@ impl Run {
             digest: digest.to_string(),
             buffered_bytes: if has_ended { 0 } else { self.engine.memory.held_bytes() },
             workers,
+            charges,
+            advice,
             partitions,
             rebalances: self.finished_rebalances.clone(),
             error: self.error.clone().or_else(|| self.engine.status.failure()),
@@ -325,6 +329,7 @@ impl Run {
                 records_per_s: rate.update(now, handled, is_stalled),
                 busy: busy.min(1.0),
                 busy_ns: total_busy_ns,
+                charges: slot.ledgers.charges_at(now),
                 partitions: own.remove(&id).unwrap_or_default(),
             });
         }
@@ -375,5 +380,6 @@ fn partition_view(partition: &PartitionRun, ahead: u64, records_per_s: f64) -> P
         owner: partition.owner.view(),
         records_per_s,
         p95_ms: partition.p95_ms(),
+        handling_times: partition.handling_times,
     }
 }

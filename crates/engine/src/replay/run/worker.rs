@@ -10,16 +10,16 @@ use std::{
     time::Instant,
 };
 
-use kreplay_model::feed::WorkerState;
+use kreplay_model::feed::{Charge, WorkerState};
 
 use super::{
     handled_late::handle_unhandled,
     record_guard::{Rejection, handle_accepted, undecodable},
 };
 use crate::{
-    handler::{Advice, Handler, LaneFailure, LaneRun},
+    handler::{Advice, Handler, LaneFailure, LaneRun, report_commits_to},
     journal::BegunLog,
-    replay::engine::Engine,
+    replay::{charges::SharedLedger, engine::Engine},
     rules::OnUnjudged,
 };
 
@@ -47,7 +47,8 @@ impl WorkerStats {
     }
 }
 
-/// Starts a worker. It ends when the scheduler stops it. It records in `begun_log` which records it begins.
+/// Starts a worker. It ends when the scheduler stops it. It charges its time to `ledger`, and records in `begun_log`
+/// which records it begins.
 ///
 /// # Errors
 /// The operating system has no thread left.
@@ -55,10 +56,12 @@ pub fn spawn(
     engine: Arc<Engine>,
     id: u32,
     stats: Arc<WorkerStats>,
+    ledger: Arc<SharedLedger>,
     mut handler: Box<dyn Handler>,
     begun_log: Option<Arc<BegunLog>>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(format!("worker-{id}")).stack_size(STACK_BYTES).spawn(move || {
+        report_commits_to(Box::new(Arc::clone(&ledger)));
         let (mut batch, mut entry) = (Vec::new(), Vec::new());
         let rules = &engine.plan.selection.scope.rules;
         // Most runs specify no format and skip decoding. A dry run reports records that cannot be decoded and
@@ -69,8 +72,13 @@ pub fn spawn(
         while engine.scheduler.take(id, &mut batch) {
             let begun = Instant::now();
             stats.state.store(1, Relaxed);
+            ledger.enter(if begun_log.is_some() { Charge::Commit } else { Charge::Handling }, begun);
             // Held until the result is settled.
-            let _ticket = begun_log.as_ref().map(|log| log.note(&mut entry, positions(&batch)));
+            let _ticket = begun_log.as_ref().map(|log| {
+                let ticket = log.note(&mut entry, positions(&batch));
+                ledger.enter(Charge::Handling, Instant::now());
+                ticket
+            });
             let mut handle = |batch: &mut Vec<LaneRun>| {
                 if decodes.is_none() && !engine.decisions.has_any() {
                     return handle(handler.as_mut(), batch);
@@ -89,6 +97,7 @@ pub fn spawn(
                 handle(&mut batch)
             };
             let elapsed = begun.elapsed();
+            ledger.enter(Charge::Settling, begun + elapsed);
             let records: usize = batch.iter().map(|run| run.records.len()).sum();
             let failed: usize = failures
                 .iter()
@@ -99,6 +108,9 @@ pub fn spawn(
             stats.busy_ns.fetch_add(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX), Relaxed);
             stats.state.store(0, Relaxed);
         }
+        ledger.enter(Charge::Stopping, Instant::now());
+        drop(handler);
+        ledger.end(Instant::now());
     })
 }
 

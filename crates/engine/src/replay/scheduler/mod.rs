@@ -7,6 +7,9 @@ mod barrier;
 mod barrier_test;
 mod batch_cost;
 pub mod batch_size;
+mod charging;
+#[cfg(test)]
+mod charging_test;
 pub mod pause;
 mod stats;
 mod wakeups;
@@ -23,7 +26,7 @@ use std::{
 use kreplay_model::domain::{Ordering, Record};
 use parking_lot::{Condvar, Mutex};
 
-use self::{barrier::Barrier, batch_size::BatchSize, pause::PauseCause};
+use self::{barrier::Barrier, batch_size::BatchSize, charging::WorkerCharges, pause::PauseCause};
 use super::{
     lanes::{Exclusion, Lanes, quarantine::QuarantineReason},
     limits::limiter::{Allowance, Limiter},
@@ -54,6 +57,7 @@ struct Inner {
     /// Which workers have a thread that has not been told to exit.
     alive: Vec<bool>,
     wakeups: Vec<Arc<Condvar>>,
+    charges: WorkerCharges,
     first_taken: Option<Instant>,
 }
 
@@ -107,6 +111,7 @@ impl Scheduler {
                 idle: Vec::new(),
                 alive: Vec::new(),
                 wakeups: Vec::new(),
+                charges: WorkerCharges::default(),
                 first_taken: None,
             }),
             drained: Condvar::new(),
@@ -157,6 +162,7 @@ impl Scheduler {
         loop {
             if inner.stopped || worker >= inner.workers {
                 inner.set_alive(worker, false);
+                inner.charges.leave_idle(worker);
                 inner.leave_limiter_queue(worker);
                 if !self.queue_per_worker {
                     // Another worker takes over the records this one returned or was woken for.
@@ -164,7 +170,11 @@ impl Scheduler {
                 }
                 return false;
             }
-            let Err(wait) = inner.take(worker, self.queue_per_worker, out) else { return true };
+            let Err(wait) = inner.take(worker, self.queue_per_worker, out) else {
+                inner.charges.leave_idle(worker);
+                return true;
+            };
+            inner.charge_idle(worker, self.queue_per_worker);
             inner.idle.push(worker);
             let Some(wakeup) = inner.wakeups.get(worker as usize).cloned() else {
                 inner.set_alive(worker, false);

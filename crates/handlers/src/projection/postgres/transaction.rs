@@ -3,6 +3,7 @@
 //! Savepoints are used only after a record has failed: the transaction is rolled back and repeated with a savepoint
 //! before the failing record, which is then left out with the rest of its run.
 
+use kreplay_engine::handler::CommitScope;
 use kreplay_model::domain::OffsetSet;
 use tokio_postgres::{
     Error, Row,
@@ -353,6 +354,7 @@ impl BatchTransaction<'_> {
     /// Commits. The commit is sent alone, so that a lost reply can only mean an unknown outcome. The outcome is then
     /// found out through the advisory lock that the transaction holds.
     async fn commit(&self) -> Result<(), AttemptError> {
+        let _scope = CommitScope::begin();
         match with_timeout(self.connection.client().batch_execute("COMMIT")).await {
             Ok(()) => Ok(()),
             Err(PostgresError::Database(error)) if is_rejected(&error) => match classify(&error) {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use kreplay_engine::handler::as_commit;
 use rusqlite::{CachedStatement, Connection};
 
 use super::{
@@ -170,7 +171,8 @@ fn attempt(
     database.connection.prepare_cached("BEGIN IMMEDIATE")?.raw_execute()?;
     let mut new_offsets = vec![Vec::new(); database.partitions.len()];
     let result = apply_in_transaction(database, batches, slices, &mut new_offsets).and_then(|done| {
-        let committed = database.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.raw_execute());
+        let committed =
+            as_commit(|| database.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.raw_execute()));
         match committed.map_err(|error| ClassifiedError::classify(&error)) {
             Ok(_) => Ok(done),
             Err(fault) if fault.is_record_error => Err(AttemptError::AtCommit(fault)),

@@ -63,6 +63,9 @@ fn describe_run(run: &RunView) -> String {
             }
         }
     }
+    if let Some(charges) = run.charges.in_words().filter(|_| run.state.is_over()) {
+        let _ = write!(line, "  {charges}");
+    }
     line
 }
 

@@ -1,13 +1,15 @@
 //! The fields of the JSON report. They are a stable interface: fields may be added, but never renamed or redefined.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
     domain::Ordering,
     feed::{
-        Bottleneck, DryRunView, EffectCount, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState,
-        RunView, Throughput, Totals,
+        Bottleneck, Charge, Charges, DryRunView, EffectCount, LatencyMs, Owner, PartitionView, Prediction,
+        RebalanceView, RunState, RunView, Throughput, Totals, WhatIf,
     },
 };
 
@@ -37,6 +39,10 @@ pub struct Report {
     pub(super) ideal: Option<Prediction>,
     /// Ideal time ÷ `handling_s`. 1 is the optimum; time outside handling is not included.
     pub(super) efficiency: Option<f64>,
+    /// What the time of the workers was spent on. In a resumed run, only that of this attempt.
+    pub(super) charges: WorkerTime,
+    /// What would have made the run faster, the most effective first.
+    pub(super) advice: Vec<WhatIf>,
     pub(super) digest: String,
     /// The handlers' effects by kind. In a resumed run, only those of this attempt.
     pub(super) effects: Vec<EffectCount>,
@@ -113,6 +119,19 @@ pub(super) struct Partition {
     pub(super) p95_ms: Option<f64>,
 }
 
+/// The time of the workers, from the start to the end of each thread.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct WorkerTime {
+    /// The time of all workers together, in seconds: the sum of `seconds`.
+    pub(super) worker_s: f64,
+    /// Seconds by state, to the nanosecond.
+    pub(super) seconds: BTreeMap<Charge, f64>,
+    /// Per cent by state, with one decimal; they add up to 100.0.
+    pub(super) percent: BTreeMap<Charge, f64>,
+    #[serde(skip)]
+    pub(super) exact: Charges,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Memory {
     pub(super) peak_rss_bytes: Option<u64>,
@@ -143,6 +162,8 @@ impl Report {
                 .ideal
                 .filter(|_| run.handling_s > 0.0)
                 .map(|ideal| rounded(ideal.elapsed_s / run.handling_s)),
+            charges: WorkerTime::of(&run.charges),
+            advice: run.advice.iter().map(rounded_advice).collect(),
             digest: run.digest.clone(),
             effects: run.effects.clone(),
             dry_run: run.dry_run().cloned(),
@@ -207,6 +228,24 @@ impl ReportTotals {
             lag: totals.lag.known(),
         }
     }
+}
+
+impl WorkerTime {
+    fn of(charges: &Charges) -> Self {
+        let seconds = |ns: u64| as_f64(ns) / 1e9;
+        let mut percent: BTreeMap<Charge, f64> = Charge::ALL.into_iter().map(|charge| (charge, 0.0)).collect();
+        percent.extend(charges.percentages());
+        Self {
+            worker_s: seconds(charges.total_ns()),
+            seconds: Charge::ALL.into_iter().map(|charge| (charge, seconds(charges.of(charge)))).collect(),
+            percent,
+            exact: *charges,
+        }
+    }
+}
+
+fn rounded_advice(one: &WhatIf) -> WhatIf {
+    WhatIf { speedup: rounded(one.speedup), seconds_saved: rounded(one.seconds_saved), ..one.clone() }
 }
 
 impl Partition {

@@ -9,7 +9,7 @@ use crate::{
         printable,
     },
     feed::{
-        Bottleneck, DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState,
+        Bottleneck, DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState, WhatIf,
         cells::{padding, width},
     },
 };
@@ -58,6 +58,12 @@ pub(super) fn render(report: &Report) -> String {
         if let Some(efficiency) = report.efficiency {
             line("efficiency", format!("{:.1} % of the ideal speed", efficiency * 100.0));
         }
+    }
+    for (index, text) in charges(report).into_iter().enumerate() {
+        line(if index == 0 { "workers" } else { "" }, text);
+    }
+    if !report.advice.is_empty() {
+        line("advice", WhatIf::line(&report.advice));
     }
     line("digest", if report.digest.is_empty() { "-".into() } else { report.digest.clone() });
     if let Some(bytes) = report.memory.peak_rss_bytes {
@@ -191,6 +197,16 @@ fn limit_text(limit: Bottleneck) -> &'static str {
         Bottleneck::Commit => "commit: committing positions",
         Bottleneck::Rate => "rate: the configured rate, or the protected group",
     }
+}
+
+/// What the time of the workers was spent on, one line for each state.
+fn charges(report: &Report) -> Vec<String> {
+    let charges = &report.charges.exact;
+    charges
+        .percentages()
+        .into_iter()
+        .map(|(charge, percent)| format!("{percent:>5.1} % {} ({charge})", charge.in_words()))
+        .collect()
 }
 
 /// Lists the partitions with the largest lag, then those with the slowest records.

@@ -53,6 +53,7 @@ fn plan() -> Forecast {
             work_s: Some(0.001),
             work_from: Some("handler".into()),
         },
+        advice: Vec::new(),
         curves: vec![
             Curve {
                 ordering: Ordering::Key,

@@ -9,7 +9,7 @@ use crate::{
         printable,
     },
     feed::{
-        Estimate, Forecast,
+        Estimate, Forecast, WhatIf,
         cells::{self, padding, width},
     },
 };
@@ -272,6 +272,9 @@ fn conclusion(out: &mut String, plan: &Forecast) {
     }
     if let Some(best) = &plan.recommended {
         line("recommended", format!("concurrency {}: {}; {}", best.workers, seconds(best.elapsed_s), best.why));
+    }
+    if !plan.advice.is_empty() {
+        line("advice", WhatIf::line(&plan.advice));
     }
     for note in &plan.notes {
         line("note", note.clone());

@@ -1,0 +1,35 @@
+//! The prompts of a change of a group: what it needs, such as an offset, and the name of the group.
+
+use kreplay_model::domain::printable;
+use ratatui::buffer::Buffer;
+
+use super::number_prompt::prompt;
+use crate::{
+    state::{ChangeChoice, State},
+    text::shorten,
+    theme::Theme,
+};
+
+/// The widest name that fits beside the question.
+const MAX_NAME_CELLS: usize = 30;
+
+/// The prompt for what a change needs.
+pub(super) fn value(
+    buf: &mut Buffer,
+    choice: ChangeChoice,
+    text: &str,
+    error: Option<&str>,
+    state: &State,
+    theme: &Theme,
+) {
+    let ask = choice.asks_for().unwrap_or_default();
+    prompt(buf, ["Change a group", ask, "", "shows the plan"], text, error, state, theme);
+}
+
+/// The prompt for the name of the group whose plan shall be executed.
+pub(super) fn name(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
+    let group = printable(state.group_to_change().unwrap_or_default());
+    let group = shorten(&group, MAX_NAME_CELLS);
+    let ask = "Type the group's name to execute:";
+    prompt(buf, ["Execute the plan?", ask, &group, "executes"], text, error, state, theme);
+}

@@ -1,0 +1,91 @@
+//! A watch beside a session: its console opens at once, and the groups appear when they are listed.
+
+use std::{sync::Arc, time::Duration};
+
+use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog, WatchSnapshot};
+use kreplay_watcher::{GroupSelection, WatchHandle};
+use tokio::{
+    sync::{mpsc::UnboundedReceiver, watch},
+    task::JoinHandle,
+    time::sleep,
+};
+
+use super::cluster;
+use crate::{cli::CliError, config::Config};
+
+/// The time between two attempts to list the groups.
+const RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// A watch of all groups that runs beside a session. It ends when this is dropped.
+pub(in crate::cli) struct BackgroundWatch {
+    /// The latest snapshot. Until the first change, the groups are being listed.
+    pub(in crate::cli) snapshots: watch::Receiver<Arc<WatchSnapshot>>,
+    /// Steers the watcher, also before the groups are listed.
+    pub(in crate::cli) control: WatchControl,
+    /// What has happened.
+    pub(in crate::cli) events: WatchLog,
+    task: JoinHandle<()>,
+}
+
+impl BackgroundWatch {
+    /// Starts watching. `None` if this configuration cannot be used for it, for example with a SASL mechanism that the
+    /// client for describe requests does not have; `kreplay watch` says which. Needs a tokio runtime.
+    pub(in crate::cli) fn start(config: &Config) -> Option<Self> {
+        cluster::client(config).ok()?;
+        let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
+        let placeholder = WatchSnapshot { cluster, ..WatchSnapshot::default() };
+        let (sender, snapshots) = watch::channel(Arc::new(placeholder));
+        let (control, commands) = WatchControl::channel();
+        let events = WatchLog::default();
+        let task = tokio::spawn(run(config.clone().without_history(), sender, events.clone(), commands));
+        Some(Self { snapshots, control, events, task })
+    }
+}
+
+impl Drop for BackgroundWatch {
+    fn drop(&mut self) {
+        // Every request can be dropped at any time, and nothing is written.
+        self.task.abort();
+    }
+}
+
+async fn run(
+    config: Config,
+    snapshots: watch::Sender<Arc<WatchSnapshot>>,
+    events: WatchLog,
+    mut commands: UnboundedReceiver<WatchCommand>,
+) {
+    let Some(handle) = opened(&config).await else { return };
+    let mut looks = handle.snapshots.clone();
+    looks.mark_changed();
+    let mut next_event = 0;
+    loop {
+        tokio::select! {
+            changed = looks.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let (happened, next) = handle.events.since(next_event);
+                next_event = next;
+                events.extend(happened);
+                snapshots.send_replace(Arc::clone(&looks.borrow_and_update()));
+            }
+            command = commands.recv() => match command {
+                Some(command) => handle.control.send(command),
+                None => return,
+            },
+        }
+    }
+}
+
+/// Tries until the groups are listed. The session says why the cluster cannot be reached.
+async fn opened(config: &Config) -> Option<WatchHandle> {
+    loop {
+        match cluster::open(config, GroupSelection(Vec::new())).await {
+            Ok((watcher, first)) => return Some(WatchHandle::spawn(watcher, first)),
+            // It would be the same the next time.
+            Err(CliError::Usage(_)) => return None,
+            Err(_) => sleep(RETRY_DELAY).await,
+        }
+    }
+}
