@@ -1,6 +1,6 @@
 //! Durations as flags and conditions have them.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use kreplay_engine::plan::RangeStart;
 
@@ -36,7 +36,8 @@ pub fn duration_text(duration: Duration) -> String {
     let mut text = String::new();
     for (unit, length) in UNITS {
         if left >= length {
-            text.push_str(&format!("{}{unit}", left / length));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{}{unit}", left / length);
             left %= length;
         }
     }

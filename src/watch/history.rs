@@ -69,7 +69,7 @@ fn read_partitions(request: &HistoryRequest, histories: &mut Histories) -> Resul
     let failed = |error: ClientError| Reason::Other(error.to_string());
     let client = Client::new(&request.kafka, &Arc::<ClientHealth>::default()).map_err(failed)?;
     let mut open = ranges(&client, &partitions, request).map_err(|error| reason(&error))?;
-    let mut reader = Reader::new(client, Tier::Standard).map_err(failed)?;
+    let mut reader = Reader::new(client, Tier::Buffered).map_err(failed)?;
     for (partition, range) in &open {
         reader.start(&TopicPartition::new(OFFSETS_TOPIC, partition.0), range.next).map_err(failed)?;
     }
@@ -99,7 +99,9 @@ fn read_partitions(request: &HistoryRequest, histories: &mut Histories) -> Resul
                 }
             }
             Fetched::Error { partition, code, text, .. } if kreplay_kafka::is_final(code) => {
-                failures.push((PartitionId(partition), Reason::Other(text.to_owned())));
+                let is_refused = kreplay_kafka::is_not_authorized(code);
+                let why = if is_refused { read_is_missing() } else { Reason::Other(text.to_owned()) };
+                failures.push((PartitionId(partition), why));
             }
             // The client retries the others.
             Fetched::Error { .. } => {}
@@ -143,11 +145,13 @@ fn ranges(
     Ok(starts.into_iter().zip(ends).map(range).collect())
 }
 
+fn read_is_missing() -> Reason {
+    Reason::NotAuthorized { operation: "READ".to_owned(), resource: format!("topic {OFFSETS_TOPIC}") }
+}
+
 fn reason(error: &CatalogError) -> Reason {
     match error {
-        CatalogError::NotAuthorized(_) => {
-            Reason::NotAuthorized { operation: "READ".to_owned(), resource: format!("topic {OFFSETS_TOPIC}") }
-        }
+        CatalogError::NotAuthorized(_) => read_is_missing(),
         CatalogError::UnknownTopic(_) => Reason::TopicGone,
         other => Reason::Other(other.to_string()),
     }

@@ -30,8 +30,8 @@ impl RecordCounter {
         Self { kafka, reader: Mutex::new(None) }
     }
 
-    /// Counts the records in these offsets. It waits, so that it must not run on an asynchronous runtime. Partitions that
-    /// cannot be read are left out, for example for lack of READ on the topic.
+    /// Counts the records in these offsets. It waits, so that it must not run on an asynchronous runtime. Partitions
+    /// that cannot be read are left out, for example for lack of READ on the topic.
     #[must_use]
     pub fn count(&self, wanted: &[FewOffsets]) -> Vec<(TopicPartition, MarkerProbe)> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,7 +13,7 @@ use kreplay_wire::offsets_topic::{
 };
 use kreplay_wire::types::MemberData;
 
-/// The histories of some groups. Whoever reads the topic passes each record of its partitions to [`Histories::add`].
+/// The histories of some groups. The reader of the topic passes each record of its partitions to [`Histories::add`].
 #[derive(Clone, Debug)]
 pub struct Histories {
     from: DateTime<Utc>,

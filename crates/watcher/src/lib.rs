@@ -2,8 +2,9 @@
 //!
 //! [`Watcher::open`] lists the groups. Each [`Watcher::look`] requests what is due (`schedule`) from the cluster
 //! (`source`), and gives it to the observer of `kreplay-monitor`, which computes the figures. [`WatchHandle::spawn`]
-//! does that at intervals. [`Histories`] are what happened before the first look. All requests are reads, and none needs more than DESCRIBE rights, except the look-up of a
-//! transaction and the count of the last few records, which need READ on the topic.
+//! does that at intervals. [`Histories`] are what happened before the first look. All requests are reads, and none
+//! needs more than DESCRIBE rights, except the look-up of a transaction and the count of the last few records, which
+//! need READ on the topic.
 
 mod control;
 mod describe;

@@ -51,8 +51,8 @@ impl Probes {
         tokio::task::spawn_blocking(move || count(&places)).await.unwrap_or_default()
     }
 
-    /// The places that were not tried yet. Of several groups with different committed offsets in one partition, the first
-    /// one has its turn in this look.
+    /// The places that were not tried yet. Of several groups with different committed offsets in one partition, the
+    /// first one has its turn in this look.
     fn places(&mut self, wanted: &[(TopicPartition, Offset)], look: &Look) -> Vec<FewOffsets> {
         self.tried.retain(|partition, _| wanted.iter().any(|(other, _)| other == partition));
         let mut places: BTreeMap<TopicPartition, FewOffsets> = BTreeMap::new();

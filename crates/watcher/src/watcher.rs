@@ -113,8 +113,8 @@ impl Watcher {
         }
     }
 
-    /// Counts records with this function where only a few offsets are left. It may wait for some seconds, and leaves out
-    /// partitions that it cannot read.
+    /// Counts records with this function where only a few offsets are left. It may wait for some seconds, and leaves
+    /// out partitions that it cannot read.
     pub fn count_records_with(
         &mut self,
         count: impl Fn(&[FewOffsets]) -> Vec<(TopicPartition, MarkerProbe)> + Send + Sync + 'static,

@@ -26,7 +26,10 @@ use crate::{
 /// Runs a watch to its end.
 pub(super) fn run<T>(watch: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
-    runtime.block_on(watch)
+    let result = runtime.block_on(watch);
+    // A read of the history, or of the last few records, may still wait for the cluster; its result is not needed.
+    runtime.shutdown_background();
+    result
 }
 
 /// The client for the cluster of the configuration. Nothing is sent.

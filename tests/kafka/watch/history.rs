@@ -30,7 +30,8 @@ fn formatted(broker: &Broker, formatter: &str, group: &str) -> Vec<Value> {
     let args = ["--topic", "__consumer_offsets", "--from-beginning", "--timeout-ms", "8000", "--formatter", formatter];
     // It ends with an error when the time is over.
     let finished = broker.kafka_tool(CONSOLE_CONSUMER, &args, b"");
-    let records = finished.stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    // One object follows the other, without a line break.
+    let records = serde_json::Deserializer::from_str(&finished.stdout).into_iter::<Value>().map_while(Result::ok);
     records.filter(|record| record["key"]["data"]["group"].as_str() == Some(group)).collect()
 }
 
@@ -54,9 +55,9 @@ fn commits_and_generations_are_those_of_kafkas_formatters() {
 
     let generations = formatted(broker, GROUPS_FORMATTER, &group);
     let numbers = generations.iter().filter_map(|record| record["value"]["data"]["generation"].as_u64());
-    let (lowest, highest) = (numbers.clone().min().unwrap(), numbers.max().unwrap());
+    let highest = numbers.max().unwrap();
     let before = &found["rebalances"]["before_watch"];
-    assert_eq!(before["count"].as_u64(), Some(highest - lowest + 1), "{found}");
+    assert_eq!(before["count"].as_u64(), Some(highest), "{found}");
     assert!(found["rebalances"]["last_at"].is_string(), "{found}");
 
     // The last record of each partition is the one that counts.

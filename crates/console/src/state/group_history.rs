@@ -9,20 +9,24 @@ use kreplay_model::{
 
 /// Looks that are further apart than this say nothing about the time between them.
 const LONGEST_GAP: Duration = Duration::from_secs(60);
-/// The stretch of time that is drawn, in milliseconds: ten minutes.
-const SHOWN_MS: i64 = 600_000;
+/// The longest stretch of time that is drawn, in milliseconds: ten minutes.
+const MAX_SHOWN_MS: i64 = 600_000;
+/// The shortest one, shortly after the watch began: a minute.
+const MIN_SHOWN_MS: i64 = 60_000;
 
 /// The watched groups over time, in bounded memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupHistory {
     timeline: Timeline,
-    /// When the latest look was completed.
+    /// When the first look was completed.
+    began: Option<Moment>,
+    /// When the latest one was.
     now: Moment,
 }
 
 impl Default for GroupHistory {
     fn default() -> Self {
-        Self { timeline: Timeline::new(LONGEST_GAP), now: Moment::default() }
+        Self { timeline: Timeline::new(LONGEST_GAP), began: None, now: Moment::default() }
     }
 }
 
@@ -40,6 +44,8 @@ impl GroupHistory {
     pub(crate) fn add(&mut self, snapshot: &WatchSnapshot) {
         self.timeline.add_watch(snapshot);
         self.now = Moment::from(snapshot.at);
+        // A clock that is set back begins anew.
+        self.began = Some(self.began.map_or(self.now, |began| began.min(self.now)));
     }
 
     /// Adds events.
@@ -49,10 +55,11 @@ impl GroupHistory {
         }
     }
 
-    /// The stretch of time that is drawn.
+    /// The stretch of time that is drawn: the last ten minutes, or the time since the watch began.
     #[must_use]
     pub fn shown(&self) -> TimeRange {
-        TimeRange::new(self.now.plus_ms(-SHOWN_MS), self.now)
+        let watched_ms = self.began.map_or(0, |began| TimeRange::new(began, self.now).ms());
+        TimeRange::new(self.now.plus_ms(-watched_ms.clamp(MIN_SHOWN_MS, MAX_SHOWN_MS)), self.now)
     }
 
     /// The lag of a group in columns, the oldest first: the largest value of each. `None` where it was not known.

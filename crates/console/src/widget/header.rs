@@ -84,11 +84,12 @@ fn watching<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
     let Some(snapshot) = state.feed.watched.snapshot() else {
         return vec![Span::styled("◌ listing groups…", theme.notice)];
     };
-    let groups = number::count(snapshot.groups.len() as u64);
+    let noun = if snapshot.groups.len() == 1 { "group" } else { "groups" };
+    let groups = format!("{} {noun}", number::count(snapshot.groups.len() as u64));
     let (text, style) = if state.user.watch.paused {
-        (format!("‖ paused, {groups} groups"), theme.warning)
+        (format!("‖ paused, {groups}"), theme.warning)
     } else {
-        (format!("► watching {groups} groups"), theme.good)
+        (format!("► watching {groups}"), theme.good)
     };
     vec![Span::styled(text, style), Span::raw(format!("   {}", cut(&clean(&snapshot.cluster), 32)))]
 }

@@ -138,6 +138,14 @@ fn generations_of_a_classic_group_are_counted_with_what_they_changed() {
 }
 
 #[test]
+fn a_new_classic_group_has_not_rebalanced_yet() {
+    let changes = [(-20, generation(0, -20, vec![])), (-10, generation(1, -11, vec![member("a", &[0])]))];
+    let past = history(changes, -1);
+    assert_eq!((past.rebalances.count, past.rebalances.entries.len()), (1, 1));
+    assert_eq!(past.rebalances.entries[0].joined, ["a"]);
+}
+
+#[test]
 fn a_rebalance_with_epochs_lasts_until_the_last_member_has_the_new_one() {
     let name = |id: &str| HistoryChange::MemberKnown { member: member(id, &[]), rebalance_timeout_ms: Some(5_000) };
     let past = history(

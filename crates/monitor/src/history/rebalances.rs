@@ -103,7 +103,7 @@ impl PastRebalances {
         self.is_open = false;
     }
 
-    /// A member has told its name.
+    /// A record names a member.
     pub(super) fn named(&mut self, member: &Member) {
         self.names.insert(member.member_id.clone(), member.name());
     }
@@ -149,10 +149,11 @@ impl PastRebalances {
         entry.duration_ms = (!self.is_open).then_some(duration);
     }
 
-    /// How many rebalances a new number stands for. The first one is at least one: its record is in the history.
+    /// How many rebalances a new number stands for: the first one at least one, because its record is in the history. A
+    /// new classic group begins with generation 0, before its first rebalance.
     fn bumps(&mut self, number: i32) -> u32 {
         let before = self.number.replace(number);
-        before.map_or(1, |before| u32::try_from(i64::from(number) - i64::from(before)).unwrap_or(0))
+        before.map_or(u32::from(number > 0), |before| u32::try_from(i64::from(number) - i64::from(before)).unwrap_or(0))
     }
 
     fn push(&mut self, entry: RebalanceEntry) {

@@ -6,7 +6,7 @@ use kreplay_model::domain::TopicPartition;
 
 use crate::look::{Description, Member};
 
-/// Whether each member has what it shall have: its epoch is that of the group and its assignment equals its target.
+/// Whether no member has anything to change: its epoch is that of the group, and its assignment equals its target.
 /// Where epochs are not known, the state decides.
 #[must_use]
 pub fn is_settled(group: &Description) -> bool {
@@ -45,7 +45,7 @@ pub fn waiting_for(group: &Description) -> Vec<String> {
     group.members.iter().filter(|member| !is_current(member, epoch)).map(Member::name).collect()
 }
 
-/// Whether a member has a partition that it shall not keep and that another member shall have.
+/// Whether a member has a partition that is in the target of another member and not in its own.
 fn holds_others(member: &Member, group: &Description) -> bool {
     let (Some(assigned), Some(target)) = (&member.assigned, &member.target) else { return false };
     let given_up: BTreeSet<&TopicPartition> = assigned.difference(target).collect();

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use super::{
-    super::watch_page::{Part, flow},
+    super::watch_page::{self, Part, flow},
     swimlane,
 };
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
     widget::{paint, partitions::place},
 };
 
+/// What is shown without any.
+const NO_REBALANCE: &str = "no rebalance since the watch began";
 /// Maximum number of members named in a line.
 const MAX_NAMED: usize = 3;
 const MAX_NAME_CELLS: usize = 32;
@@ -30,15 +32,19 @@ const NOTICE: Role = |theme| theme.notice;
 const WARNING: Role = |theme| theme.warning;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, group: &GroupView, state: &State, theme: &Theme) {
-    let room = usize::from(area.width);
+    let (room, page) = (usize::from(area.width), usize::from(area.height));
     let mut lines = swimlane::lines(group, state, room, theme);
     let history = lines_of(&group.rebalances, room, theme);
     let is_empty = history.is_empty();
     lines.extend(history);
-    if is_empty {
-        lines.push(Line::styled("no rebalance since the watch began", theme.muted));
+    if lines.is_empty() {
+        hits.add_extent(Scrollable::GroupPanel(GroupPanel::Rebalances), 0, page);
+        watch_page::remark(buf, area, NO_REBALANCE, theme);
+        return;
     }
-    let page = usize::from(area.height);
+    if is_empty {
+        lines.push(Line::styled(NO_REBALANCE, theme.muted));
+    }
     hits.add_extent(Scrollable::GroupPanel(GroupPanel::Rebalances), lines.len(), page);
     let from = state.user.watch.rebalances_from.min(lines.len().saturating_sub(page));
     let above = Rect { y: area.y.saturating_sub(1), height: 1, ..area };

@@ -13,7 +13,7 @@ use crate::{
 /// Width of the names of members.
 const NAME_CELLS: usize = 20;
 /// Width of the number of partitions that a member has now.
-const COUNT_CELLS: usize = 6;
+const COUNT_CELLS: usize = 11;
 /// Maximum number of columns.
 const MAX_COLUMNS: usize = 120;
 /// Minimum number of columns at which the lanes are drawn.
@@ -23,7 +23,7 @@ const LEGEND: &str = "━ has partitions   ┄ no commit   · has none   ┊ ┿
 
 /// The lanes, with an axis above and a legend below. Empty if nothing is known yet, or without room.
 pub(super) fn lines(group: &GroupView, state: &State, room: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let columns = room.saturating_sub(NAME_CELLS + COUNT_CELLS + 2).min(MAX_COLUMNS);
+    let columns = room.saturating_sub(NAME_CELLS + COUNT_CELLS + 1).min(MAX_COLUMNS);
     if columns < MIN_COLUMNS {
         return Vec::new();
     }
@@ -45,7 +45,7 @@ pub(super) fn lines(group: &GroupView, state: &State, room: usize, theme: &Theme
 fn axis(columns: usize, shown_ms: i64, theme: &Theme) -> Line<'static> {
     let ago = format!("{} ago", number::seconds(shown_ms as f64 / 1000.0));
     let gap = columns.saturating_sub(ago.len() + 3);
-    let text = format!("{}{ago}{}now  partitions", " ".repeat(NAME_CELLS + 1), " ".repeat(gap));
+    let text = format!("{}{ago}{}now partitions", " ".repeat(NAME_CELLS + 1), " ".repeat(gap));
     Line::from(Span::styled(text, theme.muted))
 }
 

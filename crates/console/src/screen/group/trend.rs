@@ -10,7 +10,7 @@ const MAX_COLUMNS: usize = 60;
 /// Minimum number of columns at which the figures are drawn.
 const MIN_COLUMNS: usize = 12;
 /// The cells of the names, and of what says how much time is drawn.
-const CELLS_OF_WORDS: usize = 22;
+const CELLS_OF_WORDS: usize = 26;
 /// Minimum number of known columns: one value has no trend.
 const MIN_KNOWN: usize = 2;
 
