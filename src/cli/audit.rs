@@ -21,6 +21,7 @@ use kreplay_kafka::{Catalog, Client, ClientHealth, KafkaConfig};
 use kreplay_model::{
     audit::{AuditReport, Check},
     domain::printable,
+    feed::report::ReportFormat,
 };
 use serde::Serialize;
 
@@ -29,7 +30,7 @@ use super::{
     args::{
         ClusterArgs, FileArgs,
         decode::DecodeArgs,
-        format::FormatArgs,
+        report::report_formats,
         selection::{FilterArgs, ScopeArgs, SelectionArgs},
     },
     plan::Progress,
@@ -80,8 +81,10 @@ pub struct AuditArgs {
     /// separate with commas or repeat the flag
     #[arg(long, value_name = "CHECK", value_delimiter = ',', help_heading = "Audit")]
     fail_on: Vec<Check>,
-    #[command(flatten)]
-    format: FormatArgs,
+    /// Report format
+    #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT", value_parser = report_formats())]
+    #[arg(default_value = "text", help_heading = "Output")]
+    report: ReportFormat,
 }
 
 /// The name and the version of the JSON form.
@@ -157,7 +160,7 @@ pub(super) fn execute(args: &AuditArgs, environment: &Environment, directory: &P
     progress.end();
     client.close();
     let report = result.map_err(|error| CliError::of(&PlanningError::from(error)))?;
-    let text = if args.format.is_json() {
+    let text = if args.report == ReportFormat::Json {
         serde_json::to_string_pretty(&Json { schema: SCHEMA, report: &report })
             .map(|text| text + "\n")
             .map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))?

@@ -28,7 +28,7 @@ fn kreplay(broker: &Broker, topics: &str, args: &[&str]) -> Finished {
 }
 
 fn report(broker: &Broker, topics: &str, args: &[&str]) -> AuditReport {
-    let finished = kreplay(broker, topics, &[&["--scan", "--json"], args].concat()).expect_success();
+    let finished = kreplay(broker, topics, &[&["--scan", "--output-format", "json"], args].concat()).expect_success();
     serde_json::from_str(&finished.stdout).unwrap()
 }
 
@@ -245,7 +245,7 @@ fn a_sample_says_so_and_reads_part_of_the_topic() {
     broker.produce(&topic, &records);
     let text = kreplay(broker, &topic, &["--sample", "3000"]).expect_success().stdout;
     assert!(text.contains("of 30,000 offsets") && text.contains("a sample"), "{text}");
-    let json = kreplay(broker, &topic, &["--sample", "3000", "--json"]).expect_success().stdout;
+    let json = kreplay(broker, &topic, &["--sample", "3000", "--output-format", "json"]).expect_success().stdout;
     let report: AuditReport = serde_json::from_str(&json).unwrap();
     assert!(!report.coverage.full && (2500..3500).contains(&report.coverage.records), "{:?}", report.coverage);
     assert_eq!(report.topics[0].partitioner.best.unwrap().partitioner, Partitioner::Murmur2);

@@ -1,5 +1,5 @@
 //! The result of an audit of topics: how keys, partitions and order relate. Serialized, an [`AuditReport`] is the JSON
-//! of `kreplay audit --json`. A figure that is not known is `None`, `null` in JSON.
+//! of `kreplay audit --output-format json`. A figure that is not known is `None`, `null` in JSON.
 
 mod finding;
 mod keys;
