@@ -19,7 +19,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use kreplay_model::watch::{PartitionRow, WatchSnapshot};
 use kreplay_testkit::broker::{self, Broker, unique_name};
-use kreplay_watcher::{GroupSelection, Watcher, WatcherOptions};
+use kreplay_watcher::{GroupSelection, Rules, Watcher, WatcherOptions};
 use kreplay_wire::{Api, WireClient, WireConfig};
 use serde_json::json;
 
@@ -66,8 +66,10 @@ async fn look(
     let client = WireClient::new(WireConfig::from_properties(&properties)?)?;
     let options = WatcherOptions {
         selection: GroupSelection(vec![format!("{prefix}-*").parse()?]),
-        interval: Duration::from_secs(2),
+        // Each look is at all groups.
+        interval: Duration::ZERO,
         cluster: broker.bootstrap().to_owned(),
+        rules: Rules::default(),
     };
     let list_offsets = || {
         let traffic = client.traffic().into_iter().filter(|((_, api), _)| *api == Api::ListOffsets);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use kreplay_model::watch::WatchSnapshot;
-use kreplay_watcher::{GroupSelection, WatchHandle, Watcher, WatcherOptions};
+use kreplay_watcher::{GroupSelection, Rules, WatchHandle, Watcher, WatcherOptions};
 use kreplay_wire::{WireClient, WireConfig};
 use serde_json::{Value, json};
 
@@ -31,23 +31,27 @@ async fn watch(bootstrap: &str, scale: Scale) -> Outcome<Value> {
     let began = Instant::now();
     let properties = BTreeMap::from([("bootstrap.servers".to_owned(), bootstrap.to_owned())]);
     let client = WireClient::new(WireConfig::from_properties(&properties)?)?;
-    let options =
-        WatcherOptions { selection: GroupSelection::default(), interval: INTERVAL, cluster: bootstrap.to_owned() };
+    let options = WatcherOptions {
+        selection: GroupSelection::default(),
+        interval: INTERVAL,
+        cluster: bootstrap.to_owned(),
+        rules: Rules::default(),
+    };
     let (watcher, first) = Watcher::open(client.clone(), options).await?;
     let listed_after = began.elapsed().as_secs_f64();
     let listed = first.snapshot.groups.len();
     let handle = WatchHandle::spawn(watcher, first);
     let mut snapshots = handle.snapshots.clone();
-    let mut all = None;
+    let (mut lags, mut ages) = (None, None);
     let mut looks = 0_u64;
     while let Some(left) = scale.duration.checked_sub(began.elapsed()) {
         let Ok(changed) = tokio::time::timeout(left, snapshots.changed()).await else { break };
         changed?;
         looks += 1;
         let snapshot = snapshots.borrow_and_update().clone();
-        if all.is_none() && has_all_figures(&snapshot, scale) {
-            all = Some(began.elapsed().as_secs_f64());
-        }
+        let after = began.elapsed().as_secs_f64();
+        lags = lags.or_else(|| has_all_lags(&snapshot, scale).then_some(after));
+        ages = ages.or_else(|| has_all_ages(&snapshot, scale).then_some(after));
     }
     let (mut requests, mut sent, mut received) = (BTreeMap::new(), 0_u64, 0_u64);
     for ((_, api), traffic) in client.traffic() {
@@ -58,7 +62,8 @@ async fn watch(bootstrap: &str, scale: Scale) -> Outcome<Value> {
     Ok(json!({
         "first_snapshot_after_s": listed_after,
         "groups_in_first_snapshot": listed,
-        "all_figures_after_s": all,
+        "all_lags_after_s": lags,
+        "all_ages_after_s": ages,
         "looks": looks,
         "requests": requests.values().sum::<u64>(),
         "requests_by_kind": requests,

@@ -22,6 +22,6 @@ pub(super) fn bind(config: &Config) -> Result<Option<MetricsServer>, CliError> {
 /// # Errors
 /// [`CliError::Failed`] if the thread cannot be started.
 pub(super) fn serve(server: Option<MetricsServer>, sources: Sources) -> Result<Option<ServedMetrics>, CliError> {
-    let served = server.map(|server| server.serve(sources)).transpose();
-    served.map_err(|error| CliError::Failed(error.to_string()))
+    let started = server.map(|server| server.serve(sources)).transpose();
+    started.map_err(|error| CliError::Failed(error.to_string()))
 }

@@ -1,7 +1,9 @@
 //! `kreplay themes`: lists the colour themes of the console, and checks their contrast.
 
+use std::fmt::Write as _;
+
 use clap::Args;
-use kreplay_console::theme::{BUILT_IN, Contrast, Theme, ThemeChoice, measure};
+use kreplay_console::theme::{BUILT_IN, BuiltIn, Contrast, Theme, ThemeChoice, measure};
 use kreplay_model::feed::cells::{padding, width};
 use serde::Serialize;
 
@@ -12,7 +14,7 @@ use super::{CliError, Exit, args::format::FormatArgs, print};
 pub struct ThemesArgs {
     /// Themes: names or paths of theme files [default: all built-in themes]
     themes: Vec<String>,
-    /// Measure the contrast of all text and graphics with what is behind it
+    /// Measure the contrast of all text and graphics with their backgrounds
     ///
     /// Text needs a ratio of at least 4.5, graphics 3 (WCAG 2.1, level AA). The exit code is 1 if a theme has less.
     /// Colours that the terminal defines, such as blue, cannot be measured.
@@ -68,7 +70,7 @@ fn rows(args: &ThemesArgs) -> Result<Vec<Row>, CliError> {
     let row = |choice: ThemeChoice| {
         let theme = Theme::load(&choice)?;
         let name = choice.to_string();
-        let about = BUILT_IN.iter().find(|theme| theme.name == name).map(|theme| theme.about());
+        let about = BUILT_IN.iter().find(|theme| theme.name == name).map(BuiltIn::about);
         let contrasts = args.check.then(|| measure(&theme));
         Ok(Row {
             lowest_text_ratio: contrasts.as_deref().and_then(lowest_of_text).map(rounded),
@@ -110,7 +112,8 @@ fn checked(row: &Row) -> String {
         None => format!("{}: no colour that can be measured\n", row.theme),
     };
     for TooLow { role, on, ratio, required } in row.too_low.iter().flatten() {
-        text += &format!("  {role} on {on}: {ratio}, but {required} is required\n");
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {role} on {on}: {ratio}, but {required} is required");
     }
     text
 }

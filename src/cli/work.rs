@@ -13,12 +13,15 @@ use kreplay_model::feed::{
     progress::{self, ProgressStyle},
     report::{Report, peak_rss_bytes},
 };
+use kreplay_model::timeline::Timeline;
 use tokio::runtime::Runtime;
 
 use super::{
     CliError, Exit, ReportArgs,
+    args::report::RunReport,
     console_options::{console_options, is_terminal, theme_choice},
     group_changes::GroupChanges,
+    history::HistoryRecorder,
     metrics::{bind, serve},
     print,
     signals::{STOP_GRACE, stop_signal},
@@ -47,14 +50,14 @@ impl SessionView<'_> {
 
     /// Runs a session to its end, with or without a console, and writes the report.
     pub(super) fn run(&self, options: SessionOptions) -> Result<Exit, CliError> {
-        let end = self.session(options)?;
+        let (end, history) = self.recorded_session(options)?;
         match end.run {
             Some(run) => {
                 if let Some(id) = &end.resumable {
                     // A failed write to standard error is ignored: `kreplay runs` shows it, too.
                     let _ = writeln!(io::stderr(), "kreplay: {}", how_to_resume(id, &run));
                 }
-                self.write_report(&run)?;
+                self.write_report(&run, &history)?;
                 Ok(end.failure.map_or_else(|| Exit::of_view(&run), Exit::from))
             }
             None if self.with_console() => Ok(Exit::Done),
@@ -64,7 +67,12 @@ impl SessionView<'_> {
     }
 
     /// Runs a session to its end, with or without a console.
-    pub(super) fn session(&self, mut options: SessionOptions) -> Result<SessionEnd, CliError> {
+    pub(super) fn session(&self, options: SessionOptions) -> Result<SessionEnd, CliError> {
+        self.recorded_session(options).map(|(end, _)| end)
+    }
+
+    /// The same, with the history of the session if the report shows it.
+    fn recorded_session(&self, mut options: SessionOptions) -> Result<(SessionEnd, Timeline), CliError> {
         let (with_console, is_embedded) = (self.with_console(), options.embedded);
         // Checked before contacting a broker: these contradictions do not depend on the cluster.
         let shared = options.settings.group.is_some() && !options.scope.rules.barriers.is_empty();
@@ -85,10 +93,12 @@ impl SessionView<'_> {
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let feed = &session.feed;
+        let shows_history = self.report.report == Some(RunReport::Html);
+        let history = shows_history.then(|| HistoryRecorder::start(&runtime, feed.clone()));
         let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
-        let served = serve(server, sources);
+        let metrics = serve(server, sources);
         let shown = runtime.block_on(async {
-            served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
+            metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             match console {
                 Some(options) => self.console(&session, options, is_embedded).await,
                 None => self.headless(&session).await,
@@ -96,11 +106,12 @@ impl SessionView<'_> {
         });
         session.control.send(Command::Shutdown);
         let end = runtime.block_on(join_session(session));
+        let history = history.map(|recorder| recorder.finish(&runtime)).unwrap_or_default();
         shown?;
         if let (Some(problem), None) = (&end.problem, &end.run) {
             return Err(CliError::new(problem.class, problem.text.clone()));
         }
-        Ok(end)
+        Ok((end, history))
     }
 
     async fn console(&self, session: &Session, options: ConsoleOptions, is_embedded: bool) -> Result<(), CliError> {
@@ -110,8 +121,10 @@ impl SessionView<'_> {
             return open_console(feed, session, options).await;
         };
         feed.groups = Some(groups.watch.snapshots.clone());
+        feed.alerts = Some(groups.watch.alerts.clone());
         let watch = Some(groups.watch.control.clone());
-        let options = groups.changes.offer(ConsoleOptions { watch, ..options });
+        let options =
+            groups.changes.offer(ConsoleOptions { watch, group_events: Some(groups.watch.events.clone()), ..options });
         open_console(feed, session, options).await
     }
 
@@ -139,11 +152,14 @@ impl SessionView<'_> {
         }
     }
 
-    fn write_report(&self, run: &RunView) -> Result<(), CliError> {
-        let Some(format) = self.report.report else { return Ok(()) };
-        let text = Report::new(run, peak_rss_bytes())
-            .render(format)
-            .map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))?;
+    fn write_report(&self, run: &RunView, history: &Timeline) -> Result<(), CliError> {
+        let text = match self.report.report {
+            None => return Ok(()),
+            Some(RunReport::Html) => kreplay_page::render(run, history),
+            Some(RunReport::Plain(format)) => Report::new(run, peak_rss_bytes())
+                .render(format)
+                .map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))?,
+        };
         match &self.report.output {
             None => print(&text),
             Some(path) => std::fs::write(path, text)

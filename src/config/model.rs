@@ -8,10 +8,12 @@ use kreplay_engine::{
     settings::Settings,
 };
 use kreplay_handlers::{BuiltInHandler, HandlerChoice, HandlerSettings, HandlerSpec, Simulate, WorkTime};
-use kreplay_model::domain::Concurrency;
+use kreplay_model::domain::{Concurrency, Glob};
+use kreplay_monitor::{rebalance::FLAPPING_COUNT, rules::Rules};
 use kreplay_topics::{Channel, NewKey, Strategy};
+use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 
-use super::{Origin, Properties};
+use super::{AlertsSection, Origin, Properties};
 use crate::{demo::Datasets, metrics::MetricsSettings};
 
 /// The merged configuration. Its `Debug` output contains no secrets.
@@ -23,10 +25,14 @@ pub struct Config {
     pub run: RunSection,
     /// `[topics]`: the mapping of channels to topics.
     pub topics: TopicsSection,
+    /// `[watch]`: how consumer groups are watched.
+    pub watch: WatchSection,
     /// `[metrics]`: the export of metrics.
     pub metrics: MetricsSettings,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
+    /// `[alerts]`: rules on watched groups.
+    pub alerts: AlertsSection,
     /// `[demo]`: its data, and the settings that it does not share with `[run]`.
     pub demo: DemoSection,
     /// The file that was read, if any.
@@ -35,7 +41,7 @@ pub struct Config {
     pub(super) origins: BTreeMap<String, Origin>,
 }
 
-/// The cluster. The demo has a built-in broker and does not use this.
+/// The cluster. The demo has an embedded broker and does not use this.
 #[derive(Clone, Debug)]
 pub struct KafkaSection {
     /// Comma-separated `host:port`; `None` if no cluster is given.
@@ -110,6 +116,85 @@ pub struct JournalSection {
 impl Default for JournalSection {
     fn default() -> Self {
         Self { enabled: true, keep: 100, state_dir: None }
+    }
+}
+
+/// How consumer groups are watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchSection {
+    /// The groups, if the command names none: names or patterns. Empty for all.
+    pub groups: Vec<Glob>,
+    /// Time between two looks.
+    pub interval: Duration,
+    /// How much of the time before the watch is read; `None` for nothing.
+    pub history: Option<Duration>,
+    /// Whether to read where only a few offsets are left, to know whether they are records.
+    pub count_last_records: bool,
+    /// Number of rebalances within `flapping_window` that makes a group flapping.
+    pub flapping_count: u32,
+    /// The time in which these rebalances are counted.
+    pub flapping_window: Duration,
+    /// Whether partitions of topics that a group has left count in totals and verdicts.
+    pub abandoned: AbandonedChoice,
+    /// The largest number of requests per second to each broker.
+    pub requests_per_second: u32,
+}
+
+/// Whether partitions of topics that a group has left count in totals and verdicts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AbandonedChoice {
+    /// They count in neither totals nor verdicts.
+    #[default]
+    LeaveOut,
+    /// They count like the others.
+    Count,
+}
+
+impl fmt::Display for AbandonedChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::LeaveOut => "leave-out",
+            Self::Count => "count",
+        })
+    }
+}
+
+impl FromStr for AbandonedChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "leave-out" => Ok(Self::LeaveOut),
+            "count" => Ok(Self::Count),
+            other => Err(format!("`{other}` is neither leave-out nor count")),
+        }
+    }
+}
+
+impl WatchSection {
+    /// The rules of the watch.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules {
+            flapping_count: self.flapping_count,
+            flapping_window_ms: i64::try_from(self.flapping_window.as_millis()).unwrap_or(i64::MAX),
+            leaves_out_abandoned: self.abandoned == AbandonedChoice::LeaveOut,
+        }
+    }
+}
+
+impl Default for WatchSection {
+    fn default() -> Self {
+        Self {
+            groups: Vec::new(),
+            interval: Duration::from_secs(2),
+            history: None,
+            count_last_records: true,
+            flapping_count: FLAPPING_COUNT,
+            flapping_window: Duration::from_secs(600),
+            abandoned: AbandonedChoice::default(),
+            requests_per_second: DEFAULT_REQUESTS_PER_SECOND,
+        }
     }
 }
 
@@ -197,8 +282,10 @@ impl Default for Config {
                 progress_interval: Duration::from_secs(5),
             },
             topics: TopicsSection::default(),
+            watch: WatchSection::default(),
             metrics: MetricsSettings::default(),
             console: ConsoleSection { theme: "auto".into(), mouse: true, keymap: Keymap::default() },
+            alerts: AlertsSection::default(),
             demo: DemoSection {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,
@@ -250,6 +337,12 @@ impl Config {
             dry_run: None,
             ..self.run.settings.clone()
         }
+    }
+
+    /// The same configuration for a watch that begins at once, without reading what was before it.
+    #[must_use]
+    pub fn without_history(self) -> Self {
+        Self { watch: WatchSection { history: None, ..self.watch }, ..self }
     }
 
     /// Whether a value was set by file, environment or flags.

@@ -58,7 +58,7 @@ pub(super) fn eta(eta: &EtaView) -> String {
     match (eta.verdict, eta.value_s) {
         (EtaVerdict::Known, Some(value)) => seconds(value),
         (EtaVerdict::Never, _) => "never".to_owned(),
-        (EtaVerdict::Done, _) => "-".to_owned(),
+        (EtaVerdict::Done, _) => "done".to_owned(),
         (EtaVerdict::Known | EtaVerdict::NotKnownYet, _) => UNKNOWN.to_owned(),
     }
 }
@@ -81,6 +81,7 @@ mod tests {
         assert_eq!(age(range, Some(TimeExactness::AtLeast)), "≥2.00 s");
         assert_eq!(age(range, Some(TimeExactness::Bracket)), "~2.00 s");
         assert_eq!((age(None, None), eta(&EtaView::default())), ("?".into(), "?".into()));
+        assert_eq!(eta(&EtaView { verdict: EtaVerdict::Done, ..EtaView::default() }), "done");
         assert_eq!(name(Some("a\u{1b}b")), "a\\u{1b}b");
     }
 }

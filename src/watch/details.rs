@@ -1,9 +1,11 @@
 //! One group with its members and partitions.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
+use chrono::{DateTime, Local, Utc};
+use kreplay_model::domain::number::{Count, seconds};
 use kreplay_model::domain::printable;
-use kreplay_model::watch::{GroupView, MemberRow, PartitionRow};
+use kreplay_model::watch::{GroupView, MemberRow, PartitionRow, RebalancesView, RecordsLeft};
 
 use super::cell::{age, count, eta, known, members, name, part, total_lag};
 use super::table::Align::{Left, Right};
@@ -27,10 +29,11 @@ pub fn details(group: &GroupView) -> String {
 fn head(group: &GroupView) -> String {
     let state = known(group.state.as_ref().map(|state| printable(state.as_str())));
     let mut text = format!("{}: {} group, {state}, ", printable(&group.group), group.r#type);
+    let noun = if group.as_of.is_some() && group.members.len() == 1 { "member" } else { "members" };
     // Writing to a String cannot fail.
     let _ = match group.coordinator {
-        Some(broker) => writeln!(text, "{} members, coordinator {broker}", members(group)),
-        None => writeln!(text, "{} members", members(group)),
+        Some(broker) => writeln!(text, "{} {noun}, coordinator {broker}", members(group)),
+        None => writeln!(text, "{} {noun}", members(group)),
     };
     let _ = writeln!(text, "  verdict    {}", printable(&group.verdict.text));
     if !group.verdict.evidence.is_empty() {
@@ -56,7 +59,35 @@ fn head(group: &GroupView) -> String {
         part(lag.ahead)
     );
     let _ = writeln!(text, "  age        {}, eta {}", age(group.age_s, group.age_exactness), eta(&group.eta));
+    if let Some(rebalances) = rebalances(&group.rebalances) {
+        let _ = writeln!(text, "  rebalances {rebalances}");
+    }
     text
+}
+
+/// How often a group rebalanced, and when last; `None` if it did not, as far as is known.
+fn rebalances(seen: &RebalancesView) -> Option<String> {
+    if seen.count == 0 && seen.before_watch.is_none() {
+        return None;
+    }
+    let at_least = if seen.exact || seen.before_watch.is_some_and(|past| past.exact && past.count == seen.count) {
+        ""
+    } else {
+        "≥"
+    };
+    let mut text = format!("{at_least}{}", Count(seen.count));
+    let time = |at: DateTime<Utc>| at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string();
+    // Writing to a String cannot fail.
+    if let Some(past) = seen.before_watch {
+        let _ = write!(text, " since {}", time(past.from));
+    }
+    if let Some(last) = seen.last_at {
+        let _ = write!(text, ", the last one at {}", time(last));
+    }
+    if let Some(duration) = seen.last_duration_ms {
+        let _ = write!(text, " took {}", seconds(Duration::from_millis(duration).as_secs_f64()));
+    }
+    Some(text)
 }
 
 fn member_table(members: &[MemberRow]) -> String {
@@ -118,6 +149,13 @@ fn notes(row: &PartitionRow) -> String {
     }
     if let Some(ahead) = row.ahead.filter(|ahead| *ahead > 0) {
         notes.push(format!("{ahead} ahead of the log"));
+    }
+    match (row.records_left, row.readable) {
+        (Some(RecordsLeft::Exactly(0)), Some(1)) => notes.push("caught up (1 offset without a record)".to_owned()),
+        (Some(RecordsLeft::Exactly(0)), Some(offsets)) if offsets > 0 => {
+            notes.push(format!("caught up ({offsets} offsets without records)"));
+        }
+        _ => {}
     }
     if row.abandoned {
         notes.push("abandoned".to_owned());

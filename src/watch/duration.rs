@@ -2,23 +2,37 @@
 
 use std::time::Duration;
 
-use kreplay_engine::plan::RangeStart;
+use kreplay_model::domain::duration;
+pub use kreplay_model::domain::duration::in_units as duration_text;
 
 /// Parses a duration such as `500ms`, `10s`, `2h` or `1d12h`.
 ///
 /// # Errors
 /// One sentence that shows the valid forms.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    // The notation of a time before now.
-    match format!("-{text}").parse::<RangeStart>() {
-        Ok(RangeStart::Ago(duration)) => Ok(duration),
-        _ => Err(format!("`{text}` is not a duration; write 500ms, 10s, 2h or 1d12h")),
-    }
+    duration::parse(text).ok_or_else(|| format!("`{text}` is not a duration; write 500ms, 10s, 2h or 1d12h"))
+}
+
+/// How much of the time before a watch can be read.
+const HISTORIES: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(7 * 24 * 3600);
+
+/// Parses the length of a history.
+///
+/// # Errors
+/// One sentence with the limits.
+pub fn parse_history(text: &str) -> Result<Duration, String> {
+    let history = parse_duration(text)?;
+    if HISTORIES.contains(&history) { Ok(history) } else { Err("a history is from 1m to 7d long".to_owned()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_history_has_limits() {
+        assert!(parse_history("2h").is_ok() && parse_history("59s").is_err() && parse_history("8d").is_err());
+    }
 
     #[test]
     fn durations_have_units() {

@@ -14,7 +14,7 @@ use super::table::aligned;
 #[must_use]
 pub fn overview(snapshot: &WatchSnapshot) -> String {
     if snapshot.groups.is_empty() {
-        return "no groups\n".to_owned();
+        return format!("no groups\n{}", not_current(snapshot));
     }
     let mut groups: Vec<&GroupView> = snapshot.groups.iter().collect();
     groups.sort_by_key(|group| (Reverse(group.verdict.severity), group.verdict.kind, group.group.as_str()));
@@ -54,6 +54,7 @@ pub fn overview(snapshot: &WatchSnapshot) -> String {
         let why = group.why_unknown.as_ref().map(ToString::to_string).unwrap_or_default();
         let _ = write!(text, "\n{}: {}\n", printable(&group.group), printable(&why));
     }
+    text.push_str(&not_current(snapshot));
     text
 }
 
@@ -61,7 +62,7 @@ pub fn overview(snapshot: &WatchSnapshot) -> String {
 #[must_use]
 pub fn type_table(snapshot: &WatchSnapshot) -> String {
     if snapshot.groups.is_empty() {
-        return "no groups\n".to_owned();
+        return format!("no groups\n{}", not_current(snapshot));
     }
     let titles = [
         ("GROUP", Left),
@@ -83,5 +84,11 @@ pub fn type_table(snapshot: &WatchSnapshot) -> String {
             printable(&group.verdict.text).into_owned(),
         ]
     };
-    aligned(titles, &snapshot.groups.iter().map(row).collect::<Vec<_>>(), "")
+    aligned(titles, &snapshot.groups.iter().map(row).collect::<Vec<_>>(), "") + &not_current(snapshot)
+}
+
+/// A paragraph that says why the list of groups is not current; empty if it is.
+fn not_current(snapshot: &WatchSnapshot) -> String {
+    let why = snapshot.listing_failed.as_ref().map(ToString::to_string);
+    why.map_or_else(String::new, |why| format!("\nThe list of groups is not current: {}\n", printable(&why)))
 }

@@ -36,6 +36,9 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
     if let Some((age, group)) = oldest.filter(|(age, _)| *age > 0.0) {
         let _ = write!(line, "  oldest unread record {} ({})", seconds(age), printable(group));
     }
+    if let Some(why) = &snapshot.listing_failed {
+        let _ = write!(line, "  the list of groups is not current: {}", printable(&why.to_string()));
+    }
     line.push('\n');
     line
 }
@@ -48,7 +51,7 @@ pub fn event_line(event: &WatchEvent) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kreplay_model::watch::WatchEventKind;
+    use kreplay_model::watch::{Reason, WatchEventKind};
 
     use super::*;
 
@@ -61,7 +64,14 @@ mod tests {
 
     #[test]
     fn no_groups_have_no_verdicts() {
-        let snapshot = WatchSnapshot { at: DateTime::UNIX_EPOCH, cluster: "c".to_owned(), groups: Vec::new() };
+        let snapshot = WatchSnapshot::default();
         assert!(summary_line(&snapshot).ends_with("  0 groups  lag 0\n"), "{}", summary_line(&snapshot));
+    }
+
+    #[test]
+    fn a_list_of_groups_that_is_not_current_is_reported() {
+        let snapshot = WatchSnapshot { listing_failed: Some(Reason::TimedOut), ..WatchSnapshot::default() };
+        let line = summary_line(&snapshot);
+        assert!(line.ends_with("  the list of groups is not current: no answer in time\n"), "{line}");
     }
 }

@@ -1,17 +1,21 @@
-//! Watched groups as text: tables, details, lines, CSV; and conditions to wait for.
+//! Watched groups as text: tables, details, lines, CSV; conditions to wait for; and what was before a watch.
 
 mod cell;
-mod condition;
 mod csv_rows;
 mod details;
 mod duration;
 mod groups;
+mod history;
 mod line;
+mod probe;
 mod table;
+mod until;
 
-pub use condition::{Condition, Wait};
 pub use csv_rows::kafka_csv;
 pub use details::details;
-pub use duration::parse_duration;
+pub use duration::{duration_text, parse_duration, parse_history};
 pub use groups::{overview, type_table};
+pub use history::{HistoryRequest, read_histories};
 pub use line::{event_line, summary_line};
+pub use probe::RecordCounter;
+pub use until::{Until, Wait};

@@ -25,18 +25,21 @@ fn with_metrics(args: &[&str]) -> (Running, String) {
     (running, address.unwrap())
 }
 
-fn scrape(address: &str) -> Option<String> {
+/// The text of `/metrics`.
+fn scrape(address: &str, accept: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").ok()?;
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\nAccept: {accept}\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
-    answer.starts_with("HTTP/1.1 200").then_some(answer)
+    let (head, text) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| text.to_owned())
 }
 
 #[track_caller]
 fn wait_for_series(address: &str, series: &str) {
-    wait::until(series, OPERATION_TIMEOUT, || scrape(address)?.contains(series).then_some(()));
+    wait::until(series, OPERATION_TIMEOUT, || scrape(address, "text/plain")?.contains(series).then_some(()));
 }
 
 #[test]
@@ -63,6 +66,39 @@ fn a_watch_serves_its_figures() {
     }
     running.signal("INT");
     assert_eq!(running.finish().code(), Some(0));
+}
+
+/// Lets a program read a text. It is skipped if the program, or what it needs, is not installed.
+fn accepted_by(program: &str, args: &[&str], text: &str, hint: &str) {
+    let is_installed = std::process::Command::new(program).arg("--version").output().is_ok();
+    let finished = is_installed.then(|| Program::named(program).args(args).input(text).timeout(RUN_TIMEOUT).run());
+    match finished {
+        Some(finished) if !finished.stderr.contains("ModuleNotFoundError") => {
+            assert_eq!(finished.code(), Some(0), "{program}: {}{}\n{text}", finished.stdout, finished.stderr);
+        }
+        _ => println!("skipped: {program} cannot check the text ({hint})"),
+    }
+}
+
+/// Reads all of standard input with the parser of OpenMetrics of Prometheus's client for Python.
+const OPENMETRICS_PARSER: &str = "\
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+assert sum(len(family.samples) for family in text_string_to_metric_families(sys.stdin.read())) > 50
+";
+
+#[test]
+fn parsers_of_prometheus_accept_both_formats() {
+    let run = with_metrics(&["--events", "100000", "--work", "10ms"]);
+    let watch = with_metrics(&["--watch", "--metrics-level", "partition", "--metrics-names", "kafka_lag_exporter"]);
+    wait_for_series(&run.1, "kreplay_event_duration_seconds_bucket{topic=\"");
+    wait_for_series(&watch.1, "kafka_consumergroup_group_lag{cluster_name=\"");
+    for (_, address) in [&run, &watch] {
+        let text = scrape(address, "text/plain").unwrap();
+        accepted_by("promtool", &["check", "metrics"], &text, "Debian: apt-get install prometheus");
+        let text = scrape(address, "application/openmetrics-text").unwrap();
+        accepted_by("python3", &["-c", OPENMETRICS_PARSER], &text, "pip install prometheus-client");
+    }
 }
 
 fn refused(args: &[&str]) -> String {

@@ -13,9 +13,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
 use crate::support::broker::{self, Broker, unique_name};
+use crate::support::build::kreplay_binary;
 use crate::support::local;
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
+use crate::support::pty::Terminal;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
@@ -430,4 +432,56 @@ fn a_share_group_is_refused() {
     expect_refusal(&reset, "is not a consumer group, but for example a share group");
     expect_refusal(&fixture.execute("delete", &[]), "is not a consumer group");
     expect_refusal(&fixture.execute("forget", &["--topic", &fixture.topic]), "is not a consumer group");
+}
+
+/// The console of `kreplay watch` on the group, with the window that changes it in front.
+fn changing(fixture: &Fixture, flags: &str) -> Terminal {
+    let script = format!(
+        "XDG_STATE_HOME={} {} watch {} --bootstrap-server {} {flags}",
+        fixture.state.path().display(),
+        kreplay_binary(),
+        fixture.group,
+        fixture.broker.bootstrap()
+    );
+    let mut terminal = Terminal::of("sh", &["-c", &script], 30, 120);
+    terminal.wait_for("the groups", RUN_TIMEOUT, |screen| screen.contains("watching 1 group"));
+    terminal.send("w");
+    terminal.wait_for("the group", RUN_TIMEOUT, |screen| screen.contains("Groups  1"));
+    terminal.send("c");
+    terminal.wait_for("the changes", RUN_TIMEOUT, |screen| screen.contains("reset to earliest"));
+    terminal
+}
+
+#[test]
+fn the_console_executes_the_plan_that_it_has_shown_once_the_name_is_typed_and_undoes_it() {
+    let fixture = Fixture::new("console");
+    let mut terminal = changing(&fixture, "");
+    terminal.send("\r");
+    terminal.wait_for("the plan", RUN_TIMEOUT, |screen| screen.contains("changes 2 of 2 partitions"));
+    terminal.send("X");
+    terminal.wait_for("the prompt", RUN_TIMEOUT, |screen| screen.contains("Execute the plan?"));
+    terminal.send("another\r");
+    terminal.wait_for("the refusal", RUN_TIMEOUT, |screen| screen.contains("that is not the name of the group"));
+    assert_eq!(fixture.committed(), [Some(10), Some(10), None]);
+    terminal.send(format!("\u{15}{}\r", fixture.group));
+    terminal.wait_for("the result", RUN_TIMEOUT, |screen| screen.contains("were changed; change"));
+    assert_eq!(fixture.committed(), [Some(5), Some(0), None]);
+    terminal.send("q");
+    terminal.wait_for("the changes", RUN_TIMEOUT, |screen| screen.contains("restores what was there before the last"));
+    terminal.send("G\r");
+    terminal.wait_for("the plan", RUN_TIMEOUT, |screen| screen.contains("15 offsets are not read"));
+    terminal.send(format!("X{}\r", fixture.group));
+    terminal.wait_for("the result", RUN_TIMEOUT, |screen| screen.contains("were changed; change"));
+    assert_eq!(fixture.committed(), [Some(10), Some(10), None]);
+}
+
+#[test]
+fn a_read_only_console_shows_a_plan_and_does_not_execute_it() {
+    let fixture = Fixture::new("console-read-only");
+    let mut terminal = changing(&fixture, "--read-only");
+    terminal.send("\r");
+    terminal.wait_for("the plan", RUN_TIMEOUT, |screen| screen.contains("not executable: this configuration is"));
+    terminal.send("X");
+    terminal.wait_for("the refusal", RUN_TIMEOUT, |screen| screen.contains("! this configuration is read-only"));
+    assert_eq!(fixture.committed(), [Some(10), Some(10), None]);
 }

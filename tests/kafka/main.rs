@@ -12,6 +12,7 @@
 
 use kreplay_testkit as support;
 
+mod audit;
 mod bench;
 mod chaos;
 mod charges;
@@ -39,6 +40,7 @@ mod lag_guard;
 mod leftover_groups;
 mod log_gaps;
 mod log_identity;
+mod metrics;
 mod migrate;
 mod number_precision;
 mod outage;

@@ -1,6 +1,8 @@
 //! `kreplay watch`, `groups list` and `groups describe` on a real broker, compared with Kafka's own tools.
 
 mod coordinator;
+mod history;
+mod markers;
 mod members;
 mod permissions;
 mod rows;

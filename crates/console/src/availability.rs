@@ -37,7 +37,10 @@ impl Action {
                 let in_progress = state.feed.snapshot.planning.in_progress.is_some();
                 refuse_unless(in_progress, "no plan is being made").or_else(|| no_session(state))
             }
-            Self::Groups | Self::Trouble => no_watch(state),
+            Self::Groups | Self::Trouble | Self::GroupEvents => no_watch(state),
+            Self::Alerts => {
+                no_watch(state).or_else(|| refuse_unless(state.feed.alerts.is_some(), "no look has been evaluated yet"))
+            }
             Self::RefreshGroups | Self::PauseWatch => {
                 no_watch(state).or_else(|| refuse_unless(!state.feed.ended, "the session has ended"))
             }

@@ -46,6 +46,8 @@ pub struct ConsoleOptions {
     pub keymap: keymap::Keymap,
     /// Where the groups that are visible are told to; `None` if no groups are watched.
     pub watch: Option<kreplay_model::watch::WatchControl>,
+    /// What has happened to the watched groups; `None` if no groups are watched.
+    pub group_events: Option<kreplay_model::watch::WatchLog>,
     /// What changes the committed offsets of groups; `None` if nothing does.
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
@@ -62,6 +64,7 @@ impl Default for ConsoleOptions {
             home: state::ScreenId::Dashboard,
             keymap: keymap::Keymap::default(),
             watch: None,
+            group_events: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
         }

@@ -9,7 +9,7 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchSnapshot};
+use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch::Receiver,
@@ -55,6 +55,8 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         control: control.clone(),
         watch: options.watch,
         changes: options.changes,
+        group_events: options.group_events,
+        next_group_event: 0,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
         suspended_by_us: false,
@@ -136,13 +138,13 @@ impl Next {
     }
 }
 
-/// The next snapshot of the watched groups. Waits forever if none are watched, or no longer.
-async fn next_look(groups: &mut Option<Receiver<Arc<WatchSnapshot>>>) -> Arc<WatchSnapshot> {
-    if let Some(receiver) = groups {
+/// The next value about watched groups. Waits forever if none are watched, or no longer.
+async fn next_look<T>(looks: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
+    if let Some(receiver) = looks {
         if receiver.changed().await.is_ok() {
             return Arc::clone(&receiver.borrow_and_update());
         }
-        *groups = None;
+        *looks = None;
     }
     std::future::pending().await
 }
@@ -170,6 +172,10 @@ struct Runtime {
     watch: Option<WatchControl>,
     /// What changes groups, if anything does.
     changes: Option<GroupChangeControl>,
+    /// What has happened to the watched groups, if there are any.
+    group_events: Option<WatchLog>,
+    /// The sequence number of the next of these events.
+    next_group_event: u64,
     input: Input,
     started: Instant,
     /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
@@ -185,7 +191,7 @@ impl Runtime {
         if self.read_feed(&mut feed)? == Next::Quit {
             return Ok(());
         }
-        let mut groups = feed.groups.take();
+        let (mut groups, mut alerts) = (feed.groups.take(), feed.alerts.take());
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
@@ -200,7 +206,10 @@ impl Runtime {
                     let ended = changed.is_err().then_some(Event::FeedEnded);
                     self.read_feed(&mut feed)?.or(ended.map_or(Ok(Next::Continue), |event| self.apply(event))?)
                 }
-                snapshot = next_look(&mut groups) => self.apply(Event::Groups(snapshot))?,
+                snapshot = next_look(&mut groups) => {
+                    self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
+                }
+                snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
                 progress = next_change(&mut changes) => self.apply(Event::GroupChange(progress))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
@@ -248,6 +257,14 @@ impl Runtime {
             return Ok(Next::Continue);
         }
         self.apply(Event::Events(feed.events.since(next)))
+    }
+
+    fn read_group_events(&mut self) -> Result<Next, ConsoleError> {
+        let Some((events, next)) = self.group_events.as_ref().map(|log| log.since(self.next_group_event)) else {
+            return Ok(Next::Continue);
+        };
+        self.next_group_event = next;
+        self.apply(Event::GroupEvents(events))
     }
 
     fn handle_input(&mut self, input: Option<io::Result<Typed>>) -> Result<Next, ConsoleError> {

@@ -13,6 +13,7 @@ use super::{
     widget::paint,
 };
 
+mod alerts;
 mod change;
 mod compare;
 mod dashboard;
@@ -21,6 +22,7 @@ mod event;
 mod failed_record;
 mod foot;
 mod group;
+mod group_events;
 mod groups;
 mod help;
 mod partition;

@@ -220,6 +220,16 @@ impl ChangeStore {
         read(&dir.join(format!("{wanted}{EXTENSION}")), cluster, group)
     }
 
+    /// The stored changes of a group, the newest first.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn list(&self, cluster: &str, group: &str) -> Result<Vec<Change>, ChangeStoreError> {
+        let dir = self.dir_of(cluster, group);
+        let path = |id: &String| dir.join(format!("{id}{EXTENSION}"));
+        ids(&dir)?.iter().rev().map(|id| read(&path(id), cluster, group)).collect()
+    }
+
     /// The folder of a group. A group's id may contain any characters and be longer than a file name, so its hash is
     /// the name.
     fn dir_of(&self, cluster: &str, group: &str) -> PathBuf {
@@ -298,6 +308,19 @@ mod tests {
             left_out: Vec::new(),
             undoes: None,
         }
+    }
+
+    #[test]
+    fn the_newest_change_is_listed_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = ChangeStore::below(dir.path());
+        assert_eq!(store.list("cluster", "g").unwrap(), []);
+        let now = Utc::now();
+        let made = [0, 1].map(|seconds| store.begin(&plan("g"), now + chrono::TimeDelta::seconds(seconds)).unwrap());
+        let [older, newer] = made;
+        assert_eq!(store.list("cluster", "g").unwrap(), [newer.clone(), older]);
+        let list = crate::change_list(&[newer.clone()]);
+        assert!(list.contains(&newer.id) && list.contains("reset") && list.ends_with(" 2\n"), "{list}");
     }
 
     #[test]

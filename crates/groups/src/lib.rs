@@ -4,6 +4,7 @@
 //! be changed. `execute` checks that nothing has moved since, stores what was there before, and then applies it.
 
 mod access;
+mod change_list;
 mod changes;
 mod csv_format;
 mod error;
@@ -20,6 +21,7 @@ mod undo;
 mod view;
 
 pub use access::WriteAccess;
+pub use change_list::{ChangeSummary, change_list};
 pub use changes::{Change, ChangeStore, ChangeStoreError, ChangedPartition, SavedOffset};
 pub use csv_format::{CsvError, read_csv, write_csv};
 pub use error::GroupsError;
@@ -29,5 +31,5 @@ pub use plan::{Action, GroupPlan, LeftOut, PlannedRow};
 pub use prepare::{plan_delete, plan_forget, plan_reset, plan_skip};
 pub use scope::{Scope, SkippedRecord, TopicScope};
 pub use target::{Adjustment, LogRange, PartitionFacts, Target, place};
-pub use undo::plan_undo;
+pub use undo::{plan_undo, stored_changes};
 pub use view::PlanView;

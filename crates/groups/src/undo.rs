@@ -32,6 +32,14 @@ pub fn plan_undo(admin: &GroupAdmin, store: &ChangeStore, id: Option<&str>) -> R
     Ok(GroupPlan { cluster, group: admin.group().to_owned(), action: Action::Undo, rows, left_out: Vec::new(), undoes })
 }
 
+/// The stored changes of the group, the newest first.
+///
+/// # Errors
+/// One of them cannot be read.
+pub fn stored_changes(admin: &GroupAdmin, store: &ChangeStore) -> Result<Vec<Change>, GroupsError> {
+    Ok(store.list(&cluster(admin), admin.group())?)
+}
+
 /// The rows that restore what was there before a change. A partition that the change did not reach already has it.
 fn restored(
     change: &Change,

@@ -93,7 +93,8 @@ fn group(name: &str, partitions: Vec<PartitionRow>) -> GroupView {
 }
 
 fn watched(groups: Vec<GroupView>) -> Observed {
-    let snapshot = WatchSnapshot { at: DateTime::UNIX_EPOCH, cluster: "test".into(), groups };
+    let snapshot =
+        WatchSnapshot { at: DateTime::UNIX_EPOCH, cluster: "test".into(), groups, ..WatchSnapshot::default() };
     Observed { groups: Some(Arc::new(snapshot)), ..Observed::default() }
 }
 

@@ -15,6 +15,7 @@ mod groups;
 #[cfg(test)]
 mod groups_test;
 mod marks;
+mod members;
 mod moment;
 mod ownership;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use difference::Difference;
 pub use figures::Figure;
 pub use groups::GroupPartition;
 pub use marks::{Mark, MarkClass, MarkKind};
+pub use members::{GroupMember, GroupMemberCell};
 pub use moment::{Moment, TimeRange};
 pub use ownership::{OwnerSpan, SpanEnd};
 pub use row_cells::{GroupCell, GroupPartitionCell, PartitionCell, Spread, WorkerCell};
@@ -207,6 +209,12 @@ impl Timeline {
     #[must_use]
     pub fn group_partitions(&self) -> &Rows<GroupPartition, GroupPartitionCell> {
         &self.groups.partitions
+    }
+
+    /// The members of watched groups over time.
+    #[must_use]
+    pub fn group_members(&self) -> &Rows<GroupMember, GroupMemberCell> {
+        &self.groups.members.rows
     }
 
     /// Who owned which partition in a range, by partition and time.

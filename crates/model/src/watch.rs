@@ -4,11 +4,13 @@
 //! Serialized, a snapshot is the JSON of `kreplay watch --json`. A figure that is not known is `None`, `null` in JSON,
 //! and never 0. On each row and in each total, `lag = lost + readable + held_back - ahead`.
 
+mod alert;
 mod change;
 mod control;
 mod event;
 mod figures;
 mod group;
+mod history;
 mod log;
 mod partition;
 mod reason;
@@ -18,6 +20,7 @@ mod verdict;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use alert::{AlertSeverity, AlertState, AlertView, AlertsSnapshot};
 pub use change::{
     ChangedRow, GroupChange, GroupChangeCommand, GroupChangeControl, GroupChangePlan, GroupChangeProgress,
     GroupChangeRequest, GroupChangeServer, GroupChangeStep, PlannedOffset, ResetScope, ResetTo,
@@ -28,19 +31,27 @@ pub use figures::{
     EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
 };
 pub use group::{GroupState, GroupType, GroupView, MemberRow, PositionsExpiry, SeenBy};
+pub use history::HistoryView;
 pub use log::WatchLog;
 pub use partition::{AheadCause, HeldBy, OwnerView, PartitionRow, RecordsLeft, Transaction, Why, WouldBe};
 pub use reason::Reason;
-pub use rebalance::{MovedPartitions, RebalanceEntry, RebalancesView, StoodStill};
+pub use rebalance::{EarlierRebalances, MovedPartitions, RebalanceEntry, RebalancesView, StoodStill};
 pub use verdict::{VerdictKind, VerdictSeverity, VerdictView};
 
 /// All watched groups of a cluster, as of one look.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WatchSnapshot {
     /// When the look was completed.
     pub at: DateTime<Utc>,
     /// The name of the cluster: its id, or its bootstrap servers while the id is not known.
     pub cluster: String,
+    /// Why the list of groups is not current: the last request for it failed. Groups that have appeared since are
+    /// missing.
+    #[serde(default)]
+    pub listing_failed: Option<Reason>,
+    /// What was read of the time before the watch; `None` without a history.
+    #[serde(default)]
+    pub history: Option<HistoryView>,
     /// The groups, sorted by name.
     pub groups: Vec<GroupView>,
 }

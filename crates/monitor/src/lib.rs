@@ -5,6 +5,7 @@
 //! that the same looks always give the same output.
 
 pub mod eta;
+pub mod history;
 pub mod lag;
 pub mod look;
 pub mod membership;
@@ -12,6 +13,7 @@ pub mod observer;
 mod random;
 pub mod rates;
 pub mod rebalance;
+pub mod rules;
 pub mod series;
 pub mod simulation;
 pub mod time_lag;

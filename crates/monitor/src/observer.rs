@@ -18,13 +18,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{GroupView, WatchEvent, WatchEventKind, WatchSnapshot};
+use kreplay_model::watch::{GroupView, Reason, WatchEvent, WatchEventKind, WatchSnapshot};
 
+use crate::history::GroupHistory;
 use crate::look::{Answer, Look, TimeAnswer};
+use crate::rules::Rules;
 use group::GroupTrack;
 use held::Held;
 use partition::{PartitionTrack, TopicTrack};
-pub use wants::Wants;
+pub use wants::{WantedTimes, Wants};
 
 /// What follows from a look.
 #[derive(Clone, Debug)]
@@ -35,6 +37,13 @@ pub struct Observation {
     pub events: Vec<WatchEvent>,
     /// What would complete the snapshot.
     pub wants: Wants,
+}
+
+/// A look that was taken, without what follows from it.
+#[derive(Debug)]
+#[must_use = "events are lost without `Observer::conclude`"]
+pub struct TakenLook {
+    events: Vec<WatchEvent>,
 }
 
 /// Everything that looks at a cluster have in common: what a group and a partition were like before.
@@ -49,18 +58,35 @@ pub struct Observer {
     offsets_retention_minutes: Held<u64>,
     /// Whether all groups are known, so that another one is new.
     has_listing: bool,
+    rules: Rules,
+    /// Why the last list of groups could not be obtained.
+    listing_failed: Option<Reason>,
 }
 
 impl Observer {
-    /// Takes a look. The same looks in the same order always give the same observations.
+    /// An observer with other rules than the default.
+    #[must_use]
+    pub fn with_rules(rules: Rules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    /// Takes a look, and says what follows. The same looks in the same order always give the same observations.
     pub fn observe(&mut self, look: &Look) -> Observation {
+        let taken = self.take(look);
+        let mut observation = self.conclude(look, taken);
+        observation.wants.time_queries = self.time_queries(look.at.timestamp_millis(), WantedTimes::All);
+        observation
+    }
+
+    /// Takes a look. Time queries can be answered then, before [`Observer::conclude`] computes what follows.
+    pub fn take(&mut self, look: &Look) -> TakenLook {
         let mut events = Vec::new();
         self.offsets_retention_minutes.take(look.at, &look.offsets_retention_minutes);
         self.answer_times(&look.time_answers);
         self.take_logs(look);
         self.take_listing(look, &mut events);
         for (name, group_look) in &look.groups {
-            let group = self.groups.entry(name.clone()).or_insert_with(|| GroupTrack::new(look.at));
+            let group = self.groups.entry(name.clone()).or_insert_with(|| GroupTrack::new(look.at, self.rules));
             group.take(look.at, group_look, &mut |kind| events.push(event(look.at, name, kind)));
         }
         for (partition, probe) in &look.marker_probes {
@@ -68,6 +94,13 @@ impl Observer {
                 group.take_probe(partition, *probe);
             }
         }
+        TakenLook { events }
+    }
+
+    /// What follows from the look that was taken last. It has no time queries: a caller that answers them between the
+    /// two calls gets them from [`Observer::next_time_queries`].
+    pub fn conclude(&mut self, look: &Look, taken: TakenLook) -> Observation {
+        let mut events = taken.events;
         let logs = partition::Logs {
             partitions: &self.partitions,
             topics: &self.topics,
@@ -79,19 +112,26 @@ impl Observer {
         }
         self.forget_unused();
         let groups: Vec<GroupView> = self.groups.values().filter_map(|group| group.view().cloned()).collect();
-        let wants = self.wants(look.at.timestamp_millis());
-        let snapshot = WatchSnapshot { at: look.at, cluster: look.cluster.clone(), groups };
+        let wants = self.wants();
+        let snapshot = WatchSnapshot {
+            at: look.at,
+            cluster: look.cluster.clone(),
+            listing_failed: self.listing_failed.clone(),
+            history: None,
+            groups,
+        };
         Observation { snapshot, events, wants }
     }
 
-    /// Takes answers to time queries and gives the next queries, for a second round within one interval.
+    /// Takes answers to time queries, and gives the next ones.
     pub fn next_time_queries(
         &mut self,
         answers: &[(TopicPartition, TimeAnswer)],
         now: DateTime<Utc>,
+        wanted: WantedTimes,
     ) -> Vec<(TopicPartition, i64)> {
         self.answer_times(answers);
-        self.time_queries(now.timestamp_millis())
+        self.time_queries(now.timestamp_millis(), wanted)
     }
 
     /// The numbers of groups, partitions and points that are kept, for checks of the memory.
@@ -102,7 +142,15 @@ impl Observer {
         [self.groups.len(), self.partitions.len(), points + committed]
     }
 
-    fn answer_times(&mut self, answers: &[(TopicPartition, TimeAnswer)]) {
+    /// Takes what happened to a group before the watch. The group must be listed, and not looked at yet.
+    pub fn take_history(&mut self, group: &str, history: &GroupHistory) {
+        if let Some(track) = self.groups.get_mut(group) {
+            track.take_history(history);
+        }
+    }
+
+    /// Takes answers to time queries.
+    pub fn answer_times(&mut self, answers: &[(TopicPartition, TimeAnswer)]) {
         for (partition, answer) in answers {
             let topic_id = self.topics.get(&partition.topic).and_then(|topic| topic.topic_id);
             let is_other_topic = answer.topic_id.is_some() && topic_id.is_some() && answer.topic_id != topic_id;
@@ -123,10 +171,18 @@ impl Observer {
     }
 
     fn take_listing(&mut self, look: &Look, events: &mut Vec<WatchEvent>) {
-        let Answer::Known(_, listing) = &look.listing else { return };
+        let listing = match &look.listing {
+            Answer::Known(_, listing) => listing,
+            Answer::Failed(why) => return self.listing_failed = Some(why.clone()),
+            Answer::NotAsked => return,
+        };
+        self.listing_failed = None;
         for listed in listing {
             let is_new = !self.groups.contains_key(&listed.group);
-            self.groups.entry(listed.group.clone()).or_insert_with(|| GroupTrack::new(look.at)).take_listed(listed);
+            self.groups
+                .entry(listed.group.clone())
+                .or_insert_with(|| GroupTrack::new(look.at, self.rules))
+                .take_listed(listed);
             if is_new && self.has_listing {
                 events.push(event(look.at, &listed.group, WatchEventKind::Appeared));
             }

@@ -1,4 +1,4 @@
-//! Rebalances, from what two looks at a group say.
+//! Rebalances, from what two looks at a group say, and from its history if there is one.
 //!
 //! Groups with epochs count exactly: each rebalance raises the group epoch, even one that began and ended between two
 //! looks. Of classic groups, states and member sets show that there was at least one.

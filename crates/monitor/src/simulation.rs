@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::observer::{Observation, Observer, Wants};
+use crate::observer::{Observation, Observer, WantedTimes, Wants};
 use cluster::Cluster;
 use story::Story;
 
@@ -69,7 +69,7 @@ impl Simulation {
         self.wants = observation.wants.clone();
         for _ in 1..TIME_ROUNDS {
             let answers = self.cluster.answer_times(&self.wants.time_queries);
-            self.wants.time_queries = self.observer.next_time_queries(&answers, look.at);
+            self.wants.time_queries = self.observer.next_time_queries(&answers, look.at, WantedTimes::All);
         }
         observation
     }

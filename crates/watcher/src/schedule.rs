@@ -91,6 +91,11 @@ impl Schedule {
         }
     }
 
+    /// Whether there are groups that were never looked at.
+    pub(crate) fn has_new(&self) -> bool {
+        self.looked_at.values().any(Option::is_none)
+    }
+
     /// All groups.
     pub(crate) fn all(&self) -> Vec<Arc<str>> {
         self.looked_at.keys().cloned().collect()
@@ -154,12 +159,13 @@ mod tests {
         assert_eq!(schedule.due(Duration::ZERO), Due { list: true, groups: Vec::new() });
         schedule.listed(names(2), Duration::ZERO);
         assert_eq!(schedule.due(Duration::ZERO), Due { list: false, groups: names(2) });
+        assert!(schedule.has_new());
         assert!(!schedule.due(LIST_EVERY.saturating_sub(INTERVAL)).list && schedule.due(LIST_EVERY).list);
         schedule.list_again();
         assert!(schedule.due(INTERVAL).list);
         schedule.listed(names(2), Duration::ZERO);
         schedule.looked(&names(2), Duration::ZERO);
-        assert!(schedule.due(INTERVAL / 2).groups.is_empty());
+        assert!(schedule.due(INTERVAL / 2).groups.is_empty() && !schedule.has_new());
         schedule.refresh();
         assert_eq!(schedule.due(INTERVAL / 2), Due { list: true, groups: names(2) });
     }

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use chrono::Utc;
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{Reason, SeenBy};
-use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look};
-use kreplay_monitor::observer::{Observation, Observer, Wants};
+use kreplay_model::watch::{HistoryView, Reason, SeenBy};
+use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look, MarkerProbe};
+use kreplay_monitor::observer::{Observation, Observer, WantedTimes, Wants};
+use kreplay_monitor::rules::Rules;
 use kreplay_monitor::verdict::LOOKS_BEFORE_VERDICT;
 use kreplay_wire::{WireClient, WireError};
 use tokio::time::{Instant, sleep};
 
 use crate::control::Wishes;
+use crate::history::Histories;
 use crate::logs::{Logs, ends_below};
+use crate::probes::{FewOffsets, Probes};
 use crate::reason::{Subject, reason};
 use crate::schedule::{MAX_GROUPS_PER_LOOK, Schedule};
 use crate::selection::GroupSelection;
@@ -23,8 +26,12 @@ use crate::transactions;
 
 /// Rounds of time queries in each look at an interval.
 const TIME_ROUNDS: u32 = 2;
-/// Rounds of time queries in each of the few looks of [`Watcher::look_closely`]. A search takes three to five.
-const CLOSE_TIME_ROUNDS: u32 = 6;
+/// Rounds of time queries in a look while ages are not known at all, and in each of the few looks of
+/// [`Watcher::look_closely`]. A search takes three to five.
+const MAX_TIME_ROUNDS: u32 = 6;
+/// How long after the first round the further rounds of a look at an interval may begin: other figures must not wait
+/// for them.
+const FURTHER_ROUNDS_FOR: Duration = Duration::from_secs(1);
 /// Time between the looks of [`Watcher::look_closely`].
 const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long one request of a look may take with its retries: a broker that does not answer must not hold up the others
@@ -40,6 +47,8 @@ pub struct WatcherOptions {
     pub interval: Duration,
     /// The name of the cluster while its id is not known.
     pub cluster: String,
+    /// The rules of the watch.
+    pub rules: Rules,
 }
 
 /// Looks at the groups of a cluster. Every call ends, whatever the cluster does, and can be dropped at any time.
@@ -53,6 +62,8 @@ pub struct Watcher {
     cluster: String,
     interval: Duration,
     began: Instant,
+    history: Option<HistoryView>,
+    probes: Probes,
 }
 
 /// Which groups a look is about.
@@ -76,25 +87,56 @@ impl Watcher {
             logs: Logs::new(short.clone()),
             client: short,
             schedule: Schedule::new(options.interval),
-            observer: Observer::default(),
+            observer: Observer::with_rules(options.rules),
             wants: Wants::default(),
             cluster: options.cluster,
             interval: options.interval,
             began: Instant::now(),
+            history: None,
+            probes: Probes::default(),
         };
         if let Some(id) = Logs::new(client.clone()).cluster_id().await? {
             watcher.cluster = id;
         }
         let listing = watcher.list(&client).await?;
         let look = Look { listing, ..Look::empty(Utc::now(), &*watcher.cluster) };
-        let first = watcher.observe(&look);
+        let mut first = watcher.observer.observe(&look);
+        watcher.after(&look, &mut first);
         Ok((watcher, first))
     }
 
-    /// Time between two looks.
+    /// Takes what happened before the watch. It must precede the first look.
+    pub fn take_history(&mut self, histories: &Histories) {
+        self.history = Some(histories.view());
+        for (group, history) in histories.groups() {
+            self.observer.take_history(group, history);
+        }
+    }
+
+    /// Counts records with this function where only a few offsets are left. It may wait for some seconds, and leaves
+    /// out partitions that it cannot read.
+    pub fn count_records_with(
+        &mut self,
+        count: impl Fn(&[FewOffsets]) -> Vec<(TopicPartition, MarkerProbe)> + Send + Sync + 'static,
+    ) {
+        self.probes.with(Arc::new(count));
+    }
+
+    /// The number of partitions of a topic.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub async fn partition_count(&mut self, topic: &str) -> Result<u32, Reason> {
+        let name: Arc<str> = topic.into();
+        let looks = self.logs.topics(&BTreeSet::from([name.clone()])).await;
+        let answer = looks.get(&name).map(|look| look.partitions.clone()).unwrap_or_default();
+        answer.value().copied().ok_or_else(|| answer.why_unknown().unwrap_or(Reason::NotAsked))
+    }
+
+    /// Time from the start of a look to the next one: none while there are groups that were never looked at.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        self.interval
+        if self.schedule.has_new() { Duration::ZERO } else { self.interval }
     }
 
     /// Looks at these groups every few seconds even if they are not in view.
@@ -146,9 +188,14 @@ impl Watcher {
         }
         look.offsets_retention_minutes = self.logs.offsets_retention().await;
         self.complete(&mut look).await;
-        self.times(if depth == Depth::Close { CLOSE_TIME_ROUNDS } else { TIME_ROUNDS }).await;
+        look.marker_probes = self.probes.probe(&self.wants.marker_probes, &look).await;
         look.at = Utc::now();
-        self.observe(&look)
+        let taken = self.observer.take(&look);
+        self.times(depth).await;
+        look.at = Utc::now();
+        let mut observation = self.observer.conclude(&look, taken);
+        self.after(&look, &mut observation);
+        observation
     }
 
     async fn list(
@@ -161,14 +208,14 @@ impl Watcher {
         Ok(Answer::Known(Utc::now(), listed))
     }
 
-    fn observe(&mut self, look: &Look) -> Observation {
-        let observation = self.observer.observe(look);
+    /// Adds to an observation what only the watcher knows, and keeps what the next look needs.
+    fn after(&mut self, look: &Look, observation: &mut Observation) {
+        observation.snapshot.history.clone_from(&self.history);
         self.wants = observation.wants.clone();
         let topics = observation.snapshot.groups.iter().flat_map(|group| &group.partitions);
         let mut used: BTreeSet<&str> = topics.map(|row| row.topic.as_str()).collect();
         used.extend(look.topics.keys().map(|topic| &**topic));
         self.logs.retain(&used);
-        observation
     }
 
     /// Describes groups; after their committed offsets, requests the offsets of the logs.
@@ -246,15 +293,22 @@ impl Watcher {
     }
 
     /// Answers the time queries of the observer, each round after the one before.
-    async fn times(&mut self, rounds: u32) {
-        let mut queries = std::mem::take(&mut self.wants.time_queries);
-        for _ in 0..rounds {
-            if queries.is_empty() {
+    async fn times(&mut self, depth: Depth) {
+        let began = Instant::now();
+        let mut answers = Vec::new();
+        for round in 0..MAX_TIME_ROUNDS {
+            let is_further = depth == Depth::Due && round >= TIME_ROUNDS;
+            if is_further && began.elapsed() > FURTHER_ROUNDS_FOR {
                 break;
             }
-            let answers = self.logs.times(queries).await;
-            queries = self.observer.next_time_queries(&answers, Utc::now());
+            let wanted = if is_further { WantedTimes::WithoutAge } else { WantedTimes::All };
+            let queries = self.observer.next_time_queries(&answers, Utc::now(), wanted);
+            if queries.is_empty() {
+                return;
+            }
+            answers = self.logs.times(queries).await;
         }
+        self.observer.answer_times(&answers);
     }
 }
 

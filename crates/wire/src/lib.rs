@@ -9,6 +9,7 @@
 //! - Each connection negotiates the versions of requests with its broker. A request that the broker does not know is
 //!   [`WireError::Unsupported`].
 //! - [`WireConfig::from_properties`] reads librdkafka's properties. What only librdkafka supports is a typed error.
+//! - [`offsets_topic`] decodes the records in which brokers store groups and their committed offsets.
 //!
 //! The layers, from the bottom: `codec` (the binary encoding), `message` (requests and responses), `auth` and `tls`,
 //! `connection` (one broker), `client` (the cluster).
@@ -23,7 +24,9 @@ mod config;
 mod connection;
 mod error;
 mod error_code;
+mod member_data;
 mod message;
+pub mod offsets_topic;
 mod tls;
 mod topic_id;
 mod traffic;

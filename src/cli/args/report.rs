@@ -19,11 +19,38 @@ pub struct ReportArgs {
     #[arg(long)]
     pub headless: bool,
     /// Print a report in this format at the end
-    #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT", value_parser = report_formats())]
-    pub report: Option<ReportFormat>,
+    ///
+    /// html is one page with charts that needs nothing else: write it to a file with --output FILE.
+    #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT")]
+    pub report: Option<RunReport>,
     /// Write the report to this file instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "report")]
     pub output: Option<PathBuf>,
+}
+
+/// The format of a run's report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunReport {
+    /// For programs or for reading on a terminal.
+    Plain(ReportFormat),
+    /// One self-contained HTML page.
+    Html,
+}
+
+impl clap::ValueEnum for RunReport {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Plain(ReportFormat::Json), Self::Plain(ReportFormat::Text), Self::Html]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(match self {
+            Self::Plain(format) => clap::builder::PossibleValue::new(match format {
+                ReportFormat::Json => "json",
+                ReportFormat::Text => "text",
+            }),
+            Self::Html => clap::builder::PossibleValue::new("html"),
+        })
+    }
 }
 
 pub(in crate::cli) fn report_formats() -> impl TypedValueParser<Value = ReportFormat> {
@@ -68,7 +95,7 @@ mod tests {
             output: output.map(PathBuf::from),
             ..ReportArgs::default()
         };
-        let json = Some(ReportFormat::Json);
+        let json = Some(RunReport::Plain(ReportFormat::Json));
         for (args, handler, console, fits) in [
             (report(None, None), &stdout, false, true),
             (report(None, None), &stdout, true, false),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use clap::Args;
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
-use kreplay_model::watch::{WatchCommand, WatchControl};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
     sync::watch,
@@ -20,8 +20,8 @@ use crate::{
         print,
         signals::stop_signal,
         watch::{
-            console,
-            output::{LONGEST_WATCH, json_line, write},
+            alerting, console,
+            output::{LONGEST_WATCH, write, write_json_line},
         },
     },
     config::Config,
@@ -64,7 +64,11 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let seed = args.seed.unwrap_or(DEFAULT_SEED);
     if args.once {
         let snapshot = watched_groups(seed, Utc::now());
-        print(&if args.json { json_line(&snapshot)? } else { overview(&snapshot) })?;
+        if args.json {
+            write_json_line(&snapshot, &AlertsSnapshot::default())?;
+        } else {
+            print(&overview(&snapshot))?;
+        }
         return Ok(Exit::Done);
     }
     let server = bind(config)?;
@@ -72,14 +76,21 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && !headless && is_terminal() {
-        return runtime.block_on(show(demo, console_options(config)?, server));
+        return runtime.block_on(show(demo, config, server));
     }
-    runtime.block_on(follow(demo, args, server))
+    runtime.block_on(follow(demo, args, config, server))
 }
 
 /// Opens the console on the simulation.
-async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<MetricsServer>) -> Result<Exit, CliError> {
-    let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
+async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+    let (options, alerts) = (console_options(config)?, alerting::alerts(config));
+    let events = WatchLog::default();
+    let look = |demo: &mut WatchDemo| {
+        let Observation { snapshot, events: happened, .. } = demo.look();
+        events.extend(happened);
+        Arc::new(snapshot)
+    };
+    let (sender, groups) = watch::channel(look(&mut demo));
     let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
     let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
@@ -89,7 +100,7 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<Metri
         loop {
             tokio::select! {
                 () = sleep_until(next), if !is_paused => {
-                    sender.send_replace(Arc::new(demo.look().snapshot));
+                    sender.send_replace(look(&mut demo));
                     next = Instant::now() + demo.wait();
                 }
                 command = commands.recv() => match command {
@@ -103,13 +114,19 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<Metri
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, events.clone(), alerts) => shown.map(|()| Exit::Done),
         () = simulate => Ok(Exit::Done),
     }
 }
 
 /// Prints each look until the time is over, the first signal, or the reader has closed its pipe.
-async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+async fn follow(
+    mut demo: WatchDemo,
+    args: &WatchDemoArgs,
+    config: &Config,
+    server: Option<MetricsServer>,
+) -> Result<Exit, CliError> {
+    let mut alerts = alerting::alerts(config);
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(server, Sources { groups: Some(groups), ..Sources::default() })?;
     let signal = stop_signal();
@@ -125,9 +142,15 @@ async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, server: Option<Metric
             () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { Exit::Done }),
         }
         let Observation { snapshot, events, .. } = demo.look();
-        let text = if args.json { json_line(&snapshot)? } else { events.iter().map(event_line).collect() };
-        sender.send_replace(Arc::new(snapshot));
-        if !write(&text)? {
+        let changes = alerts.take(&snapshot);
+        let snapshot = Arc::new(snapshot);
+        sender.send_replace(snapshot.clone());
+        let has_reader = if args.json {
+            write_json_line(&snapshot, &alerts.snapshot())?
+        } else {
+            write(&events.iter().chain(&changes).map(event_line).collect::<String>())?
+        };
+        if !has_reader {
             return Ok(Exit::Done);
         }
     }

@@ -8,8 +8,8 @@ use std::{
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 use kreplay_groups::{
-    ChangeOutcome, ChangeStore, GroupPlan, GroupsError, PlanView, SkippedRecord, TopicScope, WriteAccess, execute,
-    plan_delete, plan_forget, plan_skip, plan_undo, write_csv,
+    ChangeOutcome, ChangeStore, ChangeSummary, GroupPlan, GroupsError, PlanView, SkippedRecord, TopicScope,
+    WriteAccess, change_list, execute, plan_delete, plan_forget, plan_skip, plan_undo, stored_changes, write_csv,
 };
 use kreplay_kafka::{GroupAdmin, KafkaConfig};
 
@@ -209,6 +209,9 @@ pub(super) struct UndoArgs {
     /// The change to undo, by the id that it printed [default: the last one]
     #[arg(long, value_name = "ID")]
     id: Option<String>,
+    /// List the stored changes of the group, the newest first, and end
+    #[arg(long, conflicts_with_all = ["id", "execute"])]
+    list: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -241,7 +244,23 @@ impl DeleteArgs {
 impl UndoArgs {
     pub(super) fn execute(&self, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
         let change = self.change.open(environment, directory)?;
+        if self.list {
+            let changes = change
+                .store()
+                .and_then(|store| stored_changes(&change.admin, store).map_err(|error| CliError::of(&error)));
+            change.admin.close();
+            let changes = changes?;
+            print(&if self.format.is_json() { list_json(&changes)? } else { change_list(&changes) })?;
+            return Ok(Exit::Done);
+        }
         let plan = plan_undo(&change.admin, change.store()?, self.id.as_deref());
         change.run(plan, (&self.format).into())
     }
+}
+
+/// The stored changes as JSON on several lines.
+fn list_json(changes: &[kreplay_groups::Change]) -> Result<String, CliError> {
+    let changes: Vec<ChangeSummary> = changes.iter().map(ChangeSummary::from).collect();
+    let text = serde_json::to_string_pretty(&serde_json::json!({ "schema": 1, "changes": changes }));
+    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the changes cannot be written: {error}")))
 }

@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
-use kreplay_model::watch::{WatchCommand, WatchControl, WatchSnapshot};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog, WatchSnapshot};
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
@@ -11,11 +10,9 @@ use tokio::{
     time::sleep,
 };
 
-use super::cluster;
+use super::{alerting, cluster};
 use crate::{cli::CliError, config::Config};
 
-/// The time between two looks.
-const INTERVAL: Duration = Duration::from_secs(2);
 /// The time between two attempts to list the groups.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
@@ -23,8 +20,12 @@ const RETRY_DELAY: Duration = Duration::from_secs(5);
 pub(in crate::cli) struct BackgroundWatch {
     /// The latest snapshot. Until the first change, the groups are being listed.
     pub(in crate::cli) snapshots: watch::Receiver<Arc<WatchSnapshot>>,
+    /// The alerts on the groups, as of the latest look.
+    pub(in crate::cli) alerts: watch::Receiver<Arc<AlertsSnapshot>>,
     /// Steers the watcher, also before the groups are listed.
     pub(in crate::cli) control: WatchControl,
+    /// What has happened.
+    pub(in crate::cli) events: WatchLog,
     task: JoinHandle<()>,
 }
 
@@ -34,11 +35,14 @@ impl BackgroundWatch {
     pub(in crate::cli) fn start(config: &Config) -> Option<Self> {
         cluster::client(config).ok()?;
         let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
-        let placeholder = WatchSnapshot { at: DateTime::<Utc>::UNIX_EPOCH, cluster, groups: Vec::new() };
+        let placeholder = WatchSnapshot { cluster, ..WatchSnapshot::default() };
         let (sender, snapshots) = watch::channel(Arc::new(placeholder));
         let (control, commands) = WatchControl::channel();
-        let task = tokio::spawn(run(config.clone(), sender, commands));
-        Some(Self { snapshots, control, task })
+        let events = WatchLog::default();
+        let (evaluated, alerts) = watch::channel(Arc::default());
+        let outlets = Outlets { snapshots: sender, alerts: evaluated, events: events.clone() };
+        let task = tokio::spawn(run(config.clone().without_history(), outlets, commands));
+        Some(Self { snapshots, alerts, control, events, task })
     }
 }
 
@@ -49,21 +53,31 @@ impl Drop for BackgroundWatch {
     }
 }
 
-async fn run(
-    config: Config,
+/// Where the watch publishes what it sees.
+struct Outlets {
     snapshots: watch::Sender<Arc<WatchSnapshot>>,
-    mut commands: UnboundedReceiver<WatchCommand>,
-) {
+    alerts: watch::Sender<Arc<AlertsSnapshot>>,
+    events: WatchLog,
+}
+
+async fn run(config: Config, outlets: Outlets, mut commands: UnboundedReceiver<WatchCommand>) {
     let Some(handle) = opened(&config).await else { return };
+    let mut alerts = alerting::alerts(&config);
     let mut looks = handle.snapshots.clone();
     looks.mark_changed();
+    let mut next_event = 0;
     loop {
         tokio::select! {
             changed = looks.changed() => {
                 if changed.is_err() {
                     return;
                 }
-                snapshots.send_replace(Arc::clone(&looks.borrow_and_update()));
+                let (happened, next) = handle.events.since(next_event);
+                next_event = next;
+                let look = Arc::clone(&looks.borrow_and_update());
+                outlets.events.extend(happened.into_iter().chain(alerts.take(&look)));
+                outlets.alerts.send_replace(Arc::new(alerts.snapshot()));
+                outlets.snapshots.send_replace(look);
             }
             command = commands.recv() => match command {
                 Some(command) => handle.control.send(command),
@@ -76,7 +90,7 @@ async fn run(
 /// Tries until the groups are listed. The session says why the cluster cannot be reached.
 async fn opened(config: &Config) -> Option<WatchHandle> {
     loop {
-        match cluster::open(config, GroupSelection(Vec::new()), INTERVAL).await {
+        match cluster::open(config, GroupSelection(Vec::new())).await {
             Ok((watcher, first)) => return Some(WatchHandle::spawn(watcher, first)),
             // It would be the same the next time.
             Err(CliError::Usage(_)) => return None,

@@ -1,5 +1,6 @@
 //! `kreplay watch`: consumer groups as seen from outside.
 
+pub(super) mod alerting;
 pub(super) mod background;
 mod cluster;
 pub(super) mod console;
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{Assignment, Config, Environment, Overrides},
-    watch::{Condition, overview, parse_duration},
+    watch::{Until, overview, parse_duration, parse_history},
 };
 
 pub(super) use cluster::{close_look, json};
@@ -31,7 +32,7 @@ const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(500)
 /// The flags of `watch`.
 #[derive(Args, Clone)]
 pub struct WatchArgs {
-    /// Groups to watch: names or patterns such as 'billing-*' [default: all]
+    /// Groups to watch: names or patterns such as 'billing-*' [default: watch.groups, or all]
     #[arg(value_name = "GROUP")]
     groups: Vec<Glob>,
     /// Look until a verdict is known, which takes a few seconds, print the result, and end
@@ -42,17 +43,22 @@ pub struct WatchArgs {
     duration: Option<Duration>,
     /// Watch until a condition is true for all groups, such as 'lag = 0 for 10s'
     ///
-    /// Figures: lag, readable, lost, age, members, state, verdict. Comparisons can be joined by `and`. A figure that is
-    /// not known makes the condition false. With --for, the exit code is 4 if the time is over first.
+    /// Figures: lag, max_partition_lag, readable, lost, records_left, members, idle_members, orphan_partitions, age,
+    /// deadline, eta, no_progress, `rebalances in DURATION`, state, verdict, severity. Comparisons can be joined by
+    /// `and`. A figure that is not known makes the condition false. With --for, the exit code is 4 if the time is over
+    /// first.
     #[arg(long, value_name = "CONDITION")]
-    until: Option<Condition>,
-    /// Time between two looks, 500ms to 1h
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = interval)]
-    interval: Duration,
+    until: Option<Until>,
+    /// Time between two looks, 500ms to 1h [default: 2s]
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    interval: Option<Duration>,
+    /// Read what happened before the watch from the topic of committed offsets: rebalances, and times of commits
+    ///
+    /// A duration from 1m to 7d, such as 2h, or `off`. Needs READ on the topic __consumer_offsets.
+    #[arg(long, value_name = "DURATION", value_parser = history)]
+    history: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
-    #[command(flatten)]
-    metrics: MetricsArgs,
     /// Refuse to change any group in the console
     #[arg(long)]
     read_only: bool,
@@ -61,6 +67,8 @@ pub struct WatchArgs {
     headless: bool,
     #[command(flatten)]
     format: FormatArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
 }
 
 /// The cluster to look at.
@@ -77,10 +85,27 @@ fn interval(text: &str) -> Result<Duration, String> {
     if INTERVALS.contains(&interval) { Ok(interval) } else { Err("the interval is from 500ms to 1h".to_owned()) }
 }
 
+/// Checks the length of a history, and keeps its text.
+fn history(text: &str) -> Result<String, String> {
+    if text != "off" {
+        parse_history(text)?;
+    }
+    Ok(text.to_owned())
+}
+
+impl WatchArgs {
+    /// The settings that flags set.
+    fn assignments(&self) -> Vec<Assignment> {
+        let interval = self.interval.map(|interval| format!("{}ms", interval.as_millis()));
+        let given = [("--interval", "watch.interval", interval), ("--history", "watch.history", self.history.clone())];
+        given.into_iter().filter_map(|(flag, key, value)| Some(Assignment::flag(flag, key, &value?))).collect()
+    }
+}
+
 impl TargetArgs {
-    /// Loads the configuration, and checks that it has a cluster.
+    /// Loads the configuration, and checks that it has a cluster. Commands that look once read no history.
     pub(super) fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
-        self.load_with(Overrides::default(), environment, directory)
+        Ok(self.load_with(Overrides::default(), environment, directory)?.without_history())
     }
 
     fn load_with(&self, overrides: Overrides, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
@@ -98,10 +123,12 @@ impl TargetArgs {
 /// Watches groups.
 pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     let read_only = args.read_only.then(|| Assignment::flag("--read-only", "kafka.read_only", "true"));
-    let mut overrides = Overrides { assignments: read_only.into_iter().collect(), ..Overrides::default() };
+    let assignments = args.assignments().into_iter().chain(read_only).collect();
+    let mut overrides = Overrides { assignments, ..Overrides::default() };
     args.metrics.put(&mut overrides);
     let config = args.target.load_with(overrides, environment, directory)?;
-    let selection = GroupSelection(args.groups.clone());
+    let named = if args.groups.is_empty() { &config.watch.groups } else { &args.groups };
+    let selection = GroupSelection(named.clone());
     if !args.once {
         return follow::execute(args, &config, &selection, environment);
     }

@@ -5,25 +5,45 @@ use std::{
     time::Duration,
 };
 
-use kreplay_model::watch::WatchSnapshot;
+use kreplay_model::watch::{AlertView, AlertsSnapshot, WatchSnapshot};
+use serde::Serialize;
 
 use crate::cli::CliError;
 
 /// The duration of a watch without an end. Far enough away, and no sum with it overflows.
 pub(in crate::cli) const LONGEST_WATCH: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// The size of the writes of a snapshot.
+const WRITE_BUFFER_BYTES: usize = 64 * 1024;
+
 /// Writes to standard output. Returns `false` if its reader has closed it: a watch must end then.
 pub(in crate::cli) fn write(text: &str) -> Result<bool, CliError> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    outcome(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// A look, and the alerts at that time.
+#[derive(Serialize)]
+struct Look<'a> {
+    #[serde(flatten)]
+    snapshot: &'a WatchSnapshot,
+    alerts: &'a [AlertView],
+}
+
+/// Writes a snapshot and the alerts as JSON on one line. Returns like [`write`]. The snapshot of thousands of groups
+/// takes more than ten megabytes as text, so it is not kept as a whole.
+pub(in crate::cli) fn write_json_line(snapshot: &WatchSnapshot, alerts: &AlertsSnapshot) -> Result<bool, CliError> {
+    let mut writer = io::BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stdout().lock());
+    let look = Look { snapshot, alerts: &alerts.alerts };
+    let written = serde_json::to_writer(&mut writer, &look).map_err(io::Error::from);
+    outcome(written.and_then(|()| writer.write_all(b"\n")).and_then(|()| writer.flush()))
+}
+
+/// Whether there is still a reader.
+fn outcome(written: io::Result<()>) -> Result<bool, CliError> {
+    match written {
         Ok(()) => Ok(true),
         Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(source) => Err(CliError::Output { target: None, source }),
     }
-}
-
-/// A snapshot as JSON on one line.
-pub(in crate::cli) fn json_line(snapshot: &WatchSnapshot) -> Result<String, CliError> {
-    let text = serde_json::to_string(snapshot);
-    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the groups cannot be written: {error}")))
 }

@@ -9,6 +9,7 @@ mod run;
 mod selection;
 mod table;
 mod topics;
+mod watch;
 
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ const fn minutes(count: u64) -> Duration {
 }
 
 /// The parts of the list, in display order.
-const PARTS: [&[Setting]; 18] = [
+const PARTS: [&[Setting]; 19] = [
     kafka::KAFKA,
     selection::SELECTION,
     run::LIMITS,
@@ -75,6 +76,7 @@ const PARTS: [&[Setting]; 18] = [
     handlers::EXEC,
     handlers::HTTP,
     handlers::EXPORT,
+    watch::WATCH,
     metrics::METRICS,
     demo::CONSOLE,
     demo::DEMO,
@@ -212,6 +214,7 @@ mod tests {
             "exec",
             "http",
             "export",
+            "watch",
             "metrics",
             "console",
             "demo",

@@ -41,9 +41,11 @@ impl Action {
             | Self::StopPlanning
             | Self::Groups
             | Self::Trouble
+            | Self::Alerts
             | Self::OpenGroup
             | Self::RefreshGroups
             | Self::PauseWatch
+            | Self::GroupEvents
             | Self::ChangeGroup
             | Self::PlanChange
             | Self::ChangeScope

@@ -23,6 +23,8 @@ mod detail;
 mod header;
 mod panels;
 mod rebalances;
+mod swimlane;
+mod trend;
 
 /// The first word of the title.
 pub(super) const TITLE: &str = "Group";
@@ -51,7 +53,8 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         return;
     };
     hits.add_group(&group.group);
-    let lines = header::lines(group, inner, theme);
+    let mut lines = header::lines(group, inner, theme);
+    lines.extend(trend::line(group, state, usize::from(inner.width), theme));
     for (row, line) in lines.iter().take(usize::from(inner.height)).enumerate() {
         paint::line(buf, inner.x, inner.y + number::cells(row), inner.width, line);
     }

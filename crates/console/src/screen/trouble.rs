@@ -153,11 +153,25 @@ fn below(buf: &mut Buffer, at: Rect, group: &GroupView, theme: &Theme) {
     }
 }
 
-/// The count of the groups without trouble, by verdict.
+/// Whether a group without trouble has no verdict yet because its figures were not requested.
+fn is_not_known(group: &GroupView) -> bool {
+    match group.verdict.kind {
+        VerdictKind::Unknown => true,
+        VerdictKind::Gathering => group.why_unknown.is_some(),
+        _ => false,
+    }
+}
+
+/// The count of the groups without trouble, by verdict, and of those that are not known.
 fn others(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
     let mut kinds: BTreeMap<VerdictKind, u64> = BTreeMap::new();
+    let mut unknown = 0;
     for group in state.feed.watched.groups().iter().filter(|group| !crate::state::needs_attention(group)) {
-        *kinds.entry(group.verdict.kind).or_default() += 1;
+        if is_not_known(group) {
+            unknown += 1;
+        } else {
+            *kinds.entry(group.verdict.kind).or_default() += 1;
+        }
     }
     let counts: Vec<String> =
         kinds.iter().rev().map(|(kind, count)| format!("{} {kind}", number::count(*count))).collect();
@@ -171,8 +185,13 @@ fn others(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
     let x = at.x + INDENTATION;
     let room = usize::from(at.width.saturating_sub(INDENTATION)).saturating_sub(width(&key) + 2);
     let noun = if total == "1" { "group" } else { "groups" };
-    let long = format!("{total} {noun} without trouble: {}", counts.join(", "));
-    let text = if width(&long) <= room { long } else { format!("{total} {noun} without trouble") };
+    let unknown = if unknown > 0 { format!("; {} not known yet", number::count(unknown)) } else { String::new() };
+    let short = format!("{total} {noun} without trouble{unknown}");
+    let long = match counts.as_slice() {
+        [] => short.clone(),
+        _ => format!("{total} {noun} without trouble: {}{unknown}", counts.join(", ")),
+    };
+    let text = if width(&long) <= room { long } else { short };
     paint::text(buf, x, at.y, number::cells(room), &text, theme.popup);
     paint::aligned(buf, Rect { height: 1, ..at }, &key, theme.muted, Alignment::Right);
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use kreplay_model::{
     domain::RateLimit,
     feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
+    watch::AlertsSnapshot,
 };
 
-use super::{ChangeFeed, History, KeptEvents, Watched};
+use super::{ChangeFeed, GroupHistory, History, KeptEvents, Watched};
 
 /// What the feed said. It holds nothing that the user did, so that another one can be shown under the same
 /// [`super::UserState`]: an earlier moment, a recording, or another process.
@@ -23,6 +24,10 @@ pub struct FeedState {
     pub history: History,
     /// The watched consumer groups.
     pub watched: Watched,
+    /// The alerts on them; `None` if no rules were evaluated yet.
+    pub alerts: Option<Arc<AlertsSnapshot>>,
+    /// The watched groups over time, and what has happened to them.
+    pub group_history: GroupHistory,
     /// What was said about changes of their committed offsets.
     pub changes: ChangeFeed,
 }

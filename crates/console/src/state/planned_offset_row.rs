@@ -115,9 +115,13 @@ impl PlannedOffsetRow<'_> {
             Some(difference) => Cell::number(number::lags(difference), BASE),
             None => Cell::number(Forms::of("–"), MUTED),
         };
-        Column::new("difference", "difference", Width::natural(10, 26), cell)
+        Column::new("difference", "difference", Width::natural(10, 26).shrinking_to(6), cell)
             .right()
             .disappears(2)
+            .measured(|row| {
+                let digits = |difference: i64| number::count_cells(difference.unsigned_abs()) + 1;
+                row.planned.difference().map_or(1, digits)
+            })
             .value(Kind::Count, |row| signed(row.planned.difference()))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kreplay_model::watch::{WatchCommand, WatchSnapshot};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchEvent, WatchSnapshot};
 
 use super::{Effect, navigate, show_message};
 use crate::state::{
@@ -28,9 +28,24 @@ pub(super) fn learn(state: &mut State, snapshot: Arc<WatchSnapshot>) -> Vec<Effe
         if !state.feed.watched.is_on() {
             state.user.topics.show_groups();
         }
+        state.feed.group_history.add(&snapshot);
         state.feed.watched = Watched::known(snapshot);
         state.stale = true;
     }
+    Vec::new()
+}
+
+/// Shows the alerts of a new look.
+pub(super) fn learn_alerts(state: &mut State, snapshot: Arc<AlertsSnapshot>) -> Vec<Effect> {
+    state.stale |= state.feed.alerts.as_ref() != Some(&snapshot);
+    state.feed.alerts = Some(snapshot);
+    Vec::new()
+}
+
+/// Adds events.
+pub(super) fn add_events(state: &mut State, events: &[WatchEvent]) -> Vec<Effect> {
+    state.feed.group_history.add_events(events);
+    state.stale |= !events.is_empty();
     Vec::new()
 }
 

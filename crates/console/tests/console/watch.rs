@@ -108,6 +108,15 @@ fn missing_permissions_are_named() {
 }
 
 #[test]
+fn a_list_of_groups_that_is_not_current_is_reported() {
+    let stale = kreplay_model::watch::WatchSnapshot { listing_failed: Some(Reason::TimedOut), ..cluster() };
+    for screen in [ScreenId::Trouble, ScreenId::Groups] {
+        let shown = text(&opened(watching(160, 50, stale.clone()), screen));
+        assert!(shown.contains("the list of groups is not current: no answer in time"), "{shown}");
+    }
+}
+
+#[test]
 fn large_clusters_and_groups_are_shown() {
     for size in SIZES {
         let mut state = watching(size.0, size.1, huge());
@@ -157,6 +166,45 @@ fn the_colour_of_a_sign_is_that_of_its_severity() {
     assert_eq!(sign("mailer"), ("!".into(), dark.warning.fg.unwrap()));
     assert_eq!(sign("reports"), ("✓".into(), dark.good.fg.unwrap()));
     assert_eq!(sign("secrets").0, "?");
+}
+
+#[test]
+fn the_members_of_a_group_are_shown_over_time() {
+    for size in SIZES {
+        let mut state = listing(size.0, size.1);
+        ten_minutes().into_iter().for_each(|look| give_groups(&mut state, look));
+        state.user.watch.trouble.selected = Some(TroubleKey::Group("billing".into()));
+        press_code(&mut state, KeyCode::Enter);
+        state.user.watch.panel = GroupPanel::Rebalances;
+        assert_snapshot!(named("group_lanes", size), text(&state));
+        let mono = capture::text(&capture::frame(&state, &theme(&ThemeChoice::MONO)));
+        assert_eq!(mono, text(&state), "no meaning depends on colour");
+    }
+}
+
+#[test]
+fn what_has_happened_is_shown_in_full_the_latest_first() {
+    for size in SIZES {
+        let mut state = watching(size.0, size.1, cluster());
+        apply(&mut state, Event::GroupEvents(group_events("billing")));
+        press(&mut state, 'e');
+        assert_snapshot!(named("group_events", size), text(&state));
+        press_code(&mut state, KeyCode::Esc);
+        state.user.watch.trouble.selected = Some(TroubleKey::Group("billing".into()));
+        press_code(&mut state, KeyCode::Enter);
+        press(&mut state, 'e');
+        assert!(text(&state).contains("Events of billing") && !text(&state).contains("mailer"), "{}", text(&state));
+        press_code(&mut state, KeyCode::Esc);
+        assert_eq!(front(&state), ScreenId::Group);
+    }
+    let mut state = watching(80, 24, cluster());
+    press(&mut state, 'e');
+    assert_snapshot!("group_events_empty_80x24", text(&state));
+    let hostile = "\u{1b}[31m\u{7}red\r\nalert";
+    apply(&mut state, Event::GroupEvents(group_events(&hostile.repeat(40))));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::DARK));
+    assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
+    assert_snapshot!("group_events_hostile_80x24", capture::text(&frame));
 }
 
 // Keys and mouse.

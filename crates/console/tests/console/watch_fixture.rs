@@ -11,7 +11,8 @@ use kreplay_model::{
     watch::{
         EtaVerdict, EtaView, GroupState, GroupType, GroupView, HeldBy, LagTotals, MemberRow, MovedPartitions,
         OwnerView, PartitionRow, Progress, RatesView, Reason, RebalanceEntry, RebalancesView, SecondsRange, SeenBy,
-        StoodStill, TimeExactness, Transaction, Trend, VerdictKind, VerdictView, WatchSnapshot, Why,
+        StoodStill, TimeExactness, Transaction, Trend, VerdictKind, VerdictView, WatchEvent, WatchEventKind,
+        WatchSnapshot, Why,
     },
 };
 
@@ -286,7 +287,7 @@ pub(crate) fn cluster() -> WatchSnapshot {
 /// A snapshot of some groups.
 pub(crate) fn of(mut groups: Vec<GroupView>) -> WatchSnapshot {
     groups.sort_by(|a, b| a.group.cmp(&b.group));
-    WatchSnapshot { at: time(3.0), cluster: "lkc-7f3a".into(), groups }
+    WatchSnapshot { at: time(3.0), cluster: "lkc-7f3a".into(), groups, ..WatchSnapshot::default() }
 }
 
 /// A cluster in which no group may be described.
@@ -344,6 +345,61 @@ pub(crate) fn hostile(texts: &[&str]) -> WatchSnapshot {
     let mut snapshot = of(groups.collect());
     snapshot.cluster = texts.concat();
     snapshot
+}
+
+/// The cluster over ten minutes, a look every ten seconds: the lag of billing grows, one of its members leaves after
+/// five minutes, and another one has no commit from then on.
+pub(crate) fn ten_minutes() -> Vec<WatchSnapshot> {
+    (0_u32..=60)
+        .map(|look| {
+            let mut snapshot = cluster();
+            snapshot.at = time(f64::from(look) * 10.0 - 597.0);
+            let billing = snapshot.groups.iter_mut().find(|group| group.group == "billing").unwrap();
+            let rows = &mut billing.partitions;
+            for row in rows.iter_mut() {
+                let stands = look > 30 && row.owner.as_ref().is_some_and(|owner| owner.member_id.contains("worker-2"));
+                let committed = row.committed.unwrap().get() - 600 + 10 * i64::from(if stands { 30 } else { look });
+                row.committed = Offset::new(committed);
+                row.lag = Some(i64::from(look) * 40 + 1);
+            }
+            if look > 30 {
+                billing.members.retain(|member| !member.member_id.contains("worker-3"));
+            }
+            billing.age_s = Some(SecondsRange::exact(f64::from(look)));
+            billing.rebalances.history[1].began_at = time(-297.0);
+            add_up(billing);
+            snapshot
+        })
+        .collect()
+}
+
+/// Something of each severity that has happened to groups.
+pub(crate) fn group_events(name: &str) -> Vec<WatchEvent> {
+    let event = |group: &str, at, kind| WatchEvent { at: time(at), group: group.into(), kind };
+    vec![
+        event(name, -20.0, WatchEventKind::StateChanged { from: GroupState::Stable, to: GroupState::Reconciling }),
+        event(name, -18.0, WatchEventKind::MemberJoined { member: format!("{name}-worker-3") }),
+        event("mailer", -9.0, WatchEventKind::Appeared),
+        event(
+            name,
+            -3.0,
+            WatchEventKind::Rewound {
+                partition: TopicPartition::new("orders", 3),
+                from: offset(9_114).unwrap(),
+                to: offset(12).unwrap(),
+            },
+        ),
+        event(
+            name,
+            1.0,
+            WatchEventKind::VerdictRaised {
+                verdict: VerdictKind::StuckPartition,
+                evidence: "orders-3 has stood at 9,114 for 4m 10s with 1,200 readable records, while orders-2 of the \
+                           same member advanced by 8,120"
+                    .into(),
+            },
+        ),
+    ]
 }
 
 /// Shows a snapshot of the watch.

@@ -16,6 +16,12 @@ pub fn is_final(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+/// Whether a code means that the user may not read the topic.
+#[must_use]
+pub fn is_not_authorized(code: RDKafkaErrorCode) -> bool {
+    code == RDKafkaErrorCode::TopicAuthorizationFailed
+}
+
 /// Whether the error means that the requested offset lies outside the partition's log.
 #[must_use]
 pub fn is_out_of_range(code: RDKafkaErrorCode) -> bool {

@@ -9,7 +9,7 @@ mod presence;
 
 pub use config::{KafkaConfig, ReaderRole};
 pub use error::ClientError;
-pub use error_codes::{is_final, is_out_of_range};
+pub use error_codes::{is_final, is_not_authorized, is_out_of_range};
 pub use health::ClientHealth;
 pub use presence::{Gone, Presence};
 

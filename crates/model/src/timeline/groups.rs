@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Moment, TimeRange,
+    members::Members,
     probe::Probes,
     row_cells::{GroupCell, GroupPartitionCell, Spread},
     rows::{Budget, Rows},
@@ -26,6 +27,7 @@ pub type GroupPartition = (Arc<str>, TopicPartition);
 pub(super) struct Groups {
     pub(super) whole: Rows<Arc<str>, GroupCell>,
     pub(super) partitions: Rows<GroupPartition, GroupPartitionCell>,
+    pub(super) members: Members,
     probes: Probes,
     /// The latest events, by time.
     events: VecDeque<WatchEvent>,
@@ -36,6 +38,7 @@ impl Default for Groups {
         Self {
             whole: Rows::new(GROUP_BUDGET),
             partitions: Rows::new(PARTITION_BUDGET),
+            members: Members::default(),
             probes: Probes::default(),
             events: VecDeque::new(),
         }
@@ -67,6 +70,7 @@ impl Groups {
             let cell = partition_cell(row);
             self.partitions.push(partition, probe.range(), |_| cell);
         }
+        self.members.record(&names, look, probe);
     }
 }
 
@@ -95,7 +99,7 @@ impl Groups {
 
     /// The number of cells and events.
     pub(super) fn kept(&self) -> usize {
-        self.whole.cells() + self.partitions.cells() + self.events.len()
+        self.whole.cells() + self.partitions.cells() + self.members.rows.cells() + self.events.len()
     }
 }
 

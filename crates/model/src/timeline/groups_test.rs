@@ -6,13 +6,15 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 
 use super::{
-    GroupCell, GroupPartitionCell, Moment, PartitionCell, Summary, TimeRange, Timeline, WorkerCell, groups::Groups,
+    GroupCell, GroupMemberCell, GroupPartitionCell, Moment, PartitionCell, Summary, TimeRange, Timeline, WorkerCell,
+    groups::Groups,
 };
 use crate::{
-    domain::TopicPartition,
+    domain::{Offset, TopicPartition},
     watch::{
-        EtaView, GroupState, GroupType, GroupView, LagTotals, PartitionRow, RatesView, RebalancesView, SecondsRange,
-        SeenBy, Trend, VerdictKind, VerdictSeverity, VerdictView, WatchEvent, WatchEventKind, WatchSnapshot,
+        EtaView, GroupState, GroupType, GroupView, LagTotals, MemberRow, OwnerView, PartitionRow, RatesView,
+        RebalancesView, SecondsRange, SeenBy, Trend, VerdictKind, VerdictSeverity, VerdictView, WatchEvent,
+        WatchEventKind, WatchSnapshot,
     },
 };
 
@@ -99,7 +101,7 @@ fn look(seconds: i64, lag: Option<i64>) -> WatchSnapshot {
         as_of: None,
         why_unknown: None,
     };
-    WatchSnapshot { at: time(seconds), cluster: "c".into(), groups: vec![group] }
+    WatchSnapshot { at: time(seconds), cluster: "c".into(), groups: vec![group], ..WatchSnapshot::default() }
 }
 
 fn fed(looks: &[WatchSnapshot]) -> Timeline {
@@ -177,4 +179,37 @@ fn cells_have_the_size_that_the_budgets_are_computed_with() {
     assert_eq!(size_of::<(i64, WorkerCell)>(), 32);
     assert_eq!(size_of::<(i64, GroupCell)>(), 72);
     assert_eq!(size_of::<(i64, GroupPartitionCell)>(), 32);
+}
+
+/// A look in which a member has a number of partitions, the first of which has this committed offset and a lag.
+fn look_with_member(seconds: i64, partitions: i32, committed: i64, lag: i64) -> WatchSnapshot {
+    let mut look = look(seconds, Some(lag));
+    let group = &mut look.groups[0];
+    let member = MemberRow {
+        member_id: "m-1".into(),
+        instance_id: Some("m".into()),
+        assigned: Some((0..partitions).map(|at| TopicPartition::new("t", at)).collect()),
+        ..MemberRow::default()
+    };
+    group.members = vec![member];
+    group.partitions = vec![PartitionRow {
+        committed: Offset::new(committed),
+        owner: Some(OwnerView { member_id: "m-1".into(), client_id: None, host: None }),
+        ..row(Some(lag))
+    }];
+    look
+}
+
+#[test]
+fn a_member_has_the_number_of_its_partitions_and_the_time_without_a_commit() {
+    let mut timeline = Timeline::default();
+    for (at, partitions, committed, lag) in [(0, 1, 5, 3), (2, 1, 6, 3), (4, 1, 6, 3), (6, 2, 6, 3), (8, 2, 6, 0)] {
+        timeline.add_watch(&look_with_member(at, partitions, committed, lag));
+    }
+    let key = (Arc::from("billing"), Arc::from("m"));
+    let columns = timeline.group_members().get(&key).unwrap().columns(range(0, 8), 4);
+    let cell = |fewest, most, last, still_ms| Some(GroupMemberCell { fewest, most, last, still_ms, covered_ms: 2_000 });
+    assert_eq!(columns[1..], [cell(1, 1, 1, 2_000), cell(2, 2, 2, 2_000), cell(2, 2, 2, 0)]);
+    assert!(!columns[0].unwrap().stood_still(), "its offset has advanced");
+    assert!(columns[1].unwrap().stood_still() && !columns[3].unwrap().stood_still(), "without a lag, nothing is due");
 }

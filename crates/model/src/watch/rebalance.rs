@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::TopicPartition;
 
-/// The rebalances of a group since the watch began.
+/// The rebalances of a group since the watch began, and before it as far as its history was read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RebalancesView {
     /// Their number. If it is not exact, there were at least as many.
@@ -16,6 +16,9 @@ pub struct RebalancesView {
     pub last_duration_ms: Option<u64>,
     /// Whether the number is exact: group epochs were compared.
     pub exact: bool,
+    /// Those before the watch, which are included above; `None` if the history was not read.
+    #[serde(default)]
+    pub before_watch: Option<EarlierRebalances>,
     /// The error of a duration in milliseconds: the time between the looks.
     pub error_ms: Option<u64>,
     /// When the rebalance that is in progress was first seen.
@@ -28,14 +31,26 @@ pub struct RebalancesView {
     pub history: Vec<RebalanceEntry>,
 }
 
+/// Rebalances before the watch, from the history of the offsets topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierRebalances {
+    /// The time from which on the history was read.
+    pub from: DateTime<Utc>,
+    /// Their number. If it is not exact, there were at least as many.
+    pub count: u64,
+    /// Whether the number is exact: no record of the history is missing.
+    pub exact: bool,
+}
+
 /// One rebalance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RebalanceEntry {
-    /// When it was first seen.
+    /// When it was first seen or, in the history, when it began; of a classic group, when all members had joined.
     pub began_at: DateTime<Utc>,
     /// The number of group epochs that it covers; 1 where epochs are not known.
     pub epochs: u32,
-    /// How long it took in milliseconds; `None` while it is in progress.
+    /// How long it took in milliseconds; `None` while it is in progress, and for one in the history of a classic group,
+    /// which stores no beginning.
     pub duration_ms: Option<u64>,
     /// The error of the duration in milliseconds.
     pub error_ms: u64,

@@ -8,14 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::domain::{Offset, TopicPartition};
 use kreplay_model::watch::{GroupState, GroupType, GroupView, Reason, SeenBy, VerdictSeverity, WatchEventKind};
 
 use super::held::Held;
 use super::partition::Logs;
 use super::row::{CommitChange, RowTrack};
+use crate::history::{GroupHistory, PastCommits};
 use crate::look::{Answer, CommitAnswer, Description, GroupLook, ListedGroup, MarkerProbe};
 use crate::rebalance::{RebalanceEvent, Rebalances};
+use crate::rules::Rules;
 use crate::trend::LagHistory;
 use crate::verdict::{Hysteresis, VerdictChange};
 
@@ -29,6 +31,7 @@ pub(super) type Emit<'a> = &'a mut dyn FnMut(WatchEventKind);
 #[derive(Clone, Debug)]
 pub(super) struct GroupTrack {
     pub began: DateTime<Utc>,
+    pub rules: Rules,
     pub listed: Option<(GroupType, String, Option<GroupState>)>,
     pub description: Held<Description>,
     pub commits: Held<BTreeMap<TopicPartition, CommitAnswer>>,
@@ -38,16 +41,22 @@ pub(super) struct GroupTrack {
     pub lags: LagHistory,
     pub rebalances: Rebalances,
     pub verdicts: Hysteresis,
-    /// When the group was first seen without members.
+    /// When the group was first seen without members; with a history, when it lost the last one.
     pub empty_since: Option<DateTime<Utc>>,
+    /// Since when every commit of the group is known: the beginning of the watch, or of the history.
+    pub commits_since: DateTime<Utc>,
+    past_commits: PastCommits,
+    /// When the last member left, as the history says.
+    past_empty_since: Option<DateTime<Utc>>,
     pub last_view: Option<GroupView>,
     reported: BTreeSet<(String, String)>,
 }
 
 impl GroupTrack {
-    pub(super) fn new(began: DateTime<Utc>) -> Self {
+    pub(super) fn new(began: DateTime<Utc>, rules: Rules) -> Self {
         Self {
             began,
+            rules,
             listed: None,
             description: Held::default(),
             commits: Held::default(),
@@ -58,6 +67,9 @@ impl GroupTrack {
             rebalances: Rebalances::default(),
             verdicts: Hysteresis::default(),
             empty_since: None,
+            commits_since: began,
+            past_commits: PastCommits::default(),
+            past_empty_since: None,
             last_view: None,
             reported: BTreeSet::new(),
         }
@@ -65,6 +77,17 @@ impl GroupTrack {
 
     pub(super) fn take_listed(&mut self, listed: &ListedGroup) {
         self.listed = Some((listed.group_type, listed.protocol.clone(), listed.state.clone()));
+    }
+
+    /// Takes what happened before the first look.
+    pub(super) fn take_history(&mut self, history: &GroupHistory) {
+        self.commits_since = self.commits_since.min(history.from);
+        for (partition, series) in history.commits.series() {
+            self.rows.entry(partition.clone()).or_default().committed = series.clone();
+        }
+        self.past_commits = history.commits.clone();
+        self.past_empty_since = history.rebalances.empty_since;
+        self.rebalances.take_history(history);
     }
 
     /// Takes what a look says about the group.
@@ -82,10 +105,12 @@ impl GroupTrack {
             self.take_description(now, look, description, emit);
         }
         self.description.take(now, &look.description);
-        if let Answer::Known(at, commits) = &look.commits {
+        let completed = self.past_commits.complete(&look.commits);
+        let answer = completed.as_ref().unwrap_or(&look.commits);
+        if let Answer::Known(at, commits) = answer {
             self.take_commits(now.min(*at), commits, emit);
         }
-        self.commits.take(now, &look.commits);
+        self.commits.take(now, answer);
     }
 
     fn take_description(&mut self, now: DateTime<Utc>, look: &GroupLook, description: &Description, emit: Emit<'_>) {
@@ -96,7 +121,8 @@ impl GroupTrack {
             emit(WatchEventKind::StateChanged { from: before.state.clone(), to: description.state.clone() });
         }
         let is_empty = description.state == GroupState::Empty;
-        self.empty_since = is_empty.then(|| self.empty_since.unwrap_or(now));
+        self.empty_since = is_empty.then(|| self.empty_since.or(self.past_empty_since).unwrap_or(now));
+        self.past_empty_since = None;
         for event in self.rebalances.add(now, description) {
             emit(match event {
                 RebalanceEvent::Began { epoch } => WatchEventKind::RebalanceBegan { epoch },
@@ -132,7 +158,7 @@ impl GroupTrack {
                 }
                 Some(CommitChange::Rewound { from }) => {
                     self.lags.clear();
-                    if let Some(from) = kreplay_model::domain::Offset::new(from) {
+                    if let Some(from) = Offset::new(from) {
                         emit(WatchEventKind::Rewound { partition: partition.clone(), from, to: offset });
                     }
                 }
@@ -198,6 +224,23 @@ impl GroupTrack {
     /// The partitions that belong to the group.
     pub(super) fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
         self.rows.keys()
+    }
+
+    /// The committed offsets, except in partitions that were abandoned when the group was judged last.
+    pub(super) fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Offset)> {
+        let rows = self.last_view.iter().flat_map(|view| &view.partitions);
+        let abandoned: BTreeSet<(&str, i32)> =
+            rows.filter(|row| row.abandoned).map(|row| (row.topic.as_str(), row.partition)).collect();
+        let commits = self.commits.through_transients().into_iter().flatten();
+        commits.filter_map(move |(partition, answer)| {
+            let offset = match answer {
+                CommitAnswer::Offset(commit) => commit.offset,
+                CommitAnswer::ShareStart { start, .. } => *start,
+                CommitAnswer::Nothing | CommitAnswer::Failed(_) => return None,
+            };
+            let is_abandoned = abandoned.contains(&(&*partition.topic, partition.partition.0));
+            (!is_abandoned).then_some((partition, offset))
+        })
     }
 
     /// The topics that the members subscribe to.

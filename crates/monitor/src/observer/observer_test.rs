@@ -11,7 +11,7 @@ use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{EtaVerdict, GroupView, Reason, Trend, VerdictKind, Why};
 
 use super::simulated_cluster::{Cluster, Happening};
-use super::{Observation, Observer, Wants};
+use super::{Observation, Observer, WantedTimes, Wants};
 
 /// A watch of the simulated cluster with a look every 2 s. The group `billing` has two members: the first owns orders-0
 /// and payments-0 (0 and 2), the second orders-1 and payments-1 (1 and 3).
@@ -53,6 +53,29 @@ impl Watch {
 
 fn billing(observation: &Observation) -> GroupView {
     observation.snapshot.groups.iter().find(|group| group.group == "billing").unwrap().clone()
+}
+
+/// Enough rounds for any search in a few records.
+const ROUNDS: usize = 40;
+
+#[test]
+fn time_queries_that_are_answered_within_a_look_complete_its_ages() {
+    let mut watch = Watch::new();
+    for at in 0..4 {
+        watch.cluster.happen(&Produce(at, 5));
+    }
+    watch.cluster.now_ms += 60_000;
+    let look = watch.cluster.look(&Wants::default());
+    let taken = watch.observer.take(&look);
+    let mut answers = Vec::new();
+    for _ in 0..ROUNDS {
+        let queries = watch.observer.next_time_queries(&answers, look.at, WantedTimes::WithoutAge);
+        answers = watch.cluster.answer_times(&queries);
+    }
+    assert!(answers.is_empty(), "no more is wanted: {answers:?}");
+    let group = billing(&watch.observer.conclude(&look, taken));
+    let ages: Vec<f64> = group.partitions.iter().map(|row| row.age_s.unwrap().value).collect();
+    assert!(ages.len() == 4 && ages.iter().all(|age| *age >= 60.0), "{ages:?}");
 }
 
 use Happening::{Consume, DeleteRecords, DeleteTopic, OpenTransaction, Produce, Rebalance, Recreate, Rewind, Truncate};

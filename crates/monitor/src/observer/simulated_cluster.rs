@@ -199,9 +199,13 @@ impl Cluster {
             };
             look.topics.insert(name.into(), known);
         }
-        look.time_answers =
-            wants.time_queries.iter().filter_map(|(at, query)| Some((at.clone(), self.answer(at, *query)?))).collect();
+        look.time_answers = self.answer_times(&wants.time_queries);
         look
+    }
+
+    /// Answers time queries.
+    pub(super) fn answer_times(&self, queries: &[(TopicPartition, i64)]) -> Vec<(TopicPartition, TimeAnswer)> {
+        queries.iter().filter_map(|(at, query)| Some((at.clone(), self.answer(at, *query)?))).collect()
     }
 
     fn answer(&self, partition: &TopicPartition, query_ms: i64) -> Option<TimeAnswer> {

@@ -34,9 +34,18 @@ pub struct Wants {
     pub ends_again: Vec<TopicPartition>,
 }
 
+/// Which time queries are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantedTimes {
+    /// Those of all partitions whose ages are not known well enough.
+    All,
+    /// Those of partitions with an age that is not known at all.
+    WithoutAge,
+}
+
 impl Observer {
-    /// What is wanted after a look.
-    pub(super) fn wants(&mut self, now_ms: i64) -> Wants {
+    /// What is wanted after a look, except time queries.
+    pub(super) fn wants(&self) -> Wants {
         let mut describe: Vec<_> =
             self.groups.iter().map(|(name, group)| (group.description.at(), name.clone())).collect();
         describe.sort();
@@ -59,21 +68,23 @@ impl Observer {
         }
         wants.marker_probes.sort();
         wants.marker_probes.dedup();
-        wants.time_queries = self.time_queries(now_ms);
         wants
     }
 
     /// The next time query of each partition.
-    pub(super) fn time_queries(&mut self, now_ms: i64) -> Vec<(TopicPartition, i64)> {
-        let mut targets: BTreeMap<TopicPartition, Vec<Offset>> = BTreeMap::new();
-        for (partition, row) in self.rows() {
-            if let (Some(committed), Some(start)) = (row.committed, row.log_start) {
-                targets.entry(partition).or_default().push(committed.max(start));
+    pub(super) fn time_queries(&mut self, now_ms: i64, wanted: WantedTimes) -> Vec<(TopicPartition, i64)> {
+        let mut targets: BTreeMap<&TopicPartition, Vec<Offset>> = BTreeMap::new();
+        for (partition, committed) in self.groups.values().flat_map(super::GroupTrack::positions) {
+            let log_start = self.partitions.get(partition).and_then(|log| log.log_start.current());
+            if let Some(start) = log_start {
+                targets.entry(partition).or_default().push(committed.max(*start));
             }
         }
-        let query = |(partition, targets): (TopicPartition, Vec<Offset>)| {
-            let query = self.partitions.get_mut(&partition)?.times.next_query(&targets, now_ms)?;
-            Some((partition, query))
+        let query = |(partition, targets): (&TopicPartition, Vec<Offset>)| {
+            let times = &mut self.partitions.get_mut(partition)?.times;
+            let is_wanted = wanted == WantedTimes::All || times.has_open(&targets);
+            let query = if is_wanted { times.next_query(&targets, now_ms) } else { None };
+            Some((partition.clone(), query?))
         };
         targets.into_iter().filter_map(query).collect()
     }

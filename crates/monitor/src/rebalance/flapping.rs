@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use kreplay_model::watch::RebalanceEntry;
 
-/// Rebalances within [`FLAPPING_WINDOW_MS`] from which on a group is flapping.
+/// Rebalances within [`FLAPPING_WINDOW_MS`] from which on a group is flapping, unless set otherwise.
 pub const FLAPPING_COUNT: u32 = 3;
 
-/// The time in which rebalances are counted, in milliseconds: 10 minutes.
+/// The time in which rebalances are counted, in milliseconds, unless set otherwise: 10 minutes.
 pub const FLAPPING_WINDOW_MS: i64 = 600_000;
 
 /// The member that joined and left most often in the window, if there were too many rebalances; an empty name if none
@@ -29,4 +29,31 @@ pub(super) fn flapping<'a>(
     }
     let most = changes.into_iter().reduce(|most, next| if next.1 > most.1 { next } else { most });
     Some(most.map(|(name, _)| name.to_owned()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn count_and_window_decide() {
+        let entry = |seconds: i64| RebalanceEntry {
+            began_at: DateTime::from_timestamp(seconds, 0).unwrap_or_default(),
+            epochs: 1,
+            duration_ms: None,
+            error_ms: 0,
+            joined: vec!["a".to_owned()],
+            left: Vec::new(),
+            partitions: None,
+            stood_still: Vec::new(),
+        };
+        let history = [entry(0), entry(60), entry(120)];
+        let is_flapping = |count, window_ms| flapping(history.iter(), 120_000, count, window_ms);
+        assert_eq!(is_flapping(3, 120_000).as_deref(), Some("a"));
+        assert_eq!(is_flapping(4, 120_000), None);
+        assert_eq!(is_flapping(3, 119_999), None);
+        assert_eq!(is_flapping(2, 119_999).as_deref(), Some("a"));
+    }
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{RebalanceEntry, RebalancesView, StoodStill};
+use kreplay_model::watch::{EarlierRebalances, RebalanceEntry, RebalancesView, StoodStill};
 
-use super::flapping::{FLAPPING_COUNT, FLAPPING_WINDOW_MS, flapping};
+use super::flapping::flapping;
 use super::moves::{moved, owners};
 use super::{is_settled, waiting_for};
+use crate::history::GroupHistory;
 use crate::look::Description;
+use crate::rules::Rules;
 
 /// Rebalances that are kept.
 pub const MAX_HISTORY: usize = 20;
@@ -61,6 +63,17 @@ pub struct Rebalances {
     waiting_for: Vec<String>,
     timeout_ms: u64,
     now: Option<DateTime<Utc>>,
+    past: Option<Past>,
+}
+
+/// What is kept of a history.
+#[derive(Clone, Copy, Debug)]
+struct Past {
+    earlier: EarlierRebalances,
+    /// The end of the history.
+    to: DateTime<Utc>,
+    /// The last epoch in it.
+    epoch: Option<i32>,
 }
 
 impl Rebalances {
@@ -79,11 +92,40 @@ impl Rebalances {
         let mut events = Vec::new();
         if let Some(before) = self.before.take() {
             self.compare(&before, &seen, is_settled(group), &mut events);
-        } else if !is_settled(group) {
-            self.begin(at, at, 1, group.group_epoch, seen.owners.clone(), &mut events);
+        } else {
+            self.begin_watch(&seen, is_settled(group), &mut events);
         }
         self.before = Some(seen);
         events
+    }
+
+    /// Takes what happened before the first look.
+    pub(crate) fn take_history(&mut self, history: &GroupHistory) {
+        let past = &history.rebalances;
+        self.history.extend(past.entries.iter().cloned());
+        self.open = if past.is_open { self.history.pop_back() } else { None };
+        self.count += past.count;
+        self.timeout_ms = self.timeout_ms.max(past.timeout_ms);
+        let earlier = EarlierRebalances { from: history.from, count: past.count, exact: past.is_whole };
+        self.past = Some(Past { earlier, to: history.to, epoch: past.number });
+    }
+
+    /// The first look: a rebalance may have begun before it, or between the end of the history and it.
+    fn begin_watch(&mut self, seen: &Seen, settled: bool, events: &mut Vec<RebalanceEvent>) {
+        let last = self.past.and_then(|past| past.epoch);
+        let bumps = last.zip(seen.epoch).map_or(0, |(last, now)| u32::try_from(now.saturating_sub(last)).unwrap_or(0));
+        let before = self.past.map_or(seen.at, |past| past.to);
+        if let Some(open) = &mut self.open {
+            open.epochs += bumps;
+            open.error_ms = milliseconds(before, seen.at);
+            self.count += u64::from(bumps);
+        } else if bumps > 0 || !settled {
+            self.begin(before, seen.at, bumps.max(1), seen.epoch, None, events);
+            self.owners_before = if bumps > 0 { None } else { seen.owners.clone() };
+        }
+        if settled {
+            self.end(seen, events);
+        }
     }
 
     fn compare(&mut self, before: &Seen, seen: &Seen, settled: bool, events: &mut Vec<RebalanceEvent>) {
@@ -179,7 +221,7 @@ impl Rebalances {
 
     /// What to show.
     #[must_use]
-    pub fn view(&self) -> RebalancesView {
+    pub fn view(&self, rules: &Rules) -> RebalancesView {
         let last = self.open.as_ref().or(self.history.back());
         let now_ms = self.now.map_or(0, |now| now.timestamp_millis());
         let all = || self.history.iter().chain(&self.open);
@@ -187,11 +229,12 @@ impl Rebalances {
             count: self.count,
             last_at: last.map(|entry| entry.began_at),
             last_duration_ms: last.and_then(|entry| entry.duration_ms),
-            exact: self.is_exact,
+            exact: self.is_exact && self.past.is_none_or(|past| past.earlier.exact),
+            before_watch: self.past.map(|past| past.earlier),
             error_ms: last.map(|entry| entry.error_ms),
             unsettled_since: self.open.as_ref().map(|entry| entry.began_at),
             waiting_for: self.waiting_for.clone(),
-            flapping: flapping(all(), now_ms, FLAPPING_COUNT, FLAPPING_WINDOW_MS),
+            flapping: flapping(all(), now_ms, rules.flapping_count, rules.flapping_window_ms),
             history: all().cloned().collect(),
         }
     }

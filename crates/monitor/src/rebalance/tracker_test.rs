@@ -16,6 +16,7 @@ use proptest::prelude::*;
 
 use super::{RebalanceEvent, Rebalances, is_settled};
 use crate::look::{Description, Member};
+use crate::rules::Rules;
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
@@ -72,7 +73,7 @@ fn the_member_that_keeps_a_partition_holds_the_rebalance_up() {
     let moving = group(2, vec![member("a", 1, &[0, 1], &[0]), member("b", 2, &[], &[1])]);
     let events = tracker.add(at(2), &moving);
     assert_eq!(events, [RebalanceEvent::Joined("b".into()), RebalanceEvent::Began { epoch: Some(2) }]);
-    let view = tracker.view();
+    let view = tracker.view(&Rules::default());
     assert_eq!((view.count, view.waiting_for, view.unsettled_since), (1, vec!["a".to_owned()], Some(at(2))));
     assert_eq!(tracker.stuck_ms(), None);
     tracker.add(at(13), &moving);
@@ -82,7 +83,7 @@ fn the_member_that_keeps_a_partition_holds_the_rebalance_up() {
     assert_eq!((entry.duration_ms, entry.error_ms), (Some(13_000), 2_000));
     let moved = entry.partitions.unwrap();
     assert_eq!((moved.moved, moved.kept, moved.without_owner), (1, 1, 0));
-    assert_eq!((tracker.stuck_ms(), tracker.view().count), (None, 1));
+    assert_eq!((tracker.stuck_ms(), tracker.view(&Rules::default()).count), (None, 1));
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn a_classic_group_rebalances_at_least_once() {
     tracker.add(at(2), &classic(GroupState::PreparingRebalance, &[("a", &[0, 1])]));
     tracker.add(at(4), &classic(GroupState::Stable, &[("a", &[0]), ("b", &[1])]));
     tracker.add(at(6), &classic(GroupState::Stable, &[("b", &[0, 1])]));
-    let view = tracker.view();
+    let view = tracker.view(&Rules::default());
     assert_eq!((view.count, view.exact, view.history.len()), (2, false, 2));
     assert_eq!(view.history[1].left, ["a"]);
 }
@@ -107,9 +108,9 @@ fn a_flapping_member_is_named() {
         }
         tracker.add(at(look * 60), &group(epoch, members));
     }
-    assert_eq!(tracker.view().flapping.as_deref(), Some("b"));
+    assert_eq!(tracker.view(&Rules::default()).flapping.as_deref(), Some("b"));
     tracker.add(at(1_200), &group(6, vec![member("a", 6, &[0], &[0]), member("b", 6, &[], &[])]));
-    assert_eq!(tracker.view().flapping, None);
+    assert_eq!(tracker.view(&Rules::default()).flapping, None);
 }
 
 #[test]
@@ -129,8 +130,11 @@ fn partitions_that_stood_still_are_listed_by_time() {
     for (number, from, to) in [(0, 1, 4), (1, 0, 9), (0, 1, 3), (2, 3, 30)] {
         tracker.stood_still(&TopicPartition::new("orders", number), ms(from), ms(to));
     }
-    let still: Vec<(i32, u64)> =
-        tracker.view().history[0].stood_still.iter().map(|still| (still.partition.partition.0, still.gap_ms)).collect();
+    let still: Vec<(i32, u64)> = tracker.view(&Rules::default()).history[0]
+        .stood_still
+        .iter()
+        .map(|still| (still.partition.partition.0, still.gap_ms))
+        .collect();
     assert_eq!(still, [(1, 9_000), (0, 3_000)]);
 }
 
@@ -144,8 +148,21 @@ proptest! {
             epoch += bump;
             let target: &[i32] = if *settled || *bump == 0 { &[0] } else { &[] };
             tracker.add(at(look * 2), &group(epoch, vec![member("a", epoch, &[0], target)]));
-            prop_assert!(tracker.view().history.len() <= super::MAX_HISTORY + 1);
+            prop_assert!(tracker.view(&Rules::default()).history.len() <= super::MAX_HISTORY + 1);
         }
-        prop_assert_eq!(tracker.view().count, u64::try_from(epoch - 1).unwrap());
+        prop_assert_eq!(tracker.view(&Rules::default()).count, u64::try_from(epoch - 1).unwrap());
     }
+}
+
+#[test]
+fn a_group_whose_last_member_has_left_is_settled() {
+    let mut tracker = Rebalances::default();
+    tracker.add(at(0), &group(3, vec![member("a", 3, &[0], &[0])]));
+    let mut empty = group(4, Vec::new());
+    (empty.state, empty.assignment_epoch) = (GroupState::Empty, Some(3));
+    tracker.add(at(10), &empty);
+    let view = tracker.view(&Rules::default());
+    assert_eq!((view.count, view.unsettled_since, view.waiting_for.len()), (1, None, 0));
+    tracker.add(at(1_000), &empty);
+    assert_eq!(tracker.stuck_ms(), None);
 }

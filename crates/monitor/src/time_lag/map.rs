@@ -123,6 +123,12 @@ impl TimeMap {
         }
     }
 
+    /// Whether the timestamp of the first record at or after one of these targets has no bounds yet.
+    #[must_use]
+    pub fn has_open(&self, targets: &[Target]) -> bool {
+        targets.iter().any(|target| self.contains(*target) && self.bracket(*target).width_ms().is_none())
+    }
+
     fn contains(&self, target: Target) -> bool {
         (self.log_start..self.end).contains(&target.get())
     }

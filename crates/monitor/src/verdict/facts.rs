@@ -2,6 +2,8 @@
 
 use kreplay_model::watch::{GroupView, PartitionRow, RecordsLeft};
 
+use crate::rules::Rules;
+
 /// The shortest time in milliseconds after which waiting records mean that a consumer does not progress.
 const MIN_WAIT_MS: i64 = 30_000;
 
@@ -19,10 +21,13 @@ pub struct GroupFacts<'a> {
     pub partitions: Vec<PartitionFacts<'a>>,
     /// The usual time between commits in milliseconds.
     pub commit_interval_ms: Option<i64>,
-    /// When the watch of the group began, in milliseconds since 1970.
+    /// Since when every commit of the group is known, in milliseconds since 1970: the beginning of the watch, or of
+    /// the history.
     pub began_ms: i64,
     /// For how long a rebalance has not ended, if that is too long, in milliseconds.
     pub rebalance_stuck_ms: Option<u64>,
+    /// The rules that the user can change.
+    pub rules: Rules,
 }
 
 /// A partition and what is known beyond its row.

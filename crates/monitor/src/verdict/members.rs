@@ -33,7 +33,7 @@ fn rebalance_stuck(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let evidence = format!(
         "A rebalance has not ended for {unsettled}, longer than the rebalance timeout of the members{waits_for}."
     );
-    let next = "Restart the member that it waits for: it does not give up its partitions.";
+    let next = "Restart the member that the rebalance waits for: it has not released its partitions.";
     Some(view(VerdictKind::RebalanceStuck, text, evidence, Some(next)))
 }
 
@@ -56,8 +56,9 @@ fn flapping(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     } else {
         (format!("flapping (member {member})"), format!("; {member} joined and left most often"))
     };
-    let evidence =
-        format!("The group rebalanced at least {} times within 10 min{who}.", crate::rebalance::FLAPPING_COUNT);
+    #[allow(clippy::cast_precision_loss, reason = "a duration for display")]
+    let window = duration_text(facts.rules.flapping_window_ms as f64 / 1000.0);
+    let evidence = format!("The group rebalanced at least {} times within {window}{who}.", facts.rules.flapping_count);
     let next = "Look for crashes, and for handling that takes longer than `max.poll.interval.ms`.";
     Some(view(VerdictKind::Flapping, text, evidence, Some(next)))
 }

@@ -6,22 +6,16 @@ use kreplay_model::domain::PartitionId;
 
 use super::WireClient;
 use super::coordinators::{CoordinatorQuery, KeyType};
-use crate::codec::Wire;
 use crate::error::WireError;
+use crate::member_data::{self, CONSUMER_PROTOCOL_TYPE};
 use crate::message::consumer_group_describe::{
     Assignment, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, Member,
-};
-use crate::message::consumer_protocol::{
-    ConsumerProtocolAssignment, ConsumerProtocolSubscription, OwnedTopic, decode_embedded,
 };
 use crate::message::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroupMember};
 use crate::types::{
     AssignedTopic, AssignmentEpoch, ClassicGroup, ClassicMember, ConsumerGroup, ConsumerMember, GroupEpoch, GroupId,
-    MemberData, MemberEpoch, MemberProtocol, Subscription,
+    MemberEpoch, MemberProtocol,
 };
-
-/// The protocol type of classic groups whose members are Kafka consumers.
-const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
 
 impl WireClient {
     /// Describes classic groups. A group that does not exist is an error, or has the state `Dead` on brokers without
@@ -80,38 +74,14 @@ impl CoordinatorQuery for ClassicQuery {
 }
 
 fn classic_member(member: DescribedGroupMember, has_consumers: bool) -> ClassicMember {
-    let (metadata, assignment) = (&member.member_metadata, &member.member_assignment);
     ClassicMember {
-        subscription: embedded(metadata, has_consumers, |subscription: ConsumerProtocolSubscription| Subscription {
-            topics: subscription.topics,
-            owned: by_topic(subscription.owned_partitions),
-            generation: (subscription.generation_id >= 0).then_some(subscription.generation_id),
-            rack: subscription.rack_id,
-        }),
-        assignment: embedded(assignment, has_consumers, |assignment: ConsumerProtocolAssignment| {
-            by_topic(assignment.assigned_partitions)
-        }),
+        subscription: member_data::subscription(&member.member_metadata, has_consumers),
+        assignment: member_data::assignment(&member.member_assignment, has_consumers),
         member_id: member.member_id,
         instance_id: member.group_instance_id,
         client_id: member.client_id,
         client_host: member.client_host,
     }
-}
-
-/// Decodes bytes that the members of a group exchange.
-fn embedded<T: Wire, U>(bytes: &[u8], has_consumers: bool, convert: impl FnOnce(T) -> U) -> MemberData<U> {
-    if bytes.is_empty() || !has_consumers {
-        return MemberData::Absent;
-    }
-    decode_embedded(bytes).map_or(MemberData::Unreadable, |value| MemberData::Known(convert(value)))
-}
-
-fn by_topic(topics: Vec<OwnedTopic>) -> BTreeMap<String, Vec<PartitionId>> {
-    let mut found: BTreeMap<String, Vec<PartitionId>> = BTreeMap::new();
-    for topic in topics {
-        found.entry(topic.topic).or_default().extend(topic.partitions.into_iter().map(PartitionId));
-    }
-    found
 }
 
 struct ConsumerQuery;

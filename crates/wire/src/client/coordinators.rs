@@ -14,7 +14,7 @@ use crate::api::Api;
 use crate::error::WireError;
 use crate::message::Request;
 use crate::message::find_coordinator::FindCoordinatorRequest;
-use crate::types::BrokerId;
+use crate::types::{BrokerId, GroupId};
 
 /// The largest number of groups or transactional ids in one request.
 const MAX_KEYS_PER_REQUEST: usize = 100;
@@ -55,6 +55,11 @@ pub(super) struct Coordinators(Mutex<BTreeMap<(KeyType, String), BrokerId>>);
 impl Coordinators {
     fn cached(&self, key_type: KeyType, key: &str) -> Option<BrokerId> {
         self.0.lock().get(&(key_type, key.to_owned())).copied()
+    }
+
+    /// Takes the coordinators of groups.
+    pub(super) fn learn<'a>(&self, groups: impl Iterator<Item = (&'a GroupId, BrokerId)>) {
+        self.0.lock().extend(groups.map(|(group, broker)| ((KeyType::Group, group.as_str().to_owned()), broker)));
     }
 
     fn forget(&self, key_type: KeyType, key: &str) {

@@ -82,6 +82,24 @@ async fn a_coordinator_that_has_moved_is_looked_up_again() {
 }
 
 #[tokio::test]
+async fn the_coordinators_of_listed_groups_are_known() {
+    let broker = FakeBroker::start(|received, earlier| match received.api {
+        Api::ListGroups => listed(received, "orders"),
+        // It has moved since.
+        Api::ConsumerGroupDescribe if earlier == 1 => described(received, |_| ErrorCode::NOT_COORDINATOR.0),
+        Api::ConsumerGroupDescribe => described(received, |_| 0),
+        _ => received.ordinary(),
+    })
+    .await;
+    let client = client(&broker, |_| {});
+    assert_eq!(names(&client).await, ["orders"]);
+    assert_eq!(epoch(&client, "orders").await, Ok(GroupEpoch(7)));
+    assert_eq!(broker.count(Api::FindCoordinator), 0);
+    assert_eq!(epoch(&client, "orders").await, Ok(GroupEpoch(7)));
+    assert_eq!(broker.count(Api::FindCoordinator), 1);
+}
+
+#[tokio::test]
 async fn an_error_of_one_group_does_not_fail_the_others() {
     let broker = FakeBroker::start(|received, _| match received.api {
         Api::ConsumerGroupDescribe => described(received, |group| match group {

@@ -36,6 +36,8 @@ impl WireClient {
                 Err(error) => drop(failures.insert(broker, error)),
             }
         }
+        // A broker lists the groups that it coordinates, so that nothing needs to be asked to find their coordinators.
+        self.shared.coordinators.learn(groups.values().map(|group: &ListedGroup| (&group.id, group.coordinator)));
         Ok(GroupListing { groups: groups.into_values().collect(), failures })
     }
 }

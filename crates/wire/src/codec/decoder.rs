@@ -120,13 +120,21 @@ impl<'a> Decoder<'a> {
 
     /// Skips the tagged fields at the end of a struct. Kafka adds optional fields in this form without a new version.
     pub(crate) fn skip_tagged_fields(&mut self) -> Result<(), DecodeError> {
+        self.tagged_fields(|_, _| Ok(()))
+    }
+
+    /// Passes the number and the bytes of each tagged field at the end of a struct to `read`.
+    pub(crate) fn tagged_fields(
+        &mut self,
+        mut read: impl FnMut(u32, &'a [u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
         if !self.flexible {
             return Ok(());
         }
         for _ in 0..self.unsigned_varint()? {
-            let _tag = self.unsigned_varint()?;
+            let tag = self.unsigned_varint()?;
             let size = self.unsigned_varint()?;
-            self.take(usize::try_from(size).unwrap_or(usize::MAX))?;
+            read(tag, self.take(usize::try_from(size).unwrap_or(usize::MAX))?)?;
         }
         Ok(())
     }

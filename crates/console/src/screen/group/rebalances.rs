@@ -7,7 +7,10 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::super::watch_page::{self, Part, flow};
+use super::{
+    super::watch_page::{self, Part, flow},
+    swimlane,
+};
 use crate::{
     hit_map::HitMap,
     number,
@@ -17,6 +20,8 @@ use crate::{
     widget::{paint, partitions::place},
 };
 
+/// What is shown without any.
+const NO_REBALANCE: &str = "no rebalance since the watch began";
 /// Maximum number of members named in a line.
 const MAX_NAMED: usize = 3;
 const MAX_NAME_CELLS: usize = 32;
@@ -27,13 +32,20 @@ const NOTICE: Role = |theme| theme.notice;
 const WARNING: Role = |theme| theme.warning;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, group: &GroupView, state: &State, theme: &Theme) {
-    let lines = lines(&group.rebalances, usize::from(area.width), theme);
-    let page = usize::from(area.height);
-    hits.add_extent(Scrollable::GroupPanel(GroupPanel::Rebalances), lines.len(), page);
+    let (room, page) = (usize::from(area.width), usize::from(area.height));
+    let mut lines = swimlane::lines(group, state, room, theme);
+    let history = lines_of(&group.rebalances, room, theme);
+    let is_empty = history.is_empty();
+    lines.extend(history);
     if lines.is_empty() {
-        watch_page::remark(buf, area, "no rebalance since the watch began", theme);
+        hits.add_extent(Scrollable::GroupPanel(GroupPanel::Rebalances), 0, page);
+        watch_page::remark(buf, area, NO_REBALANCE, theme);
         return;
     }
+    if is_empty {
+        lines.push(Line::styled(NO_REBALANCE, theme.muted));
+    }
+    hits.add_extent(Scrollable::GroupPanel(GroupPanel::Rebalances), lines.len(), page);
     let from = state.user.watch.rebalances_from.min(lines.len().saturating_sub(page));
     let above = Rect { y: area.y.saturating_sub(1), height: 1, ..area };
     paint::aligned(buf, above, &place(from, page, lines.len()), theme.muted, Alignment::Right);
@@ -42,7 +54,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, group: &Gr
     }
 }
 
-fn lines(view: &RebalancesView, room: usize, theme: &Theme) -> Vec<Line<'static>> {
+fn lines_of(view: &RebalancesView, room: usize, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut now = Vec::new();
     if let Some(since) = view.unsettled_since {

@@ -84,7 +84,7 @@ impl GroupTrack {
             rates: self.rates(now, logs, &rows),
             trend: self.lags.trend(),
             verdict: self.verdicts.verdict(),
-            rebalances: self.rebalances.view(),
+            rebalances: self.rebalances.view(&self.rules),
             positions_expire: self.positions_expire(now, logs),
             seen_by: self.seen_by,
             as_of: self.description.at(),
@@ -121,7 +121,8 @@ impl GroupTrack {
             let has_owner = belonging.owner.is_some() || is_share;
             let last_commit = track.last_commit_ms().or(track.committed.began_ms());
             let topic = &partition.topic;
-            let abandoned = has_assignments
+            let abandoned = self.rules.leaves_out_abandoned
+                && has_assignments
                 && membership::has_left(
                     topic,
                     subscription.as_ref(),
@@ -205,8 +206,9 @@ impl GroupTrack {
             partitions: partitions.collect(),
             view,
             commit_interval_ms: self.commit_interval_ms(),
-            began_ms: self.began.timestamp_millis(),
+            began_ms: self.commits_since.timestamp_millis(),
             rebalance_stuck_ms: self.rebalances.stuck_ms(),
+            rules: self.rules,
         }
     }
 }
