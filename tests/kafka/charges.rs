@@ -1,4 +1,4 @@
-//! Limits outside of kreplay: each is what most of the workers' time is charged to.
+//! Limits outside of kreplay: most of the time of the workers is charged to them.
 
 use kreplay::feed::{Charge, LiftedLimit, WhatIf};
 
@@ -45,7 +45,7 @@ fn a_quota_of_the_broker_is_named_as_slow_reading() {
         let entity = ["--alter", "--entity-type", "clients", "--entity-name", &client];
         broker.kafka_tool(CONFIG_TOOL, &[&entity[..], &change[..]].concat(), b"").expect_success();
     };
-    quota(["--add-config", "consumer_byte_rate=50000"]);
+    quota(["--add-config", "consumer_byte_rate=25000"]);
     let mut limited = options(broker, &topic, 4);
     limited.settings.handler = kreplay::handler::built_in("simulate:100us").unwrap();
     for (property, value) in [("client.id", client.as_str()), ("max.partition.fetch.bytes", "20000")] {

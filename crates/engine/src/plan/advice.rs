@@ -43,7 +43,7 @@ pub fn advice(run: AdvisedRun<'_>) -> Vec<WhatIf> {
         .into_iter()
         .filter_map(|lifted| {
             let then_s = predicted_without(run, lifted)? * scale + unexplained_s;
-            let speedup = now_s / then_s.max(now_s / WhatIf::MAX_SPEEDUP);
+            let speedup = (now_s / then_s.max(f64::MIN_POSITIVE)).min(WhatIf::MAX_SPEEDUP);
             let key = run.heaviest_key.filter(|_| lifted == LiftedLimit::KeySplitFourWays).map(str::to_owned);
             Some(WhatIf { lifted, key, speedup, seconds_saved: now_s - now_s / speedup })
         })

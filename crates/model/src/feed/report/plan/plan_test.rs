@@ -2,8 +2,8 @@ use super::*;
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     feed::{
-        Bottleneck, Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, HeavyKey, KeyForecast,
-        PartitionForecast, Prediction, Recommendation, RecordBytes,
+        Bottleneck, Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, HeavyKey, KeyForecast, LiftedLimit,
+        PartitionForecast, Prediction, Recommendation, RecordBytes, WhatIf,
     },
 };
 
@@ -53,7 +53,12 @@ fn plan() -> Forecast {
             work_s: Some(0.001),
             work_from: Some("handler".into()),
         },
-        advice: Vec::new(),
+        advice: vec![WhatIf {
+            lifted: LiftedLimit::KeySplitFourWays,
+            key: Some("hot\u{1b}[2J".into()),
+            speedup: 2.0,
+            seconds_saved: 330.0,
+        }],
         curves: vec![
             Curve {
                 ordering: Ordering::Key,
