@@ -1,5 +1,5 @@
-//! Plants one limit after another, follows each piece of advice of the run's report, and compares the time with what
-//! was promised.
+//! Sets up runs with one known limit each, follows each piece of advice in the report, and compares the new time with
+//! the predicted one.
 //!
 //! `cargo run --release --example advice` uses an embedded broker. The handlers sleep, so that a busy machine has
 //! little influence.
@@ -26,7 +26,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 /// Keys beside the heaviest one.
 const LIGHT_KEYS: u32 = 400;
-/// A promise is kept if the time differs by at most this share.
+/// A prediction is right if the time differs from it by at most this share.
 const TOLERANCE: f64 = 0.15;
 
 /// A run with a limit.
@@ -195,7 +195,7 @@ impl RunHandlers for SleepingHandler {
 }
 
 fn main() -> Outcome<()> {
-    let (mut kept, mut followed) = (0, 0);
+    let (mut right, mut followed) = (0, 0);
     for case in cases() {
         let before = case.run()?;
         let shares = before.charges.percentages();
@@ -203,17 +203,17 @@ fn main() -> Outcome<()> {
         println!("{}: {:.3} s; {}", case.name, before.handling_s, shares.join(", "));
         for one in &before.advice {
             let after = case.without(one.lifted).run()?;
-            let promised_s = before.handling_s - one.seconds_saved;
-            let off = after.handling_s / promised_s - 1.0;
-            let verdict = if off.abs() <= TOLERANCE { "kept" } else { "not kept" };
-            (kept, followed) = (kept + u32::from(off.abs() <= TOLERANCE), followed + 1);
+            let predicted_s = before.handling_s - one.seconds_saved;
+            let off = after.handling_s / predicted_s - 1.0;
+            let verdict = if off.abs() <= TOLERANCE { "right" } else { "wrong" };
+            (right, followed) = (right + u32::from(off.abs() <= TOLERANCE), followed + 1);
             println!(
-                "    {one:<40} promised {promised_s:.3} s, took {:.3} s ({:+.1} %): {verdict}",
+                "    {one:<40} predicted {predicted_s:.3} s, took {:.3} s ({:+.1} %): {verdict}",
                 after.handling_s,
                 off * 100.0
             );
         }
     }
-    println!("{kept} of {followed} promises kept within {:.0} %", TOLERANCE * 100.0);
+    println!("{right} of {followed} predictions right within {:.0} %", TOLERANCE * 100.0);
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! This package is the application: arguments, configuration and wiring. The parts that it puts together are libraries
 //! of their own, re-exported here under the names that the application uses. docs/architecture.md describes them.
 
+pub mod audit;
 pub mod bench;
 pub mod cli;
 pub mod config;

@@ -125,7 +125,7 @@ fn examples() -> Vec<(String, String)> {
 
 /// Whether a key is an entry of a table with names of its own, which has no defaults in `config show`.
 fn is_entry(key: &str) -> bool {
-    key.starts_with("kafka.properties.") || key.starts_with("console.keys.")
+    ["kafka.properties.", "console.keys.", "alerts."].iter().any(|table| key.starts_with(table))
 }
 
 /// The keys and values in the output of `config show`; `None` for settings that are not set.
@@ -188,6 +188,18 @@ fn the_keys_of_the_example_can_be_used_together() {
     let config = load(&file).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(config.console.keymap.changes().count(), keys.len());
     assert!(keys.len() >= 3);
+}
+
+#[test]
+fn the_alerts_of_the_example_can_be_used_together() {
+    let alerts: Vec<_> = examples().into_iter().filter(|(key, _)| key.starts_with("alerts.")).collect();
+    let settings: String = alerts.iter().map(|(_, text)| text.replace("[alerts]\n", "")).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("alerts.toml");
+    std::fs::write(&file, format!("[alerts]\n{settings}")).unwrap();
+    let rules = load(&file).unwrap_or_else(|error| panic!("{error}")).alerts.rules();
+    assert_eq!(rules.len(), alerts.len() + 1, "the rule on verdicts is there, too");
+    assert!(alerts.len() >= 2);
 }
 
 #[test]

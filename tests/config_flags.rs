@@ -124,6 +124,7 @@ fn output_format_and_its_old_names_are_accepted() {
         "run -t x --output-format json",
         "run -t x --report json",
         "plan -t x --output-format json",
+        "audit -t x --scan --sequence json.seq --rehearse-partitions 24 --fail-on spread,order --json",
         "plan -t x --report text",
         "bench --output-format json",
         "compare -t x --left null --right null --output-format json",

@@ -7,8 +7,8 @@ use kreplay_testkit::produce::{Ending, NewRecord};
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-/// Records of a transaction in the log with gaps.
-const TRANSACTION_RECORDS: usize = 800;
+/// Records of the transaction in the log with gaps.
+const TRANSACTION_RECORDS: usize = 100;
 
 /// How records arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Kind {
     Idle,
     /// A day in which more and more records arrive: half of them in the last hour and a half.
     Backlogged,
-    /// Hours without records, and offsets without records: those of transactions that were aborted, and markers.
+    /// Minutes of records between hours without any; at the end a transaction, whose marker takes an offset.
     Gapped,
 }
 
@@ -42,20 +42,17 @@ impl Log {
     pub fn write(broker: &Broker, kind: Kind) -> Self {
         let topic = broker.topic_with("time-lag", 1, &[("retention.ms", "-1")]);
         let now = Utc::now().timestamp_millis();
-        let mut records = Vec::new();
         let record = |timestamp: &i64| NewRecord::keyed("key", "a value of some length").in_partition(0).at(*timestamp);
-        let all = timestamps(kind, now);
-        let batch_records = if kind == Kind::Gapped { TRANSACTION_RECORDS } else { all.len() };
-        for (number, timestamps) in all.chunks(batch_records).enumerate() {
-            let batch: Vec<NewRecord> = timestamps.iter().map(record).collect();
-            let placed = match (kind, number % 3) {
-                (Kind::Gapped, 0) => broker.transaction(&topic, Ending::Commit, &batch),
-                (Kind::Gapped, 1) => broker.transaction(&topic, Ending::Abort, &batch),
-                _ => broker.produce(&topic, &batch),
-            };
-            // The broker names the first record at or after a time whether or not it was aborted.
-            records.extend(placed.iter().map(|placed| placed.offset).zip(timestamps.iter().copied()));
+        let batch = |timestamps: &[i64]| timestamps.iter().map(record).collect::<Vec<_>>();
+        let mut timestamps = timestamps(kind, now);
+        let mut placed = broker.produce(&topic, &batch(&timestamps));
+        if kind == Kind::Gapped {
+            // Markers have the time of the broker's clock, so that a transaction of old records would not be in order.
+            let last = [Utc::now().timestamp_millis(); TRANSACTION_RECORDS];
+            placed.extend(broker.transaction(&topic, Ending::Commit, &batch(&last)));
+            timestamps.extend(last);
         }
+        let records = placed.iter().map(|placed| placed.offset).zip(timestamps).collect();
         let (_, end) = broker.watermarks(&topic, 0);
         Self { kind, topic, records, end }
     }

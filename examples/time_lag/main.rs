@@ -66,7 +66,8 @@ async fn look(
     let client = WireClient::new(WireConfig::from_properties(&properties)?)?;
     let options = WatcherOptions {
         selection: GroupSelection(vec![format!("{prefix}-*").parse()?]),
-        interval: Duration::from_secs(2),
+        // Each look is at all groups.
+        interval: Duration::ZERO,
         cluster: broker.bootstrap().to_owned(),
         rules: Rules::default(),
     };

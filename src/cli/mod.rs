@@ -1,6 +1,7 @@
 //! The command line: commands, flags and exit codes.
 
 mod args;
+mod audit;
 mod bench;
 mod compare;
 mod completions;
@@ -18,6 +19,7 @@ mod man;
 mod metrics;
 mod plan;
 mod resume;
+mod rules;
 mod run;
 mod runs;
 mod signals;
@@ -42,6 +44,7 @@ pub use args::{
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
     settings::{SafeguardArgs, SettingsArgs},
 };
+pub use audit::AuditArgs;
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
 pub use completions::CompletionsArgs;
@@ -54,6 +57,7 @@ pub use keys::KeysArgs;
 pub use man::ManArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
+pub use rules::RulesArgs;
 pub use runs::RunsArgs;
 pub use themes::ThemesArgs;
 pub use topics::TopicsArgs;
@@ -83,7 +87,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Subcommand, Clone)]
 pub enum Command {
-    /// Replay generated events on a built-in broker; needs no cluster
+    /// Replay generated events on an embedded broker; needs no cluster
     Demo(DemoArgs),
     /// Show what a run would do and predict how long it takes; changes nothing
     Plan(PlanArgs),
@@ -92,7 +96,7 @@ pub enum Command {
     /// Measure how fast topics are read, by consumer tier and concurrency
     ///
     /// Each measurement is a run in a separate process, and the report shows medians of interleaved rounds. Without a
-    /// cluster, bench reads a generated topic on the built-in broker, which shares the processors with the run and
+    /// cluster, bench reads a generated topic on the embedded broker, which shares the processors with the run and
     /// is the bottleneck of many measurements. On a cluster, it reads the given topics in full and without a group, or
     /// a temporary topic with --create.
     Bench(BenchArgs),
@@ -107,6 +111,14 @@ pub enum Command {
     /// whitespace; no server is contacted. Commands and endpoints are compared by their input. Handlers with different
     /// kinds of effects cannot be compared, except with null, which shows everything that the other handler would do.
     Compare(CompareArgs),
+    /// Audit keys, partitioners, order and distribution of topics; changes nothing
+    ///
+    /// Reads a sample, or everything with --scan, without a group: how even the partitions are, the hottest keys, keys
+    /// in several partitions, which partitioner explains the places of the keys and which records break it, when
+    /// partitions were added, whether timestamps and sequence numbers of a key decrease, and whether topics with common
+    /// keys have them in the same partitions. With --key-template, keys that are made of a header or a field are
+    /// audited, too. Ctrl-C ends reading and reports what was found so far. docs/audit.md explains each figure.
+    Audit(AuditArgs),
     /// Resume an interrupted or stopped run
     Resume(ResumeArgs),
     /// List resumable and finished runs
@@ -119,8 +131,11 @@ pub enum Command {
     Groups(GroupsArgs),
     /// Watch consumer groups without joining them: lag, age, time to catch up, and a verdict
     ///
-    /// Nothing is changed, and no record is read. docs/watch.md explains each figure.
+    /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure and says
+    /// which records are read.
     Watch(WatchArgs),
+    /// List the alert rules of the configuration, or print them as a rules file of Prometheus
+    Rules(RulesArgs),
     /// Check or show the configuration, or print its schema
     Config(ConfigArgs),
     /// List the keys of the console, with the changes of the configuration
@@ -326,6 +341,10 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             print(&keys::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
+        Some(Command::Rules(args)) => {
+            print(&rules::execute(args, &environment, directory)?)?;
+            Ok(Exit::Done)
+        }
         Some(Command::Themes(args)) => themes::execute(args),
         Some(Command::Completions(args)) => {
             print(&completions::execute(args))?;
@@ -346,6 +365,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             let config = args.load(&environment, directory)?;
             run::execute(&config, &args.report, journal_options(&config, &environment))
         }
+        Some(Command::Audit(args)) => audit::execute(args, &environment, directory),
         Some(Command::Compare(args)) => compare::execute(args, &environment, directory),
         Some(Command::Resume(args)) => resume::execute(args, &environment, directory),
         Some(Command::Runs(args)) => {

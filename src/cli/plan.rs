@@ -113,18 +113,18 @@ pub(super) fn execute(args: &PlanArgs, environment: &Environment, directory: &Pa
 }
 
 /// Progress on standard error: one line, rewritten in place, on a terminal; otherwise a new line every 5 seconds.
-struct Progress {
+pub(super) struct Progress {
     started: Instant,
     shown_at: Option<Instant>,
     terminal: bool,
 }
 
 impl Progress {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { started: Instant::now(), shown_at: None, terminal: io::stderr().is_terminal() }
     }
 
-    fn show(&mut self, planning: Planning) {
+    pub(super) fn show(&mut self, planning: Planning) {
         let every = if self.terminal { Duration::from_millis(100) } else { Duration::from_secs(5) };
         if self.started.elapsed() < PROGRESS_DELAY || self.shown_at.is_some_and(|at| at.elapsed() < every) {
             return;
@@ -136,7 +136,7 @@ impl Progress {
         let _ = if self.terminal { write!(io::stderr(), "\r\u{1b}[K{text}") } else { writeln!(io::stderr(), "{text}") };
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         if self.terminal && self.shown_at.is_some() {
             let _ = write!(io::stderr(), "\r\u{1b}[K");
         }

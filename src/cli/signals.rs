@@ -59,12 +59,20 @@ pub(super) fn exit_on_first_signal() -> Result<(), CliError> {
 /// Ends the process [`STOP_GRACE`] after the first signal. For commands that may be waiting for a broker and need no
 /// cleanup.
 pub(super) fn exit_soon_after(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
-    let stop = Arc::clone(stop);
+    exit_soon_after_unless(stop, &Arc::default())
+}
+
+/// The same, unless `handles_stop` is true by then: the command is past its waiting and handles the signal itself.
+pub(super) fn exit_soon_after_unless(stop: &Arc<AtomicBool>, handles_stop: &Arc<AtomicBool>) -> Result<(), CliError> {
+    let (stop, handles_stop) = (Arc::clone(stop), Arc::clone(handles_stop));
     let watch = move || {
         while !stop.load(Relaxed) {
             std::thread::sleep(Duration::from_millis(50));
         }
         std::thread::sleep(STOP_GRACE);
+        if handles_stop.load(Relaxed) {
+            return;
+        }
         // A failed write to standard error is ignored: the exit code shows it, too.
         let _ = writeln!(io::stderr(), "kreplay: stopped before the end");
         std::process::exit(Exit::Stopped as i32);

@@ -14,7 +14,7 @@ use super::{CliError, Exit, args::format::FormatArgs, print};
 pub struct ThemesArgs {
     /// Themes: names or paths of theme files [default: all built-in themes]
     themes: Vec<String>,
-    /// Measure the contrast of all text and graphics with what is behind it
+    /// Measure the contrast of all text and graphics with their backgrounds
     ///
     /// Text needs a ratio of at least 4.5, graphics 3 (WCAG 2.1, level AA). The exit code is 1 if a theme has less.
     /// Colours that the terminal defines, such as blue, cannot be measured.

@@ -121,6 +121,7 @@ impl SessionView<'_> {
             return open_console(feed, session, options).await;
         };
         feed.groups = Some(groups.watch.snapshots.clone());
+        feed.alerts = Some(groups.watch.alerts.clone());
         let watch = Some(groups.watch.control.clone());
         let options =
             groups.changes.offer(ConsoleOptions { watch, group_events: Some(groups.watch.events.clone()), ..options });

@@ -14,7 +14,7 @@ use toml::{
 };
 
 use super::{
-    ConfigError, Environment, Origin, Problem, catalog,
+    ConfigError, Environment, Origin, Problem, alerts, catalog,
     input::{Assignment, Input},
     keys,
 };
@@ -92,6 +92,7 @@ impl Reader<'_> {
                 if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
             let within = format!("{key}.");
             let is_table = [PROPERTIES, keys::TABLE].iter().any(|table| key == *table || table.starts_with(&within))
+                || alerts::is_table(prefix, &key)
                 || catalog::settings().any(|setting| setting.key.starts_with(&within));
             match value.get_ref() {
                 // TOML reads an unquoted dotted key as a table: sasl.password = "…" sets the property of that name.
@@ -114,6 +115,16 @@ impl Reader<'_> {
         if known || matches!(action, Some(Ok(_))) {
             let origin = self.origin(value.span());
             self.assignments.push(Assignment { key, input: input(value.get_ref()), origin });
+            return;
+        }
+        if key.starts_with(alerts::PREFIX) {
+            match alerts::check_key(&key) {
+                Ok(()) => {
+                    let origin = self.origin(value.span());
+                    self.assignments.push(Assignment { key, input: input(value.get_ref()), origin });
+                }
+                Err(message) => self.problem(name.span(), Some(key), message),
+            }
             return;
         }
         if let Some(Err(message)) = action {

@@ -6,7 +6,7 @@ use kreplay_console::{action::Action, key::Key, keymap::Keymap};
 use kreplay_model::domain::Concurrency;
 
 use super::{
-    Config, ConfigError, Environment, Origin, Problem, ResumedSettings, catalog, file,
+    Config, ConfigError, Environment, Origin, Problem, ResumedSettings, alerts, catalog, file,
     input::{Assignment, Input},
     keys, property, reference,
 };
@@ -31,7 +31,8 @@ impl Config {
     /// # Errors
     /// All problems, each with its source, its key and the allowed values.
     pub fn load(overrides: &Overrides, environment: &Environment, directory: &Path) -> Result<Self, ConfigError> {
-        let mut merge = Merge { config: Self::default(), keys: Vec::new(), problems: Vec::new(), environment };
+        let mut merge =
+            Merge { config: Self::default(), keys: Vec::new(), alerts: Vec::new(), problems: Vec::new(), environment };
         if let Some(resumed) = &overrides.resumed {
             merge.layer_text(&resumed.origin, &resumed.connection);
         }
@@ -41,6 +42,7 @@ impl Config {
             merge.problems.extend(problems);
             merge.layer(&assignments);
             merge.build_keymap();
+            merge.build_alerts();
             merge.problems.sort_by_key(|problem| problem.origin.line_and_column());
             merge.config.file = Some(path);
         }
@@ -71,6 +73,8 @@ struct Merge<'a> {
     config: Config,
     /// The entries of `[console.keys]`. Only a file has them.
     keys: Vec<(Action, Vec<Key>)>,
+    /// The settings of `[alerts]`. Only a file has them.
+    alerts: Vec<Assignment>,
     problems: Vec<Problem>,
     environment: &'a Environment,
 }
@@ -85,6 +89,11 @@ impl Merge<'_> {
         }
         for assignment in assignments {
             let key = assignment.key.as_str();
+            if key.starts_with(alerts::PREFIX) {
+                self.alerts.push(assignment.clone());
+                self.record_origin(assignment);
+                continue;
+            }
             let result = match (key.strip_prefix("kafka.properties."), key.strip_prefix(keys::PREFIX)) {
                 (Some(name), _) => self.property(name, assignment),
                 (None, Some(action)) => self.action_keys(action, assignment),
@@ -161,6 +170,12 @@ impl Merge<'_> {
                 }
             }
         }
+    }
+
+    fn build_alerts(&mut self) {
+        let (section, problems) = alerts::build(&self.alerts);
+        self.config.alerts = section;
+        self.problems.extend(problems);
     }
 
     fn property_flags(&mut self, texts: &[String]) -> Vec<Assignment> {

@@ -3,6 +3,7 @@
 //! All problems are reported together, each with its source, its key and the allowed values. Secrets are masked in
 //! everything that can be printed.
 
+mod alerts;
 mod bytes;
 mod catalog;
 mod codec;
@@ -27,6 +28,7 @@ mod selection;
 mod show;
 mod value;
 
+pub use alerts::AlertsSection;
 pub use environment::Environment;
 pub use input::Assignment;
 pub use journal::ResumedSettings;

@@ -13,7 +13,7 @@ use kreplay_monitor::{rebalance::FLAPPING_COUNT, rules::Rules};
 use kreplay_topics::{Channel, NewKey, Strategy};
 use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 
-use super::{Origin, Properties};
+use super::{AlertsSection, Origin, Properties};
 use crate::{demo::Datasets, metrics::MetricsSettings};
 
 /// The merged configuration. Its `Debug` output contains no secrets.
@@ -31,6 +31,8 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
+    /// `[alerts]`: rules on watched groups.
+    pub alerts: AlertsSection,
     /// `[demo]`: its data, and the settings that it does not share with `[run]`.
     pub demo: DemoSection,
     /// The file that was read, if any.
@@ -39,7 +41,7 @@ pub struct Config {
     pub(super) origins: BTreeMap<String, Origin>,
 }
 
-/// The cluster. The demo has a built-in broker and does not use this.
+/// The cluster. The demo has an embedded broker and does not use this.
 #[derive(Clone, Debug)]
 pub struct KafkaSection {
     /// Comma-separated `host:port`; `None` if no cluster is given.
@@ -128,17 +130,17 @@ pub struct WatchSection {
     pub history: Option<Duration>,
     /// Whether to read where only a few offsets are left, to know whether they are records.
     pub count_last_records: bool,
-    /// Rebalances within `flapping_window` from which on a group is flapping.
+    /// Number of rebalances within `flapping_window` that makes a group flapping.
     pub flapping_count: u32,
     /// The time in which these rebalances are counted.
     pub flapping_window: Duration,
-    /// What partitions that a group has left count for.
+    /// Whether partitions of topics that a group has left count in totals and verdicts.
     pub abandoned: AbandonedChoice,
     /// The largest number of requests per second to each broker.
     pub requests_per_second: u32,
 }
 
-/// What partitions that a group has left count for.
+/// Whether partitions of topics that a group has left count in totals and verdicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AbandonedChoice {
     /// They count in neither totals nor verdicts.
@@ -283,6 +285,7 @@ impl Default for Config {
             watch: WatchSection::default(),
             metrics: MetricsSettings::default(),
             console: ConsoleSection { theme: "auto".into(), mouse: true, keymap: Keymap::default() },
+            alerts: AlertsSection::default(),
             demo: DemoSection {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,

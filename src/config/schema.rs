@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Config, bytes,
+    Config, alerts, bytes,
     catalog::{self, Setting},
     keys,
     kind::Kind,
@@ -35,6 +35,7 @@ pub fn schema() -> String {
         "additionalProperties": { "$ref": "#/$defs/property" },
     });
     root["properties"]["console"]["properties"]["keys"] = keys::schema();
+    root["properties"][alerts::TABLE] = alerts::schema();
     for (one, other) in catalog::EXCLUSIVE {
         if let (Some((table, one)), Some((_, other))) = (one.split_once('.'), other.split_once('.')) {
             let both = json!({ "not": { "required": [one, other] } });

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use kreplay_model::domain::printable;
 use toml::Value;
 
-use super::{Config, catalog, keys};
+use super::{Config, alerts, catalog, keys};
 
 impl Config {
     /// Formats the configuration as TOML. A comment after each value shows its origin; settings without a value are
@@ -37,6 +37,7 @@ impl Config {
                 self.keys(&mut out);
             }
         }
+        self.alerts(&mut out, changed);
         out
     }
 
@@ -58,6 +59,18 @@ impl Config {
         }
         for (action, value) in shown {
             self.line(out, &action, &value, &format!("{}{action}", keys::PREFIX));
+        }
+    }
+
+    fn alerts(&self, out: &mut String, changed: bool) {
+        for (rule, values) in alerts::shown(&self.alerts) {
+            let _ = writeln!(out, "\n[{}{rule}]", alerts::PREFIX);
+            for (name, value) in values {
+                let key = format!("{}{rule}.{name}", alerts::PREFIX);
+                if !changed || self.is_set(&key) {
+                    self.line(out, name, &value, &key);
+                }
+            }
         }
     }
 

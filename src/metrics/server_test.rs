@@ -74,8 +74,7 @@ fn other_requests_are_refused() {
     assert_eq!(status(&ask(address, post)), "405");
     let with_body = "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx";
     assert_eq!(status(&ask(address, with_body)), "413");
-    let long = format!("X-Long: {}\r\n", "x".repeat(20_000));
-    assert_eq!(status(&get(address, "/metrics", &long)), "431");
+    assert_eq!(status(&get(address, "/metrics", &"X-More: 1\r\n".repeat(40))), "431");
     assert_eq!(status(&ask(address, "nonsense\r\n\r\n")), "400");
 }
 

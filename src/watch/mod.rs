@@ -1,7 +1,6 @@
 //! Watched groups as text: tables, details, lines, CSV; conditions to wait for; and what was before a watch.
 
 mod cell;
-mod condition;
 mod csv_rows;
 mod details;
 mod duration;
@@ -10,8 +9,8 @@ mod history;
 mod line;
 mod probe;
 mod table;
+mod until;
 
-pub use condition::{Condition, Wait};
 pub use csv_rows::kafka_csv;
 pub use details::details;
 pub use duration::{duration_text, parse_duration, parse_history};
@@ -19,3 +18,4 @@ pub use groups::{overview, type_table};
 pub use history::{HistoryRequest, read_histories};
 pub use line::{event_line, summary_line};
 pub use probe::RecordCounter;
+pub use until::{Until, Wait};

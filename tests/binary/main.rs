@@ -10,6 +10,7 @@
 
 use kreplay_testkit as support;
 
+mod alerts;
 mod bench;
 mod console;
 mod failures;

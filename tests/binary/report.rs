@@ -27,6 +27,17 @@ fn number(report: &Value, path: &str) -> u64 {
 }
 
 #[test]
+fn a_report_can_be_one_html_page() {
+    let finished = demo(&["--report", "html", "--concurrency", "6", "--events", "2000", "--work", "1ms"]).run();
+    assert_eq!(finished.code(), Some(0), "{finished:?}");
+    let page = &finished.stdout;
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{page}");
+    for part in ["2,000 records", "Throughput", "aria-label=\"Records per second of each partition over time\""] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+}
+
+#[test]
 fn standard_output_has_only_the_json_report() {
     let finished = demo(&["--report", "json", "--concurrency", "6", "--events", "2000", "--work", "1ms"]).run();
     assert_eq!(finished.code(), Some(0), "{finished:?}");

@@ -61,9 +61,10 @@ fn catches_interrupts(pid: u32) -> bool {
 fn a_signal_ends_commands_that_wait_for_a_cluster() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let commands: [(&[&str], &str); 4] = [
+    let commands: [(&[&str], &str); 5] = [
         (&["run", "--headless"], "stopped before anything was read"),
         (&["plan"], "stopped before the end"),
+        (&["audit"], "stopped before the end"),
         (&["dlq", "list"], ""),
         (&["dlq", "retry"], ""),
     ];

@@ -12,6 +12,7 @@
 
 use kreplay_testkit as support;
 
+mod audit;
 mod bench;
 mod chaos;
 mod charges;

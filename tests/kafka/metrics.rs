@@ -21,7 +21,7 @@ use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
 /// Figures that depend on the situation of a group: those of the simulated cluster are queried.
-const SITUATIONS: [&str; 3] = ["kreplay_group_eta_seconds", "kreplay_group_deadline_seconds", "idle_members"];
+const SITUATIONS: [&str; 2] = ["kreplay_group_eta_seconds", "kreplay_group_deadline_seconds"];
 
 /// A kreplay with metrics, and its address.
 fn with_metrics(args: &[&str]) -> (Running, String) {

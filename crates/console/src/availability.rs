@@ -38,6 +38,9 @@ impl Action {
                 refuse_unless(in_progress, "no plan is being made").or_else(|| no_session(state))
             }
             Self::Groups | Self::Trouble | Self::GroupEvents => no_watch(state),
+            Self::Alerts => {
+                no_watch(state).or_else(|| refuse_unless(state.feed.alerts.is_some(), "no look has been evaluated yet"))
+            }
             Self::RefreshGroups | Self::PauseWatch => {
                 no_watch(state).or_else(|| refuse_unless(!state.feed.ended, "the session has ended"))
             }

@@ -9,7 +9,7 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog, WatchSnapshot};
+use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch::Receiver,
@@ -138,13 +138,13 @@ impl Next {
     }
 }
 
-/// The next snapshot of the watched groups. Waits forever if none are watched, or no longer.
-async fn next_look(groups: &mut Option<Receiver<Arc<WatchSnapshot>>>) -> Arc<WatchSnapshot> {
-    if let Some(receiver) = groups {
+/// The next value about watched groups. Waits forever if none are watched, or no longer.
+async fn next_look<T>(looks: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
+    if let Some(receiver) = looks {
         if receiver.changed().await.is_ok() {
             return Arc::clone(&receiver.borrow_and_update());
         }
-        *groups = None;
+        *looks = None;
     }
     std::future::pending().await
 }
@@ -191,7 +191,7 @@ impl Runtime {
         if self.read_feed(&mut feed)? == Next::Quit {
             return Ok(());
         }
-        let mut groups = feed.groups.take();
+        let (mut groups, mut alerts) = (feed.groups.take(), feed.alerts.take());
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
@@ -209,6 +209,7 @@ impl Runtime {
                 snapshot = next_look(&mut groups) => {
                     self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
                 }
+                snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
                 progress = next_change(&mut changes) => self.apply(Event::GroupChange(progress))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {

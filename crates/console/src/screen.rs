@@ -13,6 +13,7 @@ use super::{
     widget::paint,
 };
 
+mod alerts;
 mod change;
 mod compare;
 mod dashboard;

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
-use kreplay_model::watch::{GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot};
+use kreplay_model::watch::{
+    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot,
+};
 use ratatui::layout::Size;
 
 use super::{
@@ -47,6 +49,8 @@ pub enum Event {
     WatchBegan,
     /// A new snapshot of the watched groups.
     Groups(Arc<WatchSnapshot>),
+    /// The alerts on the watched groups, as of a new look.
+    Alerts(Arc<AlertsSnapshot>),
     /// New events of the watched groups.
     GroupEvents(Vec<WatchEvent>),
     /// Whether the committed offsets of groups can be changed.
@@ -96,6 +100,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Events(events) => add_events(state, events),
         Event::WatchBegan => watch::begin(state),
         Event::Groups(snapshot) => watch::learn(state, snapshot),
+        Event::Alerts(snapshot) => watch::learn_alerts(state, snapshot),
         Event::GroupEvents(events) => watch::add_events(state, &events),
         Event::ChangeAccess(access) => group_change::allow(state, access),
         Event::GroupChange(progress) => group_change::learn(state, progress),

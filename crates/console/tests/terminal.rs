@@ -56,7 +56,7 @@ fn child() {
         }
         drop(sender);
     });
-    let feed = Feed { snapshots, events: EventLog::default(), groups: None };
+    let feed = Feed { snapshots, events: EventLog::default(), groups: None, alerts: None };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let outcome = runtime.block_on(kreplay_console::run(feed, control, ConsoleOptions::default()));
     match std::env::var_os(OUTCOME) {

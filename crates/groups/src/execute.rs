@@ -47,8 +47,8 @@ impl ChangeOutcome {
 /// Executes a plan: checks that the group still has no members and that no offset has moved since the plan was made,
 /// stores what is there in `store`, writes, and reads back what was written.
 ///
-/// Between the second check and the write, a member may join; the broker then rejects the write. A client that commits
-/// without being a member goes unnoticed there, unless what is read back differs.
+/// Between the second check and the write, a member may join; the broker then rejects the write. A commit by a client
+/// that is not a member is noticed only if what is read back differs.
 ///
 /// # Errors
 /// A guard or the broker refused, or nothing could be written. If only some partitions failed, this is not an error;

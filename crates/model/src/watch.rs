@@ -4,6 +4,7 @@
 //! Serialized, a snapshot is the JSON of `kreplay watch --json`. A figure that is not known is `None`, `null` in JSON,
 //! and never 0. On each row and in each total, `lag = lost + readable + held_back - ahead`.
 
+mod alert;
 mod change;
 mod control;
 mod event;
@@ -19,6 +20,7 @@ mod verdict;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use alert::{AlertSeverity, AlertState, AlertView, AlertsSnapshot};
 pub use change::{
     ChangedRow, GroupChange, GroupChangeCommand, GroupChangeControl, GroupChangePlan, GroupChangeProgress,
     GroupChangeRequest, GroupChangeServer, GroupChangeStep, PlannedOffset, ResetScope, ResetTo,

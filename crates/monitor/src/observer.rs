@@ -97,8 +97,8 @@ impl Observer {
         TakenLook { events }
     }
 
-    /// What follows from the look that was taken last. It wants no time queries: whoever answers them between the two
-    /// calls asks for them with [`Observer::next_time_queries`].
+    /// What follows from the look that was taken last. It has no time queries: a caller that answers them between the
+    /// two calls gets them from [`Observer::next_time_queries`].
     pub fn conclude(&mut self, look: &Look, taken: TakenLook) -> Observation {
         let mut events = taken.events;
         let logs = partition::Logs {

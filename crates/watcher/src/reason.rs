@@ -31,8 +31,8 @@ impl Subject<'_> {
         Reason::NotAuthorized { operation: operation.to_owned(), resource }
     }
 
-    /// The coordinator refuses to describe a group if a member reads a topic that the user may not describe. It does not
-    /// name the topic.
+    /// The coordinator refuses to describe a group if a member reads a topic that the user may not describe. It does
+    /// not name the topic.
     fn missing_topic_permission(self) -> Reason {
         match self {
             Self::Group(name) => {

@@ -29,8 +29,8 @@ const TIME_ROUNDS: u32 = 2;
 /// Rounds of time queries in a look while ages are not known at all, and in each of the few looks of
 /// [`Watcher::look_closely`]. A search takes three to five.
 const MAX_TIME_ROUNDS: u32 = 6;
-/// How long after the first round the further rounds of a look at an interval may begin: other figures must not wait for
-/// them.
+/// How long after the first round the further rounds of a look at an interval may begin: other figures must not wait
+/// for them.
 const FURTHER_ROUNDS_FOR: Duration = Duration::from_secs(1);
 /// Time between the looks of [`Watcher::look_closely`].
 const CLOSE_INTERVAL: Duration = Duration::from_millis(500);

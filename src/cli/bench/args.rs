@@ -164,7 +164,7 @@ impl BenchArgs {
                 return Err(usage(text).into());
             }
             if self.measurements.records.is_some_and(|records| records > RECORDS) {
-                let text = "the built-in broker holds at most 1000000 records; give a cluster to measure more";
+                let text = "the embedded broker holds at most 1000000 records; give a cluster to measure more";
                 return Err(usage(text).into());
             }
             return Ok(());

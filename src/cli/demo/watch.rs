@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use clap::Args;
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
-use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
     sync::watch,
@@ -20,7 +20,7 @@ use crate::{
         print,
         signals::stop_signal,
         watch::{
-            console,
+            alerting, console,
             output::{LONGEST_WATCH, write, write_json_line},
         },
     },
@@ -65,7 +65,7 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     if args.once {
         let snapshot = watched_groups(seed, Utc::now());
         if args.json {
-            write_json_line(&snapshot)?;
+            write_json_line(&snapshot, &AlertsSnapshot::default())?;
         } else {
             print(&overview(&snapshot))?;
         }
@@ -76,13 +76,14 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && !headless && is_terminal() {
-        return runtime.block_on(show(demo, console_options(config)?, server));
+        return runtime.block_on(show(demo, config, server));
     }
-    runtime.block_on(follow(demo, args, server))
+    runtime.block_on(follow(demo, args, config, server))
 }
 
 /// Opens the console on the simulation.
-async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+    let (options, alerts) = (console_options(config)?, alerting::alerts(config));
     let events = WatchLog::default();
     let look = |demo: &mut WatchDemo| {
         let Observation { snapshot, events: happened, .. } = demo.look();
@@ -113,13 +114,19 @@ async fn show(mut demo: WatchDemo, options: ConsoleOptions, server: Option<Metri
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control, events.clone()) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, events.clone(), alerts) => shown.map(|()| Exit::Done),
         () = simulate => Ok(Exit::Done),
     }
 }
 
 /// Prints each look until the time is over, the first signal, or the reader has closed its pipe.
-async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+async fn follow(
+    mut demo: WatchDemo,
+    args: &WatchDemoArgs,
+    config: &Config,
+    server: Option<MetricsServer>,
+) -> Result<Exit, CliError> {
+    let mut alerts = alerting::alerts(config);
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(server, Sources { groups: Some(groups), ..Sources::default() })?;
     let signal = stop_signal();
@@ -135,12 +142,13 @@ async fn follow(mut demo: WatchDemo, args: &WatchDemoArgs, server: Option<Metric
             () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { Exit::Done }),
         }
         let Observation { snapshot, events, .. } = demo.look();
+        let changes = alerts.take(&snapshot);
         let snapshot = Arc::new(snapshot);
         sender.send_replace(snapshot.clone());
         let has_reader = if args.json {
-            write_json_line(&snapshot)?
+            write_json_line(&snapshot, &alerts.snapshot())?
         } else {
-            write(&events.iter().map(event_line).collect::<String>())?
+            write(&events.iter().chain(&changes).map(event_line).collect::<String>())?
         };
         if !has_reader {
             return Ok(Exit::Done);

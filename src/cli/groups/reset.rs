@@ -54,7 +54,7 @@ pub(super) struct ResetArgs {
     /// ms:MILLISECONDS, or -2h for two hours ago
     #[arg(long, value_name = "TIME", group = "mode", help_heading = "Mode", allow_hyphen_values = true, value_parser = time)]
     to_datetime: Option<DateTime<Utc>>,
-    /// To the first record of the last part of the log: 2h, 1d12h or P1DT12H
+    /// To the first record that is not older than this duration: 2h, 1d12h or P1DT12H
     #[arg(long, value_name = "DURATION", group = "mode", help_heading = "Mode", value_parser = duration)]
     by_duration: Option<Duration>,
     /// To the offsets of a file (- for standard input) in the form of Kafka's tool: topic,partition,offset or

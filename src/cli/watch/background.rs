@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kreplay_model::watch::{WatchCommand, WatchControl, WatchLog, WatchSnapshot};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog, WatchSnapshot};
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
@@ -10,7 +10,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::cluster;
+use super::{alerting, cluster};
 use crate::{cli::CliError, config::Config};
 
 /// The time between two attempts to list the groups.
@@ -20,6 +20,8 @@ const RETRY_DELAY: Duration = Duration::from_secs(5);
 pub(in crate::cli) struct BackgroundWatch {
     /// The latest snapshot. Until the first change, the groups are being listed.
     pub(in crate::cli) snapshots: watch::Receiver<Arc<WatchSnapshot>>,
+    /// The alerts on the groups, as of the latest look.
+    pub(in crate::cli) alerts: watch::Receiver<Arc<AlertsSnapshot>>,
     /// Steers the watcher, also before the groups are listed.
     pub(in crate::cli) control: WatchControl,
     /// What has happened.
@@ -37,8 +39,10 @@ impl BackgroundWatch {
         let (sender, snapshots) = watch::channel(Arc::new(placeholder));
         let (control, commands) = WatchControl::channel();
         let events = WatchLog::default();
-        let task = tokio::spawn(run(config.clone().without_history(), sender, events.clone(), commands));
-        Some(Self { snapshots, control, events, task })
+        let (evaluated, alerts) = watch::channel(Arc::default());
+        let outlets = Outlets { snapshots: sender, alerts: evaluated, events: events.clone() };
+        let task = tokio::spawn(run(config.clone().without_history(), outlets, commands));
+        Some(Self { snapshots, alerts, control, events, task })
     }
 }
 
@@ -49,13 +53,16 @@ impl Drop for BackgroundWatch {
     }
 }
 
-async fn run(
-    config: Config,
+/// Where the watch publishes what it sees.
+struct Outlets {
     snapshots: watch::Sender<Arc<WatchSnapshot>>,
+    alerts: watch::Sender<Arc<AlertsSnapshot>>,
     events: WatchLog,
-    mut commands: UnboundedReceiver<WatchCommand>,
-) {
+}
+
+async fn run(config: Config, outlets: Outlets, mut commands: UnboundedReceiver<WatchCommand>) {
     let Some(handle) = opened(&config).await else { return };
+    let mut alerts = alerting::alerts(&config);
     let mut looks = handle.snapshots.clone();
     looks.mark_changed();
     let mut next_event = 0;
@@ -67,8 +74,10 @@ async fn run(
                 }
                 let (happened, next) = handle.events.since(next_event);
                 next_event = next;
-                events.extend(happened);
-                snapshots.send_replace(Arc::clone(&looks.borrow_and_update()));
+                let look = Arc::clone(&looks.borrow_and_update());
+                outlets.events.extend(happened.into_iter().chain(alerts.take(&look)));
+                outlets.alerts.send_replace(Arc::new(alerts.snapshot()));
+                outlets.snapshots.send_replace(look);
             }
             command = commands.recv() => match command {
                 Some(command) => handle.control.send(command),

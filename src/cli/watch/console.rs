@@ -1,12 +1,13 @@
 //! The console on watched groups.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
+use kreplay_alerts::Alerts;
 use kreplay_console::{ConsoleOptions, state::ScreenId};
 use kreplay_model::{
     control::Control,
     feed::{ClusterView, EventLog, Feed, Snapshot},
-    watch::{WatchControl, WatchLog, WatchSnapshot},
+    watch::{AlertsSnapshot, WatchControl, WatchLog, WatchSnapshot},
 };
 use tokio::sync::watch;
 
@@ -21,6 +22,7 @@ pub(in crate::cli) async fn show(
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
     control: WatchControl,
     events: WatchLog,
+    alerts: Alerts,
 ) -> Result<(), CliError> {
     groups.mark_changed();
     let bootstrap = groups.borrow().cluster.clone();
@@ -28,11 +30,31 @@ pub(in crate::cli) async fn show(
     let snapshot = Snapshot { cluster, problem: Some(ONLY_WATCHES.to_owned()), ..Snapshot::default() };
     // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.
     let (session, snapshots) = watch::channel(Arc::new(snapshot));
-    let feed = Feed { snapshots, events: EventLog::default(), groups: Some(groups) };
+    let (evaluated, of_alerts) = watch::channel(Arc::default());
+    let evaluate = evaluate(alerts, groups.clone(), events.clone(), evaluated);
+    let feed = Feed { snapshots, events: EventLog::default(), groups: Some(groups), alerts: Some(of_alerts) };
     let (commands, _) = Control::channel();
     let options =
         ConsoleOptions { home: ScreenId::Trouble, watch: Some(control), group_events: Some(events), ..options };
-    let shown = kreplay_console::run(feed, commands, options).await;
+    let shown = tokio::select! {
+        shown = kreplay_console::run(feed, commands, options) => shown,
+        never = evaluate => match never {},
+    };
     drop(session);
     shown.map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// Evaluates the alerts on each look. After the last look it waits forever.
+async fn evaluate(
+    mut alerts: Alerts,
+    mut groups: watch::Receiver<Arc<WatchSnapshot>>,
+    events: WatchLog,
+    evaluated: watch::Sender<Arc<AlertsSnapshot>>,
+) -> Infallible {
+    while groups.changed().await.is_ok() {
+        let look = Arc::clone(&groups.borrow_and_update());
+        events.extend(alerts.take(&look));
+        evaluated.send_replace(Arc::new(alerts.snapshot()));
+    }
+    std::future::pending().await
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use kreplay_alerts::Alerts;
 use kreplay_model::watch::WatchSnapshot;
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    WatchArgs, cluster, console,
+    WatchArgs, alerting, cluster, console,
     output::{LONGEST_WATCH, write, write_json_line},
     unmatched,
 };
@@ -27,6 +28,7 @@ use crate::{
 /// Prints what is seen: JSON, a line for each look; or text, a line for each event and a summary at intervals.
 struct Printer {
     is_json: bool,
+    alerts: Alerts,
     every: Duration,
     next_summary: Instant,
     next_event: u64,
@@ -35,8 +37,9 @@ struct Printer {
 impl Printer {
     /// Returns whether there is still a reader.
     fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
+        handle.events.extend(self.alerts.take(snapshot));
         if self.is_json {
-            return write_json_line(snapshot);
+            return write_json_line(snapshot, &self.alerts.snapshot());
         }
         let (events, next) = handle.events.since(self.next_event);
         self.next_event = next;
@@ -82,7 +85,8 @@ fn show(config: &Config, selection: &GroupSelection, environment: &Environment) 
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone()).await?;
+        let alerts = alerting::alerts(config);
+        console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone(), alerts).await?;
         Ok(Exit::Done)
     })
 }
@@ -105,6 +109,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         let mut wait = args.until.clone().map(Wait::new);
         let mut printer = Printer {
             is_json: args.format.is_json(),
+            alerts: alerting::alerts(config),
             every: config.run.progress_interval,
             next_summary: Instant::now(),
             next_event: 0,

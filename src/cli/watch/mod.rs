@@ -1,5 +1,6 @@
 //! `kreplay watch`: consumer groups as seen from outside.
 
+pub(super) mod alerting;
 pub(super) mod background;
 mod cluster;
 pub(super) mod console;
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{Assignment, Config, Environment, Overrides},
-    watch::{Condition, overview, parse_duration, parse_history},
+    watch::{Until, overview, parse_duration, parse_history},
 };
 
 pub(super) use cluster::{close_look, json};
@@ -42,10 +43,12 @@ pub struct WatchArgs {
     duration: Option<Duration>,
     /// Watch until a condition is true for all groups, such as 'lag = 0 for 10s'
     ///
-    /// Figures: lag, readable, lost, records_left, age, members, state, verdict. Comparisons can be joined by `and`. A
-    /// figure that is not known makes the condition false. With --for, the exit code is 4 if the time is over first.
+    /// Figures: lag, max_partition_lag, readable, lost, records_left, members, idle_members, orphan_partitions, age,
+    /// deadline, eta, no_progress, `rebalances in DURATION`, state, verdict, severity. Comparisons can be joined by
+    /// `and`. A figure that is not known makes the condition false. With --for, the exit code is 4 if the time is over
+    /// first.
     #[arg(long, value_name = "CONDITION")]
-    until: Option<Condition>,
+    until: Option<Until>,
     /// Time between two looks, 500ms to 1h [default: 2s]
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     interval: Option<Duration>,
@@ -56,8 +59,6 @@ pub struct WatchArgs {
     history: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
-    #[command(flatten)]
-    metrics: MetricsArgs,
     /// Refuse to change any group in the console
     #[arg(long)]
     read_only: bool,
@@ -66,6 +67,8 @@ pub struct WatchArgs {
     headless: bool,
     #[command(flatten)]
     format: FormatArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
 }
 
 /// The cluster to look at.

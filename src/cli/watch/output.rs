@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-use kreplay_model::watch::WatchSnapshot;
+use kreplay_model::watch::{AlertView, AlertsSnapshot, WatchSnapshot};
+use serde::Serialize;
 
 use crate::cli::CliError;
 
@@ -21,11 +22,20 @@ pub(in crate::cli) fn write(text: &str) -> Result<bool, CliError> {
     outcome(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
-/// Writes a snapshot as JSON on one line. Returns like [`write`]. The snapshot of thousands of groups takes more than
-/// ten megabytes as text, so that it is not kept as a whole.
-pub(in crate::cli) fn write_json_line(snapshot: &WatchSnapshot) -> Result<bool, CliError> {
+/// A look, and the alerts at that time.
+#[derive(Serialize)]
+struct Look<'a> {
+    #[serde(flatten)]
+    snapshot: &'a WatchSnapshot,
+    alerts: &'a [AlertView],
+}
+
+/// Writes a snapshot and the alerts as JSON on one line. Returns like [`write`]. The snapshot of thousands of groups
+/// takes more than ten megabytes as text, so it is not kept as a whole.
+pub(in crate::cli) fn write_json_line(snapshot: &WatchSnapshot, alerts: &AlertsSnapshot) -> Result<bool, CliError> {
     let mut writer = io::BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stdout().lock());
-    let written = serde_json::to_writer(&mut writer, snapshot).map_err(io::Error::from);
+    let look = Look { snapshot, alerts: &alerts.alerts };
+    let written = serde_json::to_writer(&mut writer, &look).map_err(io::Error::from);
     outcome(written.and_then(|()| writer.write_all(b"\n")).and_then(|()| writer.flush()))
 }
 

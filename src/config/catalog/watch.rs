@@ -30,12 +30,12 @@ settings! { WATCH:
     };
     /// Read committed records where at most 16 offsets are left, to know whether they are records.
     "watch.count_last_records": Bool => watch.count_last_records;
-    /// Rebalances within `flapping_window` from which on a group is flapping.
+    /// Number of rebalances within `flapping_window` that makes a group flapping.
     "watch.flapping_count": Integer(2..=20) => watch.flapping_count;
     /// The time in which these rebalances are counted.
     "watch.flapping_window": Duration(minutes(1)..=minutes(60), "10m") => watch.flapping_window;
-    /// What partitions that a group has left count for: nothing, or like the others.
+    /// Whether partitions of topics that a group has left count in totals and verdicts.
     "watch.abandoned": Word(&["leave-out", "count"]) => watch.abandoned;
-    /// Largest number of requests per second to each broker.
+    /// Maximum number of requests per second to each broker.
     "watch.requests_per_second": Integer(1..=1000) => watch.requests_per_second;
 }

@@ -41,6 +41,7 @@ impl Action {
             | Self::StopPlanning
             | Self::Groups
             | Self::Trouble
+            | Self::Alerts
             | Self::OpenGroup
             | Self::RefreshGroups
             | Self::PauseWatch

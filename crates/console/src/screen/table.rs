@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 
 use super::{
-    change, compare, dashboard, event, failed_record, group, group_events, groups, help, partition, plan, quarantine,
-    run, topics, trouble,
+    alerts, change, compare, dashboard, event, failed_record, group, group_events, groups, help, partition, plan,
+    quarantine, run, topics, trouble,
 };
 use crate::{
     action::Action,
@@ -124,6 +124,15 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::Watched,
         filters: Some(Filters::GroupPartitions),
         view: |buf, hits, _, state, theme| group::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Alerts,
+        title: alerts::TITLE,
+        refusal: |state| Action::Alerts.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::Lines,
+        filters: None,
+        view: |buf, hits, place, state, theme| alerts::render(buf, hits, place.scroll, state, theme),
     },
     Screen {
         id: ScreenId::GroupEvents,

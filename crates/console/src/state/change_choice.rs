@@ -12,7 +12,7 @@ pub enum ChangeChoice {
     Offset,
     /// Offsets are put at the first record at or after a time that is typed.
     Time,
-    /// Offsets are put at the first record of the last part of the log, whose length is typed.
+    /// Offsets are set to the first record that is not older than the duration that is typed.
     Ago,
     /// Offsets are moved by a number that is typed.
     Shift,

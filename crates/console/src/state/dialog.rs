@@ -52,7 +52,7 @@ pub enum Dialog {
         /// Why the input was rejected.
         error: Option<String>,
     },
-    /// The prompt for the name of the group whose plan shall be executed.
+    /// The prompt for the name of the group, before its plan is executed.
     ConfirmChange {
         /// The text typed so far.
         text: String,

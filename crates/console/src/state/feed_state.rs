@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kreplay_model::{
     domain::RateLimit,
     feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
+    watch::AlertsSnapshot,
 };
 
 use super::{ChangeFeed, GroupHistory, History, KeptEvents, Watched};
@@ -23,6 +24,8 @@ pub struct FeedState {
     pub history: History,
     /// The watched consumer groups.
     pub watched: Watched,
+    /// The alerts on them; `None` if no rules were evaluated yet.
+    pub alerts: Option<Arc<AlertsSnapshot>>,
     /// The watched groups over time, and what has happened to them.
     pub group_history: GroupHistory,
     /// What was said about changes of their committed offsets.

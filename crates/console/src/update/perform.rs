@@ -44,6 +44,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::StopPlanning => plan::stop(state),
         Action::Groups => in_view(state, |state| navigate::toggle(state, ScreenId::Groups)),
         Action::Trouble => in_view(state, |state| navigate::toggle(state, ScreenId::Trouble)),
+        Action::Alerts => in_view(state, |state| navigate::toggle(state, ScreenId::Alerts)),
         Action::OpenGroup => in_view(state, watch::open_selected),
         Action::RefreshGroups => watch::refresh(state),
         Action::PauseWatch => watch::toggle_pause(state),

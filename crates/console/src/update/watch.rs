@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kreplay_model::watch::{WatchCommand, WatchEvent, WatchSnapshot};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchEvent, WatchSnapshot};
 
 use super::{Effect, navigate, show_message};
 use crate::state::{
@@ -32,6 +32,13 @@ pub(super) fn learn(state: &mut State, snapshot: Arc<WatchSnapshot>) -> Vec<Effe
         state.feed.watched = Watched::known(snapshot);
         state.stale = true;
     }
+    Vec::new()
+}
+
+/// Shows the alerts of a new look.
+pub(super) fn learn_alerts(state: &mut State, snapshot: Arc<AlertsSnapshot>) -> Vec<Effect> {
+    state.stale |= state.feed.alerts.as_ref() != Some(&snapshot);
+    state.feed.alerts = Some(snapshot);
     Vec::new()
 }
 

@@ -135,6 +135,7 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
         | Action::ChangeScope
         | Action::ExecuteChange => action.refusal(state).is_none(),
         Action::Groups | Action::Trouble if !state.feed.watched.is_on() => false,
+        Action::Alerts => state.feed.alerts.as_ref().is_some_and(|alerts| !alerts.alerts.is_empty()),
         Action::Groups => state.user.navigation.front().screen != ScreenId::Groups,
         Action::Trouble => state.user.navigation.front().screen != ScreenId::Trouble,
         Action::Close if state.mode() == Mode::Watching => {
@@ -244,6 +245,7 @@ fn useful_on_groups(screen: ScreenId) -> &'static [Action] {
         ScreenId::Trouble => &[
             A::OpenGroup,
             A::Groups,
+            A::Alerts,
             A::Close,
             A::Help,
             A::GroupEvents,

@@ -70,6 +70,7 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     if let Some(run) = &snapshot.run {
         spans.push(Span::raw(format!("   {}", shorten(&clean(&run.id), 24))));
     }
+    spans.extend(firing(state, theme));
     let cluster = if snapshot.cluster.embedded {
         "embedded broker".to_owned()
     } else {
@@ -77,6 +78,13 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     };
     spans.push(Span::raw(format!("   {cluster}")));
     spans
+}
+
+/// The number of alerts that fire, if there are some.
+fn firing<'a>(state: &State, theme: &Theme) -> Option<Span<'a>> {
+    let firing = state.feed.alerts.as_ref().map_or(0, |alerts| alerts.firing());
+    let noun = if firing == 1 { "alert fires" } else { "alerts fire" };
+    (firing > 0).then(|| Span::styled(format!("  ! {} {noun}", number::count(firing as u64)), theme.bad))
 }
 
 /// What is watched, if there is no session beside the watch.
@@ -91,7 +99,10 @@ fn watching<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
     } else {
         (format!("► watching {groups}"), theme.good)
     };
-    vec![Span::styled(text, style), Span::raw(format!("   {}", cut(&clean(&snapshot.cluster), 32)))]
+    let mut spans = vec![Span::styled(text, style)];
+    spans.extend(firing(state, theme));
+    spans.push(Span::raw(format!("   {}", cut(&clean(&snapshot.cluster), 32))));
+    spans
 }
 
 /// Limits that the user has set.

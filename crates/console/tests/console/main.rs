@@ -10,6 +10,7 @@
     reason = "small numbers in fixtures, and failing tests may panic"
 )]
 
+mod alerts;
 mod fixture;
 mod frames;
 mod group_change;

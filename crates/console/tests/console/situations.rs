@@ -14,7 +14,7 @@ use kreplay_model::{
     },
 };
 
-use crate::{fixture::*, plan::plan, watch_fixture};
+use crate::{alerts, fixture::*, plan::plan, watch_fixture};
 
 /// What the console has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,13 @@ impl Situation {
             Self::Hostile => watch_fixture::hostile(&HOSTILE),
         };
         watch_fixture::give_groups(&mut state, groups);
+        let alerts = match self {
+            Self::Empty | Self::Loading => alerts::none(),
+            Self::Normal | Self::Failing => alerts::some(),
+            Self::Huge => alerts::many(),
+            Self::Hostile => alerts::hostile(&HOSTILE),
+        };
+        apply(&mut state, Event::Alerts(Arc::new(alerts)));
         state
     }
 }

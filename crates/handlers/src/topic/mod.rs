@@ -153,7 +153,7 @@ impl TargetPositions for TopicHandlers {
             self.events.push(EventKind::Warning {
                 text: format!(
                     "the last positions could not be committed, so records skipped or dead-lettered since then will be \
-                     processed again: {error}"
+                     handled again: {error}"
                 ),
             });
         }

@@ -17,13 +17,23 @@ pub enum KeyHash {
 }
 
 impl KeyHash {
+    /// The 32-bit hash of a key, before it is reduced to a partition.
+    #[must_use]
+    pub fn hash(self, key: &[u8]) -> u32 {
+        match self {
+            Self::Murmur2 => murmur2(key),
+            Self::Crc32 => crc32fast::hash(key),
+            Self::Fnv1a => fnv1a(key),
+        }
+    }
+
     /// The partition of a key among `count` partitions; 0 if `count` is 0.
     #[must_use]
     pub fn partition(self, key: &[u8], count: i32) -> i32 {
         let hash = match self {
-            Self::Murmur2 => murmur2(key) & 0x7fff_ffff,
-            Self::Crc32 => crc32fast::hash(key),
-            Self::Fnv1a => fnv1a(key).cast_signed().unsigned_abs(),
+            Self::Murmur2 => self.hash(key) & 0x7fff_ffff,
+            Self::Crc32 => self.hash(key),
+            Self::Fnv1a => self.hash(key).cast_signed().unsigned_abs(),
         };
         let count = count.unsigned_abs();
         hash.checked_rem(count).map_or(0, u32::cast_signed)

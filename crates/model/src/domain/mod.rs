@@ -2,9 +2,11 @@
 
 mod append_only_vec;
 mod bounds;
+pub mod duration;
 mod error_class;
 mod format;
 mod glob;
+mod heavy_hitters;
 pub mod json;
 mod key_hash;
 pub mod number;
@@ -28,6 +30,7 @@ pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, Part
 pub use error_class::{Classified, ErrorClass};
 pub use format::{Format, Formats};
 pub use glob::Glob;
+pub use heavy_hitters::{HeavyHitters, KeyCounter};
 pub use key_hash::KeyHash;
 pub use offset::{Lag, Offset};
 pub use offset_set::OffsetSet;

@@ -64,7 +64,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::watch::WatchSnapshot;
+use crate::watch::{AlertsSnapshot, WatchSnapshot};
 
 /// A subscription to the feed of a session. Clones receive the same stream. [`snapshot_stream`](Self::snapshot_stream)
 /// and [`event_stream`](Self::event_stream) are for asynchronous programs.
@@ -77,4 +77,6 @@ pub struct Feed {
     /// The latest snapshot of the watched groups; `None` if no groups are watched. The value that the channel was
     /// created with is a placeholder: until the first change, the groups are being listed.
     pub groups: Option<watch::Receiver<Arc<WatchSnapshot>>>,
+    /// The alerts on the watched groups as of the latest look; `None` if no rules are evaluated.
+    pub alerts: Option<watch::Receiver<Arc<AlertsSnapshot>>>,
 }

@@ -69,7 +69,7 @@ mod tests {
 
     fn feed() -> (watch::Sender<Arc<Snapshot>>, Feed) {
         let (sender, snapshots) = watch::channel(Arc::new(Snapshot::default()));
-        (sender, Feed { snapshots, events: EventLog::default(), groups: None })
+        (sender, Feed { snapshots, events: EventLog::default(), groups: None, alerts: None })
     }
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {

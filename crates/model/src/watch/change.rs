@@ -62,7 +62,7 @@ pub enum ResetTo {
     ShiftBy(i64),
     /// The first record at or after a time, in a notation of `kreplay groups reset --to-datetime`.
     Time(String),
-    /// The first record of the last part of the log, of a length in a notation of `--by-duration`.
+    /// The first record that is not older than a duration in a notation of `--by-duration`.
     Ago(String),
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{GroupState, VerdictKind, VerdictSeverity};
+use super::{AlertSeverity, GroupState, VerdictKind, VerdictSeverity};
 use crate::domain::Severity;
 use crate::domain::{Offset, TopicPartition};
 
@@ -111,6 +111,30 @@ pub enum WatchEventKind {
         /// The verdict.
         verdict: VerdictKind,
     },
+    /// An alert began to fire.
+    AlertFired {
+        /// The rule.
+        rule: String,
+        /// How urgent it is.
+        severity: AlertSeverity,
+        /// The figures of its condition.
+        value: String,
+    },
+    /// An alert does not fire any more.
+    AlertResolved {
+        /// The rule.
+        rule: String,
+    },
+    /// The condition of a rule has not been known for some time. The alert neither fires nor resolves.
+    AlertWithoutData {
+        /// The rule.
+        rule: String,
+    },
+    /// The condition of a rule is known again.
+    AlertHasData {
+        /// The rule.
+        rule: String,
+    },
 }
 
 impl WatchEventKind {
@@ -123,7 +147,10 @@ impl WatchEventKind {
                 VerdictSeverity::Warning => Severity::Warning,
                 VerdictSeverity::Info | VerdictSeverity::Ok => Severity::Notice,
             },
-            Self::RecordsLost { .. } => Severity::Error,
+            Self::AlertFired { severity: AlertSeverity::Critical, .. } | Self::RecordsLost { .. } => Severity::Error,
+            Self::AlertFired { severity: AlertSeverity::Warning, .. } | Self::AlertWithoutData { .. } => {
+                Severity::Warning
+            }
             Self::Truncated { .. } | Self::Rewound { .. } | Self::PermissionMissing { .. } => Severity::Warning,
             Self::StateChanged { .. } => Severity::Info,
             _ => Severity::Notice,
@@ -156,6 +183,10 @@ impl fmt::Display for WatchEventKind {
             }
             Self::VerdictRaised { verdict, evidence } => write!(f, "{verdict}: {evidence}"),
             Self::VerdictCleared { verdict } => write!(f, "no longer {verdict}"),
+            Self::AlertFired { rule, severity, value } => write!(f, "alert {rule} fires ({severity}): {value}"),
+            Self::AlertResolved { rule } => write!(f, "alert {rule} is resolved"),
+            Self::AlertWithoutData { rule } => write!(f, "alert {rule} has no data"),
+            Self::AlertHasData { rule } => write!(f, "alert {rule} has data again"),
         }
     }
 }

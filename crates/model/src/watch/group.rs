@@ -187,7 +187,7 @@ pub struct GroupView {
     pub verdict: VerdictView,
     /// Rebalances since the watch began.
     pub rebalances: RebalancesView,
-    /// When Kafka forgets the positions of a group without members.
+    /// When Kafka deletes the committed offsets of a group without members.
     pub positions_expire: Option<PositionsExpiry>,
     /// One row per partition, sorted.
     pub partitions: Vec<PartitionRow>,
@@ -199,7 +199,7 @@ pub struct GroupView {
     pub why_unknown: Option<Reason>,
 }
 
-/// When Kafka forgets committed offsets.
+/// When Kafka deletes committed offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PositionsExpiry {
     /// Seconds left, at least.
@@ -225,7 +225,7 @@ pub struct MemberRow {
     pub epoch: Option<i32>,
     /// The partitions that it has; `None` if not known.
     pub assigned: Option<Vec<TopicPartition>>,
-    /// The partitions that it shall have, except of classic members.
+    /// The partitions of its target assignment, which classic members do not have.
     pub target: Option<Vec<TopicPartition>>,
     /// The sum of the lags of its partitions; `None` if one of them is not known.
     pub lag: Option<i64>,

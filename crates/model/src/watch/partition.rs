@@ -14,7 +14,7 @@ pub enum Why {
     Committed,
     /// A member has it.
     Assigned,
-    /// A member shall have it.
+    /// It is in the target assignment of a member.
     Target,
     /// The group subscribes to its topic.
     Subscribed,

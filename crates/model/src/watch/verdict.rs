@@ -12,7 +12,7 @@ pub enum VerdictKind {
     Lost,
     /// Retention will delete records before the group can have caught up.
     WillLose,
-    /// An open transaction keeps readers of committed records from going on.
+    /// An open transaction holds back the readers of committed records.
     Wedged,
     /// A committed offset is beyond the end of the log.
     Ahead,
@@ -36,7 +36,7 @@ pub enum VerdictKind {
     HotPartition,
     /// Retention may delete records before the group has caught up.
     MayLose,
-    /// Kafka will soon forget the positions of the group.
+    /// Kafka will soon delete the committed offsets of the group.
     PositionsExpire,
     /// The lag shrinks.
     CatchingUp,

@@ -34,7 +34,7 @@ pub enum HistoryChange {
     Epoch(i32),
     /// The group was deleted, or changed its type.
     GroupDeleted,
-    /// A member of a group with epochs has told its name.
+    /// A record names a member of a group with epochs.
     MemberKnown {
         /// The member.
         member: Member,
@@ -51,7 +51,7 @@ pub enum HistoryChange {
         epoch: i32,
         /// Whether it had no epoch before.
         is_new: bool,
-        /// Whether it has the partitions that it shall have.
+        /// Whether it has the partitions of its target assignment.
         is_stable: bool,
     },
 }

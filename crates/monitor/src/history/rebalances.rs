@@ -103,7 +103,7 @@ impl PastRebalances {
         self.is_open = false;
     }
 
-    /// A member has told its name.
+    /// A record names a member.
     pub(super) fn named(&mut self, member: &Member) {
         self.names.insert(member.member_id.clone(), member.name());
     }

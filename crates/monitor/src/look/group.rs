@@ -107,7 +107,7 @@ pub struct Member {
     pub subscription: Option<BTreeSet<Arc<str>>>,
     /// The partitions that it has; `None` if not known.
     pub assigned: Option<BTreeSet<TopicPartition>>,
-    /// The partitions that it shall have; `None` if not known.
+    /// The partitions of its target assignment; `None` if not known.
     pub target: Option<BTreeSet<TopicPartition>>,
 }
 

@@ -1,4 +1,4 @@
-//! When Kafka forgets committed offsets: `offsets.retention.minutes` after a group became empty, or, for a topic that
+//! When Kafka deletes committed offsets: `offsets.retention.minutes` after a group became empty, or, for a topic that
 //! the group has left, after the last commit.
 
 use kreplay_model::watch::PositionsExpiry;

@@ -153,3 +153,16 @@ proptest! {
         prop_assert_eq!(tracker.view(&Rules::default()).count, u64::try_from(epoch - 1).unwrap());
     }
 }
+
+#[test]
+fn a_group_whose_last_member_has_left_is_settled() {
+    let mut tracker = Rebalances::default();
+    tracker.add(at(0), &group(3, vec![member("a", 3, &[0], &[0])]));
+    let mut empty = group(4, Vec::new());
+    (empty.state, empty.assignment_epoch) = (GroupState::Empty, Some(3));
+    tracker.add(at(10), &empty);
+    let view = tracker.view(&Rules::default());
+    assert_eq!((view.count, view.unsettled_since, view.waiting_for.len()), (1, None, 0));
+    tracker.add(at(1_000), &empty);
+    assert_eq!(tracker.stuck_ms(), None);
+}

@@ -6,12 +6,16 @@ use kreplay_model::domain::TopicPartition;
 
 use crate::look::{Description, Member};
 
-/// Whether each member has what it shall have: its epoch is that of the group and its assignment equals its target.
-/// Where epochs are not known, the state decides.
+/// Whether no member has anything to change: each has the epoch of the group, and the assignment that is its target.
+/// Where epochs are not known, the state decides. A group without members has nothing to move:
+/// no assignment is computed for the epoch in which the last one left.
 #[must_use]
 pub fn is_settled(group: &Description) -> bool {
     if group.state.is_rebalancing() {
         return false;
+    }
+    if group.members.is_empty() {
+        return true;
     }
     let Some(epoch) = group.group_epoch else { return true };
     let is_assigned = group.assignment_epoch.is_none_or(|assignment| assignment >= epoch);
@@ -45,7 +49,7 @@ pub fn waiting_for(group: &Description) -> Vec<String> {
     group.members.iter().filter(|member| !is_current(member, epoch)).map(Member::name).collect()
 }
 
-/// Whether a member has a partition that it shall not keep and that another member shall have.
+/// Whether a member has a partition that is in the target of another member and not in its own.
 fn holds_others(member: &Member, group: &Description) -> bool {
     let (Some(assigned), Some(target)) = (&member.assigned, &member.target) else { return false };
     let given_up: BTreeSet<&TopicPartition> = assigned.difference(target).collect();

@@ -76,7 +76,7 @@ pub(super) struct Member {
     pub assigned: BTreeSet<TopicPartition>,
     pub target: BTreeSet<TopicPartition>,
     pub hangs: bool,
-    /// Whether it keeps partitions that another member shall have.
+    /// Whether it keeps partitions that are in the target of another member.
     pub holds_on: bool,
     pub delay_ms: i64,
     pub next_commit_ms: i64,

@@ -46,7 +46,7 @@ fn deadline(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let eta = &facts.view.eta;
     let at_the_earliest = format!("Retention may delete the first unread record in {}", duration_text(deadline));
     let (kind, evidence) = match (eta.verdict, eta.low_s, eta.high_s) {
-        // The backlog of a stopped group is lost some day; it is reported as stopped until that day is near.
+        // The backlog of a stopped group is lost in the end. It is reported as stopped until that is near.
         (EtaVerdict::Never, ..) if deadline < NEAR_DEADLINE_S => {
             (VerdictKind::WillLose, format!("{at_the_earliest}; at the present rates the group never catches up."))
         }
@@ -100,8 +100,10 @@ fn ahead(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         Some(AheadCause::NotKnown) | None => "",
     };
     let (committed, end) = (first.row.committed?, first.row.end?);
-    let evidence =
-        format!("Committed {committed} of {} is {offsets} offsets beyond the end {end}.{cause}", name(first.row));
+    let evidence = format!(
+        "The committed offset {committed} of {} is {offsets} offsets beyond the end {end}.{cause}",
+        name(first.row)
+    );
     let next = "Reset the offsets of these partitions: new records below the committed offset are not read.";
     let place = and_others(&name(first.row).to_string(), partitions.len());
     Some(view(VerdictKind::Ahead, format!("ahead of the log of {place}"), evidence, Some(next)))
@@ -129,7 +131,7 @@ fn positions_expire(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let expiry = facts.view.positions_expire.filter(expires_soon)?;
     let assumed = if expiry.assumed { " (Kafka's default; the broker's setting is not known)" } else { "" };
     let evidence = format!(
-        "The group has no members; Kafka forgets its positions in {}. Retention of offsets: {}{assumed}.",
+        "The group has no members; Kafka deletes its committed offsets in {}. Retention of offsets: {}{assumed}.",
         duration_text(expiry.in_s),
         duration_text(expiry.retention_s)
     );

@@ -33,7 +33,7 @@ fn rebalance_stuck(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let evidence = format!(
         "A rebalance has not ended for {unsettled}, longer than the rebalance timeout of the members{waits_for}."
     );
-    let next = "Restart the member that it waits for: it does not give up its partitions.";
+    let next = "Restart the member that the rebalance waits for: it has not released its partitions.";
     Some(view(VerdictKind::RebalanceStuck, text, evidence, Some(next)))
 }
 

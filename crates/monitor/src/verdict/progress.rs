@@ -1,4 +1,5 @@
-//! Verdicts about progress: stopped, stuck, falling behind, and the good ones.
+//! Verdicts about progress: stopped, stuck, falling behind, and the good ones. [`GroupFacts::patience_ms`] is the time
+//! after which a group makes no progress.
 
 use kreplay_model::watch::{EtaVerdict, GroupState, Trend, VerdictKind, VerdictView};
 
@@ -12,9 +13,9 @@ pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
 }
 
 /// The oldest unread record has waited too long, and no commit has advanced for as long. A backlog that was just
-/// written after an idle time is none of that, however old the last commit is. Members commit at different times, so
-/// that a commit after the oldest unread record was written is no sign of progress: it may be the last one of another
-/// member.
+/// written after an idle time has not waited long, however old the last commit is. Members commit at different times:
+/// a commit after the oldest unread record was written may be the last one of another member, and is no sign of
+/// progress.
 fn stopped(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let waiting = facts.partitions.iter().filter(|partition| partition.readable() > 0);
     let oldest = waiting.max_by_key(|partition| partition.waited_ms(facts.now_ms))?;

@@ -33,12 +33,12 @@ pub enum Change {
     Member {
         /// Its id.
         member_id: String,
-        /// What it has told the coordinator.
+        /// What it has sent to the coordinator.
         metadata: Option<MemberMetadata>,
     },
     /// The group epoch for which the target assignment was computed.
     TargetEpoch(Option<AssignmentEpoch>),
-    /// What a member shall have.
+    /// The target assignment of a member.
     Target {
         /// The member's id.
         member_id: String,
@@ -91,7 +91,7 @@ pub struct Generation {
     pub assignments: BTreeMap<String, MemberData<BTreeMap<String, Vec<PartitionId>>>>,
 }
 
-/// What a member has told the coordinator.
+/// What a member has sent to the coordinator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberMetadata {
     /// `group.instance.id` of a static member.

@@ -26,7 +26,7 @@ pub(super) fn value(
     prompt(buf, ["Change a group", ask, "", "shows the plan"], text, error, state, theme);
 }
 
-/// The prompt for the name of the group whose plan shall be executed.
+/// The prompt for the name of the group, before its plan is executed.
 pub(super) fn name(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
     let group = printable(state.group_to_change().unwrap_or_default());
     let group = shorten(&group, MAX_NAME_CELLS);

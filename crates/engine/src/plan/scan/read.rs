@@ -1,22 +1,22 @@
 //! Reads records for a plan, without a group and without committing.
 
 use std::{
-    collections::HashMap,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
-use kreplay_kafka::{Client, ClientError, Consumer, Fetched, KafkaConfig, RawRecord, Reader, is_final};
+use kreplay_kafka::{Client, ClientError, KafkaConfig, RawRecord, Reader};
 use kreplay_model::{
-    domain::{Offset, Route, Tier, TopicPartition},
+    domain::{Route, Tier},
     feed::{FetchSpeed, Planning},
 };
 
 use super::{
+    error::ScanError,
     estimate::ScanResult,
+    follow::{Limits, ScanVisitor, follow},
     slices::{Slice, slices},
     tally::Tally,
-    walk::{Step, Walk, WalkResult},
 };
 use crate::{
     decode::retry_until,
@@ -25,14 +25,11 @@ use crate::{
 
 pub use super::slices::ScanSize;
 
-const MAX_READ_RECORDS: usize = 1000;
-const READ_TIMEOUT: Duration = Duration::from_millis(10);
 /// How long the reading speed is measured before a sample is read.
 const SPEED_SAMPLE_TIME: Duration = Duration::from_millis(150);
 /// The maximum bytes per partition in a fetch for a sample: enough for a slice of a thousand records of 100 bytes.
 /// librdkafka's default of 1 MiB would fetch ten times as much as is needed.
 const SAMPLE_FETCH_BYTES: &str = "131072";
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Timeouts of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,39 +38,6 @@ pub struct ScanTimeouts {
     pub sample: Duration,
     /// If no records arrive for this long, the scan fails.
     pub silence: Duration,
-}
-
-/// Why the records of a plan could not be scanned.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ScanError {
-    /// Planning was cancelled.
-    #[error("stopped before the plan was made; nothing was changed")]
-    Cancelled,
-    /// No records arrived.
-    #[error("no records of {partition} arrived within {seconds} s although the log has some; check the broker")]
-    Silent {
-        /// A partition that was being read.
-        partition: TopicPartition,
-        /// The timeout.
-        seconds: u64,
-    },
-    /// A partition cannot be read.
-    #[error("{partition} cannot be read: {reason}")]
-    Unreadable {
-        /// The partition.
-        partition: String,
-        /// The broker's message.
-        reason: String,
-    },
-    /// A record could not be decoded because the schema registry does not answer.
-    #[error("{0}")]
-    Undecodable(String),
-    /// No client could be created, or it cannot connect.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The histogram of record sizes could not be created.
-    #[error("record sizes cannot be counted: {0}")]
-    Sizes(String),
 }
 
 /// Scans a plan's records: all of them, or a sample spread evenly over the range of every partition. Nothing is
@@ -100,16 +64,18 @@ pub fn scan(
         tally.clocks = TimestampMonitor::of(plan);
         Ok::<_, ScanError>(tally)
     };
-    let mut pass = ScanPass { plan, timeouts, cancel, begun, tally: tally()?, speed: Speed::default() };
+    let limits = |until| Limits { until, silence: timeouts.silence, cancel, begun };
+    let mut pass = ScanPass { plan, timeouts, cancel, tally: tally()?, speed: Speed::default(), batch_bytes: 0 };
     let read = if full {
         let until = (size != ScanSize::Full).then_some(timeouts.sample);
-        pass.read(Reader::new(client.clone(), tier)?, slices, until, progress)
+        follow(plan, Reader::new(client.clone(), tier)?, slices, limits(until), &mut pass, progress)
     } else {
-        let mut quiet = |_| {};
-        pass.read(Reader::new(client.clone(), tier)?, whole, Some(SPEED_SAMPLE_TIME), &mut quiet).and_then(|_| {
+        let reader = Reader::new(client.clone(), tier)?;
+        follow(plan, reader, whole, limits(Some(SPEED_SAMPLE_TIME)), &mut pass, &mut |_| {}).and_then(|_| {
             pass.tally = tally()?;
             let speed = pass.speed;
-            let result = pass.read(sampling_reader(client, plan, tier)?, slices, Some(timeouts.sample), progress);
+            let reader = sampling_reader(client, plan, tier)?;
+            let result = follow(plan, reader, slices, limits(Some(timeouts.sample)), &mut pass, progress);
             pass.speed = speed;
             result
         })
@@ -122,6 +88,31 @@ pub fn scan(
         fetch: pass.speed.result(),
         tally: pass.tally,
     })
+}
+
+/// Passes a plan's records to a visitor: all of them, or a sample spread evenly over the range of every partition.
+/// Nothing is committed, and no group is used. `progress` is called from time to time. Returns whether all records were
+/// read; otherwise it was a sample.
+///
+/// # Errors
+/// Partitions cannot be read, brokers do not answer, `cancel` was set, or the visitor's error.
+#[allow(clippy::too_many_arguments, reason = "those of `scan`, and the visitor")]
+pub fn visit(
+    client: &Client,
+    tier: Tier,
+    plan: &Plan,
+    size: ScanSize,
+    timeouts: ScanTimeouts,
+    cancel: &AtomicBool,
+    visitor: &mut dyn ScanVisitor,
+    progress: &mut dyn FnMut(Planning),
+) -> Result<bool, ScanError> {
+    let slices = slices(&plan.partitions, size);
+    let full = slices == full_slices(plan);
+    let until = (size != ScanSize::Full).then_some(timeouts.sample);
+    let reader = if full { Reader::new(client.clone(), tier)? } else { sampling_reader(client, plan, tier)? };
+    let limits = Limits { until, silence: timeouts.silence, cancel, begun: Instant::now() };
+    follow(plan, reader, slices, limits, visitor, progress).map(|complete| full && complete)
 }
 
 fn full_slices(plan: &Plan) -> Vec<Vec<Slice>> {
@@ -176,152 +167,40 @@ struct ScanPass<'a> {
     plan: &'a Plan,
     timeouts: ScanTimeouts,
     cancel: &'a AtomicBool,
-    begun: Instant,
     tally: Tally,
     speed: Speed,
+    batch_bytes: u64,
 }
 
-impl ScanPass<'_> {
-    /// Reads the slices. Returns whether all of them were read before `until`, which counts from the first record on.
-    fn read(
-        &mut self,
-        mut reader: Reader,
-        slices: Vec<Vec<Slice>>,
-        until: Option<Duration>,
-        progress: &mut dyn FnMut(Planning),
-    ) -> Result<bool, ScanError> {
-        let wanted = slices.iter().flatten().map(|slice| slice.end.abs_diff(slice.start)).sum();
-        let mut walk = Walk::new(slices);
-        let result = self.follow(&mut reader, &mut walk, wanted, until, progress);
-        reader.close();
-        result
+impl ScanVisitor for ScanPass<'_> {
+    fn fetched(&mut self, at: usize, record: &RawRecord<'_>) {
+        self.tally.note_time(&self.plan.partitions[at].id, at, record.offset(), record.timestamp_ms());
     }
 
-    fn follow(
-        &mut self,
-        reader: &mut Reader,
-        walk: &mut Walk,
-        wanted: u64,
-        until: Option<Duration>,
-        progress: &mut dyn FnMut(Planning),
-    ) -> Result<bool, ScanError> {
-        let index: HashMap<&TopicPartition, usize> =
-            self.plan.partitions.iter().enumerate().map(|(at, one)| (&one.id, at)).collect();
-        let starts: Vec<(usize, i64)> = walk.starts().collect();
-        for (at, offset) in starts {
-            reader.start(&self.plan.partitions[at].id, Offset::new(offset).unwrap_or_default())?;
+    fn record(&mut self, at: usize, record: &RawRecord<'_>) -> Result<(), ScanError> {
+        let (rules, tally) = (&self.plan.selection.scope.rules, &mut self.tally);
+        let size = size_of(record);
+        self.batch_bytes += size;
+        let wanted = || !self.cancel.load(Relaxed);
+        let route: Route = retry_until(self.timeouts.silence, wanted, |_| {}, || rules.route(record))
+            .map_err(|reason| ScanError::Undecodable(reason.to_string()))?;
+        if route.unjudged && tally.unjudged.is_none() {
+            let (id, offset) = (&self.plan.partitions[at].id, record.offset());
+            let reason = rules.why_unjudged(record).unwrap_or_default();
+            tally.unjudged = Some(format!("{id} at {offset} ({reason})"));
         }
-        self.speed = Speed::default();
-        let (mut last_data, mut last_progress, mut read) = (Instant::now(), self.begun, 0);
-        let mut deadline: Option<Instant> = None;
-        let mut steps: Vec<(usize, Step)> = Vec::new();
-        while walk.open() > 0 {
-            if self.cancel.load(Relaxed) {
-                return Err(ScanError::Cancelled);
-            }
-            let mut error = None;
-            let (mut records, mut bytes) = (0, 0);
-            let mut last: Option<((usize, i32), Option<usize>)> = None;
-            let rules = &self.plan.selection.scope.rules;
-            let tally = &mut self.tally;
-            let count = reader.read(READ_TIMEOUT, MAX_READ_RECORDS, &mut |fetched| {
-                if matches!(error, Some(ScanError::Undecodable(_))) {
-                    return;
-                }
-                let (at, taken) = match fetched {
-                    Fetched::Record(record) => {
-                        let place = (record.topic_token(), record.partition());
-                        let at = match last {
-                            Some((known, at)) if known == place => at,
-                            _ => index.get(&TopicPartition::new(record.topic(), record.partition())).copied(),
-                        };
-                        last = Some((place, at));
-                        let Some(at) = at else { return };
-                        tally.note_time(&self.plan.partitions[at].id, at, record.offset(), record.timestamp_ms());
-                        let taken = walk.record(at, record.offset());
-                        if taken.counts {
-                            let size = size_of(&record);
-                            records += 1;
-                            bytes += size;
-                            let wanted = || !self.cancel.load(Relaxed);
-                            let routed = retry_until(self.timeouts.silence, wanted, |_| {}, || rules.route(&record));
-                            let route: Route = match routed {
-                                Ok(route) => route,
-                                Err(reason) => {
-                                    error = Some(ScanError::Undecodable(reason.to_string()));
-                                    return;
-                                }
-                            };
-                            if route.unjudged && tally.unjudged.is_none() {
-                                let (id, offset) = (&self.plan.partitions[at].id, record.offset());
-                                let reason = rules.why_unjudged(&record).unwrap_or_default();
-                                tally.unjudged = Some(format!("{id} at {offset} ({reason})"));
-                            }
-                            let label = rules.lane_key(&record).unwrap_or_default();
-                            tally.add(at, record.offset(), route, &label, size);
-                        }
-                        (at, taken)
-                    }
-                    Fetched::End { topic, partition, offset } => {
-                        let Some(at) = index.get(&TopicPartition::new(topic, partition)).copied() else { return };
-                        (at, walk.end(at, offset))
-                    }
-                    Fetched::Error { topic, partition, code, text } => {
-                        if is_final(code) {
-                            let reason = if text.is_empty() { code.to_string() } else { text.to_owned() };
-                            error = Some(ScanError::Unreadable { partition: format!("{topic}-{partition}"), reason });
-                        }
-                        return;
-                    }
-                };
-                let WalkResult { covered, step, .. } = taken;
-                tally.cover(at, covered);
-                read += covered;
-                if step != Step::Stay {
-                    steps.push((at, step));
-                }
-            });
-            if let Some(error) = error {
-                return Err(error);
-            }
-            self.speed.note(records, bytes);
-            self.apply(reader, &mut steps)?;
-            let now = Instant::now();
-            if count > 0 {
-                last_data = now;
-                deadline = deadline.or_else(|| until.map(|until| now + until));
-            } else if now - last_data > self.timeouts.silence {
-                return Err(self.silence_error(walk));
-            }
-            if now - last_progress > PROGRESS_INTERVAL {
-                last_progress = now;
-                progress(Planning { read, wanted });
-            }
-            if deadline.is_some_and(|deadline| now >= deadline) {
-                return Ok(false);
-            }
-        }
-        progress(Planning { read, wanted });
-        Ok(true)
-    }
-
-    fn apply(&self, reader: &mut Reader, steps: &mut Vec<(usize, Step)>) -> Result<(), ClientError> {
-        for (at, step) in steps.drain(..) {
-            let id = &self.plan.partitions[at].id;
-            if step != Step::Stay {
-                reader.stop(id);
-            }
-            if let Step::Seek(offset) = step {
-                reader.start(id, Offset::new(offset).unwrap_or_default())?;
-            }
-        }
+        let label = rules.lane_key(record).unwrap_or_default();
+        tally.add(at, record.offset(), route, &label, size);
         Ok(())
     }
 
-    fn silence_error(&self, walk: &Walk) -> ScanError {
-        let at = walk.starts().next().map_or(0, |(at, _)| at);
-        let partition = self.plan.partitions.get(at).map_or_else(|| TopicPartition::new("", 0), |one| one.id.clone());
-        ScanError::Silent { partition, seconds: self.timeouts.silence.as_secs() }
+    fn covered(&mut self, at: usize, offsets: u64) {
+        self.tally.cover(at, offsets);
+    }
+
+    fn batch(&mut self, records: u64) {
+        self.speed.note(records, self.batch_bytes);
+        self.batch_bytes = 0;
     }
 }
 

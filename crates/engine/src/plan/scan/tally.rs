@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use hdrhistogram::Histogram;
-use kreplay_model::domain::{LaneKey, Route, TopicPartition};
+use kreplay_model::domain::{HeavyHitters, LaneKey, Route, TopicPartition};
 use xxhash_rust::xxh3::Xxh3Builder;
 
-use super::{distinct::Distinct, heavy::HeavyHitters};
+use super::distinct::Distinct;
 use crate::{
     plan::{PlannedPartition, TimestampMonitor},
     schedule::KeyGroups,

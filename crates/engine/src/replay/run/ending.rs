@@ -113,12 +113,12 @@ impl Run {
         if in_flight > 0 || !workers_done {
             self.engine.events.warn(
                 "records in flight did not finish within the drain timeout; they were not committed and will be \
-                       processed again",
+                       handled again",
             );
         } else if !reading_done {
             self.engine.events.warn(
                 "could not leave the group within the timeout; records handled since the last commit will be \
-                       processed again",
+                       handled again",
             );
         }
         self.finish_handlers(state, now);

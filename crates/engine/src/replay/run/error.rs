@@ -21,7 +21,7 @@ pub enum RunError {
     SingleThreaded,
     /// Barriers cannot be used in a group.
     #[error(
-        "barriers need one process to see all records, so they cannot be used with a consumer group; \
+        "barriers require one process to read all records, so they cannot be used with a consumer group; \
          drop --group or the barriers"
     )]
     GroupBarriers,

@@ -54,7 +54,7 @@ impl Session {
         let (control, commands) = Control::channel();
         let events = EventLog::default();
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot::default()));
-        let feed = Feed { snapshots, events: events.clone(), groups: None };
+        let feed = Feed { snapshots, events: events.clone(), groups: None, alerts: None };
         let thread = std::thread::Builder::new().name("session".into()).spawn(move || {
             let mut session = SessionLoop {
                 health: Arc::default(),

@@ -10,7 +10,8 @@ use crate::{
     feed::{RunState, RunView, Snapshot},
 };
 
-/// State, percentage, handled records, rate, lag, and time left, or the problem that prevents a run from starting.
+/// State, percentage, handled records, rate, lag, time left, and the counts of [`RunView::exceptions`], or the problem
+/// that prevents a run from starting.
 pub(super) fn describe(snapshot: &Snapshot) -> String {
     match (&snapshot.run, &snapshot.problem) {
         (Some(run), None) => describe_run(run),

@@ -250,7 +250,8 @@ mod tests {
         let events = EventLog::default();
         let out = Captured::default();
         let view = LinesView::new(Duration::from_secs(3600), out.clone());
-        let following = tokio::spawn(drive(Feed { snapshots, events: events.clone(), groups: None }, view));
+        let following =
+            tokio::spawn(drive(Feed { snapshots, events: events.clone(), groups: None, alerts: None }, view));
         events.push(EventKind::Warning { text: "broker\u{1b}[31m gone".into() });
         sender.send(snapshot(RunState::Done, 100)).unwrap();
         time::timeout(Duration::from_secs(60), following).await.unwrap().unwrap();
@@ -265,7 +266,8 @@ mod tests {
         let events = EventLog::default();
         let out = Captured::default();
         let view = LinesView::new(Duration::from_secs(3600), out.clone());
-        let following = tokio::spawn(drive(Feed { snapshots, events: events.clone(), groups: None }, view));
+        let following =
+            tokio::spawn(drive(Feed { snapshots, events: events.clone(), groups: None, alerts: None }, view));
         wait_for_output(&out, "running").await;
         events.push(EventKind::Paused);
         wait_for_output(&out, "Z paused").await;

@@ -14,7 +14,7 @@ pub enum GroupChangeCommand {
     Plan {
         /// The number of the plan.
         number: u64,
-        /// What shall be changed.
+        /// What to change.
         request: GroupChangeRequest,
     },
     /// Execute exactly the plan with this number. Ignored unless it is the last one that was made, and was not executed

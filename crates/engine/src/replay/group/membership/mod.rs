@@ -224,7 +224,7 @@ impl Membership for RunMembership {
             self.engine.release_partitions(&indexes);
         } else {
             self.engine.events.warn(format!(
-                "{} did not finish its records in flight within {} s; its next owner will process them again",
+                "{} did not finish its records in flight within {} s; its next owner will handle them again",
                 self.name,
                 wait.as_secs()
             ));
@@ -242,7 +242,7 @@ impl Membership for RunMembership {
         self.release(partitions, &current_assignments);
         if let Some(reason) = failure {
             self.engine.events.warn(format!(
-                "{}: the last positions could not be committed; their records will be processed again: {reason}",
+                "{}: the last positions could not be committed; their records will be handled again: {reason}",
                 self.name
             ));
         }

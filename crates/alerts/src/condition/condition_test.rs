@@ -1,0 +1,156 @@
+//! Tests of conditions.
+
+use kreplay_model::watch::{EtaVerdict, MemberRow, Reason, RebalanceEntry};
+use proptest::prelude::*;
+
+use super::{
+    figure::{COUNTS, TIMES},
+    relation::RELATIONS,
+    *,
+};
+use crate::fixture::{group, time, verdict};
+
+fn evaluate(condition: &str, group: &GroupView) -> Option<bool> {
+    condition.parse::<Condition>().unwrap().evaluate(group, time(1000), &[])
+}
+
+#[test]
+fn every_figure_can_be_compared() {
+    let mut one = group("billing", Some(5));
+    one.members = vec![MemberRow::default(); 3];
+    one.eta.verdict = EtaVerdict::Never;
+    one.rebalances.history = [100, 500, 950].map(rebalance).to_vec();
+    for (condition, expected) in [
+        ("lag = 5", true),
+        ("lag=5", true),
+        ("lag == 4", false),
+        ("lag != 4", true),
+        ("max_partition_lag >= 5", true),
+        ("readable <= 5", true),
+        ("members != 6", true),
+        ("members = 3", true),
+        ("idle_members > 0", false),
+        ("orphan_partitions = 0", true),
+        ("age >= 30s", true),
+        ("age > 30s", false),
+        ("deadline < 1h", false),
+        ("eta > 30d", true),
+        ("rebalances in 10m >= 2", true),
+        ("rebalances in 10m > 2", false),
+        ("rebalances in 1h = 3", true),
+        ("state = stable", true),
+        ("state != Empty and lag > 4", true),
+        ("verdict = falling-behind", true),
+        ("verdict != fine", true),
+        ("severity >= warning", true),
+        ("severity = error", false),
+    ] {
+        assert_eq!(evaluate(condition, &one), Some(expected), "{condition}");
+    }
+}
+
+fn rebalance(at_s: i64) -> RebalanceEntry {
+    RebalanceEntry {
+        began_at: time(at_s),
+        epochs: 1,
+        duration_ms: None,
+        error_ms: 0,
+        joined: Vec::new(),
+        left: Vec::new(),
+        partitions: None,
+        stood_still: Vec::new(),
+    }
+}
+
+#[test]
+fn a_figure_that_is_not_known_is_neither_true_nor_false() {
+    let mut unknown = group("billing", None);
+    unknown.verdict = verdict(VerdictKind::Gathering);
+    unknown.why_unknown = Some(Reason::TimedOut);
+    for condition in
+        ["lag != 7", "lost = 0", "members = 0", "state = Stable", "eta > 1s", "verdict = lost", "severity > ok"]
+    {
+        assert_eq!(evaluate(condition, &unknown), None, "{condition}");
+    }
+    assert_eq!(evaluate("verdict = gathering", &unknown), Some(true));
+    let mut partly = group("billing", Some(2000));
+    partly.lag.unknown_partitions = 1;
+    assert_eq!(evaluate("lag > 1000", &partly), None);
+}
+
+#[test]
+fn one_false_comparison_makes_a_condition_false_whatever_is_not_known() {
+    let one = group("billing", Some(5));
+    assert_eq!(evaluate("lost = 0 and lag > 5", &one), Some(false));
+    assert_eq!(evaluate("lost = 0 and lag = 5", &one), None);
+}
+
+#[test]
+fn a_missing_permission_does_not_make_other_figures_old() {
+    let mut one = group("billing", None);
+    one.why_unknown = Some(Reason::NotAuthorized { operation: "DESCRIBE".into(), resource: "topic orders".into() });
+    assert_eq!(evaluate("members = 0", &one), Some(true));
+}
+
+#[test]
+fn the_figures_are_described_with_their_values() {
+    let condition: Condition = "lag > 1 and age > 5s and lost = 0 and rebalances in 10m > 1".parse().unwrap();
+    let text = condition.describe(&group("billing", Some(5)), time(0), &[]);
+    assert_eq!(text, "lag 5, age 30s, lost not known, rebalances in 10m 0");
+}
+
+#[test]
+fn problems_say_what_to_write() {
+    for (text, part) in [
+        ("", "is not a comparison"),
+        ("lag", "is not a comparison"),
+        ("lag ! 5", "has no operator"),
+        ("lag = x", "`x` is not a whole number; lag is a count"),
+        ("speed = 5", "`speed` is not a figure; use lag, max_partition_lag"),
+        ("state < Stable", "state can be compared with = and != only"),
+        ("state =", "is not a state"),
+        ("verdict = bad", "`bad` is not a verdict"),
+        ("severity = critical", "`critical` is not the severity of a verdict"),
+        ("age = 5", "`5` is not a duration"),
+        ("rebalances > 3", "write rebalances in 10m"),
+        ("rebalances in x > 3", "`x` is not a duration"),
+        ("lag = 0 and", "is not a whole number"),
+    ] {
+        let problem = text.parse::<Condition>().unwrap_err();
+        assert!(problem.contains(part), "{text}: {problem}");
+    }
+}
+
+fn conditions() -> impl Strategy<Value = Condition> {
+    let relation = || prop::sample::select(RELATIONS.map(|(_, relation)| relation).to_vec());
+    let equality = || prop::sample::select(vec![Equality::Is, Equality::IsNot]);
+    let span = || (0..10_000_000_u64).prop_map(Duration::from_millis);
+    let kind = prop::sample::select(vec![VerdictKind::Fine, VerdictKind::StuckPartition, VerdictKind::Lost]);
+    let severity = prop::sample::select(vec![VerdictSeverity::Ok, VerdictSeverity::Error]);
+    let comparison = prop_oneof![
+        (prop::sample::select(COUNTS.to_vec()), relation(), any::<i64>())
+            .prop_map(|(figure, relation, value)| Comparison::Count(figure, relation, value)),
+        (prop::sample::select(TIMES.to_vec()), relation(), span())
+            .prop_map(|(figure, relation, time)| Comparison::Time(figure, relation, time)),
+        (span(), relation(), any::<u64>())
+            .prop_map(|(window, relation, count)| Comparison::Rebalances(window, relation, count)),
+        (equality(), "[A-Z][a-z]{0,12}").prop_map(|(equality, word)| Comparison::State(equality, word)),
+        (equality(), kind).prop_map(|(equality, kind)| Comparison::Verdict(equality, kind)),
+        (relation(), severity).prop_map(|(relation, severity)| Comparison::Severity(relation, severity)),
+    ];
+    prop::collection::vec(comparison, 1..5).prop_map(|comparisons| Condition { comparisons })
+}
+
+proptest! {
+    #[test]
+    fn a_printed_condition_is_read_as_it_was(condition in conditions()) {
+        prop_assert_eq!(condition.to_string().parse::<Condition>(), Ok(condition));
+    }
+
+    #[test]
+    fn any_text_is_a_condition_or_a_problem(text in "\\PC*|[a-z =<>!0-9]{0,30}") {
+        if let Err(problem) = text.parse::<Condition>() {
+            prop_assert!(!problem.is_empty());
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Conditions from text.
+
+use std::{str::FromStr, time::Duration};
+
+use kreplay_model::domain::duration;
+use serde::de::DeserializeOwned;
+
+use super::{
+    Comparison, Condition, Equality, Relation,
+    figure::{COUNTS, NAMES, TIMES},
+    relation::RELATIONS,
+};
+
+impl FromStr for Condition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split(" and ").map(comparison).collect::<Result<_, _>>().map(|comparisons| Self { comparisons })
+    }
+}
+
+fn comparison(text: &str) -> Result<Comparison, String> {
+    let text = text.trim();
+    let at = text.find(['=', '<', '>', '!']).ok_or_else(|| {
+        format!("`{text}` is not a comparison; write a figure, an operator and a value, such as lag = 0")
+    })?;
+    let (figure, rest) = (text[..at].trim(), &text[at..]);
+    let (word, relation) = RELATIONS
+        .iter()
+        .find(|(word, _)| rest.starts_with(word))
+        .ok_or_else(|| format!("`{text}` has no operator; use =, !=, <, <=, > or >="))?;
+    let value = rest[word.len()..].trim();
+    let name = figure.to_ascii_lowercase();
+    if let Some(figure) = COUNTS.into_iter().find(|figure| figure.name() == name) {
+        return Ok(Comparison::Count(figure, *relation, number(&name, value)?));
+    }
+    if let Some(figure) = TIMES.into_iter().find(|figure| figure.name() == name) {
+        return Ok(Comparison::Time(figure, *relation, time(value)?));
+    }
+    if let Some(window) = name.strip_prefix("rebalances") {
+        let window = window
+            .trim()
+            .strip_prefix("in ")
+            .map(str::trim)
+            .ok_or_else(|| format!("`{figure}` has no period; write rebalances in 10m"))?;
+        return Ok(Comparison::Rebalances(time(window)?, *relation, number("rebalances", value)?));
+    }
+    match name.as_str() {
+        "state" if value.is_empty() || value.contains(char::is_whitespace) => {
+            Err(format!("`{value}` is not a state; write one of Kafka's words, such as Stable or Empty"))
+        }
+        "state" => Ok(Comparison::State(equality(&name, *relation)?, value.to_owned())),
+        "verdict" => {
+            let kind = json_word(value).ok_or_else(|| {
+                format!("`{value}` is not a verdict; use a name such as fine, stopped or falling_behind")
+            })?;
+            Ok(Comparison::Verdict(equality(&name, *relation)?, kind))
+        }
+        "severity" => {
+            let severity = json_word(value)
+                .ok_or_else(|| format!("`{value}` is not the severity of a verdict; use ok, info, warning or error"))?;
+            Ok(Comparison::Severity(*relation, severity))
+        }
+        _ => Err(format!("`{figure}` is not a figure; use {NAMES}")),
+    }
+}
+
+fn number<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("`{value}` is not a whole number; {name} is a count"))
+}
+
+fn time(value: &str) -> Result<Duration, String> {
+    duration::parse(value).ok_or_else(|| format!("`{value}` is not a duration; write 10s or 5m"))
+}
+
+fn equality(name: &str, relation: Relation) -> Result<Equality, String> {
+    match relation {
+        Relation::Equal => Ok(Equality::Is),
+        Relation::NotEqual => Ok(Equality::IsNot),
+        _ => Err(format!("{name} can be compared with = and != only")),
+    }
+}
+
+/// A unit variant by its name in JSON, such as `falling_behind`, or with hyphens or spaces.
+fn json_word<T: DeserializeOwned>(word: &str) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(word.to_ascii_lowercase().replace(['-', ' '], "_"))).ok()
+}

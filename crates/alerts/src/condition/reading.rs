@@ -1,0 +1,160 @@
+//! Reads figures from a group. A figure that is not known, or that is not current, is `None`.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use kreplay_model::{
+    domain::Glob,
+    watch::{EtaVerdict, GroupState, GroupView, PartitionRow, Reason, RecordsLeft, VerdictKind},
+};
+
+use super::{CountFigure, TimeFigure};
+
+/// Whether the description of the group is old because the cluster does not answer. A missing permission or offset is
+/// no such reason: the other figures are current.
+fn is_stale(group: &GroupView) -> bool {
+    matches!(
+        group.why_unknown,
+        Some(
+            Reason::TimedOut
+                | Reason::NoLeader
+                | Reason::CoordinatorMoved
+                | Reason::CoordinatorLoading
+                | Reason::NotAsked
+                | Reason::Other(_)
+        )
+    )
+}
+
+/// The partitions of the topics that are asked for; those of topics that the group has left are no part of a figure.
+fn rows<'a>(group: &'a GroupView, topics: &'a [Glob]) -> impl Iterator<Item = &'a PartitionRow> {
+    let matches = |row: &&PartitionRow| topics.is_empty() || topics.iter().any(|it| it.is_match(row.topic.as_bytes()));
+    group.partitions.iter().filter(|row| !row.abandoned).filter(matches)
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn length(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(super) fn count(figure: CountFigure, group: &GroupView, topics: &[Glob]) -> Option<i64> {
+    match figure {
+        CountFigure::Members => group.as_of.filter(|_| !is_stale(group)).map(|_| length(group.members.len())),
+        CountFigure::IdleMembers => group.idle_members.filter(|_| !is_stale(group)).map(signed),
+        CountFigure::OrphanPartitions => group
+            .as_of
+            .filter(|_| !is_stale(group))
+            .map(|_| length(rows(group, topics).filter(|row| row.orphan).count())),
+        _ if topics.is_empty() => of_group(figure, group),
+        _ => of_topics(figure, group, topics),
+    }
+}
+
+/// A figure of the lag of the group. A sum without some of the partitions is not known.
+fn of_group(figure: CountFigure, group: &GroupView) -> Option<i64> {
+    let lag = Some(&group.lag).filter(|lag| lag.unknown_partitions == 0)?;
+    let empty = || rows(group, &[]).map(without_records).fold(0, i64::saturating_add);
+    match figure {
+        CountFigure::Lag => lag.total.map(|lag| lag - empty()),
+        CountFigure::MaxPartitionLag => lag.max,
+        CountFigure::Readable => lag.readable.map(|readable| signed(readable) - empty()),
+        CountFigure::Lost => lag.lost.map(signed),
+        CountFigure::RecordsLeft => rows(group, &[]).try_fold(0_i64, |sum, row| sum.checked_add(records_left(row)?)),
+        CountFigure::Members | CountFigure::IdleMembers | CountFigure::OrphanPartitions => None,
+    }
+}
+
+/// The same over the partitions of some topics. Of no partitions it is not known.
+fn of_topics(figure: CountFigure, group: &GroupView, topics: &[Glob]) -> Option<i64> {
+    let of_row = |row: &PartitionRow| match figure {
+        CountFigure::Lag => row.lag.map(|lag| lag - without_records(row)),
+        CountFigure::MaxPartitionLag => row.lag,
+        CountFigure::Readable => row.readable.map(|readable| signed(readable) - without_records(row)),
+        CountFigure::Lost => row.lost.map(signed),
+        CountFigure::RecordsLeft => records_left(row),
+        CountFigure::Members | CountFigure::IdleMembers | CountFigure::OrphanPartitions => None,
+    };
+    let values = rows(group, topics).map(of_row).collect::<Option<Vec<_>>>().filter(|values| !values.is_empty())?;
+    match figure {
+        CountFigure::MaxPartitionLag => values.into_iter().max(),
+        _ => Some(values.into_iter().fold(0, i64::saturating_add)),
+    }
+}
+
+/// Readable offsets without a record, such as transaction markers: a group that waits behind them has caught up.
+fn without_records(row: &PartitionRow) -> i64 {
+    let is_empty = row.records_left == Some(RecordsLeft::Exactly(0));
+    row.readable.filter(|_| is_empty).map_or(0, signed)
+}
+
+/// The records that are left; `None` if their number is not known exactly.
+fn records_left(row: &PartitionRow) -> Option<i64> {
+    match row.records_left {
+        Some(RecordsLeft::Exactly(records)) => i64::try_from(records).ok(),
+        _ => None,
+    }
+}
+
+pub(super) fn seconds(figure: TimeFigure, group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> Option<f64> {
+    match figure {
+        TimeFigure::Age => age(group, topics),
+        TimeFigure::Deadline => deadline(group, topics),
+        TimeFigure::Eta => match group.eta.verdict {
+            EtaVerdict::Known => group.eta.value_s,
+            EtaVerdict::Never => Some(f64::INFINITY),
+            EtaVerdict::Done => Some(0.0),
+            EtaVerdict::NotKnownYet => None,
+        },
+        TimeFigure::NoProgress => no_progress(group, at, topics),
+    }
+}
+
+/// The age of the oldest unread record; 0 if there is nothing to read.
+fn age(group: &GroupView, topics: &[Glob]) -> Option<f64> {
+    let known = if topics.is_empty() {
+        group.age_s.map(|age| age.value)
+    } else {
+        rows(group, topics).filter_map(|row| row.age_s).map(|age| age.value).max_by(f64::total_cmp)
+    };
+    known.or_else(|| (count(CountFigure::Readable, group, topics) == Some(0)).then_some(0.0))
+}
+
+/// The time until the first deletion of an unread record. If the age is known and the deadline is not, nothing limits
+/// the age of records.
+fn deadline(group: &GroupView, topics: &[Glob]) -> Option<f64> {
+    let known = if topics.is_empty() {
+        group.deadline_s
+    } else {
+        rows(group, topics).filter_map(|row| row.deadline_s).min_by(f64::total_cmp)
+    };
+    known.or_else(|| age(group, topics).map(|_| f64::INFINITY))
+}
+
+/// The shorter of the time since the last advance of a committed offset and the age of the oldest unread record: a
+/// group has not stopped because the first record after a quiet hour has just arrived.
+fn no_progress(group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> Option<f64> {
+    if count(CountFigure::Readable, group, topics)? == 0 {
+        return Some(0.0);
+    }
+    let last = rows(group, topics).filter_map(|row| row.committed_at).max()?;
+    let since = (at - last).to_std().unwrap_or_default().as_secs_f64();
+    age(group, topics).map(|age| age.min(since))
+}
+
+pub(super) fn rebalances(window: Duration, group: &GroupView, at: DateTime<Utc>) -> Option<u64> {
+    group.as_of.filter(|_| !is_stale(group))?;
+    let is_recent = |began: DateTime<Utc>| (at - began).to_std().unwrap_or_default() <= window;
+    let recent = group.rebalances.history.iter().filter(|entry| is_recent(entry.began_at));
+    Some(recent.map(|entry| u64::from(entry.epochs)).sum())
+}
+
+pub(super) fn state(group: &GroupView) -> Option<&GroupState> {
+    group.state.as_ref().filter(|_| !is_stale(group))
+}
+
+pub(super) fn has_verdict(group: &GroupView) -> bool {
+    !matches!(group.verdict.kind, VerdictKind::Gathering | VerdictKind::Unknown)
+}

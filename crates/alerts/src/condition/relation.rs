@@ -1,0 +1,58 @@
+//! Operators of comparisons.
+
+/// An operator for values that have an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relation {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// An operator for words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Equality {
+    Is,
+    IsNot,
+}
+
+/// Longer operators first: `<=` begins with `<`.
+pub(super) const RELATIONS: [(&str, Relation); 7] = [
+    ("!=", Relation::NotEqual),
+    ("<=", Relation::LessOrEqual),
+    (">=", Relation::GreaterOrEqual),
+    ("==", Relation::Equal),
+    ("=", Relation::Equal),
+    ("<", Relation::Less),
+    (">", Relation::Greater),
+];
+
+impl Relation {
+    pub(crate) fn holds<T: PartialOrd>(self, left: &T, right: &T) -> bool {
+        match self {
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+        }
+    }
+
+    /// Its shortest form.
+    pub(super) fn word(self) -> &'static str {
+        RELATIONS.iter().rev().find(|(_, relation)| *relation == self).map_or("=", |(word, _)| word)
+    }
+}
+
+impl Equality {
+    pub(super) fn holds(self, is_equal: bool) -> bool {
+        (self == Self::Is) == is_equal
+    }
+
+    pub(super) fn word(self) -> &'static str {
+        if self == Self::Is { "=" } else { "!=" }
+    }
+}

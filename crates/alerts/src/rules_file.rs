@@ -1,0 +1,84 @@
+//! The rules as a rules file of Prometheus, over the metrics that kreplay exports.
+//!
+//! Prometheus has no third truth value: a series that is absent resolves an alert. Apart from that, an expression is
+//! true when the condition is.
+
+mod expression;
+mod pattern;
+
+use std::fmt::Write;
+
+use kreplay_model::domain::duration;
+
+use crate::{Rule, RuleName};
+use expression::expression;
+
+/// A rule that PromQL cannot express with the exported metrics.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the rule {rule} cannot be expressed in PromQL: {problem}")]
+pub struct RulesFileError {
+    /// The rule.
+    pub rule: RuleName,
+    /// What cannot be expressed.
+    pub problem: InexpressibleError,
+}
+
+/// What PromQL cannot express.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InexpressibleError {
+    /// No exported metric has the figure.
+    #[error("no metric has the figure {0}")]
+    NoMetric(&'static str),
+    /// No exported metric has the figure by topic.
+    #[error("no metric has the figure {0} by topic")]
+    NoMetricByTopic(&'static str),
+    /// No verdict satisfies the condition.
+    #[error("no verdict has such a severity")]
+    NoVerdict,
+    /// A pattern with a meaning of its own.
+    #[error("the pattern `{0}` has no equivalent; write it without ** and with closed brackets")]
+    Pattern(String),
+}
+
+/// Writes rules as a YAML file for `rule_files` of Prometheus. `prefix` is that of the exported metrics, such as
+/// `kreplay_`.
+///
+/// # Errors
+/// The first rule that cannot be expressed.
+pub fn rules_file(rules: &[Rule], prefix: &str) -> Result<String, RulesFileError> {
+    let mut text = String::from("groups:\n- name: kreplay\n");
+    text.push_str(if rules.is_empty() { "  rules: []\n" } else { "  rules:\n" });
+    for rule in rules {
+        let rule = rule.definition();
+        let expression = expression(&rule.condition, &rule.selector, prefix)
+            .map_err(|problem| RulesFileError { rule: rule.name.clone(), problem })?;
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  - alert: {}\n    expr: {}", quoted(rule.name.as_str()), quoted(&expression));
+        for (key, time) in [("for", rule.hold), ("keep_firing_for", rule.keep)] {
+            if !time.is_zero() {
+                let _ = writeln!(text, "    {key}: {}", duration::in_units(time));
+            }
+        }
+        let _ = writeln!(text, "    labels:\n      severity: {}", rule.severity);
+        for (name, value) in &rule.labels {
+            let _ = writeln!(text, "      {name}: {}", quoted(value));
+        }
+        text.push_str("    annotations:\n");
+        if !rule.annotations.contains_key("description") {
+            let _ = writeln!(text, "      description: {}", quoted(&format!("{}", rule.condition)));
+        }
+        for (name, value) in &rule.annotations {
+            let _ = writeln!(text, "      {name}: {}", quoted(value));
+        }
+    }
+    Ok(text)
+}
+
+/// A text in double quotes, in a form that JSON, YAML and PromQL share.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+#[path = "rules_file/rules_file_test.rs"]
+mod tests;

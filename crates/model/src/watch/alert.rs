@@ -1,0 +1,102 @@
+//! Alerts on watched groups.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// How urgent an alert is. The words are those that are usual in Alertmanager's routes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertSeverity {
+    /// Worth knowing.
+    Info,
+    /// Needs attention.
+    #[default]
+    Warning,
+    /// Needs attention at once.
+    Critical,
+}
+
+impl AlertSeverity {
+    /// Its word in the configuration, in JSON and in labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for AlertSeverity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The state of an alert. Except for `NoData` they are those of Prometheus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertState {
+    /// The condition has been true for the time of the rule.
+    Firing,
+    /// The condition cannot be evaluated, and the alert did not fire before.
+    NoData,
+    /// The condition is true, but not yet for the time of the rule.
+    Pending,
+    /// The alert fired before, and the condition has become false.
+    Resolved,
+}
+
+impl fmt::Display for AlertState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Firing => "firing",
+            Self::NoData => "no data",
+            Self::Pending => "pending",
+            Self::Resolved => "resolved",
+        })
+    }
+}
+
+/// An alert: a rule, and a group that it selects. Alerts that are inactive are not shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlertView {
+    /// The name of the rule.
+    pub rule: String,
+    /// The group.
+    pub group: String,
+    /// How urgent it is.
+    pub severity: AlertSeverity,
+    /// Its state.
+    pub state: AlertState,
+    /// Since when the condition has been true, or not known, or when the alert was resolved.
+    pub since: DateTime<Utc>,
+    /// When it began to fire.
+    pub fired_at: Option<DateTime<Utc>>,
+    /// Since when the condition cannot be evaluated. An alert that fires continues to fire.
+    pub no_data_since: Option<DateTime<Utc>>,
+    /// The condition of the rule.
+    pub condition: String,
+    /// The figures of the condition when they were last known, such as `lag 1204`.
+    pub value: String,
+    /// What to do next: that of the verdict on the group, if it has one.
+    pub next_step: Option<String>,
+}
+
+/// All alerts that are not inactive, as of one look; the most urgent first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AlertsSnapshot {
+    /// The alerts.
+    pub alerts: Vec<AlertView>,
+}
+
+impl AlertsSnapshot {
+    /// The number of alerts that fire.
+    #[must_use]
+    pub fn firing(&self) -> usize {
+        self.alerts.iter().filter(|alert| alert.state == AlertState::Firing).count()
+    }
+}

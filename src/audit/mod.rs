@@ -1,0 +1,8 @@
+//! Audits of topics: reads records, and shows what was found.
+
+mod reading;
+mod sections;
+mod text;
+
+pub use reading::{AuditRequest, audit};
+pub use text::render;

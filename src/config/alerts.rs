@@ -1,0 +1,292 @@
+//! `[alerts]`: a table for each rule, by the name of the rule.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use kreplay_alerts::{Condition, Rule, RuleDefinition, RuleName};
+use kreplay_model::{
+    domain::{Glob, duration},
+    watch::AlertSeverity,
+};
+use serde_json::json;
+use toml::Value;
+
+use super::{
+    Origin, Problem,
+    input::{Assignment, Input, quoted},
+};
+
+/// The table.
+pub(super) const TABLE: &str = "alerts";
+/// The start of the key of each of its settings.
+pub(super) const PREFIX: &str = "alerts.";
+
+/// The settings of a rule, with their descriptions.
+const FIELDS: [(&str, &str); 9] = [
+    ("enabled", "Whether the rule is evaluated."),
+    ("groups", "Patterns of groups, such as billing-*. Without any, all groups."),
+    ("topics", "Patterns of topics, for conditions on figures of partitions. Without any, all topics of a group."),
+    ("condition", "When the alert is true: comparisons joined by `and`, such as lag > 1000 or members != 6."),
+    ("for", "How long the condition must be true before the alert fires, such as 5m."),
+    ("keep", "How long the alert continues to fire after the condition has become false, such as 5m."),
+    ("severity", "How urgent it is."),
+    ("labels", "Labels of the alert: a list of NAME=VALUE."),
+    ("annotations", "Texts about the alert: a list of NAME=VALUE."),
+];
+const SEVERITIES: [AlertSeverity; 3] = [AlertSeverity::Info, AlertSeverity::Warning, AlertSeverity::Critical];
+/// The longest `for` and `keep`.
+const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// The configured rules.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlertsSection {
+    /// By name, with whether they are evaluated.
+    configured: BTreeMap<RuleName, (Rule, bool)>,
+}
+
+impl AlertsSection {
+    /// The rules to evaluate: those that are enabled, and the one that needs no configuration unless there is a table
+    /// with its name.
+    #[must_use]
+    pub fn rules(&self) -> Vec<Rule> {
+        let default = Rule::on_verdicts();
+        let is_configured = self.configured.contains_key(&default.definition().name);
+        let enabled = self.configured.values().filter(|(_, is_enabled)| *is_enabled).map(|(rule, _)| rule.clone());
+        (!is_configured).then_some(default).into_iter().chain(enabled).collect()
+    }
+}
+
+/// Whether a key, with the prefix of its table, is that of a table here.
+pub(super) fn is_table(prefix: &str, key: &str) -> bool {
+    key == TABLE || prefix == TABLE
+}
+
+/// Checks the key of a setting.
+///
+/// # Errors
+/// No rule has such a setting.
+pub(super) fn check_key(key: &str) -> Result<(), String> {
+    let (table, name) = key.rsplit_once('.').unwrap_or((TABLE, key));
+    if FIELDS.iter().any(|(field, _)| *field == name) {
+        return Ok(());
+    }
+    let names = FIELDS.map(|(field, _)| field).join(", ");
+    Err(format!("unknown setting; [{table}] has {names}"))
+}
+
+/// Builds the rules from the settings of all tables, and returns what is wrong with them.
+pub(super) fn build(assignments: &[Assignment]) -> (AlertsSection, Vec<Problem>) {
+    let mut by_rule: BTreeMap<&str, Vec<&Assignment>> = BTreeMap::new();
+    for assignment in assignments {
+        if let Some((name, _)) = assignment.key.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('.')) {
+            by_rule.entry(name).or_default().push(assignment);
+        }
+    }
+    let (mut section, mut problems) = (AlertsSection::default(), Vec::new());
+    for (name, assignments) in by_rule {
+        match rule(name, &assignments) {
+            Ok((rule, is_enabled)) => {
+                section.configured.insert(rule.definition().name.clone(), (rule, is_enabled));
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    (section, problems)
+}
+
+/// A rule that is being read.
+struct Draft {
+    groups: Vec<Glob>,
+    topics: Vec<Glob>,
+    condition: Option<Condition>,
+    hold: Duration,
+    keep: Duration,
+    severity: AlertSeverity,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    is_enabled: bool,
+}
+
+fn rule(name: &str, assignments: &[&Assignment]) -> Result<(Rule, bool), Vec<Problem>> {
+    let problem = |assignment: &Assignment, message| Problem {
+        origin: assignment.origin.clone(),
+        key: Some(assignment.key.clone()),
+        message,
+    };
+    let of_rule = |message| Problem {
+        origin: assignments.first().map_or(Origin::Default, |first| first.origin.clone()),
+        key: Some(format!("{PREFIX}{name}")),
+        message,
+    };
+    let name = name.parse::<RuleName>().map_err(|error| vec![of_rule(error.to_string())])?;
+    let default = Rule::on_verdicts();
+    let mut draft = Draft::new(Some(default.definition()).filter(|default| default.name == name));
+    let set = assignments.iter().filter_map(|it| Some(problem(it, draft.set(it).err()?)));
+    let problems: Vec<Problem> = set.collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let Some(condition) = draft.condition else {
+        return Err(vec![of_rule("the rule has no condition; write condition = \"lag > 1000\"".to_owned())]);
+    };
+    let mut definition = RuleDefinition::new(name, condition);
+    (definition.selector.groups, definition.selector.topics) = (draft.groups, draft.topics);
+    (definition.hold, definition.keep, definition.severity) = (draft.hold, draft.keep, draft.severity);
+    (definition.labels, definition.annotations) = (draft.labels, draft.annotations);
+    let rule = Rule::new(definition).map_err(|error| vec![of_rule(error.to_string())])?;
+    Ok((rule, draft.is_enabled))
+}
+
+impl Draft {
+    fn new(default: Option<&RuleDefinition>) -> Self {
+        Self {
+            groups: Vec::new(),
+            topics: Vec::new(),
+            condition: default.map(|rule| rule.condition.clone()),
+            hold: Duration::ZERO,
+            keep: Duration::ZERO,
+            severity: default.map(|rule| rule.severity).unwrap_or_default(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            is_enabled: true,
+        }
+    }
+
+    fn set(&mut self, assignment: &Assignment) -> Result<(), String> {
+        let input = &assignment.input;
+        match assignment.key.rsplit_once('.').map(|(_, field)| field) {
+            Some("enabled") => self.is_enabled = input.bool()?,
+            Some("groups") => self.groups = globs(input)?,
+            Some("topics") => self.topics = globs(input)?,
+            Some("condition") => self.condition = Some(input.text()?.parse()?),
+            Some("for") => self.hold = time(input)?,
+            Some("keep") => self.keep = time(input)?,
+            Some("severity") => self.severity = severity(input)?,
+            Some("labels") => self.labels = pairs(input)?,
+            Some("annotations") => self.annotations = pairs(input)?,
+            _ => check_key(&assignment.key)?,
+        }
+        Ok(())
+    }
+}
+
+fn globs(input: &Input) -> Result<Vec<Glob>, String> {
+    input.list()?.iter().map(|text| text.parse()).collect()
+}
+
+fn time(input: &Input) -> Result<Duration, String> {
+    let text = input.text()?;
+    duration::parse(text)
+        .filter(|time| *time <= LONGEST)
+        .ok_or_else(|| format!("{} is not a duration from 0s to 31d; write 30s, 5m or 1h30m", quoted(text)))
+}
+
+fn severity(input: &Input) -> Result<AlertSeverity, String> {
+    let text = input.text()?;
+    let found = SEVERITIES.into_iter().find(|severity| severity.as_str() == text);
+    found.ok_or_else(|| format!("{} is not a severity; allowed: info, warning or critical", quoted(text)))
+}
+
+fn pairs(input: &Input) -> Result<BTreeMap<String, String>, String> {
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=')?;
+        Some((name.trim().to_owned(), value.trim().to_owned()))
+    };
+    let unsplit = |text: &String| format!("{} is not NAME=VALUE", quoted(text));
+    input.list()?.iter().map(|text| pair(text).ok_or_else(|| unsplit(text))).collect()
+}
+
+/// The configured rules by name, each with its settings.
+pub(super) fn shown(section: &AlertsSection) -> impl Iterator<Item = (&RuleName, [(&'static str, Value); 9])> {
+    section.configured.iter().map(|(name, (rule, is_enabled))| (name, values(rule.definition(), *is_enabled)))
+}
+
+fn values(rule: &RuleDefinition, is_enabled: bool) -> [(&'static str, Value); 9] {
+    let globs = |globs: &[Glob]| Value::from(globs.iter().map(Glob::to_string).collect::<Vec<_>>());
+    let pairs = |pairs: &BTreeMap<String, String>| {
+        Value::from(pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>())
+    };
+    let time = |time| Value::from(duration::in_units(time));
+    [
+        ("enabled", Value::from(is_enabled)),
+        ("groups", globs(&rule.selector.groups)),
+        ("topics", globs(&rule.selector.topics)),
+        ("condition", Value::from(rule.condition.to_string())),
+        ("for", time(rule.hold)),
+        ("keep", time(rule.keep)),
+        ("severity", Value::from(rule.severity.as_str())),
+        ("labels", pairs(&rule.labels)),
+        ("annotations", pairs(&rule.annotations)),
+    ]
+}
+
+/// The JSON Schema of the table.
+pub(super) fn schema() -> serde_json::Value {
+    let describe = |(field, help): (&'static str, &'static str)| {
+        let mut described = match field {
+            "enabled" => json!({ "type": "boolean", "default": true }),
+            "severity" => json!({ "enum": SEVERITIES.map(AlertSeverity::as_str), "default": "warning" }),
+            "groups" | "topics" | "labels" | "annotations" => json!({ "type": "array", "items": { "type": "string" } }),
+            _ => json!({ "type": "string" }),
+        };
+        described["description"] = help.into();
+        (field.to_owned(), described)
+    };
+    let properties: serde_json::Map<_, _> = FIELDS.into_iter().map(describe).collect();
+    json!({
+        "description": "Alerts on watched groups: a table for each rule, by its name.",
+        "type": "object",
+        "additionalProperties": { "type": "object", "additionalProperties": false, "properties": properties },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Environment, Overrides};
+
+    fn load(text: &str) -> Result<Config, String> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("kreplay.toml"), text).unwrap();
+        Config::load(&Overrides::default(), &Environment::default(), dir.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_rule_has_its_settings() {
+        let text = "[alerts.high-lag]\ngroups = ['billing-*']\ntopics = ['orders']\ncondition = 'lag > 1000'\nfor = '5m'\n\
+                    keep = '1m30s'\nseverity = 'critical'\nlabels = ['team=a=b']\nannotations = ['summary=slow']\n";
+        let rules = load(text).unwrap().alerts.rules();
+        let rule = rules[1].definition();
+        assert_eq!(rules.len(), 2, "the rule on verdicts is there, too");
+        assert_eq!((rule.name.as_str(), rule.hold.as_secs(), rule.keep.as_secs()), ("high-lag", 300, 90));
+        assert_eq!((rule.labels["team"].as_str(), rule.annotations["summary"].as_str()), ("a=b", "slow"));
+        assert!(rule.selector.selects("billing-1") && !rule.selector.selects("orders"));
+    }
+
+    #[test]
+    fn the_rule_on_verdicts_can_be_changed_and_disabled() {
+        assert!(load("[alerts]\nverdict = { enabled = false }\n").unwrap().alerts.rules().is_empty());
+        let rules = load("[alerts.verdict]\nfor = '1m'\n").unwrap().alerts.rules();
+        assert_eq!(rules[0].definition().hold.as_secs(), 60);
+        assert_eq!(rules[0].definition().condition, Rule::on_verdicts().definition().condition);
+    }
+
+    #[test]
+    fn problems_have_a_position_and_say_what_to_write() {
+        for (text, part) in [
+            ("[alerts.a]\nfor = '5m'\n", "alerts.a: the rule has no condition; write condition"),
+            ("[alerts.a]\ncondition = 'speed > 5'\n", "alerts.a.condition: `speed` is not a figure; use lag"),
+            ("[alerts.a]\nconditions = 'lag > 5'\n", "unknown setting; [alerts.a] has enabled, groups"),
+            ("[alerts.a]\ncondition = 'lag > 5'\nfor = 5\n", "alerts.a.for: must be a string, not a number"),
+            ("[alerts.a]\ncondition = 'lag > 5'\nfor = '32d'\n", "`32d` is not a duration from 0s to 31d"),
+            ("[alerts.a]\ncondition = 'lag > 5'\nseverity = 'bad'\n", "allowed: info, warning or critical"),
+            ("[alerts.a]\ncondition = 'lag > 5'\nlabels = ['x']\n", "`x` is not NAME=VALUE"),
+            ("[alerts.a]\ncondition = 'lag > 5'\nlabels = ['group=x']\n", "the label `group` is set by kreplay"),
+            ("[alerts.a]\ncondition = 'members != 6'\ntopics = ['x']\n", "members is a figure of the whole group"),
+            ("[alerts.'a b']\ncondition = 'lag > 5'\n", "is not the name of a rule"),
+            ("[alerts]\na = 5\n", "alerts.a: must be a table, not a number"),
+        ] {
+            let problem = load(text).unwrap_err();
+            assert!(problem.contains(part) && problem.contains("kreplay.toml:2:"), "{text}: {problem}");
+        }
+    }
+}
