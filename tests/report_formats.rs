@@ -134,6 +134,9 @@ fn text_report_before_anything_is_known() {
 
 #[test]
 fn json_has_exactly_the_documented_fields() {
+    const STATES: &str =
+        "handling commit settling order fetch no_work throttled paused rebalance barrier reorder retry quarantine
+        memory starting stopping";
     const DOCUMENTED: &str = "
         schema run_id state error started_at elapsed_s handling_s
         plan.topics plan.partitions plan.records plan.held_back plan.bytes plan.concurrency plan.ordering plan.batch plan.tier
@@ -168,9 +171,6 @@ fn json_has_exactly_the_documented_fields() {
 
     let mut fields = BTreeSet::new();
     collect(&json(&run()), "", &mut fields);
-    const STATES: &str =
-        "handling commit settling order fetch no_work throttled paused rebalance barrier reorder retry quarantine
-        memory starting stopping";
     let states = STATES
         .split_whitespace()
         .flat_map(|state| ["seconds", "percent"].map(|unit| format!("charges.{unit}.{state}")));

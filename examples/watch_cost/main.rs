@@ -57,7 +57,7 @@ fn main() -> Outcome<()> {
     let cpu = Cpu::of(cluster.process_ids());
 
     let before = offsets_end(&cluster);
-    let (_, idle_cpu_s) = cpu.during(|| {
+    let ((), idle_cpu_s) = cpu.during(|| {
         std::thread::sleep(scale.duration);
         Ok(())
     })?;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::Outcome;
 
-/// The position of `utime` in `/proc/PID/stat` after the name of the program; `stime` follows. See proc_pid_stat(5).
+/// The position of `utime` in `/proc/PID/stat` after the name of the program; `stime` follows. See `proc_pid_stat(5)`.
 const UTIME: usize = 11;
 
 /// The processor time of processes.

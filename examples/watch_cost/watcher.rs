@@ -13,10 +13,13 @@ use crate::{Outcome, Scale};
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Whether a snapshot has the lag of all groups, in all partitions.
-pub fn has_all_figures(snapshot: &WatchSnapshot, scale: Scale) -> bool {
-    let is_known =
-        |group: &kreplay_model::watch::GroupView| group.lag.total == Some(scale.lag) && group.age_s.is_some();
-    snapshot.groups.len() == scale.groups && snapshot.groups.iter().all(is_known)
+pub fn has_all_lags(snapshot: &WatchSnapshot, scale: Scale) -> bool {
+    snapshot.groups.len() == scale.groups && snapshot.groups.iter().all(|group| group.lag.total == Some(scale.lag))
+}
+
+/// Whether a snapshot has the age of all groups.
+pub fn has_all_ages(snapshot: &WatchSnapshot, scale: Scale) -> bool {
+    snapshot.groups.len() == scale.groups && snapshot.groups.iter().all(|group| group.age_s.is_some())
 }
 
 /// Watches for the duration of `scale`.

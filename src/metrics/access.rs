@@ -6,7 +6,7 @@ use kreplay_model::domain::Secret;
 /// Whether a request carries the token: `Authorization: Bearer TOKEN`, as in RFC 6750.
 pub(super) fn is_allowed(token: Option<&Secret>, headers: &HeaderMap) -> bool {
     let Some(token) = token else { return true };
-    let given = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
+    let given = headers.get(AUTHORIZATION).map(hyper::http::HeaderValue::as_bytes);
     let given = given.and_then(|value| {
         let (scheme, rest) = value.split_at_checked("Bearer ".len())?;
         scheme.eq_ignore_ascii_case(b"Bearer ").then_some(rest.trim_ascii())

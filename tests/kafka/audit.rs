@@ -41,9 +41,9 @@ fn key(number: u64, keys: u64) -> String {
 
 /// Writes records with Java's producer and its default partitioner.
 fn produce_by_java(broker: &Broker, topic: &str, keys: impl Iterator<Item = String>) {
-    let lines: String = keys.map(|key| format!("{key}\tv\n")).collect();
+    let lines: Vec<String> = keys.map(|key| key + "\tv\n").collect();
     let settings = ["--topic", topic, "--reader-property", "parse.key=true"];
-    broker.kafka_tool(CONSOLE_PRODUCER, &settings, lines.as_bytes()).expect_success();
+    broker.kafka_tool(CONSOLE_PRODUCER, &settings, lines.concat().as_bytes()).expect_success();
 }
 
 /// Writes records with librdkafka's default partitioner.

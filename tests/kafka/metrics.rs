@@ -47,7 +47,7 @@ impl Prometheus {
         let folder = tempfile::tempdir().unwrap();
         let mut config = "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n".to_owned();
         for (job, address) in jobs {
-            config.push_str(&format!("  - job_name: {job}\n    static_configs: [{{targets: ['{address}']}}]\n"));
+            config += &["  - job_name: ", job, "\n    static_configs: [{targets: ['", address, "']}]\n"].concat();
         }
         let path = folder.path().join("prometheus.yml");
         std::fs::write(&path, config).unwrap();
@@ -62,7 +62,7 @@ impl Prometheus {
 
     /// The results of a query; `None` if there are none, or Prometheus does not answer yet.
     fn query(&self, query: &str) -> Option<Vec<Value>> {
-        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = query.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
         let mut stream = TcpStream::connect(&self.address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
         write!(stream, "GET /api/v1/query?query={encoded} HTTP/1.0\r\n\r\n").ok()?;

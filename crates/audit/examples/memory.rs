@@ -51,7 +51,7 @@ fn main() {
     println!("records               {RECORDS}");
     println!("peak memory           {} MiB ({} MiB before)", after / MIB, before / MIB);
     println!("observing             {:.1} s", observed.as_secs_f64());
-    println!("result                {:.1} s", (begun.elapsed() - observed).as_secs_f64());
+    println!("result                {:.1} s", begun.elapsed().saturating_sub(observed).as_secs_f64());
     for topic in &report.topics {
         println!("distinct keys         {:?}, of {KEYS} possible", topic.keys.distinct);
         println!("in several partitions {:?}", topic.keys.in_several_partitions);

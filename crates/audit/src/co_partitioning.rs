@@ -27,12 +27,12 @@ fn pair(one: &TopicAuditor, other: &TopicAuditor) -> CoPartitioning {
         if partitions[0] == partitions[1] {
             in_same_partitions += 1;
         } else {
-            moved.push((&a.label, partitions));
+            moved.push((a.label.as_ref(), partitions));
         }
     }
     moved.sort();
     moved.truncate(MAX_EXAMPLES);
-    let example = |(label, partitions): (&Box<[u8]>, _)| MovedKey { key: text(label), partitions };
+    let example = |(label, partitions): (&[u8], _)| MovedKey { key: text(label), partitions };
     CoPartitioning {
         topics: [one, other].map(|topic| topic.name().to_owned()),
         partitions: [one, other].map(TopicAuditor::partitions),

@@ -83,7 +83,9 @@ mod tests {
         ) {
             let offsets: Vec<i64> = gaps.iter().scan(-1, |at, gap| { *at += gap; Some(*at) }).collect();
             let mut edges = Edges::default();
-            offsets.iter().for_each(|offset| edges.add(*offset));
+            for offset in &offsets {
+                edges.add(*offset);
+            }
             let exact = offsets.iter().filter(|offset| **offset < at).count() as u64;
             let (low, high) = edges.below(at);
             prop_assert!(low <= exact && exact <= high, "{low} {exact} {high}");

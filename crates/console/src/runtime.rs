@@ -195,7 +195,7 @@ impl Runtime {
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
-        let mut changes = self.changes.as_ref().map(|changes| changes.progress.clone());
+        let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -210,7 +210,7 @@ impl Runtime {
                     self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
                 }
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
-                progress = next_change(&mut changes) => self.apply(Event::GroupChange(progress))?,
+                progress = next_change(&mut answers) => self.apply(Event::GroupChange(progress))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());

@@ -103,7 +103,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Alerts(snapshot) => watch::learn_alerts(state, snapshot),
         Event::GroupEvents(events) => watch::add_events(state, &events),
         Event::ChangeAccess(access) => group_change::allow(state, access),
-        Event::GroupChange(progress) => group_change::learn(state, progress),
+        Event::GroupChange(progress) => group_change::learn(state, &progress),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),

@@ -319,7 +319,7 @@ mod tests {
         let made = [0, 1].map(|seconds| store.begin(&plan("g"), now + chrono::TimeDelta::seconds(seconds)).unwrap());
         let [older, newer] = made;
         assert_eq!(store.list("cluster", "g").unwrap(), [newer.clone(), older]);
-        let list = crate::change_list(&[newer.clone()]);
+        let list = crate::change_list(std::slice::from_ref(&newer));
         assert!(list.contains(&newer.id) && list.contains("reset") && list.ends_with(" 2\n"), "{list}");
     }
 

@@ -96,15 +96,15 @@ mod tests {
 
     use super::*;
 
-    fn stored(offset: i64) -> Option<StoredOffset> {
-        Some(StoredOffset { offset: Offset::new(offset).unwrap(), metadata: String::new() })
+    fn stored(offset: i64) -> StoredOffset {
+        StoredOffset { offset: Offset::new(offset).unwrap(), metadata: String::new() }
     }
 
     fn row(partition: i32, from: i64, to: i64) -> PlannedRow {
         PlannedRow {
             id: TopicPartition::new("orders", partition),
-            from: stored(from),
-            to: stored(to),
+            from: Some(stored(from)),
+            to: Some(stored(to)),
             log: None,
             from_time: Some(1_769_853_600_000),
             to_time: None,

@@ -48,6 +48,7 @@ pub struct WatchArgs {
     /// `and`. A figure that is not known makes the condition false. With --for, the exit code is 4 if the time is over
     /// first.
     #[arg(long, value_name = "CONDITION")]
+    #[allow(clippy::doc_markdown, reason = "the help is not Markdown")]
     until: Option<Until>,
     /// Time between two looks, 500ms to 1h [default: 2s]
     #[arg(long, value_name = "DURATION", value_parser = interval)]
@@ -56,6 +57,7 @@ pub struct WatchArgs {
     ///
     /// A duration from 1m to 7d, such as 2h, or `off`. Needs READ on the topic __consumer_offsets.
     #[arg(long, value_name = "DURATION", value_parser = history)]
+    #[allow(clippy::doc_markdown, reason = "the help is not Markdown")]
     history: Option<String>,
     #[command(flatten)]
     target: TargetArgs,

@@ -63,7 +63,9 @@ fn no_lag_is_lost_while_a_coordinator_is_replaced() {
     let topic = new_topic(&cluster, "watch-crash", 2);
     (0..2).for_each(|partition| produce(&cluster, &topic, partition, END));
     let names: Vec<String> = (0..GROUPS).map(|number| format!("{prefix}-{number}")).collect();
-    names.iter().for_each(|name| commit(&cluster, name, &topic, &[(0, COMMITTED[0]), (1, COMMITTED[1])]));
+    for name in &names {
+        commit(&cluster, name, &topic, &[(0, COMMITTED[0]), (1, COMMITTED[1])]);
+    }
     let pattern = format!("{prefix}-*");
     let before = kreplay(&cluster, &["watch", &pattern, "--once", "--json"]).expect_success();
     let before: Value = serde_json::from_str(&before.stdout).unwrap();

@@ -126,7 +126,9 @@ fn our_rows(broker: &Broker, pattern: &str, groups: &[String]) -> BTreeSet<Vec<S
 fn recreated_topic(broker: &Broker, groups: &[String]) -> String {
     let topic = new_topic(broker, "watch-recreated", RECREATED_PARTITIONS);
     let partitions: Vec<i32> = (0..RECREATED_PARTITIONS).collect();
-    partitions.iter().for_each(|partition| produce(broker, &topic, *partition, RECREATED_RECORDS.0));
+    for partition in &partitions {
+        produce(broker, &topic, *partition, RECREATED_RECORDS.0);
+    }
     let ends: Vec<_> = partitions.iter().map(|partition| (topic.clone(), *partition, RECREATED_RECORDS.0)).collect();
     for group in groups {
         commit_steps(broker, group, std::slice::from_ref(&ends));
@@ -138,7 +140,9 @@ fn recreated_topic(broker: &Broker, groups: &[String]) -> String {
         wait::until(&what, SETTLE_TIMEOUT, || broker.committed(group, &topic, 0).is_none().then_some(()));
     }
     broker.create_topic(&topic, RECREATED_PARTITIONS, &[("retention.ms", "-1")]);
-    partitions.iter().for_each(|partition| produce(broker, &topic, *partition, RECREATED_RECORDS.1));
+    for partition in &partitions {
+        produce(broker, &topic, *partition, RECREATED_RECORDS.1);
+    }
     topic
 }
 

@@ -54,13 +54,13 @@ type Point = (i64, bool);
 fn fit(keys: &[&FollowedKey], present: &Rule, from: i32, keyed: u64) -> Rule {
     let mut points: Vec<Vec<Point>> = vec![Vec::new(); usize::try_from(from).unwrap_or_default()];
     let with_former = Rule { former: Some((from, Vec::new())), ..present.clone() };
-    let (mut changed, mut records) = (0_u32, 0);
+    let (mut moved_keys, mut records) = (0_u32, 0);
     for key in keys {
         records += key.records();
         let Some((former, present)) = with_former.homes(key).filter(|(former, present)| former != present) else {
             continue;
         };
-        changed += 1;
+        moved_keys += 1;
         for place in &key.places {
             let Some(of_partition) = usize::try_from(place.partition).ok().and_then(|at| points.get_mut(at)) else {
                 continue;
@@ -73,7 +73,7 @@ fn fit(keys: &[&FollowedKey], present: &Rule, from: i32, keyed: u64) -> Rule {
         }
     }
     // The share of offsets before the change that are of keys whose partition changed, and that are followed.
-    let density = f64::from(changed) / keys.len().max(1) as f64 * records as f64 / keyed.max(1) as f64;
+    let density = f64::from(moved_keys) / keys.len().max(1) as f64 * records as f64 / keyed.max(1) as f64;
     let changes = (0..).zip(points).map(|(partition, points)| change(partition, points, density)).collect();
     Rule { former: Some((from, changes)), ..present.clone() }
 }

@@ -65,7 +65,7 @@ impl PlannedOffsetRow<'_> {
     }
 
     /// The sign of the row, what it means, and its role.
-    fn state(&self) -> (&'static str, &'static str, Role) {
+    fn state(self) -> (&'static str, &'static str, Role) {
         match &self.planned.result {
             Some(ChangedRow::Failed(_)) => ("✗", "failed", |theme| theme.bad),
             Some(ChangedRow::Changed) => ("✓", "changed", |theme| theme.good),

@@ -58,6 +58,6 @@ fn names_and_paths_are_told_apart() {
     }
     for built_in in BUILT_IN {
         assert_eq!(built_in.name.parse::<ThemeChoice>().unwrap().to_string(), built_in.name);
-        assert!(built_in.about().ends_with(|end| end == '.' || end == ')'), "{}", built_in.about());
+        assert!(built_in.about().ends_with(['.', ')']), "{}", built_in.about());
     }
 }

@@ -21,9 +21,9 @@ pub(super) fn allow(state: &mut State, access: ChangeAccess) -> Vec<Effect> {
 }
 
 /// Shows an answer. A result is a message, too, because its window may have been closed.
-pub(super) fn learn(state: &mut State, progress: Arc<GroupChangeProgress>) -> Vec<Effect> {
-    let is_new = state.feed.changes.progress.as_ref() != Some(&progress);
-    state.feed.changes.progress = Some(Arc::clone(&progress));
+pub(super) fn learn(state: &mut State, progress: &Arc<GroupChangeProgress>) -> Vec<Effect> {
+    let is_new = state.feed.changes.progress.as_ref() != Some(progress);
+    state.feed.changes.progress = Some(Arc::clone(progress));
     state.stale = true;
     match &progress.step {
         GroupChangeStep::Executed(plan) if is_new => {

@@ -172,7 +172,9 @@ fn the_colour_of_a_sign_is_that_of_its_severity() {
 fn the_members_of_a_group_are_shown_over_time() {
     for size in SIZES {
         let mut state = listing(size.0, size.1);
-        ten_minutes().into_iter().for_each(|look| give_groups(&mut state, look));
+        for look in ten_minutes() {
+            give_groups(&mut state, look);
+        }
         state.user.watch.trouble.selected = Some(TroubleKey::Group("billing".into()));
         press_code(&mut state, KeyCode::Enter);
         state.user.watch.panel = GroupPanel::Rebalances;

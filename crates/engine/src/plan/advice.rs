@@ -97,7 +97,9 @@ impl Model {
         let in_windows: u64 = windows.iter().map(|window| window.heaviest).sum();
         // If one key is the heaviest in every window, its records are those of the heaviest lane.
         if in_windows <= self.lanes.heaviest() {
-            windows.iter_mut().for_each(|window| window.heaviest = window.heaviest.div_ceil(parts));
+            for window in &mut windows {
+                window.heaviest = window.heaviest.div_ceil(parts);
+            }
         }
         Self { lanes: self.lanes.with_heaviest_split(parts), memory_windows: windows, ..self.clone() }
     }

@@ -66,7 +66,7 @@ fn the_binding_limit_comes_first() {
 
 #[test]
 fn a_heavy_partition_is_lifted_by_more_partitions() {
-    let model = Model { partitions: vec![6000, 1000, 1000, 1000], ..model(&[1; 9000]) };
+    let model = Model { partitions: vec![6000, 1000, 1000, 1000], ..model(&vec![1; 9000]) };
     let advice = advice_of(&model, Ordering::Partition, 4);
     let split = advice.iter().find(|one| one.lifted == LiftedLimit::TwiceThePartitions).unwrap();
     assert!(is_near(split.speedup, 2.0), "{split}");

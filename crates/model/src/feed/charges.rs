@@ -259,7 +259,9 @@ impl Add for Charges {
 impl From<BTreeMap<Charge, u64>> for Charges {
     fn from(by_charge: BTreeMap<Charge, u64>) -> Self {
         let mut charges = Self::default();
-        by_charge.into_iter().for_each(|(charge, ns)| charges.add_ns(charge, ns));
+        for (charge, ns) in by_charge {
+            charges.add_ns(charge, ns);
+        }
         charges
     }
 }

@@ -28,13 +28,13 @@ pub(super) fn lines(group: &GroupView, state: &State, room: usize, theme: &Theme
         return Vec::new();
     }
     let history = &state.feed.group_history;
-    let lanes = history.lanes(&group.group, columns);
-    if lanes.is_empty() {
+    let members = history.lanes(&group.group, columns);
+    if members.is_empty() {
         return Vec::new();
     }
     let rebalances = history.rebalances(group, columns);
     let mut lines = vec![axis(columns, history.shown().ms(), theme)];
-    lines.extend(lanes.iter().map(|lane| line(lane, &rebalances, theme)));
+    lines.extend(members.iter().map(|lane| line(lane, &rebalances, theme)));
     lines.push(Line::from(Span::styled(LEGEND, theme.muted)));
     lines.push(Line::default());
     lines
@@ -53,10 +53,9 @@ fn line(lane: &MemberLane, rebalances: &[bool], theme: &Theme) -> Line<'static> 
     let mut spans = vec![Span::raw(name(&lane.name))];
     for (cell, rebalances) in lane.cells.iter().zip(rebalances) {
         let (sign, style) = match (cell, rebalances) {
+            (None | Some(GroupMemberCell { most: 0, .. }), true) => ("┊", theme.warning),
             (None, false) => (" ", theme.muted),
-            (None, true) => ("┊", theme.warning),
             (Some(GroupMemberCell { most: 0, .. }), false) => ("·", theme.muted),
-            (Some(GroupMemberCell { most: 0, .. }), true) => ("┊", theme.warning),
             (Some(_), true) => ("┿", theme.warning),
             (Some(cell), false) if cell.stood_still() => ("┄", theme.bad),
             (Some(_), false) => ("━", theme.good),

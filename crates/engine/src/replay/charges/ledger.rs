@@ -69,10 +69,10 @@ mod tests {
     }
 
     /// The model: every change in order, and the time of each state as the sum of its intervals.
-    fn by_intervals(changes: &[(u64, Charge)], end_ns: u64) -> Charges {
+    fn by_intervals(entered: &[(u64, Charge)], end_ns: u64) -> Charges {
         let mut charges = Charges::default();
-        let starts = std::iter::once((0, Charge::Starting)).chain(changes.iter().copied());
-        let ends = changes.iter().map(|(at, _)| *at).chain([end_ns]);
+        let starts = std::iter::once((0, Charge::Starting)).chain(entered.iter().copied());
+        let ends = entered.iter().map(|(at, _)| *at).chain([end_ns]);
         starts.zip(ends).for_each(|((from, state), to)| charges.add_ns(state, to - from));
         charges
     }

@@ -161,7 +161,9 @@ mod tests {
             }
             ledger.end(began + Duration::from_millis(2));
             is_over.store(true, Relaxed);
-            readers.into_iter().for_each(|reader| reader.join().unwrap());
+            for reader in readers {
+                reader.join().unwrap();
+            }
         });
         assert!(ledger.has_ended());
         assert_eq!(ledger.charges_at(began + Duration::from_secs(1)).total_ns(), 2_000_000);
