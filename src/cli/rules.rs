@@ -85,6 +85,6 @@ mod tests {
         let error = run(&["--prometheus"], "[alerts.still]\ncondition = 'no_progress > 5m'\n").unwrap_err().to_string();
         assert_eq!(error, "the rule still cannot be expressed in PromQL: no metric has the figure no_progress");
         let text = run(&["--prometheus"], "[metrics]\nprefix = 'k_'\n").unwrap();
-        assert!(text.contains("expr: \"k_group_verdict{verdict=~"), "{text}");
+        assert!(text.contains("expr: \"max by (group) (k_group_verdict{verdict=~"), "{text}");
     }
 }

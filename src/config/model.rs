@@ -9,7 +9,7 @@ use kreplay_engine::{
 };
 use kreplay_handlers::{BuiltInHandler, HandlerChoice, HandlerSettings, HandlerSpec, Simulate, WorkTime};
 use kreplay_model::domain::{Concurrency, Glob};
-use kreplay_monitor::{rebalance::FLAPPING_COUNT, rules::Rules};
+use kreplay_monitor::rules::{FLAPPING_COUNT, Rules};
 use kreplay_topics::{Channel, NewKey, Strategy};
 use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 

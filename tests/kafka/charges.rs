@@ -36,11 +36,15 @@ fn slow_commits_of_a_database_are_named() {
 
 #[test]
 fn a_quota_of_the_broker_is_named_as_slow_reading() {
+    const RECORDS: u64 = 200;
     let broker = broker::shared();
     let (topic, client) = (broker.topic("quota", 1), unique_name("quota"));
     let records: Vec<NewRecord> =
-        (0..400).map(|number| NewRecord::keyed(format!("key-{number}"), "x".repeat(1000))).collect();
-    broker.produce(&topic, &records);
+        (0..RECORDS).map(|number| NewRecord::keyed(format!("key-{number}"), "x".repeat(1000))).collect();
+    // A broker answers with whole batches, and never with one that is larger than the quota allows in its window.
+    for batch in records.chunks(10) {
+        broker.produce(&topic, batch);
+    }
     let quota = |change: [&str; 2]| {
         let entity = ["--alter", "--entity-type", "clients", "--entity-name", &client];
         broker.kafka_tool(CONFIG_TOOL, &[&entity[..], &change[..]].concat(), b"").expect_success();
@@ -51,7 +55,7 @@ fn a_quota_of_the_broker_is_named_as_slow_reading() {
     for (property, value) in [("client.id", client.as_str()), ("max.partition.fetch.bytes", "20000")] {
         limited.kafka.properties.insert(property.into(), value.into());
     }
-    let ended = run(limited).expect_done(400);
+    let ended = run(limited).expect_done(RECORDS);
     quota(["--delete-config", "consumer_byte_rate"]);
     let (charges, advice) = (ended.view.charges, &ended.view.advice);
     let described = format!("{:?}; {}", charges.percentages(), WhatIf::line(advice));

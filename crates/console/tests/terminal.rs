@@ -164,9 +164,7 @@ fn modes_of(console: &Console) -> String {
 fn quitting_restores_the_terminal() {
     let mut console = Console::open();
     console.press("?");
-    console.wait("help", |screen| {
-        screen.contents().contains("Redraw the whole screen") || screen.contents().contains("Quarantine")
-    });
+    console.wait("help", |screen| screen.contents().contains("Start a run; asks first if one is active"));
     console.press("\x1b");
     console.wait("dashboard", |screen| screen.contents().contains("Partitions  10 of 60"));
     console.press("q");

@@ -170,7 +170,7 @@ fn what_is_not_known_is_absent() {
 fn a_deleted_group_and_an_abandoned_partition_have_no_series() {
     let abandoned = PartitionRow { abandoned: true, ..row("left", 0, Some(9)) };
     let text = prometheus(watched(vec![group("kept", vec![row("a", 0, Some(1)), abandoned])]), &at(Level::Partition));
-    assert!(!text.contains("left"), "{text}");
+    assert!(!text.contains("topic=\"left\""), "{text}");
     let without = prometheus(watched(Vec::new()), &at(Level::Partition));
     assert!(!without.contains("kept") && without.contains("kreplay_watch_timestamp_seconds 0"), "{without}");
 }
@@ -202,9 +202,10 @@ fn the_maximum_of_series_holds_and_the_widest_group_becomes_coarser() {
     assert!(all.len() <= 204, "{}", all.len());
     assert_eq!(all["kreplay_metrics_dropped_series"], "1000");
     assert!(
-        text.contains(r#"partition_lag_offsets{group="narrow""#) && text.contains(r#"topic_lag_offsets{group="wide""#)
+        text.contains(r#"group_partition_lag_offsets{group="narrow""#)
+            && text.contains(r#"group_topic_lag_offsets{group="wide""#)
     );
-    assert!(!text.contains(r#"partition_lag_offsets{group="wide""#), "{text}");
+    assert!(!text.contains(r#"group_partition_lag_offsets{group="wide""#), "{text}");
 }
 
 #[test]

@@ -13,6 +13,9 @@ mod rebalances;
 mod history_test;
 
 use chrono::{DateTime, Utc};
+use kreplay_model::watch::EarlierRebalances;
+
+use crate::rebalance::{Past, RecordedRebalances};
 
 pub use change::{HistoryChange, PastCommit};
 pub(crate) use commits::PastCommits;
@@ -55,6 +58,18 @@ impl GroupHistory {
             HistoryChange::MemberEpoch { member_id, epoch, is_new, is_stable } => {
                 self.rebalances.member_epoch(at, &member_id, epoch, is_new, is_stable);
             }
+        }
+    }
+
+    /// The rebalances, for the rebalances that the watch sees to follow.
+    pub(crate) fn recorded_rebalances(&self) -> RecordedRebalances {
+        let PastRebalances { entries, count, is_open, is_whole, number, timeout_ms, .. } = &self.rebalances;
+        let earlier = EarlierRebalances { from: self.from, count: *count, exact: *is_whole };
+        RecordedRebalances {
+            entries: entries.clone(),
+            is_open: *is_open,
+            timeout_ms: *timeout_ms,
+            past: Past { earlier, to: self.to, epoch: *number },
         }
     }
 

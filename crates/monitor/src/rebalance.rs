@@ -10,7 +10,7 @@ mod tracker;
 mod tracker_test;
 mod unsettled;
 
-pub use flapping::{FLAPPING_COUNT, FLAPPING_WINDOW_MS};
 pub use moves::moved;
 pub use tracker::{DEFAULT_REBALANCE_TIMEOUT_MS, MAX_HISTORY, RebalanceEvent, Rebalances};
+pub(crate) use tracker::{Past, RecordedRebalances};
 pub use unsettled::{is_settled, waiting_for};

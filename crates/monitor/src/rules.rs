@@ -1,6 +1,10 @@
 //! The rules that a user can change.
 
-use crate::rebalance::{FLAPPING_COUNT, FLAPPING_WINDOW_MS};
+/// Rebalances within [`FLAPPING_WINDOW_MS`] from which on a group is flapping, unless set otherwise.
+pub const FLAPPING_COUNT: u32 = 3;
+
+/// The time in which rebalances are counted, in milliseconds, unless set otherwise: 10 minutes.
+pub const FLAPPING_WINDOW_MS: i64 = 600_000;
 
 /// The rules of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,16 @@
 //! What was before a watch, compared with Kafka's own readers of the offsets topic.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{self, TryRecvError};
+use std::thread;
+use std::time::Duration;
 
-use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
 use crate::support::broker::{self, Broker, unique_name};
+use crate::support::outage::Outage;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
@@ -25,6 +29,22 @@ fn watched_with_history(broker: &Broker, group: &str) -> Value {
     snapshot["groups"][0].clone()
 }
 
+/// Polls a member while another one joins, so that it gives up the partitions that are the other's.
+fn polling<T>(member: &BaseConsumer, join: impl FnOnce() -> T) -> T {
+    // The end of this sender, also by a panic, ends the thread.
+    let (joining, joined) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while joined.try_recv() == Err(TryRecvError::Empty) {
+                drop(member.poll(Duration::from_millis(50)));
+            }
+        });
+        let result = join();
+        drop(joining);
+        result
+    })
+}
+
 /// The records of a group, as one of Kafka's formatters prints them.
 fn formatted(broker: &Broker, formatter: &str, group: &str) -> Vec<Value> {
     let args = ["--topic", "__consumer_offsets", "--from-beginning", "--timeout-ms", "8000", "--formatter", formatter];
@@ -37,7 +57,9 @@ fn formatted(broker: &Broker, formatter: &str, group: &str) -> Vec<Value> {
 
 #[test]
 fn commits_and_generations_are_those_of_kafkas_formatters() {
-    let broker = broker::shared();
+    // Kafka's formatters end when nothing is committed any more, so that no other test may use the broker.
+    let outage = Outage::start_broker();
+    let broker: &Broker = &outage;
     let (topic, group) = (new_topic(broker, "history", 2), unique_name("history"));
     produce(broker, &topic, 0, 5);
     produce(broker, &topic, 1, 5);
@@ -80,10 +102,10 @@ fn rebalances_of_a_group_with_epochs_have_durations() {
     let (topic, group) = (new_topic(broker, "history", 2), unique_name("history-epochs"));
     produce(broker, &topic, 0, 1);
     let first = member(broker, &group, &topic, "consumer");
-    let second = member(broker, &group, &topic, "consumer");
+    let second = polling(&first, || member(broker, &group, &topic, "consumer"));
     let found = wait::until("all members have reached the epoch of the group", RUN_TIMEOUT, || {
         // A member has its new assignment when it is polled.
-        drop((first.poll(std::time::Duration::from_millis(50)), second.poll(std::time::Duration::from_millis(50))));
+        drop((first.poll(Duration::from_millis(50)), second.poll(Duration::from_millis(50))));
         let found = watched_with_history(broker, &group);
         (found["state"].as_str() == Some("Stable")).then_some(found)
     });

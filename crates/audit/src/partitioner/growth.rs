@@ -17,6 +17,9 @@ const MIN_FORMER_SHARE: f64 = 0.75;
 const CLOSE_OFFSETS: usize = 8;
 /// … which means: as many in a stretch as expected in a stretch of a quarter of the length.
 const CLOSENESS: f64 = 4.0;
+/// Fewer keys with records in their former partition are no evidence: a producer that chooses partitions itself looks
+/// the same.
+const MIN_KEYS_IN_FORMER_PARTITION: usize = 3;
 /// With this many offsets that show the present number, those decide.
 const MIN_PRESENT_OFFSETS: usize = 8;
 
@@ -43,7 +46,20 @@ pub fn find(
     let rule = fit(&keys, &Rule::plain(best.partitioner, best.partitions), *from, keyed);
     let Scored { score, chance } = score(&keys, &rule);
     let explains_more = score.records >= plain + MIN_GROWTH_GAIN;
-    (explains_more && is_explained(&score, chance, keys.len()) && has_former_offsets(&keys, &rule)).then_some(rule)
+    let is_growth = explains_more
+        && is_explained(&score, chance, keys.len())
+        && keys_in_former_partition(&keys, &rule) >= MIN_KEYS_IN_FORMER_PARTITION
+        && has_former_offsets(&keys, &rule);
+    is_growth.then_some(rule)
+}
+
+/// The number of keys that have records in the partition that was theirs before the change, and no longer is.
+fn keys_in_former_partition(keys: &[&FollowedKey], rule: &Rule) -> usize {
+    let is_there = |key: &&&FollowedKey| {
+        let Some((former, present)) = rule.homes(key) else { return false };
+        former != present && key.places.iter().any(|place| place.partition == former)
+    };
+    keys.iter().filter(is_there).count()
 }
 
 /// An offset of a key whose partition changed: whether it shows the former number of partitions, or the present one.

@@ -74,7 +74,7 @@ actions! {
         GROUPS => [Key::char('w')]),
     Trouble(Watch, "trouble", "Show the groups that need attention, worst first",
         GROUPS => [Key::char('W')]),
-    Alerts(Watch, "alerts", "Show the alerts on watched groups, most urgent first",
+    Alerts(Watch, "alerts", "Show the alerts on watched groups",
         WATCHING => [Key::char('a')]),
     OpenGroup(Watch, "open", "Open the group, or show the groups that are folded",
         WATCHING => [Key::code(KeyCode::Enter)]),

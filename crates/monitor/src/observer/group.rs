@@ -87,7 +87,7 @@ impl GroupTrack {
         }
         self.past_commits = history.commits.clone();
         self.past_empty_since = history.rebalances.empty_since;
-        self.rebalances.take_history(history);
+        self.rebalances.take_recorded(history.recorded_rebalances());
     }
 
     /// Takes what a look says about the group.

@@ -4,12 +4,6 @@ use std::collections::BTreeMap;
 
 use kreplay_model::watch::RebalanceEntry;
 
-/// Rebalances within [`FLAPPING_WINDOW_MS`] from which on a group is flapping, unless set otherwise.
-pub const FLAPPING_COUNT: u32 = 3;
-
-/// The time in which rebalances are counted, in milliseconds, unless set otherwise: 10 minutes.
-pub const FLAPPING_WINDOW_MS: i64 = 600_000;
-
 /// The member that joined and left most often in the window, if there were too many rebalances; an empty name if none
 /// did.
 pub(super) fn flapping<'a>(

@@ -10,7 +10,6 @@ use kreplay_model::watch::{EarlierRebalances, RebalanceEntry, RebalancesView, St
 use super::flapping::flapping;
 use super::moves::{moved, owners};
 use super::{is_settled, waiting_for};
-use crate::history::GroupHistory;
 use crate::look::Description;
 use crate::rules::Rules;
 
@@ -66,14 +65,27 @@ pub struct Rebalances {
     past: Option<Past>,
 }
 
-/// What is kept of a history.
+/// The rebalances before the first look.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordedRebalances {
+    /// The last ones, the oldest first.
+    pub(crate) entries: VecDeque<RebalanceEntry>,
+    /// Whether the last one is in progress.
+    pub(crate) is_open: bool,
+    /// The largest rebalance timeout of the members in milliseconds; 0 if not known.
+    pub(crate) timeout_ms: u64,
+    /// All of them.
+    pub(crate) past: Past,
+}
+
+/// What is kept of the time before the first look.
 #[derive(Clone, Copy, Debug)]
-struct Past {
-    earlier: EarlierRebalances,
-    /// The end of the history.
-    to: DateTime<Utc>,
-    /// The last epoch in it.
-    epoch: Option<i32>,
+pub(crate) struct Past {
+    pub(crate) earlier: EarlierRebalances,
+    /// The end of the records.
+    pub(crate) to: DateTime<Utc>,
+    /// The last epoch in them.
+    pub(crate) epoch: Option<i32>,
 }
 
 impl Rebalances {
@@ -100,14 +112,12 @@ impl Rebalances {
     }
 
     /// Takes what happened before the first look.
-    pub(crate) fn take_history(&mut self, history: &GroupHistory) {
-        let past = &history.rebalances;
-        self.history.extend(past.entries.iter().cloned());
-        self.open = if past.is_open { self.history.pop_back() } else { None };
-        self.count += past.count;
-        self.timeout_ms = self.timeout_ms.max(past.timeout_ms);
-        let earlier = EarlierRebalances { from: history.from, count: past.count, exact: past.is_whole };
-        self.past = Some(Past { earlier, to: history.to, epoch: past.number });
+    pub(crate) fn take_recorded(&mut self, recorded: RecordedRebalances) {
+        self.history.extend(recorded.entries);
+        self.open = if recorded.is_open { self.history.pop_back() } else { None };
+        self.count += recorded.past.earlier.count;
+        self.timeout_ms = self.timeout_ms.max(recorded.timeout_ms);
+        self.past = Some(recorded.past);
     }
 
     /// The first look: a rebalance may have begun before it, or between the end of the history and it.
