@@ -1,5 +1,5 @@
 //! Alerts on consumer groups. A [`Rule`] has a [`Condition`] on the figures of a group; [`Alerts`] evaluates rules on
-//! the snapshots of a watch and keeps their states; [`rules_file`] writes the same rules for Prometheus.
+//! the snapshots of a watch and keeps their states; [`rules_file()`] writes the same rules for Prometheus.
 //!
 //! No clock and no network: the time is that of the snapshot.
 

@@ -1,6 +1,6 @@
 //! Runs and watched consumer groups as metrics, in the text format of Prometheus (0.0.4) and in OpenMetrics.
 //!
-//! [`encode`] turns the latest snapshots into text. It has no state, no clock, no I/O and no threads: what a snapshot
+//! [`encode()`] turns the latest snapshots into text. It has no state, no clock, no I/O and no threads: what a snapshot
 //! does not have any more, such as a deleted group, is not in the text either. A figure that is not known is absent.
 //!
 //! [`families`] lists everything that can be exported.

@@ -30,7 +30,7 @@ struct Look<'a> {
     alerts: &'a [AlertView],
 }
 
-/// Writes a snapshot and the alerts as JSON on one line. Returns like [`write`]. The snapshot of thousands of groups
+/// Writes a snapshot and the alerts as JSON on one line. Returns like [`write()`]. The snapshot of thousands of groups
 /// takes more than ten megabytes as text, so it is not kept as a whole.
 pub(in crate::cli) fn write_json_line(snapshot: &WatchSnapshot, alerts: &AlertsSnapshot) -> Result<bool, CliError> {
     let mut writer = io::BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stdout().lock());
