@@ -84,6 +84,7 @@ impl SessionView<'_> {
         if options.settings.dry_run.is_none() {
             self.report.check_standard_output(&options.settings.handler, with_console)?;
         }
+        self.report.check_output()?;
         options.one_run = !with_console;
         options.start = true;
         // The name of the theme is checked without a console, too.

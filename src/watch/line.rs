@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use chrono::{DateTime, Local, Utc};
 use kreplay_model::domain::number::{Count, seconds};
 use kreplay_model::domain::printable;
-use kreplay_model::watch::{VerdictKind, WatchEvent, WatchSnapshot};
+use kreplay_model::watch::{TimeExactness, VerdictKind, WatchEvent, WatchSnapshot};
 
 fn time(at: DateTime<Utc>) -> String {
     at.with_timezone(&Local).format("%H:%M:%S").to_string()
@@ -23,7 +23,7 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
     let is_whole =
         lags().all(|lag| lag.is_some()) && snapshot.groups.iter().all(|group| group.lag.unknown_partitions == 0);
     let lag: u64 = lags().flatten().filter_map(|lag| u64::try_from(lag).ok()).sum();
-    let oldest = snapshot.groups.iter().filter_map(|group| Some((group.age_s?.value, &group.group)));
+    let oldest = snapshot.groups.iter().filter_map(|group| Some((group.age_s?.value, group)));
     let oldest = oldest.reduce(|oldest, next| if next.0 > oldest.0 { next } else { oldest });
     let noun = if snapshot.groups.len() == 1 { "group" } else { "groups" };
     let mut line = format!("{}  {} {noun}", time(snapshot.at), snapshot.groups.len());
@@ -34,7 +34,12 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
     // Writing to a string does not fail.
     let _ = write!(line, "  lag {}{}", if is_whole { "" } else { "≥" }, Count(lag));
     if let Some((age, group)) = oldest.filter(|(age, _)| *age > 0.0) {
-        let _ = write!(line, "  oldest unread record {} ({})", seconds(age), printable(group));
+        let sign = match group.age_exactness {
+            Some(TimeExactness::Exact) => "",
+            Some(TimeExactness::AtLeast) => "≥",
+            _ => "~",
+        };
+        let _ = write!(line, "  oldest unread record {sign}{} ({})", seconds(age), printable(&group.group));
     }
     if let Some(why) = &snapshot.listing_failed {
         let _ = write!(line, "  the list of groups is not current: {}", printable(&why.to_string()));

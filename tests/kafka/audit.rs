@@ -243,9 +243,11 @@ fn a_sample_says_so_and_reads_part_of_the_topic() {
     let topic = broker.topic("audit", 3);
     let records: Vec<_> = (0..30_000).map(|number| NewRecord::keyed(key(number, 900), "v")).collect();
     broker.produce(&topic, &records);
-    let text = kreplay(broker, &topic, &["--sample", "3000"]).expect_success().stdout;
+    let text = kreplay(broker, &topic, &["--sample", "3000", "--sample-time", "60s"]).expect_success().stdout;
     assert!(text.contains("of 30,000 offsets") && text.contains("a sample"), "{text}");
-    let json = kreplay(broker, &topic, &["--sample", "3000", "--output-format", "json"]).expect_success().stdout;
+    let json = kreplay(broker, &topic, &["--sample", "3000", "--sample-time", "60s", "--output-format", "json"])
+        .expect_success()
+        .stdout;
     let report: AuditReport = serde_json::from_str(&json).unwrap();
     assert!(!report.coverage.full && (2500..3500).contains(&report.coverage.records), "{:?}", report.coverage);
     assert_eq!(report.topics[0].partitioner.best.unwrap().partitioner, Partitioner::Murmur2);

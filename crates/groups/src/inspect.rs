@@ -12,6 +12,18 @@ pub(super) fn cluster(admin: &GroupAdmin) -> String {
     catalog(admin).cluster_id().unwrap_or_else(|| admin.client().config().bootstrap_servers.clone())
 }
 
+/// The same for a cluster that answers.
+///
+/// # Errors
+/// It does not answer.
+pub(super) fn reachable_cluster(admin: &GroupAdmin) -> Result<String, GroupsError> {
+    match catalog(admin).cluster_id() {
+        Some(id) => Ok(id),
+        // A cluster without an id is known by its address, but only if it answers.
+        None => admin.describe().map(|_| cluster(admin)).map_err(GroupsError::from),
+    }
+}
+
 /// Queries about topics within the timeout of the group's requests.
 pub(super) fn catalog(admin: &GroupAdmin) -> Catalog<'_> {
     Catalog::new(admin.client(), admin.timeout())

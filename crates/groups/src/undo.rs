@@ -9,7 +9,7 @@ use super::{
     changes::{Change, ChangeStore, ChangedPartition},
     error::GroupsError,
     guard::require_no_members,
-    inspect::{add_times, cluster, logs},
+    inspect::{add_times, logs, reachable_cluster},
     plan::{Action, GroupPlan, PlannedRow},
 };
 
@@ -19,7 +19,7 @@ use super::{
 /// No such change is stored, an offset is neither what the change wrote nor what was there before, the group has
 /// members or is not used by consumers, or the cluster cannot be queried.
 pub fn plan_undo(admin: &GroupAdmin, store: &ChangeStore, id: Option<&str>) -> Result<GroupPlan, GroupsError> {
-    let cluster = cluster(admin);
+    let cluster = reachable_cluster(admin)?;
     let change = store.find(&cluster, admin.group(), id)?;
     require_no_members(admin.group(), admin.describe()?)?;
     let mut rows = restored(&change, &admin.offsets()?)?;
@@ -35,9 +35,9 @@ pub fn plan_undo(admin: &GroupAdmin, store: &ChangeStore, id: Option<&str>) -> R
 /// The stored changes of the group, the newest first.
 ///
 /// # Errors
-/// One of them cannot be read.
+/// The cluster does not answer, or one of them cannot be read.
 pub fn stored_changes(admin: &GroupAdmin, store: &ChangeStore) -> Result<Vec<Change>, GroupsError> {
-    Ok(store.list(&cluster(admin), admin.group())?)
+    Ok(store.list(&reachable_cluster(admin)?, admin.group())?)
 }
 
 /// The rows that restore what was there before a change. A partition that the change did not reach already has it.

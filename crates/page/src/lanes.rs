@@ -12,6 +12,8 @@ use crate::{
 
 /// Height of a worker's lane.
 const LANE_HEIGHT: f64 = 14.0;
+/// The number of colours of states, the classes `c0`, `c1` and so on.
+const COLOURS: usize = 8;
 /// More workers than these are not drawn one by one.
 const MAX_LANES: usize = 100;
 
@@ -88,13 +90,17 @@ pub(crate) fn charges(charges: &Charges) -> Option<Markup> {
     for (index, (charge, percent)) in parts.iter().enumerate() {
         html.add(format_args!(
             "<u class=\"c{}\" style=\"width:{percent:.1}%\" title=\"{}\"></u>",
-            index % 6,
+            index % COLOURS,
             Text(charge.in_words())
         ));
     }
     html.add("</div><ul class=\"legend\">");
     for (index, (charge, percent)) in parts.iter().enumerate() {
-        html.add(format_args!("<li><u class=\"c{}\"></u>{percent:.1} % {}</li>", index % 6, Text(charge.in_words())));
+        html.add(format_args!(
+            "<li><u class=\"c{}\"></u>{percent:.1} % {}</li>",
+            index % COLOURS,
+            Text(charge.in_words())
+        ));
     }
     html.add("</ul>");
     Some(html)

@@ -58,6 +58,23 @@ pub(in crate::cli) fn report_formats() -> impl TypedValueParser<Value = ReportFo
 }
 
 impl ReportArgs {
+    /// Checks that the file of the report can be written, as far as that can be said before there is one.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`] names the file and the reason.
+    pub fn check_output(&self) -> Result<(), CliError> {
+        let Some(path) = &self.output else { return Ok(()) };
+        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        let problem = if path.is_dir() {
+            "it is a directory"
+        } else if directory.is_some_and(|directory| !directory.is_dir()) {
+            "its directory does not exist"
+        } else {
+            return Ok(());
+        };
+        Err(CliError::Failed(format!("cannot write {}: {problem}", path.display())))
+    }
+
     /// Checks that at most one of records, report and console uses standard output.
     ///
     /// # Errors
@@ -85,6 +102,16 @@ mod tests {
     use kreplay_handlers::HandlerSpec;
 
     use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named_before_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |path: PathBuf| ReportArgs { output: Some(path), ..ReportArgs::default() }.check_output();
+        assert!(check(folder.path().join("report.json")).is_ok() && check("report.json".into()).is_ok());
+        for path in [folder.path().to_owned(), folder.path().join("none/report.json")] {
+            assert!(check(path.clone()).unwrap_err().to_string().contains(&path.display().to_string()));
+        }
+    }
 
     #[test]
     fn records_report_and_console_do_not_share_standard_output() {

@@ -8,7 +8,7 @@ use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    WatchArgs, alerting, cluster, console,
+    WatchArgs, alerting, cluster, console, misses_a_group,
     output::{LONGEST_WATCH, write, write_json_line},
     unmatched,
 };
@@ -126,7 +126,8 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
             }
             let snapshot = snapshots.borrow_and_update().clone();
             let has_reader = printer.show(&handle, &snapshot)?;
-            if wait.as_mut().is_some_and(|wait| wait.take(&snapshot)) {
+            let is_true = wait.as_mut().is_some_and(|wait| wait.take(&snapshot));
+            if is_true && !misses_a_group(selection, &snapshot) {
                 return Ok(Exit::Done);
             }
             if !has_reader {

@@ -23,6 +23,8 @@ pub(super) const TITLE: &str = "Alerts";
 const MAX_WIDTH: u16 = 120;
 /// Lines around the text: the frame.
 const LINES_AROUND: u16 = 2;
+/// Cells between the names of an alert and its time.
+const GAP: usize = 4;
 /// The indentation of what is below the first line of an alert.
 const INDENTATION: usize = 2;
 
@@ -66,7 +68,7 @@ fn lines(alert: &AlertView, room: usize, theme: &Theme) -> Vec<Line> {
     let (sign, style) = sign(alert, theme);
     let before = format!("{sign} {:<8} {:<8}  ", alert.state.to_string(), alert.severity.to_string());
     let names = format!("{}  {}", clean(&alert.rule), clean(&alert.group));
-    let names = shorten(&names, room.saturating_sub(width(&before) + width(&right) + 2));
+    let names = shorten(&names, room.saturating_sub(width(&before) + width(&right) + GAP));
     let mut lines = vec![Line { text: format!("{before}{names}"), right, style }];
     let mut add = |text: &str, style: Style| {
         let wrapped = wrap_at_most(&clean(text), room.saturating_sub(INDENTATION), 1);

@@ -22,7 +22,11 @@ impl Age {
         Self { seconds: SecondsRange { value: 0.0, low: 0.0, high: 0.0 }, exactness: TimeExactness::Exact };
 }
 
-/// The age of the first unread record, whose timestamp lies in `bracket`; `None` while a bound is missing.
+/// Bounds that are further apart than this, and by more than a factor of two, say too little to be an age.
+const MAX_UNKNOWN_WIDTH_S: f64 = 1.0;
+
+/// The age of the first unread record, whose timestamp lies in `bracket`; `None` while a bound is missing, or while the
+/// bounds are too far apart.
 #[must_use]
 pub fn age(bracket: Bracket, in_order: bool, now_ms: i64) -> Option<Age> {
     let (low_ms, high_ms) = (bracket.low_ms?, bracket.high_ms?);
@@ -37,6 +41,9 @@ pub fn age(bracket: Bracket, in_order: bool, now_ms: i64) -> Option<Age> {
     } else {
         TimeExactness::AtLeast
     };
+    if exactness == TimeExactness::Bracket && high - low > MAX_UNKNOWN_WIDTH_S && high > 2.0 * low {
+        return None;
+    }
     let value = if exactness == TimeExactness::AtLeast { low } else { f64::midpoint(low, high) };
     Some(Age { seconds: SecondsRange { value, low, high }, exactness })
 }

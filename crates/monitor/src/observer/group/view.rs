@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{
-    GroupState, GroupType, GroupView, LagTotals, PartitionRow, RecordsLeft, SecondsRange, VerdictView, WatchEventKind,
+    GroupState, GroupType, GroupView, LagTotals, PartitionRow, RecordsLeft, SecondsRange, TimeExactness, VerdictView,
+    WatchEventKind,
 };
 
 use super::members::member_rows;
@@ -60,6 +61,14 @@ impl GroupTrack {
         let oldest = counted()
             .filter_map(|(at, row)| Some((row.age_s?, row.age_exactness?, at)))
             .reduce(|oldest, next| if next.0.value > oldest.0.value { next } else { oldest });
+        let oldest = match oldest {
+            // The partitions with unread records are those whose age is not known yet.
+            Some((age, ..)) if lacks_an_age(counted().map(|(_, row)| row)) && age.value <= 0.0 => None,
+            Some((age, _, at)) if lacks_an_age(counted().map(|(_, row)| row)) => {
+                Some((age, TimeExactness::AtLeast, at))
+            }
+            known => known,
+        };
         GroupView {
             group: name.to_string(),
             r#type: description.map(|group| group.group_type).or(listed.map(|listed| listed.0)).unwrap_or_default(),
@@ -211,6 +220,11 @@ impl GroupTrack {
             rules: self.rules,
         }
     }
+}
+
+/// Whether the age of a partition with unread records is not known.
+fn lacks_an_age<'a>(mut rows: impl Iterator<Item = &'a PartitionRow>) -> bool {
+    rows.any(|row| row.readable.is_some_and(|readable| readable > 0) && row.age_s.is_none())
 }
 
 /// The largest age, with bounds over all partitions: another one may be older than its best value says.
