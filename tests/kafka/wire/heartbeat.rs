@@ -4,7 +4,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use crate::support::broker::{Broker, REQUEST_TIMEOUT};
+use crate::support::broker::{Broker, REQUEST_TIMEOUT, SETTLE_TIMEOUT};
+use crate::support::wait;
 
 const SHARE_GROUP_HEARTBEAT: (i16, i16) = (76, 1);
 const STREAMS_GROUP_HEARTBEAT: (i16, i16) = (88, 0);
@@ -87,7 +88,13 @@ impl Body {
     }
 }
 
-fn send(broker: &Broker, (api, version): (i16, i16), body: &Body) {
+/// Sends a request until the coordinator accepts it: one that is busy answers with an error first.
+fn send(broker: &Broker, api: (i16, i16), body: &Body) {
+    wait::until("accepted heartbeat", SETTLE_TIMEOUT, || (error_code(broker, api, body) == 0).then_some(()));
+}
+
+/// Sends a request, and returns the error code of the answer.
+fn error_code(broker: &Broker, (api, version): (i16, i16), body: &Body) -> i16 {
     let mut request = Vec::new();
     request.extend_from_slice(&api.to_be_bytes());
     request.extend_from_slice(&version.to_be_bytes());
@@ -104,5 +111,5 @@ fn send(broker: &Broker, (api, version): (i16, i16), body: &Body) {
     let mut response = vec![0; u32::from_be_bytes(length) as usize];
     socket.read_exact(&mut response).unwrap();
     // The correlation id, no tagged fields, the throttle time, the error code.
-    assert_eq!(&response[9..11], [0, 0], "{:?}", String::from_utf8_lossy(&response));
+    i16::from_be_bytes([response[9], response[10]])
 }
