@@ -3,7 +3,7 @@
 use kreplay_model::{
     domain::{
         Lag,
-        number::{Bytes, Count, rate, seconds, whole},
+        number::{Bytes, Count, rate, seconds},
     },
     feed::{Bottleneck, RunView},
 };
@@ -21,7 +21,7 @@ pub(crate) fn summary(run: &RunView) -> Markup {
     let mut rows: Vec<(&str, String)> = vec![
         ("topics", plan.topics.join(", ")),
         ("selection", plan.selection.clone()),
-        ("partitions", Count(whole(count(run.partitions.len()))).to_string()),
+        ("partitions", Count(run.partitions.len() as u64).to_string()),
         ("handled", format!("{} records, {}", Count(run.totals.handled), Bytes(run.totals.bytes))),
         ("not simply handled", exceptions(run)),
         ("lag", lag(run.totals.lag)),
@@ -104,9 +104,4 @@ fn limit(limit: Bottleneck) -> &'static str {
         Bottleneck::Commit => "limited by commits",
         Bottleneck::Rate => "limited by the configured rate or the protected group",
     }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a number of partitions")]
-fn count(number: usize) -> f64 {
-    number as f64
 }

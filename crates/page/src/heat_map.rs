@@ -8,8 +8,7 @@ use kreplay_model::{
 use crate::{
     markup::{Markup, Text},
     ramp::{STEPS, colour, step},
-    scale::WIDTH,
-    scale::{BOTTOM, COLUMNS, LEFT, column_x, time_axis},
+    scale::{BOTTOM, COLUMNS, LEFT, WIDTH, column_x, time_axis},
 };
 
 /// Heights of a row in units of the picture, by the number of rows: few rows are easier to read if they are high.

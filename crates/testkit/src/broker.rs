@@ -244,7 +244,7 @@ impl Broker {
         client.is_ok_and(|client| client.fetch_metadata(None, REQUEST_TIMEOUT).is_ok())
     }
 
-    /// Waits until the cluster has so many brokers.
+    /// Waits until the cluster has this number of brokers.
     pub(super) fn wait_for_brokers(&self, count: usize) {
         let client: BaseConsumer = self.client().create().expect("a consumer");
         wait::until(&format!("{count} brokers"), SETTLE_TIMEOUT, || {

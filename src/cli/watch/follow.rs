@@ -8,9 +8,9 @@ use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    WatchArgs, alerting, cluster, console, misses_a_group,
+    WatchArgs, alerting, cluster, console,
     output::{LONGEST_WATCH, write, write_json_line},
-    unmatched,
+    unmatched, without_group,
 };
 use crate::{
     cli::{
@@ -127,7 +127,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
             let snapshot = snapshots.borrow_and_update().clone();
             let has_reader = printer.show(&handle, &snapshot)?;
             let is_true = wait.as_mut().is_some_and(|wait| wait.take(&snapshot));
-            if is_true && !misses_a_group(selection, &snapshot) {
+            if is_true && without_group(selection, &snapshot).is_empty() {
                 return Ok(Exit::Done);
             }
             if !has_reader {

@@ -146,15 +146,14 @@ pub(super) fn exit_of(selection: &GroupSelection, snapshot: &kreplay_model::watc
     if unmatched { Exit::Failed } else { Exit::Done }
 }
 
-/// Whether a name or pattern has no group.
-fn misses_a_group(selection: &GroupSelection, snapshot: &kreplay_model::watch::WatchSnapshot) -> bool {
-    !selection.without_match(&snapshot.groups.iter().map(|group| group.group.as_str())).is_empty()
+/// The names and patterns that have no group.
+fn without_group<'a>(selection: &'a GroupSelection, snapshot: &kreplay_model::watch::WatchSnapshot) -> Vec<&'a str> {
+    selection.without_match(&snapshot.groups.iter().map(|group| group.group.as_str()))
 }
 
 /// Reports each name or pattern that has no group; returns whether there is one.
 fn unmatched(selection: &GroupSelection, snapshot: &kreplay_model::watch::WatchSnapshot) -> bool {
-    let names = snapshot.groups.iter().map(|group| group.group.as_str());
-    let patterns = selection.without_match(&names);
+    let patterns = without_group(selection, snapshot);
     for pattern in &patterns {
         use std::io::Write as _;
         // A failed write to standard error is ignored: the exit code shows it, too.

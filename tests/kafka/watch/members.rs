@@ -129,7 +129,7 @@ fn verifiable_consumer(broker: &Broker, group: &str, topic: &str, protocol: &str
     running_tool(broker, VERIFIABLE_CONSUMER, &[&args, more].concat())
 }
 
-/// Looks at a group until it is stable, has so many members, and each of them has partitions.
+/// Looks at a group until it is stable, has this number of members, and each of them has partitions.
 fn stable(broker: &Broker, group: &str, members: usize) -> Value {
     wait::until(&format!("{members} members of the stable group {group}"), SETTLE_TIMEOUT, || {
         let listed = kreplay(broker, &["groups", "list", group]);

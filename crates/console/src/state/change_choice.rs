@@ -16,7 +16,7 @@ pub enum ChangeChoice {
     Ago,
     /// Offsets are moved by a number that is typed.
     Shift,
-    /// The selected partition moves past the record that it stands at.
+    /// The committed offset of the selected partition moves past one record.
     Skip,
     /// The offsets of the selected partition's topic are deleted.
     Forget,

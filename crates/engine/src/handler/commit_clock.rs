@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-/// Is told when a worker's handler begins and ends a commit.
+/// Receives the beginning and the end of each commit of a worker's handler.
 pub trait CommitClock {
     /// A commit begins.
     fn commit_begins(&self);

@@ -62,10 +62,9 @@ impl GroupTrack {
             .filter_map(|(at, row)| Some((row.age_s?, row.age_exactness?, at)))
             .reduce(|oldest, next| if next.0.value > oldest.0.value { next } else { oldest });
         let oldest = match oldest {
-            // The partitions with unread records are those whose age is not known yet.
-            Some((age, ..)) if lacks_an_age(counted().map(|(_, row)| row)) && age.value <= 0.0 => None,
+            // An age of 0 comes from partitions that are read; those with unread records have no age yet.
             Some((age, _, at)) if lacks_an_age(counted().map(|(_, row)| row)) => {
-                Some((age, TimeExactness::AtLeast, at))
+                (age.value > 0.0).then_some((age, TimeExactness::AtLeast, at))
             }
             known => known,
         };
