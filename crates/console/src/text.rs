@@ -68,9 +68,10 @@ pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
             lines.push(std::mem::take(&mut line));
         }
         while width(word) > max {
-            let part = head(word, max);
-            // A single character wider than the line cannot be broken.
-            let part = if part.is_empty() { word } else { part };
+            let part = match head(word, max) {
+                "" => start_of_grapheme(word, max),
+                whole_graphemes => whole_graphemes,
+            };
             lines.push(part.to_owned());
             word = &word[part.len()..];
         }
@@ -83,6 +84,14 @@ pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// The longest start of a text that fits into `max` cells and has at least one character. A grapheme can be wider than a
+/// narrow line: a letter with several spacing marks takes a cell for each of them.
+fn start_of_grapheme(text: &str, max: usize) -> &str {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let fitting = ends.clone().take_while(|end| width(&text[..*end]) <= max).last();
+    &text[..fitting.or_else(|| ends.clone().next()).unwrap_or(0)]
 }
 
 /// Units that must not be separated from their number.
@@ -134,10 +143,15 @@ mod tests {
         assert_eq!(wrap("", 3), [""]);
         assert_eq!(wrap("gains less than 5 %: stop", 17), ["gains less than", "5 %: stop"]);
         assert_eq!(wrap("a s", 1), ["a", "s"]);
+        assert_eq!(wrap("A\u{d02}\u{a3e}", 2), ["A\u{d02}", "\u{a3e}"], "a grapheme of three cells");
+        assert_eq!(wrap("名前", 1), ["名", "前"], "a character cannot be broken");
     }
 
     /// Text with clusters of several characters, wide characters, and marks without a width.
-    const CLUSTERS: &str = "(♻️|👨‍👩‍👧‍👦|🇨🇭|e\u{301}|名|ا|a|b|\u{600}|\u{903}|\u{1100}\u{1161}\u{11a8}){0,16}|\\PC*";
+    const CLUSTERS: &str = "(♻️|👨‍👩‍👧‍👦|🇨🇭|e\u{301}|名|ا|a|b|\u{600}|\u{903}|\u{1100}\u{1161}\u{11a8}|A\u{d02}\u{a3e}\u{d02}){0,16}|\\PC*";
+
+    /// The width of the widest character, U+17D8. A narrower line cannot hold it.
+    const WIDEST_CHARACTER_CELLS: usize = 3;
 
     /// Whether a part of a text begins and ends between clusters.
     fn is_between_clusters(text: &str, from: usize, to: usize) -> bool {
@@ -170,12 +184,13 @@ mod tests {
         }
 
         #[test]
-        fn any_text_fits_and_is_escaped(text in "\\PC*|.*", max in 0_usize..40) {
+        fn any_text_fits_and_is_escaped(text in prop_oneof!["\\PC*|.*", CLUSTERS], max in 0_usize..40) {
             let safe = clean(&text);
             prop_assert_eq!(&clean(&safe), &safe, "nothing is left to escape");
             prop_assert!(width(&shorten(&safe, max)) <= max);
             prop_assert!(width(&cut(&safe, max)) <= max);
-            prop_assert!(wrap(&safe, max.max(2)).iter().all(|line| width(line) <= max.max(2)));
+            let max = max.max(WIDEST_CHARACTER_CELLS);
+            prop_assert!(wrap(&safe, max).iter().all(|line| width(line) <= max));
         }
     }
 }
