@@ -17,7 +17,9 @@ mod keys;
 mod leftovers;
 mod man;
 mod metrics;
+mod open;
 mod plan;
+mod recording;
 mod resume;
 mod rules;
 mod run;
@@ -38,7 +40,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ThemeArgs,
+    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, RecordArgs, ThemeArgs,
     decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
@@ -55,6 +57,7 @@ pub use error::{CliError, Exit};
 pub use groups::GroupsArgs;
 pub use keys::KeysArgs;
 pub use man::ManArgs;
+pub use open::OpenArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use rules::RulesArgs;
@@ -134,6 +137,11 @@ pub enum Command {
     /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure and says
     /// which records are read.
     Watch(WatchArgs),
+    /// Open a recording: the console on it, one frame of it, or its export to another format
+    ///
+    /// A recording is made with --record FILE. It can be opened while it is being made, and after its process was
+    /// killed. Without a terminal, its contents are summed up. docs/recording.md describes what is in it.
+    Open(OpenArgs),
     /// List the alert rules of the configuration, or print them as a rules file of Prometheus
     Rules(RulesArgs),
     /// Check or show the configuration, or print its schema
@@ -172,6 +180,8 @@ pub struct ConsoleArgs {
     safeguards: SafeguardArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
+    #[command(flatten)]
+    record: RecordArgs,
     #[command(flatten)]
     theme: ThemeArgs,
 }
@@ -216,6 +226,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
+    record: RecordArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
     /// Console, report and its destination.
     #[command(flatten)]
@@ -257,6 +269,7 @@ impl ConsoleArgs {
         self.settings.put(table, &mut overrides);
         self.safeguards.put(&mut overrides);
         self.metrics.put(&mut overrides);
+        self.record.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }
@@ -297,6 +310,7 @@ impl DemoArgs {
         self.scope.put("demo", &mut overrides);
         self.settings.put("demo", &mut overrides);
         self.metrics.put(&mut overrides);
+        self.record.put(&mut overrides);
         self.theme.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
     }
@@ -360,6 +374,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             demo::watch(&args.watch, &args.load(&environment, directory)?, args.report.headless)
         }
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
+        Some(Command::Open(args)) => open::execute(args, &environment, directory),
         Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {
             let config = args.load(&environment, directory)?;

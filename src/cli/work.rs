@@ -24,6 +24,7 @@ use super::{
     history::HistoryRecorder,
     metrics::{bind, serve},
     print,
+    recording::SessionRecording,
     signals::{STOP_GRACE, stop_signal},
     watch::background::BackgroundWatch,
 };
@@ -38,6 +39,8 @@ pub(super) struct SessionView<'a> {
     pub(super) config: &'a Config,
     /// Console, report and its destination.
     pub(super) report: &'a ReportArgs,
+    /// The command, which a recording names.
+    pub(super) command: &'static str,
     /// A hint about keys, shown when the console opens.
     pub(super) hint: Option<String>,
 }
@@ -91,6 +94,7 @@ impl SessionView<'_> {
         theme_choice(self.config)?;
         let console = with_console.then(|| console_options(self.config)).transpose()?;
         let server = bind(self.config)?;
+        let mut recording = SessionRecording::create(self.config, self.command)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let feed = &session.feed;
@@ -101,12 +105,16 @@ impl SessionView<'_> {
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             match console {
-                Some(options) => self.console(&session, options, is_embedded).await,
-                None => self.headless(&session).await,
+                Some(options) => self.console(&session, options, is_embedded, &mut recording).await,
+                None => {
+                    recording.start(feed.clone(), None);
+                    self.headless(&session).await
+                }
             }
         });
         session.control.send(Command::Shutdown);
         let end = runtime.block_on(join_session(session));
+        recording.finish();
         let history = history.map(|recorder| recorder.finish(&runtime)).unwrap_or_default();
         shown?;
         if let (Some(problem), None) = (&end.problem, &end.run) {
@@ -115,14 +123,22 @@ impl SessionView<'_> {
         Ok((end, history))
     }
 
-    async fn console(&self, session: &Session, options: ConsoleOptions, is_embedded: bool) -> Result<(), CliError> {
+    async fn console(
+        &self,
+        session: &Session,
+        options: ConsoleOptions,
+        is_embedded: bool,
+        recording: &mut SessionRecording,
+    ) -> Result<(), CliError> {
         let options = ConsoleOptions { hint: self.hint.clone(), ..options };
         let mut feed = session.feed.clone();
         let Some(groups) = (if is_embedded { None } else { self.groups()? }) else {
+            recording.start(feed.clone(), None);
             return open_console(feed, session, options).await;
         };
         feed.groups = Some(groups.watch.snapshots.clone());
         feed.alerts = Some(groups.watch.alerts.clone());
+        recording.start(feed.clone(), Some(groups.watch.events.clone()));
         let watch = Some(groups.watch.control.clone());
         let options =
             groups.changes.offer(ConsoleOptions { watch, group_events: Some(groups.watch.events.clone()), ..options });

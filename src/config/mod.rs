@@ -24,6 +24,7 @@ mod property;
 mod reference;
 mod schema;
 mod scope;
+mod secrets;
 mod selection;
 mod show;
 mod value;
@@ -35,8 +36,8 @@ pub use journal::ResumedSettings;
 pub(crate) use list::split as split_list;
 pub use merge::Overrides;
 pub use model::{
-    Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection, TopicsSection,
-    WatchSection,
+    Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RecordingSection, RunSection,
+    TopicsSection, WatchSection,
 };
 pub use problem::{ConfigError, Origin, Problem};
 pub use property::Properties;

@@ -18,6 +18,7 @@ mod metrics;
 mod ndjson;
 mod projection;
 mod readme;
+mod recording;
 mod report;
 mod signals;
 mod usage;

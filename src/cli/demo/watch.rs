@@ -18,6 +18,7 @@ use crate::{
         console_options::{console_options, is_terminal},
         metrics::{bind, serve},
         print,
+        recording::SessionRecording,
         signals::stop_signal,
         watch::{
             alerting, console,
@@ -72,17 +73,27 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
         return Ok(Exit::Done);
     }
     let server = bind(config)?;
+    let mut recording = SessionRecording::create(config, "demo --watch")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && !headless && is_terminal() {
-        return runtime.block_on(show(demo, config, server));
+        let shown = runtime.block_on(show(demo, config, server, &mut recording));
+        recording.finish();
+        return shown;
     }
-    runtime.block_on(follow(demo, args, config, server))
+    let printed = runtime.block_on(follow(demo, args, config, server, &mut recording));
+    recording.finish();
+    printed
 }
 
 /// Opens the console on the simulation.
-async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+async fn show(
+    mut demo: WatchDemo,
+    config: &Config,
+    server: Option<MetricsServer>,
+    recording: &mut SessionRecording,
+) -> Result<Exit, CliError> {
     let (options, alerts) = (console_options(config)?, alerting::alerts(config));
     let events = WatchLog::default();
     let look = |demo: &mut WatchDemo| {
@@ -114,7 +125,7 @@ async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control, events.clone(), alerts) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, events.clone(), alerts, recording) => shown.map(|()| Exit::Done),
         () = simulate => Ok(Exit::Done),
     }
 }
@@ -125,10 +136,16 @@ async fn follow(
     args: &WatchDemoArgs,
     config: &Config,
     server: Option<MetricsServer>,
+    recording: &mut SessionRecording,
 ) -> Result<Exit, CliError> {
     let mut alerts = alerting::alerts(config);
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
-    let _served = serve(server, Sources { groups: Some(groups), ..Sources::default() })?;
+    let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
+    let (evaluated, of_alerts) = watch::channel(Arc::default());
+    // Its snapshot holds as long as the sender lives.
+    let (_session, feed) = console::feed_of(groups, of_alerts);
+    let happened = WatchLog::default();
+    recording.start(feed, Some(happened.clone()));
     let signal = stop_signal();
     tokio::pin!(signal);
     let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
@@ -145,6 +162,8 @@ async fn follow(
         let changes = alerts.take(&snapshot);
         let snapshot = Arc::new(snapshot);
         sender.send_replace(snapshot.clone());
+        evaluated.send_replace(Arc::new(alerts.snapshot()));
+        happened.extend(events.iter().chain(&changes).cloned());
         let has_reader = if args.json {
             write_json_line(&snapshot, &alerts.snapshot())?
         } else {

@@ -1,11 +1,14 @@
 //! Watches until a time, a condition or a signal.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kreplay_alerts::Alerts;
 use kreplay_model::watch::WatchSnapshot;
 use kreplay_watcher::{GroupSelection, WatchHandle};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     WatchArgs, alerting, cluster, console,
@@ -18,6 +21,7 @@ use crate::{
         console_options::{console_options, is_terminal},
         group_changes::GroupChanges,
         metrics::{bind, serve},
+        recording::SessionRecording,
         signals::stop_signal,
     },
     config::{Config, Environment},
@@ -77,7 +81,8 @@ fn show(config: &Config, selection: &GroupSelection, environment: &Environment) 
     let changes = GroupChanges::start(config, environment)?;
     let options = changes.offer(console_options(config)?);
     let server = bind(config)?;
-    cluster::run(async {
+    let mut recording = SessionRecording::create(config, "watch")?;
+    let shown = cluster::run(async {
         let (watcher, first) = tokio::select! {
             opened = cluster::open(config, selection.clone()) => opened?,
             () = stop_signal() => return Ok(Exit::Stopped),
@@ -86,15 +91,19 @@ fn show(config: &Config, selection: &GroupSelection, environment: &Environment) 
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
         let alerts = alerting::alerts(config);
-        console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone(), alerts).await?;
+        let (groups, events) = (handle.snapshots.clone(), handle.events.clone());
+        console::show(options, groups, handle.control.clone(), events, alerts, &mut recording).await?;
         Ok(Exit::Done)
-    })
+    });
+    recording.finish();
+    shown
 }
 
 /// Prints lines.
 fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
     let server = bind(config)?;
-    cluster::run(async {
+    let mut recording = SessionRecording::create(config, "watch")?;
+    let printed = cluster::run(async {
         let signal = stop_signal();
         tokio::pin!(signal);
         let (watcher, first) = tokio::select! {
@@ -105,6 +114,10 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
         let mut snapshots = handle.snapshots.clone();
+        let (evaluated, alerts) = watch::channel(Arc::default());
+        // Its snapshot holds as long as the sender lives.
+        let (_session, feed) = console::feed_of(snapshots.clone(), alerts);
+        recording.start(feed, Some(handle.events.clone()));
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);
         let mut printer = Printer {
@@ -126,6 +139,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
             }
             let snapshot = snapshots.borrow_and_update().clone();
             let has_reader = printer.show(&handle, &snapshot)?;
+            evaluated.send_replace(Arc::new(printer.alerts.snapshot()));
             let is_true = wait.as_mut().is_some_and(|wait| wait.take(&snapshot));
             if is_true && without_group(selection, &snapshot).is_empty() {
                 return Ok(Exit::Done);
@@ -134,5 +148,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
                 return Ok(without_condition);
             }
         }
-    })
+    });
+    recording.finish();
+    printed
 }
