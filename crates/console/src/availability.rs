@@ -104,15 +104,16 @@ impl Action {
             | Self::Redraw
             | Self::Workers
             | Self::HeatMap
-            | Self::CursorBack
-            | Self::CursorForward
+            | Self::CursorLeft
+            | Self::CursorRight
             | Self::ZoomIn
             | Self::ZoomOut
             | Self::PreviousMark
             | Self::NextMark
-            | Self::FollowLive
-            | Self::WholeRun
-            | Self::EventLog => None,
+            | Self::Latest
+            | Self::WholeTimeline
+            | Self::EventLog
+            | Self::HotKeys => None,
         }
     }
 }

@@ -27,7 +27,7 @@ pub enum Mode {
     FailedRecord,
     /// The workers or the partitions are shown over time.
     Charting,
-    /// The whole event log, or the runs that have a journal, are shown.
+    /// The whole event log, the hot keys, or the runs that have a journal are shown.
     Listing,
     /// Text is being entered.
     Typing,

@@ -24,6 +24,7 @@ mod event_log;
 mod failed_record;
 mod filter;
 mod group_change;
+mod hot_keys;
 mod journals;
 mod launch;
 mod mouse;

@@ -69,6 +69,8 @@ pub enum Dialog {
     GroupPartitionFilter(String),
     /// The input of the filter of the event log, with its previous value.
     EventFilter(String),
+    /// The input of the filter of the hot keys, with its previous value.
+    HotKeyFilter(String),
     /// The input of the filter of the runs that have a journal, with its previous value.
     JournalFilter(String),
 }
@@ -88,6 +90,7 @@ impl Dialog {
             | Self::GroupFilter(_)
             | Self::GroupPartitionFilter(_)
             | Self::EventFilter(_)
+            | Self::HotKeyFilter(_)
             | Self::JournalFilter(_) => Mode::Typing,
         }
     }
@@ -102,6 +105,7 @@ impl Dialog {
                 | Self::GroupFilter(_)
                 | Self::GroupPartitionFilter(_)
                 | Self::EventFilter(_)
+                | Self::HotKeyFilter(_)
                 | Self::JournalFilter(_)
         )
     }

@@ -82,6 +82,8 @@ screens! {
     HeatMap(Charting, Page),
     /// All events that are kept.
     EventLog(Listing, Page),
+    /// The keys with the most records, and those in quarantine.
+    HotKeys(Listing, Page),
     /// The runs that have a journal.
     Journals(Listing, Page),
 }

@@ -30,6 +30,8 @@ pub struct UserState {
     pub heat: HeatView,
     /// The whole event log.
     pub event_log: EventLogView,
+    /// The hot keys.
+    pub hot_keys: TableState<String>,
     /// The table of runs that have a journal.
     pub journal: TableState<String>,
     /// The open screens and the dialog in front of them.
@@ -56,6 +58,7 @@ impl UserState {
             workers: WorkersView::default(),
             heat: HeatView::default(),
             event_log: EventLogView::default(),
+            hot_keys: TableState::default(),
             journal: newest_first(),
             navigation: Navigation::new(home),
             status: None,

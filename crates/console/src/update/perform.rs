@@ -9,7 +9,7 @@ use super::{
 use crate::{
     action::Action,
     key::Mode,
-    state::{Dialog, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
+    state::{Dialog, HotKeyRow, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
 };
 
 /// Performs a user action, or shows why it is not available. Nothing else checks whether an action may be performed.
@@ -62,13 +62,11 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::RetryRecord => failed_record::retry(state),
         Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
         Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
-        Action::SortNext if state.mode() == Mode::Listing => {
-            in_view(state, |state| state.user.journal.sort_next::<JournalRow<'_>>())
-        }
+        Action::SortNext if state.mode() == Mode::Listing => in_view(state, sort_next_of_list),
         Action::SortNext if state.mode() == Mode::Charting => in_view(state, run_pages::next_order),
         Action::SortNext if watches(state) => in_view(state, watch::sort_next),
         Action::SortNext => in_view(state, |state| state.user.table.sort_next::<PartitionRow<'_>>()),
-        Action::SortReverse if state.mode() == Mode::Listing => in_view(state, |state| state.user.journal.reverse()),
+        Action::SortReverse if state.mode() == Mode::Listing => in_view(state, reverse_list),
         Action::SortReverse if watches(state) => in_view(state, watch::reverse),
         Action::SortReverse => in_view(state, |state| state.user.table.reverse()),
         Action::Filter => in_view(state, filter::open),
@@ -99,16 +97,17 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::HeatMap => in_view(state, |state| navigate::toggle(state, ScreenId::HeatMap)),
         Action::SwitchLanes => in_view(state, |state| state.user.workers.next_kind()),
         Action::SwitchMetric => in_view(state, |state| state.user.heat.next_metric()),
-        Action::CursorBack => in_view(state, |state| run_pages::move_cursor(state, -1)),
-        Action::CursorForward => in_view(state, |state| run_pages::move_cursor(state, 1)),
+        Action::CursorLeft => in_view(state, |state| run_pages::move_cursor(state, -1)),
+        Action::CursorRight => in_view(state, |state| run_pages::move_cursor(state, 1)),
         Action::ZoomIn => in_view(state, |state| run_pages::zoom(state, true)),
         Action::ZoomOut => in_view(state, |state| run_pages::zoom(state, false)),
         Action::PreviousMark => in_view(state, |state| run_pages::go_to_mark(state, false)),
         Action::NextMark => in_view(state, |state| run_pages::go_to_mark(state, true)),
-        Action::FollowLive => in_view(state, run_pages::follow),
-        Action::WholeRun => in_view(state, run_pages::show_whole),
+        Action::Latest => in_view(state, run_pages::follow),
+        Action::WholeTimeline => in_view(state, run_pages::show_whole),
         Action::EventLog => in_view(state, |state| navigate::toggle(state, ScreenId::EventLog)),
         Action::WrapEvents => in_view(state, event_log::toggle_wrap),
+        Action::HotKeys => in_view(state, |state| navigate::toggle(state, ScreenId::HotKeys)),
         Action::Journals => journals::toggle(state),
         Action::ListJournals => journals::list(state),
     }
@@ -141,6 +140,21 @@ fn moved(state: &mut State, motion: Motion) -> Vec<Effect> {
     in_view(state, |state| scroll::by_motion(state, motion))
 }
 
+/// Sorts the list in front by the next column.
+fn sort_next_of_list(state: &mut State) {
+    match state.user.navigation.front().screen {
+        ScreenId::HotKeys => state.user.hot_keys.sort_next::<HotKeyRow<'_>>(),
+        _ => state.user.journal.sort_next::<JournalRow<'_>>(),
+    }
+}
+
+fn reverse_list(state: &mut State) {
+    match state.user.navigation.front().screen {
+        ScreenId::HotKeys => state.user.hot_keys.reverse(),
+        _ => state.user.journal.reverse(),
+    }
+}
+
 fn toggle_empty(state: &mut State) {
     state.user.show_empty = !state.user.show_empty;
     scroll::follow(state);
@@ -166,6 +180,9 @@ fn accept(state: &mut State) -> Vec<Effect> {
         }
         Some(Dialog::EventFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.event_log.table.filter))
+        }
+        Some(Dialog::HotKeyFilter(_)) => {
+            in_view(state, |state| filter::accept(state, |state| &state.user.hot_keys.filter))
         }
         Some(Dialog::JournalFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.journal.filter))
