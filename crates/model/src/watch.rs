@@ -28,7 +28,7 @@ pub use change::{
 pub use control::{WatchCommand, WatchControl};
 pub use event::{WatchEvent, WatchEventKind};
 pub use figures::{
-    EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
+    EtaBlock, EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
 };
 pub use group::{GroupState, GroupType, GroupView, MemberRow, PositionsExpiry, SeenBy};
 pub use history::HistoryView;

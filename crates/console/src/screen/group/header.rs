@@ -133,7 +133,10 @@ fn eta(group: &GroupView) -> Part {
             };
             Part::new(format!("ETA {}{bounds}{slowest}", number::seconds(value)))
         }
-        (EtaVerdict::Never, _) => Part::styled(format!("ETA never{slowest}"), WARNING),
+        (EtaVerdict::Never, _) => {
+            let why = eta.blocked.map_or_else(String::new, |block| format!(" ({block})"));
+            Part::styled(format!("ETA never{why}{slowest}"), WARNING)
+        }
         (EtaVerdict::Done, _) => Part::new("ETA done"),
         (EtaVerdict::Known | EtaVerdict::NotKnownYet, _) => match eta.commits_seen {
             Some(seen) => Part::styled(format!("ETA ?: {seen} of {} commits seen", eta.commits_needed), MUTED),
