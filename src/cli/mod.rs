@@ -338,14 +338,15 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Some(Command::Keys(args)) => {
-            print(&keys::execute(args, &environment, directory)?)?;
-            Ok(Exit::Done)
+            let keys::Listed { text, problems } = keys::execute(args, &environment, directory)?;
+            print(&text)?;
+            problems.map_or(Ok(Exit::Done), |problems| Err(problems.into()))
         }
         Some(Command::Rules(args)) => {
             print(&rules::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
-        Some(Command::Themes(args)) => themes::execute(args),
+        Some(Command::Themes(args)) => themes::execute(args, &environment, directory),
         Some(Command::Completions(args)) => {
             print(&completions::execute(args))?;
             Ok(Exit::Done)

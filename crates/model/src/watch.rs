@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use alert::{AlertSeverity, AlertState, AlertView, AlertsSnapshot};
 pub use change::{
     ChangedRow, GroupChange, GroupChangeCommand, GroupChangeControl, GroupChangePlan, GroupChangeProgress,
-    GroupChangeRequest, GroupChangeServer, GroupChangeStep, PlannedOffset, ResetScope, ResetTo,
+    GroupChangeRequest, GroupChangeServer, GroupChangeStep, PlannedOffset, ResetScope, ResetTo, undo_command,
 };
 pub use control::{WatchCommand, WatchControl};
 pub use event::{WatchEvent, WatchEventKind};
