@@ -18,6 +18,12 @@ pub fn duration_text(seconds: f64) -> String {
     }
 }
 
+/// The bounds of a duration, such as `22 s to 25 s`; `None` if both look the same.
+pub(super) fn bounds_text(low: f64, high: f64) -> Option<String> {
+    let (low, high) = (duration_text(low), duration_text(high));
+    (low != high).then(|| format!("{low} to {high}"))
+}
+
 /// The name of a row's partition.
 pub(super) fn name(row: &PartitionRow) -> TopicPartition {
     TopicPartition::new(row.topic.as_str(), row.partition)
@@ -57,5 +63,11 @@ mod tests {
         ] {
             assert_eq!(duration_text(seconds), text);
         }
+    }
+
+    #[test]
+    fn bounds_that_look_the_same_are_no_range() {
+        assert_eq!(bounds_text(22.6, 22.9), None);
+        assert_eq!(bounds_text(22.0, 192.0).as_deref(), Some("22 s to 3m 12s"));
     }
 }

@@ -70,6 +70,9 @@ async fn drive(mut feed: Feed, mut view: impl View) {
         }
         view.state(&snapshot, Instant::now());
         if ended {
+            if let Some(line) = line::advice(&snapshot) {
+                view.event(&line);
+            }
             return view.end();
         }
         tokio::select! {
