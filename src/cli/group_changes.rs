@@ -166,3 +166,25 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::watch::GroupChange;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_that_waits_for_the_cluster_does_not_delay_the_end() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = Config::default();
+        config.kafka.bootstrap_servers = Some(listener.local_addr().unwrap().to_string());
+        // Longer than any test may take.
+        config.kafka.connect_timeout = Duration::from_secs(3600);
+        let changes = GroupChanges::start(&config, &Environment::default()).unwrap();
+        let request = GroupChangeRequest { group: "g".into(), change: GroupChange::Delete };
+        changes.control.as_ref().unwrap().send(GroupChangeCommand::Plan { number: 1, request });
+        // The client has connected, so the plan waits for an answer that never comes.
+        let _connection = listener.accept().unwrap();
+        drop(changes);
+    }
+}

@@ -18,6 +18,7 @@ mod keys;
 mod leftovers;
 mod man;
 mod metrics;
+mod plain;
 mod plan;
 mod resume;
 mod rules;
@@ -127,7 +128,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Groups(args)) => groups::execute(args, &environment, directory),
         Some(Command::Watch(args)) => watch::execute(args, &environment, directory),
         Some(Command::Demo(args)) if args.watch.watch => {
-            demo::watch(&args.watch, &args.load(&environment, directory)?, args.report.headless)
+            demo::watch(&args.watch, &args.load(&environment, directory)?, &args.report)
         }
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
         Some(Command::Plan(args)) => plan::execute(args, &environment, directory),

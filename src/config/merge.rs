@@ -102,7 +102,8 @@ impl LoadedKeymap {
                 Err(errors) => errors,
             };
             for error in &errors {
-                let origin = changes.iter().rev().find(|change| change.0 == error.action()).map(|change| change.2.clone());
+                let origin =
+                    changes.iter().rev().find(|change| change.0 == error.action()).map(|change| change.2.clone());
                 let key = Some(format!("{}{}", keys::PREFIX, error.action().name()));
                 problems.push(Problem { origin: origin.unwrap_or_default(), key, message: keys::problem(error) });
             }

@@ -3,6 +3,7 @@
 pub(super) mod alerting;
 pub(super) mod background;
 mod cluster;
+pub(super) mod commands;
 pub(super) mod console;
 mod follow;
 pub(super) mod output;
@@ -67,6 +68,9 @@ pub struct WatchArgs {
     /// Print lines, even on a terminal
     #[arg(long, help_heading = "Output")]
     headless: bool,
+    /// Print lines and take commands as lines, for screen readers and pipes; `help` lists the commands
+    #[arg(long, conflicts_with_all = ["headless", "once"], help_heading = "Output")]
+    plain: bool,
     #[command(flatten)]
     format: FormatArgs,
     #[command(flatten)]

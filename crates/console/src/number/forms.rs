@@ -178,7 +178,10 @@ mod tests {
         assert_eq!(all(&exact_times(20.238)), "20.24 s | 20.2 s | 20.2s | 20s");
         assert_eq!(all(&times(192.0)), "3m 12s | 3m12s | 3m");
         assert_eq!(all(&estimates(22.62)), "23 s | 23s");
-        assert_eq!((all(&times_left(0.4)), all(&times_left(61.0))), ("< 1 s | <1s".into(), "1m 01s | 1m01s | 1m".into()));
+        assert_eq!(
+            (all(&times_left(0.4)), all(&times_left(61.0))),
+            ("< 1 s | <1s".into(), "1m 01s | 1m01s | 1m".into())
+        );
         assert_eq!(all(&latencies(1.236)), "1.24 ms | 1.24ms | 1ms");
         assert_eq!(all(&sizes(1_600_000)), "1.5 MiB | 1.5MiB | 2MiB");
         assert_eq!(counts(1_502_881).fit(1), "", "empty rather than truncated");

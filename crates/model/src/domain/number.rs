@@ -92,7 +92,10 @@ mod tests {
 
     #[test]
     fn estimates_have_no_digits_that_are_not_known() {
-        assert_eq!([0.0, 0.32, 0.97, 22.62, 59.6, 192.4].map(estimate), ["0 s", "0.3 s", "1 s", "23 s", "1m 00s", "3m 12s"]);
+        assert_eq!(
+            [0.0, 0.32, 0.97, 22.62, 59.6, 192.4].map(estimate),
+            ["0 s", "0.3 s", "1 s", "23 s", "1m 00s", "3m 12s"]
+        );
         assert_eq!([0.39, 22.9, 59.9].map(estimate_at_least), ["0.3 s", "22 s", "59 s"]);
         assert_eq!([0.0, 0.99, 1.0, 22.62].map(time_left), ["< 1 s", "< 1 s", "1 s", "23 s"]);
         assert_eq!([0.000_85, 0.001_24, 1.236].map(record_time), ["850 µs", "1.24 ms", "1.24 s"]);

@@ -100,7 +100,9 @@ fn catching_up(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let (text, when) = match (eta.verdict, eta.value_s) {
         (EtaVerdict::Known, Some(value)) => {
             let range = match (eta.low_s, eta.high_s) {
-                (Some(low), Some(high)) => bounds_text(low, high).map_or_else(String::new, |range| format!(" ({range})")),
+                (Some(low), Some(high)) => {
+                    bounds_text(low, high).map_or_else(String::new, |range| format!(" ({range})"))
+                }
                 _ => String::new(),
             };
             let value = duration_text(value);

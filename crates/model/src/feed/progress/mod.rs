@@ -16,6 +16,7 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 use super::{Feed, RunState, Snapshot};
 use crate::domain::number::whole;
 use coalesce::RepeatSuppressor;
+pub use coalesce::line as event_line;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,12 @@ pub async fn follow(feed: Feed, style: ProgressStyle) {
         ProgressStyle::Bar => drive(feed, BarView::new()).await,
         ProgressStyle::Lines { every } => drive(feed, LinesView::new(every, io::stderr())).await,
     }
+}
+
+/// The progress of a session in one line.
+#[must_use]
+pub fn status(snapshot: &Snapshot) -> String {
+    line::describe(snapshot)
 }
 
 /// A display of progress.
