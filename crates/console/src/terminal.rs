@@ -1,13 +1,16 @@
 //! Takes over the terminal and restores it in every case: on exit, on a panic, and for the shell on Ctrl-Z.
 
 use std::{
+    cell::Cell,
     io::{self, BufWriter, Stdout, Write as _},
     mem::ManuallyDrop,
     panic,
     sync::{
-        Once,
+        Mutex, MutexGuard, Once, PoisonError, TryLockError,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use crossterm::{
@@ -41,6 +44,16 @@ static TITLE_SAVED: AtomicBool = AtomicBool::new(false);
 static SHOWS_PROGRESS: AtomicBool = AtomicBool::new(false);
 /// Whether any thread has panicked since the terminal was taken over.
 static PANICKED: AtomicBool = AtomicBool::new(false);
+/// Held while a frame is drawn. A panic in another thread waits for it: a frame drawn after the terminal is restored
+/// would overwrite the message of the panic and hide the cursor.
+static DRAWING: Mutex<()> = Mutex::new(());
+/// How long a panic waits for a frame. A terminal that does not read can block it.
+const MAX_WAIT_FOR_FRAME: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// Whether this thread draws a frame. If it panics, it must not wait for itself.
+    static DRAWS: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Size of the output buffer. A frame is a few kilobytes, so it needs one write instead of one per cell.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -84,6 +97,10 @@ impl Screen {
     /// Draws the changes as one synchronised update. A frame that is the same as the last one writes nothing. Returns
     /// what can be clicked.
     pub(super) fn draw(&mut self, state: &State, theme: &Theme) -> io::Result<HitMap> {
+        let _frame = DrawnFrame::begin();
+        if has_panicked() {
+            return Ok(HitMap::default());
+        }
         let mut hits = HitMap::default();
         let mut next = Buffer::empty(state.screen());
         screen::render(&mut next, &mut hits, state, theme);
@@ -146,6 +163,39 @@ impl Drop for Screen {
     }
 }
 
+/// A frame that this thread draws.
+struct DrawnFrame(#[expect(dead_code, reason = "held until the frame is drawn")] MutexGuard<'static, ()>);
+
+impl DrawnFrame {
+    fn begin() -> Self {
+        let held = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+        DRAWS.set(true);
+        Self(held)
+    }
+}
+
+impl Drop for DrawnFrame {
+    fn drop(&mut self) {
+        DRAWS.set(false);
+    }
+}
+
+/// Waits until no other thread draws, for a bounded time.
+fn await_frame_of_another_thread() -> Option<MutexGuard<'static, ()>> {
+    if DRAWS.get() {
+        return None;
+    }
+    let begin = Instant::now();
+    loop {
+        match DRAWING.try_lock() {
+            Ok(held) => return Some(held),
+            Err(TryLockError::Poisoned(held)) => return Some(held.into_inner()),
+            Err(TryLockError::WouldBlock) if begin.elapsed() >= MAX_WAIT_FOR_FRAME => return None,
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
 /// Whether a thread has panicked while the console owned the terminal.
 pub(super) fn has_panicked() -> bool {
     PANICKED.load(Ordering::SeqCst)
@@ -193,6 +243,7 @@ fn restore_on_panic() {
         panic::set_hook(Box::new(move |info| {
             if TAKEN.load(Ordering::SeqCst) {
                 PANICKED.store(true, Ordering::SeqCst);
+                let _no_frame = await_frame_of_another_thread();
                 restore();
             }
             previous_hook(info);
