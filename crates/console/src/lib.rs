@@ -12,6 +12,7 @@ mod availability;
 pub mod capture;
 pub mod hit_map;
 mod input;
+pub mod journal;
 pub mod key;
 pub mod keymap;
 pub mod layout;
@@ -56,6 +57,8 @@ pub struct ConsoleOptions {
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
     pub change_access: state::ChangeAccess,
+    /// What lists the runs that have a journal; `None` if no directory of journals is known.
+    pub journals: Option<journal::JournalLister>,
 }
 
 impl Default for ConsoleOptions {
@@ -72,6 +75,7 @@ impl Default for ConsoleOptions {
             group_events: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
+            journals: None,
         }
     }
 }

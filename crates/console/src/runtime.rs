@@ -12,7 +12,7 @@ use kreplay_model::feed::Feed;
 use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch::Receiver,
+    sync::{mpsc, watch::Receiver},
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
@@ -21,6 +21,7 @@ use super::{
     announce::{Abilities, Announcer},
     hit_map::HitMap,
     input::{self, Input},
+    journal::{JournalLister, JournalListing},
     key::Key,
     state::State,
     terminal::{self, Screen},
@@ -58,6 +59,8 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         control: control.clone(),
         watch: options.watch,
         changes: options.changes,
+        journals: options.journals,
+        listings: mpsc::unbounded_channel(),
         group_events: options.group_events,
         next_group_event: 0,
         input: Input::open().map_err(ConsoleError::Open)?,
@@ -180,6 +183,10 @@ struct Runtime {
     watch: Option<WatchControl>,
     /// What changes groups, if anything does.
     changes: Option<GroupChangeControl>,
+    /// What lists the runs that have a journal, if anything does.
+    journals: Option<JournalLister>,
+    /// The lists of these runs.
+    listings: (mpsc::UnboundedSender<JournalListing>, mpsc::UnboundedReceiver<JournalListing>),
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
     /// The sequence number of the next of these events.
@@ -203,6 +210,9 @@ impl Runtime {
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
+        if self.journals.is_some() {
+            self.apply(Event::JournalAccess)?;
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
         loop {
             let stale = self.state.stale;
@@ -218,6 +228,7 @@ impl Runtime {
                     self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
                 }
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
+                Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
                 progress = next_change(&mut answers) => self.apply(Event::GroupChange(progress))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
@@ -310,12 +321,22 @@ impl Runtime {
                         changes.send(command);
                     }
                 }
+                Effect::ListJournals => self.list_journals(),
                 Effect::Quit => next = Next::Quit,
                 Effect::Suspend => next = next.or(self.suspend()?),
                 Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,
             }
         }
         Ok(next)
+    }
+
+    /// Lists the runs that have a journal on another thread, because that reads many files.
+    fn list_journals(&self) {
+        if let Some(journals) = self.journals.clone() {
+            let listings = self.listings.0.clone();
+            // Nobody waits for the list once the console is closed.
+            tokio::task::spawn_blocking(move || drop(listings.send(journals.list())));
+        }
     }
 
     fn handle_signal(&mut self, action: &SignalAction) -> Result<Next, ConsoleError> {
