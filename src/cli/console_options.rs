@@ -27,6 +27,7 @@ pub(super) fn console_options(config: &Config) -> Result<ConsoleOptions, CliErro
     Ok(ConsoleOptions {
         theme,
         mouse: config.console.mouse,
+        notify: config.console.notify,
         // https://no-color.org: any non-empty value.
         no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
         keymap: config.console.keymap.clone(),

@@ -7,6 +7,7 @@
 use std::io;
 
 pub mod action;
+mod announce;
 mod availability;
 pub mod capture;
 pub mod hit_map;
@@ -28,6 +29,7 @@ pub mod theme;
 pub mod update;
 mod widget;
 
+pub use announce::Notify;
 pub use runtime::run;
 
 /// Options of the console.
@@ -37,6 +39,8 @@ pub struct ConsoleOptions {
     pub theme: theme::ThemeChoice,
     /// Whether to capture the mouse. If captured, the terminal's own text selection does not work.
     pub mouse: bool,
+    /// How the end of a run is announced while the terminal does not have the keyboard.
+    pub notify: Notify,
     /// Whether to use no colours (`NO_COLOR`). Takes precedence over the theme.
     pub no_color: bool,
     /// A hint with the most useful keys.
@@ -62,6 +66,7 @@ impl Default for ConsoleOptions {
         Self {
             theme: theme::ThemeChoice::default(),
             mouse: true,
+            notify: Notify::default(),
             no_color: false,
             hint: None,
             home: state::ScreenId::Dashboard,

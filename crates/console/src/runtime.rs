@@ -18,6 +18,7 @@ use tokio::{
 
 use super::{
     ConsoleError, ConsoleOptions,
+    announce::{Abilities, Announcer},
     hit_map::HitMap,
     input::{self, Input},
     journal::{JournalLister, JournalListing},
@@ -44,7 +45,8 @@ const TICK_INTERVAL: Duration = Duration::from_millis(250);
 /// command is also sent in this case, except if the console could not be opened.
 pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Result<(), ConsoleError> {
     let theme = theme(&options)?;
-    let screen = Screen::open(options.mouse).map_err(ConsoleError::Open)?;
+    let announcer = Announcer::new(Abilities::of_environment(variable), options.notify);
+    let screen = Screen::open(options.mouse, announcer.abilities()).map_err(ConsoleError::Open)?;
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
     state.feed.changes.access = options.change_access;
@@ -52,6 +54,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         state,
         theme,
         screen,
+        announcer,
         hits: HitMap::default(),
         control: control.clone(),
         watch: options.watch,
@@ -73,6 +76,11 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     }
 }
 
+/// An environment variable, if it is set and UTF-8.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
     let choice = match &options.theme {
         _ if options.no_color => &ThemeChoice::MONO,
@@ -80,7 +88,6 @@ fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
         ThemeChoice::Auto => &theme::for_background_of_terminal(),
         chosen => chosen,
     };
-    let variable = |name| std::env::var(name).ok();
     let depth = ColorDepth::from_environment(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
     Ok(Theme::load_for(choice, depth)?)
 }
@@ -168,6 +175,7 @@ struct Runtime {
     state: State,
     theme: Theme,
     screen: Screen,
+    announcer: Announcer,
     /// What the last frame shows.
     hits: HitMap,
     control: Control,
@@ -240,6 +248,9 @@ impl Runtime {
             if self.state.stale && now >= next_frame {
                 self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
                 self.state.stale = false;
+                let changes = self.announcer.update(&self.state);
+                let shows_progress = self.announcer.shows_progress();
+                self.screen.announce(&changes, shows_progress).map_err(ConsoleError::Write)?;
                 next_frame = now + MIN_FRAME_INTERVAL;
                 self.apply(Event::Drawn(self.hits.extents().clone()))?;
             }
@@ -284,6 +295,10 @@ impl Runtime {
             Some(Ok(Typed::Mouse(mouse))) => Event::from_mouse(mouse, &self.hits),
             Some(Ok(Typed::Paste(text))) => Some(Event::Paste(text)),
             Some(Ok(Typed::Resize(width, height))) => Some(Event::Resize(width, height)),
+            Some(Ok(focus @ (Typed::FocusGained | Typed::FocusLost))) => {
+                self.announcer.focus(focus == Typed::FocusGained);
+                None
+            }
             Some(Ok(_)) => None,
             Some(Err(error)) => return Err(ConsoleError::Read(error)),
             None => return Ok(Next::Quit),
@@ -332,6 +347,7 @@ impl Runtime {
             SignalAction::Resume if std::mem::take(&mut self.suspended_by_us) => Ok(Next::Continue),
             SignalAction::Resume => {
                 self.screen.resume().map_err(ConsoleError::Write)?;
+                self.announcer.forget();
                 self.measure()
             }
         }
@@ -340,6 +356,7 @@ impl Runtime {
     fn suspend(&mut self) -> Result<Next, ConsoleError> {
         self.suspended_by_us = true;
         self.screen.suspend().map_err(ConsoleError::Write)?;
+        self.announcer.forget();
         self.measure()
     }
 
