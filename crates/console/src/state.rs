@@ -75,7 +75,7 @@ pub use journal_feed::JournalFeed;
 pub use journal_row::JournalRow;
 pub use kept_events::KeptEvents;
 pub use lanes::{Lane, LaneCell, LaneKey, LaneKind, LaneOrder, lanes};
-pub(crate) use lanes::{owner_of, worker_number, workers_of};
+pub(crate) use lanes::{has_stalled, owner_of, worker_number, workers_of};
 pub use log_view::LogView;
 pub use member_row::GroupMemberRow;
 pub use navigation::{Navigation, Place};

@@ -48,8 +48,9 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let map = fitted(state, grid, lines, ramp.is_some());
     // With more rows than lines, a line has two rows: one in each half of its cells.
     let halves = map.rows.len() > usize::from(lines);
-    let live = if view.window.is_fixed() { "" } else { "● live" };
-    let Some(inner) = run_page::frame(buf, hits, &title(state, &map, grid), live, state, theme) else { return };
+    let live = if view.window.is_fixed() { "" } else { "   ● live" };
+    let foot = format!("a cell is {}{live}", cell_length(grid));
+    let Some(inner) = run_page::frame(buf, hits, &title(state, &map), &foot, state, theme) else { return };
     hits.add_extent(Scrollable::TimeAxis(ScreenId::HeatMap), grid.cells(), usize::from(columns));
     hits.add_extent(Scrollable::Screen(ScreenId::HeatMap), map.rows.len(), map.rows.len());
     let plot = Rect { x: inner.x + LABEL_COLUMNS, width: columns, height: lines, ..inner };
@@ -102,7 +103,7 @@ fn fitted(state: &State, grid: TimeGrid, lines: u16, has_ramp: bool) -> HeatMap 
 }
 
 /// The figure, the number of partitions, how they are ordered, and how many are in a row.
-fn title(state: &State, map: &HeatMap, grid: TimeGrid) -> String {
+fn title(state: &State, map: &HeatMap) -> String {
     let order = match state.user.heat.order {
         HeatOrder::Name => "by name",
         HeatOrder::Total => "the largest first",
@@ -115,7 +116,7 @@ fn title(state: &State, map: &HeatMap, grid: TimeGrid) -> String {
     };
     let partitions = number::count(map.partitions as u64);
     let metric = metric_name(map.metric);
-    format!("{TITLE}  {metric} of {partitions} partitions, {order}{together}  a cell is {}", cell_length(grid))
+    format!("{TITLE}  {metric} of {partitions} partitions, {order}{together}")
 }
 
 fn metric_name(metric: HeatMetric) -> &'static str {

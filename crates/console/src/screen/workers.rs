@@ -50,7 +50,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let first = view.first_row(&lanes, usize::from(height));
     let position = place(first, usize::from(height), lanes.len());
     paint::text(buf, inner.x, inner.y, LABEL_COLUMNS - 1, &position, theme.popup.patch(theme.muted));
-    let heading = if view.kind == LaneKind::Workers { "  worker            busy" } else { "  partition         mean" };
+    let heading = if view.kind == LaneKind::Workers { "  worker           busy" } else { "  partition        mean" };
     paint::text(buf, inner.x, inner.y + 1, LABEL_COLUMNS - 1, heading, theme.popup.patch(theme.column));
     for (line, (index, lane)) in lanes.iter().enumerate().skip(first).take(usize::from(height)).enumerate() {
         let at = Rect { y: inner.y + time_axis::ROWS + number::cells(line), height: 1, ..inner };

@@ -8,7 +8,7 @@ use super::State;
 use crate::{
     number::{self, Forms},
     table::{Arranged, Cell, Column, Kind, TableRow, Value, Width, arrange},
-    text::clean,
+    text::{clean, width},
     theme::Role,
 };
 
@@ -23,6 +23,8 @@ pub struct HotKeyRow<'a> {
     pub name: &'a String,
 }
 
+/// Keys get room before bars do.
+const NAME: Width = Width::natural(5, 60).starting_with(24).shrinking_to(5).growing_to(u16::MAX);
 const BASE: Role = |theme| theme.popup;
 
 impl TableRow for HotKeyRow<'_> {
@@ -39,7 +41,8 @@ impl TableRow for HotKeyRow<'_> {
                     Value::text(if row.quarantined.is_some() { "quarantined" } else { "planned" })
                 })
                 .unsorted(),
-            Column::new("key", "key", Width::share(5), |row: &Self| Cell::name(clean(row.name), BASE))
+            Column::new("key", "key", NAME, |row: &Self| Cell::name(clean(row.name), BASE))
+                .measured(|row| width(&clean(row.name)))
                 .value(Kind::Text, |row| Value::text(row.name.as_str())),
             Self::share(),
             Self::records(),
@@ -66,7 +69,7 @@ impl HotKeyRow<'_> {
         let share = |row: &Self| {
             row.planned.map_or_else(|| Cell::name("", BASE), |key| Cell::progress(key.share, |theme| theme.bar, BASE))
         };
-        Column::new("share", "share", Width::fixed(6).growing_to(24), share)
+        Column::new("share", "share", Width::fixed(6).growing_to(16), share)
             .value(Kind::Share, |row| Value::number(row.planned.map(|key| key.share)))
             .largest_first()
     }

@@ -33,7 +33,7 @@ fn run(id: &str, state: &'static str, started_s: f64, left: u64) -> JournaledRun
             group: None,
             attempts: 2,
             records: 10_000,
-            handled: 10_000 - left,
+            handled: 10_000_u64.saturating_sub(left),
             left: Some(left),
             started_at: time(started_s),
             seen_at: time(started_s + 60.0),
