@@ -13,6 +13,7 @@ mod error;
 mod group_changes;
 mod groups;
 mod history;
+mod inspector;
 mod keys;
 mod leftovers;
 mod man;

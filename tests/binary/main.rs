@@ -14,6 +14,7 @@ mod alerts;
 mod bench;
 mod console;
 mod failures;
+mod inspect;
 mod metrics;
 mod ndjson;
 mod projection;

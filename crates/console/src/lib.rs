@@ -16,6 +16,7 @@ pub mod keymap;
 pub mod layout;
 mod names;
 mod number;
+pub mod record;
 mod runtime;
 pub mod screen;
 pub mod state;
@@ -52,6 +53,8 @@ pub struct ConsoleOptions {
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
     pub change_access: state::ChangeAccess,
+    /// What reads single records to be looked at; `None` if nothing does.
+    pub inspect: Option<kreplay_model::inspect::InspectControl>,
 }
 
 impl Default for ConsoleOptions {
@@ -67,6 +70,7 @@ impl Default for ConsoleOptions {
             group_events: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
+            inspect: None,
         }
     }
 }

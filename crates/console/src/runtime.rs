@@ -9,7 +9,8 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
+use kreplay_model::inspect::InspectControl;
+use kreplay_model::watch::{GroupChangeControl, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch::Receiver,
@@ -55,6 +56,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         control: control.clone(),
         watch: options.watch,
         changes: options.changes,
+        inspect: options.inspect,
         group_events: options.group_events,
         next_group_event: 0,
         input: Input::open().map_err(ConsoleError::Open)?,
@@ -149,13 +151,13 @@ async fn next_look<T>(looks: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
     std::future::pending().await
 }
 
-/// The next answer to a change of a group. Waits forever if no group can be changed, or no longer.
-async fn next_change(answers: &mut Option<Receiver<Option<Arc<GroupChangeProgress>>>>) -> Arc<GroupChangeProgress> {
+/// The next answer to a command. Waits forever if nothing answers, or no longer.
+async fn next_answer<T>(answers: &mut Option<Receiver<Option<Arc<T>>>>) -> Arc<T> {
     while let Some(receiver) = answers {
         if receiver.changed().await.is_err() {
             *answers = None;
-        } else if let Some(progress) = receiver.borrow_and_update().clone() {
-            return progress;
+        } else if let Some(answer) = receiver.borrow_and_update().clone() {
+            return answer;
         }
     }
     std::future::pending().await
@@ -172,6 +174,8 @@ struct Runtime {
     watch: Option<WatchControl>,
     /// What changes groups, if anything does.
     changes: Option<GroupChangeControl>,
+    /// What reads single records, if anything does.
+    inspect: Option<InspectControl>,
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
     /// The sequence number of the next of these events.
@@ -195,7 +199,11 @@ impl Runtime {
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
+        if self.inspect.is_some() {
+            self.apply(Event::InspectorBegan)?;
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
+        let mut inspected = self.inspect.as_ref().map(|inspect| inspect.answers.clone());
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -210,7 +218,8 @@ impl Runtime {
                     self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
                 }
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
-                progress = next_change(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                progress = next_answer(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                answer = next_answer(&mut inspected) => self.apply(Event::Inspected(answer))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());
@@ -293,6 +302,11 @@ impl Runtime {
                 Effect::ChangeGroup(command) => {
                     if let Some(changes) = &self.changes {
                         changes.send(command);
+                    }
+                }
+                Effect::Inspect(command) => {
+                    if let Some(inspect) = &self.inspect {
+                        inspect.send(command);
                     }
                 }
                 Effect::Quit => next = Next::Quit,

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
+use kreplay_model::inspect::{InspectCommand, Inspection};
 use kreplay_model::watch::{
     AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot,
 };
@@ -19,9 +20,11 @@ use super::{
 
 mod close;
 mod concurrency;
+mod errors;
 mod failed_record;
 mod filter;
 mod group_change;
+mod inspect;
 mod launch;
 mod mouse;
 mod navigate;
@@ -57,6 +60,10 @@ pub enum Event {
     ChangeAccess(ChangeAccess),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
+    /// Single records can be read, to be looked at.
+    InspectorBegan,
+    /// How far reading a record is.
+    Inspected(Arc<Inspection>),
     /// The session has ended.
     FeedEnded,
     /// A key was pressed.
@@ -84,6 +91,8 @@ pub enum Effect {
     Watch(WatchCommand),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
+    /// Send a command to what reads single records.
+    Inspect(InspectCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -104,6 +113,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::GroupEvents(events) => watch::add_events(state, &events),
         Event::ChangeAccess(access) => group_change::allow(state, access),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
+        Event::InspectorBegan => inspect::allow(state),
+        Event::Inspected(answer) => inspect::learn(state, &answer),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
@@ -203,6 +214,7 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
         show_message(state, StatusKind::Error, text);
     }
     let from_seq = state.feed.events.next_seq();
+    events.iter().for_each(|event| state.feed.errors.add(event));
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);

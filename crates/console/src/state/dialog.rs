@@ -67,6 +67,8 @@ pub enum Dialog {
     GroupFilter(String),
     /// The input of the filter of the opened group's partitions, with its previous value.
     GroupPartitionFilter(String),
+    /// The text to search in a record.
+    Search(String),
 }
 
 impl Dialog {
@@ -82,7 +84,8 @@ impl Dialog {
             | Self::Filter(_)
             | Self::TopicFilter(_)
             | Self::GroupFilter(_)
-            | Self::GroupPartitionFilter(_) => Mode::Typing,
+            | Self::GroupPartitionFilter(_)
+            | Self::Search(_) => Mode::Typing,
         }
     }
 

@@ -76,4 +76,8 @@ screens! {
     Compare(Reading, Window),
     /// All keys.
     Help(Reading, Window),
+    /// The failed records by kind of error.
+    Errors(Errors, Window),
+    /// A record, read from the cluster.
+    Record(Inspecting, Window),
 }

@@ -2,7 +2,7 @@
 
 use kreplay_model::domain::TopicPartition;
 
-use super::{LogView, Navigation, Pending, ScreenId, Status, Topics, WatchView};
+use super::{InspectView, LogView, Navigation, Pending, ScreenId, Status, Topics, WatchView};
 use crate::{layout::Panel, table::TableState};
 
 /// What the user did. It holds nothing that the feed said, except names of what is selected.
@@ -24,6 +24,10 @@ pub struct UserState {
     pub topics: Topics,
     /// The watched groups.
     pub watch: WatchView,
+    /// The failed records by kind: the selected one, by its pattern.
+    pub errors: TableState<String>,
+    /// The record that is looked at.
+    pub inspect: InspectView,
     /// The open screens and the dialog in front of them.
     pub navigation: Navigation,
     /// The message in the footer.
@@ -45,9 +49,17 @@ impl UserState {
             side: Panel::Events,
             topics: Topics::default(),
             watch: WatchView::default(),
+            errors: most_frequent_first(),
+            inspect: InspectView::default(),
             navigation: Navigation::new(home),
             status: None,
             pending: None,
         }
     }
+}
+
+fn most_frequent_first() -> TableState<String> {
+    let mut table = TableState::sorted_by("count");
+    table.reverse();
+    table
 }

@@ -1,6 +1,6 @@
 //! Moves and scrolls, in the focused panel or in the window in front.
 
-use super::{group_change, quarantine, topics, watch};
+use super::{errors, group_change, inspect, quarantine, topics, watch};
 use crate::{
     layout::Panel,
     screen::{Moves, Screen},
@@ -31,9 +31,14 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::FocusedPanel => Scrollable::Panel(state.user.focus),
         Moves::SelectedPartition => Scrollable::Panel(Panel::Partitions),
         Moves::Watched if front == ScreenId::Group => Scrollable::GroupPanel(state.user.watch.panel),
-        Moves::TopicCursor | Moves::Watched | Moves::Change | Moves::SelectedKey | Moves::Lines | Moves::Nothing => {
-            Scrollable::Screen(front)
-        }
+        Moves::TopicCursor
+        | Moves::Watched
+        | Moves::Change
+        | Moves::SelectedKey
+        | Moves::SelectedError
+        | Moves::RecordLines
+        | Moves::Lines
+        | Moves::Nothing => Scrollable::Screen(front),
     };
     let page = state.extents.page(scrollable).unwrap_or(1);
     let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
@@ -54,6 +59,8 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::Watched => watch::scroll(state, by),
         Moves::Change => group_change::scroll(state, by),
         Moves::SelectedKey => quarantine::scroll(state, by),
+        Moves::SelectedError => errors::scroll(state, by),
+        Moves::RecordLines => inspect::scroll(state, by),
         Moves::Lines => text(state, by),
         Moves::Nothing => {}
     }
