@@ -1,5 +1,6 @@
 //! Single records of a broker: exact ones, and offsets at which there is none.
 
+use std::process::Command;
 use std::time::Duration;
 
 use kreplay::decode::DecodeSettings;
@@ -7,8 +8,10 @@ use kreplay::domain::{Offset, TopicPartition};
 use kreplay::inspect::RecordInspector;
 use kreplay::kafka::{KafkaConfig, RecordLookupError};
 use kreplay_model::inspect::{Decoded, InspectedRecord, MAX_VALUE_BYTES, Placement, RecordId};
+use serde_json::Value;
 
 use crate::support::broker::{self, Broker, unique_name};
+use crate::support::build::kreplay_binary;
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::timeouts::OPERATION_TIMEOUT;
 use crate::support::wait;
@@ -146,4 +149,34 @@ fn a_stopped_lookup_ends() {
         RecordInspector::new(KafkaConfig::new(broker.bootstrap()), DecodeSettings::default().into(), TIMEOUT);
     let id = RecordId { partition: TopicPartition::new(topic.as_str(), 0), offset: offset(0) };
     assert_eq!(inspector.read(&id, &|| true).unwrap_err(), RecordLookupError::Stopped);
+}
+
+#[test]
+fn the_record_that_a_group_is_stuck_on_can_be_printed() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("inspect-stuck", 2), unique_name("stuck"));
+    let record = |n: usize| NewRecord::keyed(format!("k{n}"), format!("{{\"n\":{n}}}")).in_partition(0);
+    broker.produce(&topic, &(0..4).map(record).collect::<Vec<_>>());
+    let consumer: rdkafka::consumer::BaseConsumer = broker.client().set("group.id", &group).create().unwrap();
+    let mut list = rdkafka::TopicPartitionList::new();
+    list.add_partition_offset(&topic, 0, rdkafka::Offset::Offset(2)).unwrap();
+    list.add_partition_offset(&topic, 1, rdkafka::Offset::Offset(0)).unwrap();
+    rdkafka::consumer::Consumer::commit(&consumer, &list, rdkafka::consumer::CommitMode::Sync).unwrap();
+    let describe = |more: &[&str]| {
+        let mut command = Command::new(kreplay_binary());
+        command.args(["groups", "describe", &group, "--record", "--bootstrap-server", broker.bootstrap()]).args(more);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = describe(&[]);
+    assert!(text.contains(&format!("stuck on {topic}-0 at 2\n")), "{text}");
+    assert!(text.contains("    key      k2\n") && text.contains("    value    {\"n\":2}\n"), "{text}");
+    assert!(!text.contains(&format!("stuck on {topic}-1")), "nothing is unread there: {text}");
+    let json: Value = serde_json::from_str(&describe(&["--json"])).unwrap();
+    let [record] = json["stuck_records"].as_array().unwrap().as_slice() else { panic!("{json:#}") };
+    assert_eq!(
+        (&record["committed"], &record["offset"], &record["value"]),
+        (&2.into(), &2.into(), &"{\"n\":2}".into())
+    );
 }
