@@ -7,10 +7,12 @@
 use std::io;
 
 pub mod action;
+mod announce;
 mod availability;
 pub mod capture;
 pub mod hit_map;
 mod input;
+pub mod journal;
 pub mod key;
 pub mod keymap;
 pub mod layout;
@@ -28,6 +30,7 @@ pub mod theme;
 pub mod update;
 mod widget;
 
+pub use announce::Notify;
 pub use runtime::run;
 
 /// Options of the console.
@@ -37,6 +40,8 @@ pub struct ConsoleOptions {
     pub theme: theme::ThemeChoice,
     /// Whether to capture the mouse. If captured, the terminal's own text selection does not work.
     pub mouse: bool,
+    /// How the end of a run is announced while the terminal does not have the keyboard.
+    pub notify: Notify,
     /// Whether to use no colours (`NO_COLOR`). Takes precedence over the theme.
     pub no_color: bool,
     /// A hint with the most useful keys.
@@ -53,6 +58,8 @@ pub struct ConsoleOptions {
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
     pub change_access: state::ChangeAccess,
+    /// What lists the runs that have a journal; `None` if no directory of journals is known.
+    pub journals: Option<journal::JournalLister>,
     /// What reads single records to be looked at; `None` if nothing does.
     pub inspect: Option<kreplay_model::inspect::InspectControl>,
 }
@@ -62,6 +69,7 @@ impl Default for ConsoleOptions {
         Self {
             theme: theme::ThemeChoice::default(),
             mouse: true,
+            notify: Notify::default(),
             no_color: false,
             hint: None,
             home: state::ScreenId::Dashboard,
@@ -70,6 +78,7 @@ impl Default for ConsoleOptions {
             group_events: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
+            journals: None,
             inspect: None,
         }
     }

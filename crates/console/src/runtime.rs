@@ -13,14 +13,16 @@ use kreplay_model::inspect::InspectControl;
 use kreplay_model::watch::{GroupChangeControl, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch::Receiver,
+    sync::{mpsc, watch::Receiver},
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
     ConsoleError, ConsoleOptions,
+    announce::{Abilities, Announcer},
     hit_map::HitMap,
     input::{self, Input},
+    journal::{JournalLister, JournalListing},
     key::Key,
     state::State,
     terminal::{self, Screen},
@@ -44,7 +46,8 @@ const TICK_INTERVAL: Duration = Duration::from_millis(250);
 /// command is also sent in this case, except if the console could not be opened.
 pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Result<(), ConsoleError> {
     let theme = theme(&options)?;
-    let screen = Screen::open(options.mouse).map_err(ConsoleError::Open)?;
+    let announcer = Announcer::new(Abilities::of_environment(variable), options.notify);
+    let screen = Screen::open(options.mouse, announcer.abilities()).map_err(ConsoleError::Open)?;
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
     state.feed.changes.access = options.change_access;
@@ -52,10 +55,13 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         state,
         theme,
         screen,
+        announcer,
         hits: HitMap::default(),
         control: control.clone(),
         watch: options.watch,
         changes: options.changes,
+        journals: options.journals,
+        listings: mpsc::unbounded_channel(),
         inspect: options.inspect,
         group_events: options.group_events,
         next_group_event: 0,
@@ -72,6 +78,11 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     }
 }
 
+/// An environment variable, if it is set and UTF-8.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
     let choice = match &options.theme {
         _ if options.no_color => &ThemeChoice::MONO,
@@ -79,7 +90,6 @@ fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
         ThemeChoice::Auto => &theme::for_background_of_terminal(),
         chosen => chosen,
     };
-    let variable = |name| std::env::var(name).ok();
     let depth = ColorDepth::from_environment(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
     Ok(Theme::load_for(choice, depth)?)
 }
@@ -167,6 +177,7 @@ struct Runtime {
     state: State,
     theme: Theme,
     screen: Screen,
+    announcer: Announcer,
     /// What the last frame shows.
     hits: HitMap,
     control: Control,
@@ -174,6 +185,10 @@ struct Runtime {
     watch: Option<WatchControl>,
     /// What changes groups, if anything does.
     changes: Option<GroupChangeControl>,
+    /// What lists the runs that have a journal, if anything does.
+    journals: Option<JournalLister>,
+    /// The lists of these runs.
+    listings: (mpsc::UnboundedSender<JournalListing>, mpsc::UnboundedReceiver<JournalListing>),
     /// What reads single records, if anything does.
     inspect: Option<InspectControl>,
     /// What has happened to the watched groups, if there are any.
@@ -199,6 +214,9 @@ impl Runtime {
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
+        if self.journals.is_some() {
+            self.apply(Event::JournalAccess)?;
+        }
         if self.inspect.is_some() {
             self.apply(Event::InspectorBegan)?;
         }
@@ -218,6 +236,7 @@ impl Runtime {
                     self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
                 }
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
+                Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
                 progress = next_answer(&mut answers) => self.apply(Event::GroupChange(progress))?,
                 answer = next_answer(&mut inspected) => self.apply(Event::Inspected(answer))?,
                 _ = tick.tick() => {
@@ -238,6 +257,9 @@ impl Runtime {
             if self.state.stale && now >= next_frame {
                 self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
                 self.state.stale = false;
+                let changes = self.announcer.update(&self.state);
+                let shows_progress = self.announcer.shows_progress();
+                self.screen.announce(&changes, shows_progress).map_err(ConsoleError::Write)?;
                 next_frame = now + MIN_FRAME_INTERVAL;
                 self.apply(Event::Drawn(self.hits.extents().clone()))?;
             }
@@ -282,6 +304,10 @@ impl Runtime {
             Some(Ok(Typed::Mouse(mouse))) => Event::from_mouse(mouse, &self.hits),
             Some(Ok(Typed::Paste(text))) => Some(Event::Paste(text)),
             Some(Ok(Typed::Resize(width, height))) => Some(Event::Resize(width, height)),
+            Some(Ok(focus @ (Typed::FocusGained | Typed::FocusLost))) => {
+                self.announcer.focus(focus == Typed::FocusGained);
+                None
+            }
             Some(Ok(_)) => None,
             Some(Err(error)) => return Err(ConsoleError::Read(error)),
             None => return Ok(Next::Quit),
@@ -304,6 +330,7 @@ impl Runtime {
                         changes.send(command);
                     }
                 }
+                Effect::ListJournals => self.list_journals(),
                 Effect::Inspect(command) => {
                     if let Some(inspect) = &self.inspect {
                         inspect.send(command);
@@ -317,6 +344,15 @@ impl Runtime {
         Ok(next)
     }
 
+    /// Lists the runs that have a journal on another thread, because that reads many files.
+    fn list_journals(&self) {
+        if let Some(journals) = self.journals.clone() {
+            let listings = self.listings.0.clone();
+            // Nobody waits for the list once the console is closed.
+            tokio::task::spawn_blocking(move || drop(listings.send(journals.list())));
+        }
+    }
+
     fn handle_signal(&mut self, action: &SignalAction) -> Result<Next, ConsoleError> {
         match action {
             SignalAction::End => Ok(Next::Quit),
@@ -325,6 +361,7 @@ impl Runtime {
             SignalAction::Resume if std::mem::take(&mut self.suspended_by_us) => Ok(Next::Continue),
             SignalAction::Resume => {
                 self.screen.resume().map_err(ConsoleError::Write)?;
+                self.announcer.forget();
                 self.measure()
             }
         }
@@ -333,6 +370,7 @@ impl Runtime {
     fn suspend(&mut self) -> Result<Next, ConsoleError> {
         self.suspended_by_us = true;
         self.screen.suspend().map_err(ConsoleError::Write)?;
+        self.announcer.forget();
         self.measure()
     }
 

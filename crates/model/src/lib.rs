@@ -8,5 +8,6 @@ pub mod control;
 pub mod domain;
 pub mod feed;
 pub mod inspect;
+pub mod recording;
 pub mod timeline;
 pub mod watch;

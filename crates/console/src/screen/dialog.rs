@@ -24,6 +24,11 @@ pub(super) fn render(buf: &mut Buffer, dialog: &Dialog, state: &State, theme: &T
             let ask = ["Search", "A text in names and values", "", "searches"];
             number_prompt::prompt(buf, ask, text, None, state, theme);
         }
-        Dialog::Filter(_) | Dialog::TopicFilter(_) | Dialog::GroupFilter(_) | Dialog::GroupPartitionFilter(_) => {}
+        Dialog::Filter(_)
+        | Dialog::TopicFilter(_)
+        | Dialog::GroupFilter(_)
+        | Dialog::GroupPartitionFilter(_)
+        | Dialog::EventFilter(_)
+        | Dialog::JournalFilter(_) => {}
     }
 }

@@ -99,6 +99,13 @@ impl InspectView {
     }
 }
 
+/// The record that an event is about.
+fn record_of(event: Option<&Event>) -> Result<RecordId, Cow<'static, str>> {
+    let failure = event.and_then(|event| failure_of(&event.kind)).map(|(failure, _)| failure);
+    let id = |failure: &Failure| RecordId { partition: failure.partition.clone(), offset: failure.offset };
+    failure.map(id).ok_or_else(|| "this event is not about a record".into())
+}
+
 impl State {
     /// The record that the user can look at: that of the selection in front.
     ///
@@ -117,6 +124,7 @@ impl State {
                 key.map(|key| id(&key.partition, key.offset))
             }
             ScreenId::Event => return self.record_of_selected_event(),
+            ScreenId::EventLog => return self.record_of_logged_event(),
             ScreenId::Dashboard if self.user.focus == Panel::Events => return self.record_of_selected_event(),
             ScreenId::Partition => self.selected().map(|partition| id(&partition.id, partition.position)),
             ScreenId::Dashboard if self.user.focus == Panel::Partitions => {
@@ -132,10 +140,14 @@ impl State {
     }
 
     fn record_of_selected_event(&self) -> Result<RecordId, Cow<'static, str>> {
-        let event = self.user.log.selected(&self.feed.events);
-        let failure = event.and_then(|event| failure_of(&event.kind)).map(|(failure, _)| failure);
-        let id = |failure: &Failure| RecordId { partition: failure.partition.clone(), offset: failure.offset };
-        failure.map(id).ok_or_else(|| "this event is not about a record".into())
+        record_of(self.user.log.selected(&self.feed.events))
+    }
+
+    fn record_of_logged_event(&self) -> Result<RecordId, Cow<'static, str>> {
+        let rows = self.event_rows();
+        let shown = self.shown_events(&rows).shown;
+        let row = self.user.event_log.selected_row(&shown, &rows).and_then(|row| shown.get(row));
+        record_of(row.and_then(|row| rows.get(*row)).map(|row| row.event))
     }
 
     /// The record at the committed offset: the one that the group handles, or is stuck on.

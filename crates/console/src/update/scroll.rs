@@ -1,6 +1,6 @@
 //! Moves and scrolls, in the focused panel or in the window in front.
 
-use super::{errors, group_change, inspect, quarantine, topics, watch};
+use super::{errors, event_log, group_change, inspect, journals, quarantine, run_pages, topics, watch};
 use crate::{
     layout::Panel,
     screen::{Moves, Screen},
@@ -35,6 +35,10 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         | Moves::Watched
         | Moves::Change
         | Moves::SelectedKey
+        | Moves::SelectedLane
+        | Moves::HeatRow
+        | Moves::LoggedEvent
+        | Moves::SelectedJournal
         | Moves::SelectedError
         | Moves::RecordLines
         | Moves::Lines
@@ -59,6 +63,7 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::Watched => watch::scroll(state, by),
         Moves::Change => group_change::scroll(state, by),
         Moves::SelectedKey => quarantine::scroll(state, by),
+        Moves::SelectedLane | Moves::HeatRow | Moves::LoggedEvent | Moves::SelectedJournal => on_run_page(state, by),
         Moves::SelectedError => errors::scroll(state, by),
         Moves::RecordLines => inspect::scroll(state, by),
         Moves::Lines => text(state, by),
@@ -76,6 +81,17 @@ pub(super) fn text(state: &mut State, by: isize) {
     // The text was not drawn yet if the screen has just been opened. The next frame then limits the offset.
     let max_scroll = extent.map_or(usize::MAX, Extent::max_scroll);
     place.scroll = place.scroll.min(max_scroll).saturating_add_signed(by).min(max_scroll);
+}
+
+/// Moves on the page of a run in front.
+pub(super) fn on_run_page(state: &mut State, by: isize) {
+    match state.user.navigation.front().screen {
+        ScreenId::Workers => run_pages::move_lane(state, by),
+        ScreenId::HeatMap => run_pages::move_heat_row(state, by),
+        ScreenId::EventLog => event_log::scroll(state, by),
+        ScreenId::Journals => journals::scroll(state, by),
+        _ => {}
+    }
 }
 
 /// Moves within a panel.

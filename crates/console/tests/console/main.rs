@@ -16,6 +16,8 @@ mod frames;
 mod group_change;
 mod inspect;
 mod keys;
+mod lists;
+mod over_time;
 mod plan;
 mod screens;
 mod situations;
