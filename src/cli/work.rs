@@ -22,6 +22,7 @@ use super::{
     console_options::{console_options, is_terminal, theme_choice},
     group_changes::GroupChanges,
     history::HistoryRecorder,
+    inspector,
     metrics::{bind, serve},
     plain, print,
     signals::{STOP_GRACE, stop_signal},
@@ -90,6 +91,7 @@ impl SessionView<'_> {
         // The name of the theme is checked without a console, too.
         theme_choice(self.config)?;
         let console = with_console.then(|| console_options(self.config)).transpose()?;
+        let console = console.map(|console| inspector::offer(inspector::of_session(&options), console)).transpose()?;
         let server = bind(self.config)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;

@@ -11,6 +11,7 @@ use kreplay_model::{
 
 use crate::{
     action::Action,
+    key::Mode,
     layout::Panel,
     state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
 };
@@ -58,6 +59,22 @@ impl Action {
             Self::RetryRecord | Self::SkipRecord | Self::DeadLetterRecord => {
                 no_paused_record(state).or_else(|| no_session(state))
             }
+            Self::Errors => refuse_unless(!state.feed.errors.kinds().is_empty(), "no record has failed yet"),
+            Self::Inspect => state.record_to_inspect().err(),
+            Self::ToggleFold | Self::Fold | Self::Unfold | Self::FoldLevel | Self::UnfoldLevel => {
+                refuse_unless(state.shows_record_tree(), "nothing of this record can be folded")
+            }
+            Self::ToggleHex | Self::Search => no_value(state),
+            Self::NextMatch | Self::PreviousMatch => no_value(state).or_else(|| no_search(state)),
+            Self::RetryInspected => undecidable_record(state),
+            Self::SkipInspected => undecidable_record(state).or_else(|| {
+                let why = "only the record that paused the run can be skipped; this one waits with its key";
+                refuse_unless(state.inspects_paused_record(), why)
+            }),
+            Self::DeadLetterInspected => undecidable_record(state).or_else(|| {
+                let is_key = state.inspected_key().is_some();
+                if is_key { undecidable(state, Decision::DeadLetter) } else { None }
+            }),
             Self::MoreWorkers => no_step(state, WorkerStep::More),
             Self::FewerWorkers => no_step(state, WorkerStep::Fewer),
             Self::DoubleWorkers => no_step(state, WorkerStep::Double),
@@ -321,6 +338,31 @@ pub(crate) fn no_partition(state: &State) -> Refusal {
 /// Why no event can be shown.
 pub(crate) fn no_event(state: &State) -> Refusal {
     refuse_unless(!state.user.log.is_empty(&state.feed.events), "there is no event to show")
+}
+
+/// Why there is no value to look at.
+fn no_value(state: &State) -> Refusal {
+    let has_value = state.inspected_record().is_some_and(|record| record.value.is_some());
+    refuse_unless(has_value, "there is no value")
+}
+
+fn no_search(state: &State) -> Refusal {
+    let search = || {
+        let key = state.key_of(Action::Search, Mode::Inspecting);
+        Cow::Owned(key.map_or_else(|| "nothing was searched yet".to_owned(), |key| format!("search with {key} first")))
+    };
+    state.user.inspect.search.is_empty().then(search)
+}
+
+/// Why no decision can be made about the record that is looked at.
+fn undecidable_record(state: &State) -> Refusal {
+    let is_waiting = state.inspects_paused_record() || state.inspected_key().is_some();
+    refuse_unless(is_waiting, "nothing waits for a decision about this record").or_else(|| no_session(state))
+}
+
+/// Why the window of a record has nothing to show.
+pub(crate) fn no_inspected_record(state: &State) -> Refusal {
+    refuse_unless(state.user.inspect.asked.is_some(), "there is no record to show")
 }
 
 /// Why the input or the answer cannot be accepted: the situation may have changed since the question.

@@ -29,6 +29,14 @@ pub enum Target {
     Quarantine,
     /// A quarantined key, by its hash.
     QuarantinedKey(u64),
+    /// The window of failed records by kind, outside its rows.
+    Errors,
+    /// A kind of failed records, by its pattern.
+    ErrorKind(String),
+    /// The window of a record, outside its lines.
+    Record,
+    /// A line of a record, by its number.
+    RecordLine(usize),
     /// The watched groups, outside their rows.
     Watch,
     /// A heading of the table of watched groups, with the id of the column that it sorts by.

@@ -29,6 +29,10 @@ pub enum Mode {
     Charting,
     /// The whole event log, the hot keys, or the runs that have a journal are shown.
     Listing,
+    /// The failures by kind are shown.
+    Errors,
+    /// A record is shown.
+    Inspecting,
     /// Text is being entered.
     Typing,
     /// A yes-or-no question is open.
@@ -37,7 +41,7 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
@@ -48,6 +52,8 @@ impl Mode {
         Self::FailedRecord,
         Self::Charting,
         Self::Listing,
+        Self::Errors,
+        Self::Inspecting,
         Self::Typing,
         Self::Asking,
     ];
@@ -66,6 +72,8 @@ impl Mode {
             Self::FailedRecord => "failed-record",
             Self::Charting => "chart",
             Self::Listing => "list",
+            Self::Errors => "errors",
+            Self::Inspecting => "record",
             Self::Typing => "input",
             Self::Asking => "question",
         }

@@ -18,6 +18,7 @@ pub mod keymap;
 pub mod layout;
 mod names;
 mod number;
+pub mod record;
 mod runtime;
 pub mod screen;
 pub mod state;
@@ -59,6 +60,8 @@ pub struct ConsoleOptions {
     pub change_access: state::ChangeAccess,
     /// What lists the runs that have a journal; `None` if no directory of journals is known.
     pub journals: Option<journal::JournalLister>,
+    /// What reads single records to be looked at; `None` if nothing does.
+    pub inspect: Option<kreplay_model::inspect::InspectControl>,
 }
 
 impl Default for ConsoleOptions {
@@ -76,6 +79,7 @@ impl Default for ConsoleOptions {
             changes: None,
             change_access: state::ChangeAccess::default(),
             journals: None,
+            inspect: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
+use kreplay_model::inspect::{InspectCommand, Inspection};
 use kreplay_model::watch::{
     AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot,
 };
@@ -20,11 +21,13 @@ use super::{
 
 mod close;
 mod concurrency;
+mod errors;
 mod event_log;
 mod failed_record;
 mod filter;
 mod group_change;
 mod hot_keys;
+mod inspect;
 mod journals;
 mod launch;
 mod mouse;
@@ -66,6 +69,10 @@ pub enum Event {
     Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
+    /// Single records can be read, to be looked at.
+    InspectorBegan,
+    /// How far reading a record is.
+    Inspected(Arc<Inspection>),
     /// The session has ended.
     FeedEnded,
     /// A key was pressed.
@@ -95,6 +102,8 @@ pub enum Effect {
     ChangeGroup(GroupChangeCommand),
     /// List the runs that have a journal.
     ListJournals,
+    /// Send a command to what reads single records.
+    Inspect(InspectCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -117,6 +126,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::JournalAccess => journals::begin(state),
         Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
+        Event::InspectorBegan => inspect::allow(state),
+        Event::Inspected(answer) => inspect::learn(state, &answer),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
@@ -221,6 +232,7 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
     for event in &events {
         state.feed.timeline.add_event(event);
     }
+    events.iter().for_each(|event| state.feed.errors.add(event));
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);

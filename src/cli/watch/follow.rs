@@ -19,6 +19,7 @@ use crate::{
         CliError, Exit,
         console_options::{console_options, is_terminal, theme_choice},
         group_changes::GroupChanges,
+        inspector,
         metrics::{bind, serve},
         plain::TypedLines,
         signals::stop_signal,
@@ -81,7 +82,7 @@ fn groups(handle: &WatchHandle) -> Sources {
 /// Opens the console.
 fn show(config: &Config, selection: &GroupSelection, environment: &Environment) -> Result<Exit, CliError> {
     let changes = GroupChanges::start(config, environment)?;
-    let options = changes.offer(console_options(config)?);
+    let options = inspector::offer(inspector::of_config(config), changes.offer(console_options(config)?))?;
     let server = bind(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {

@@ -17,6 +17,8 @@ const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
 const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
 const DECIDING: &[Mode] = &[Mode::Deciding];
 const FAILED_RECORD: &[Mode] = &[Mode::FailedRecord];
+const ERRORS: &[Mode] = &[Mode::Errors];
+const INSPECTING: &[Mode] = &[Mode::Inspecting];
 const MOVING: &[Mode] = &[
     Mode::Dashboard,
     Mode::Reading,
@@ -26,6 +28,8 @@ const MOVING: &[Mode] = &[
     Mode::Planning,
     Mode::Deciding,
     Mode::Listing,
+    Mode::Errors,
+    Mode::Inspecting,
 ];
 const CHARTING: &[Mode] = &[Mode::Charting];
 const LISTING: &[Mode] = &[Mode::Listing];
@@ -122,6 +126,35 @@ actions! {
         FAILED_RECORD => [Key::char('s')]),
     DeadLetterRecord(FailedRecord, "dead-letter", "Dead-letter the record and resume; asks first",
         FAILED_RECORD => [Key::char('d')]),
+    Errors(Record, "errors", "Show failed records by kind of error",
+        DASHBOARD => [Key::char('E')]),
+    Inspect(Record, "record", "Show the record: key, headers, decoded value",
+        &[Mode::Dashboard, Mode::Reading, Mode::Watching, Mode::Listing] => [Key::char('I')],
+        &[Mode::Deciding, Mode::FailedRecord, Mode::Errors] => [Key::code(KeyCode::Enter), Key::char('I')]),
+    ToggleFold(Record, "fold", "Fold or open the selected value",
+        INSPECTING => [Key::code(KeyCode::Enter), Key::char(' ')]),
+    Fold(Record, "fold", "Fold the selected value, or go to what contains it",
+        INSPECTING => [Key::code(KeyCode::Left), Key::char('h')]),
+    Unfold(Record, "open", "Open the selected value",
+        INSPECTING => [Key::code(KeyCode::Right), Key::char('l')]),
+    FoldLevel(Record, "fewer levels", "Fold the innermost level that is open",
+        INSPECTING => [Key::char('-'), Key::char('_')]),
+    UnfoldLevel(Record, "more levels", "Open one more level",
+        INSPECTING => [Key::char('+'), Key::char('=')]),
+    ToggleHex(Record, "hex", "Show the value as hex, or decoded again",
+        INSPECTING => [Key::code(KeyCode::Tab)]),
+    Search(Record, "search", "Search in the value",
+        INSPECTING => [Key::char('/')]),
+    NextMatch(Record, "next", "Go to the next place that was found",
+        INSPECTING => [Key::char('n')]),
+    PreviousMatch(Record, "previous", "Go to the previous place that was found",
+        INSPECTING => [Key::char('N')]),
+    RetryInspected(Record, "retry", "Retry the record that paused the run, or its key",
+        INSPECTING => [Key::char('r')]),
+    SkipInspected(Record, "skip", "Skip the record that paused the run; asks first",
+        INSPECTING => [Key::char('s')]),
+    DeadLetterInspected(Record, "dead-letter", "Dead-letter the record or its key; asks first",
+        INSPECTING => [Key::char('d')]),
 
     MoreWorkers(Concurrency, "more workers", "Add one worker",
         WORKERS => [Key::char('+'), Key::char('=')]),
@@ -206,6 +239,8 @@ actions! {
         CHARTING => [Key::code(KeyCode::Esc), Key::char('q')],
         LISTING => [Key::code(KeyCode::Esc), Key::char('q')],
         FAILED_RECORD => [Key::code(KeyCode::Esc), Key::char('q')],
+        ERRORS => [Key::code(KeyCode::Esc), Key::char('q')],
+        INSPECTING => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
     DeleteLeft(Dialog, "delete", "Delete the last character",
         &[Mode::Typing] => [Key::code(KeyCode::Backspace), Key::ctrl('h')]),

@@ -20,6 +20,9 @@ impl Action {
             | Self::RetryRecord
             | Self::SkipRecord
             | Self::DeadLetterRecord
+            | Self::RetryInspected
+            | Self::SkipInspected
+            | Self::DeadLetterInspected
             | Self::MoreWorkers
             | Self::FewerWorkers
             | Self::DoubleWorkers
@@ -51,6 +54,17 @@ impl Action {
             | Self::ChangeScope
             | Self::Quarantine
             | Self::FailedRecord
+            | Self::Errors
+            | Self::Inspect
+            | Self::ToggleFold
+            | Self::Fold
+            | Self::Unfold
+            | Self::FoldLevel
+            | Self::UnfoldLevel
+            | Self::ToggleHex
+            | Self::Search
+            | Self::NextMatch
+            | Self::PreviousMatch
             | Self::SortNext
             | Self::SortReverse
             | Self::Filter

@@ -3,12 +3,12 @@
 use ratatui::buffer::Buffer;
 
 use super::{
-    alerts, change, compare, dashboard, event, event_log, failed_record, group, group_events, groups, heat_map, help,
-    hot_keys, journals, partition, plan, quarantine, run, topics, trouble, workers,
+    alerts, change, compare, dashboard, errors, event, event_log, failed_record, group, group_events, groups, heat_map,
+    help, hot_keys, journals, partition, plan, quarantine, record, run, topics, trouble, workers,
 };
 use crate::{
     action::Action,
-    availability::{Refusal, no_event, no_group, no_group_to_change, no_partition},
+    availability::{Refusal, no_event, no_group, no_group_to_change, no_inspected_record, no_partition},
     hit_map::HitMap,
     state::{Place, ScreenId, State},
     theme::Theme,
@@ -39,6 +39,10 @@ pub enum Moves {
     SelectedHotKey,
     /// The selected run of the journals.
     SelectedJournal,
+    /// The selected kind of error.
+    SelectedError,
+    /// The cursor among the lines of a record.
+    RecordLines,
     /// The lines of the screen's text.
     Lines,
     /// Nothing.
@@ -284,6 +288,24 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::SelectedJournal,
         filters: Some(Filters::Journals),
         view: |buf, hits, _, state, theme| journals::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Errors,
+        title: errors::TITLE,
+        refusal: |state| Action::Errors.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::SelectedError,
+        filters: None,
+        view: |buf, hits, _, state, theme| errors::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Record,
+        title: record::TITLE,
+        refusal: no_inspected_record,
+        stays_open: |_| true,
+        moves: Moves::RecordLines,
+        filters: None,
+        view: |buf, hits, _, state, theme| record::render(buf, hits, state, theme),
     },
 ];
 

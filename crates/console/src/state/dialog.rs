@@ -73,6 +73,8 @@ pub enum Dialog {
     HotKeyFilter(String),
     /// The input of the filter of the runs that have a journal, with its previous value.
     JournalFilter(String),
+    /// The text to search in a record.
+    Search(String),
 }
 
 impl Dialog {
@@ -91,7 +93,8 @@ impl Dialog {
             | Self::GroupPartitionFilter(_)
             | Self::EventFilter(_)
             | Self::HotKeyFilter(_)
-            | Self::JournalFilter(_) => Mode::Typing,
+            | Self::JournalFilter(_)
+            | Self::Search(_) => Mode::Typing,
         }
     }
 

@@ -86,4 +86,8 @@ screens! {
     HotKeys(Listing, Page),
     /// The runs that have a journal.
     Journals(Listing, Page),
+    /// The failed records by kind of error.
+    Errors(Errors, Window),
+    /// A record, read from the cluster.
+    Record(Inspecting, Window),
 }

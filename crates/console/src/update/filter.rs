@@ -110,7 +110,8 @@ pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
         | Dialog::Number { .. }
         | Dialog::Rate { .. }
         | Dialog::ChangeValue { .. }
-        | Dialog::ConfirmChange { .. } => {}
+        | Dialog::ConfirmChange { .. }
+        | Dialog::Search(_) => {}
     }
 }
 

@@ -3,12 +3,14 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, close, concurrency, event_log, failed_record, filter, focus, group_change, journals, launch, navigate,
-    plan, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message, topics, typing, watch,
+    Effect, ask, close, concurrency, event_log, failed_record, filter, focus, group_change, inspect, journals, launch,
+    navigate, plan, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message, topics, typing,
+    watch,
 };
 use crate::{
     action::Action,
     key::Mode,
+    record::SearchStep,
     state::{Dialog, HotKeyRow, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
 };
 
@@ -64,6 +66,20 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
         Action::SortNext if state.mode() == Mode::Listing => in_view(state, sort_next_of_list),
         Action::SortNext if state.mode() == Mode::Charting => in_view(state, run_pages::next_order),
+        Action::Errors => in_view(state, |state| navigate::toggle(state, ScreenId::Errors)),
+        Action::Inspect => inspect::open_selected(state),
+        Action::ToggleFold => in_view(state, inspect::toggle_fold),
+        Action::Fold => in_view(state, inspect::fold),
+        Action::Unfold => in_view(state, inspect::unfold),
+        Action::FoldLevel => in_view(state, |state| inspect::step_level(state, false)),
+        Action::UnfoldLevel => in_view(state, |state| inspect::step_level(state, true)),
+        Action::ToggleHex => in_view(state, inspect::toggle_hex),
+        Action::Search => in_view(state, inspect::ask_for_search),
+        Action::NextMatch => in_view(state, |state| inspect::go_to_match(state, SearchStep::Next)),
+        Action::PreviousMatch => in_view(state, |state| inspect::go_to_match(state, SearchStep::Previous)),
+        Action::RetryInspected => inspect::retry(state),
+        Action::SkipInspected => failed_record::decide(state, RecordDecision::Skip),
+        Action::DeadLetterInspected => inspect::dead_letter(state),
         Action::SortNext if watches(state) => in_view(state, watch::sort_next),
         Action::SortNext => in_view(state, |state| state.user.table.sort_next::<PartitionRow<'_>>()),
         Action::SortReverse if state.mode() == Mode::Listing => in_view(state, reverse_list),
@@ -88,7 +104,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::PageDown => moved(state, Motion::PageDown),
         Action::Top => moved(state, Motion::Top),
         Action::Bottom => moved(state, Motion::Bottom),
-        Action::Close => in_view(state, close::close),
+        Action::Close => close::close(state),
         Action::DeleteLeft => in_view(state, typing::delete_left),
         Action::DeleteAll => in_view(state, typing::delete_all),
         Action::Suspend => vec![Effect::Suspend],
@@ -190,6 +206,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
         Some(Dialog::GroupPartitionFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.watch.partitions.filter))
         }
+        Some(Dialog::Search(text)) => in_view(state, |state| inspect::search(state, text)),
         _ => Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! Moves and scrolls, in the focused panel or in the window in front.
 
-use super::{event_log, group_change, hot_keys, journals, quarantine, run_pages, topics, watch};
+use super::{errors, event_log, group_change, hot_keys, inspect, journals, quarantine, run_pages, topics, watch};
 use crate::{
     layout::Panel,
     screen::{Moves, Screen},
@@ -40,6 +40,8 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         | Moves::LoggedEvent
         | Moves::SelectedHotKey
         | Moves::SelectedJournal
+        | Moves::SelectedError
+        | Moves::RecordLines
         | Moves::Lines
         | Moves::Nothing => Scrollable::Screen(front),
     };
@@ -65,6 +67,8 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::SelectedLane | Moves::HeatRow | Moves::LoggedEvent | Moves::SelectedHotKey | Moves::SelectedJournal => {
             on_run_page(state, by)
         }
+        Moves::SelectedError => errors::scroll(state, by),
+        Moves::RecordLines => inspect::scroll(state, by),
         Moves::Lines => text(state, by),
         Moves::Nothing => {}
     }

@@ -51,6 +51,7 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
             change(text);
             *error = None;
         }
+        Some(Dialog::Search(text)) => change(text),
         Some(Dialog::Filter(_)) => {
             filter::edit_partitions(state, change);
         }
