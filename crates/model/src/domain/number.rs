@@ -13,6 +13,20 @@ pub fn seconds(seconds: f64) -> String {
     if seconds < 59.995 { format!("{seconds:.2} s") } else { long(seconds.round() as u64) }
 }
 
+/// A duration that is an estimate, or that changes from one look to the next: `0.3 s` below 10 seconds, `45 s` below a
+/// minute, then as [`seconds`].
+#[must_use]
+pub fn rounded_seconds(seconds: f64) -> String {
+    let seconds = if seconds.is_nan() { 0.0 } else { seconds.max(0.0) };
+    if seconds < 9.95 && seconds.fract() > 0.0 {
+        format!("{seconds:.1} s")
+    } else if seconds < 59.5 {
+        format!("{} s", whole(seconds))
+    } else {
+        long(whole(seconds))
+    }
+}
+
 /// A duration of a minute or more.
 #[must_use]
 pub fn long(seconds: u64) -> String {
@@ -48,5 +62,9 @@ mod tests {
         assert_eq!([125.4, 7_500.0, 274_000.0, f64::INFINITY].map(seconds), ["2m 05s", "2h 05m", "3d 04h", "years"]);
         assert_eq!([rate(0.0), rate(9.94), rate(9.96), rate(3_400_000.4)], ["0.0", "9.9", "10", "3,400,000"]);
         assert_eq!(whole(f64::NAN), 0);
+        assert_eq!(
+            [-1.0, 0.3, 7.0, 9.96, 59.4, 514.4].map(rounded_seconds),
+            ["0 s", "0.3 s", "7 s", "10 s", "59 s", "8m 34s"]
+        );
     }
 }
