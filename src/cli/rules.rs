@@ -1,9 +1,10 @@
 //! `kreplay rules`: the alert rules that are in force, as text or as a rules file of Prometheus.
 
-use std::{fmt::Write, path::Path};
+use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use clap::Args;
-use kreplay_alerts::{Rule, rules_file};
+use kreplay_alerts::{MetricsDetail, Rule, metrics_detail, rules_file};
+use kreplay_metrics::Level;
 use kreplay_model::domain::{Glob, duration, printable};
 
 use super::{CliError, args::FileArgs};
@@ -27,7 +28,30 @@ pub(super) fn execute(args: &RulesArgs, environment: &Environment, directory: &P
     if !args.prometheus {
         return Ok(rules.iter().map(paragraph).collect::<Vec<_>>().join("\n"));
     }
+    for warning in metrics_warnings(&config) {
+        // A failed write to standard error is ignored: the rules are complete without it.
+        let _ = writeln!(std::io::stderr(), "kreplay: {warning}");
+    }
     rules_file(&rules, &config.metrics.options.prefix.to_string()).map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// The rules that Prometheus cannot evaluate on the metrics of this configuration, a sentence for each.
+pub(super) fn metrics_warnings(config: &Config) -> Vec<String> {
+    let exported = config.metrics.options.level.unwrap_or(Level::Group);
+    let warning = |rule: &Rule| {
+        let needed = match metrics_detail(rule) {
+            MetricsDetail::Group => Level::Group,
+            MetricsDetail::Topic => Level::Topic,
+            MetricsDetail::Partition => Level::Partition,
+        };
+        let name = &rule.definition().name;
+        (exported < needed).then(|| {
+            format!(
+                "the rule {name} never fires in Prometheus with metrics.level = \"{exported}\"; it needs \"{needed}\""
+            )
+        })
+    };
+    config.alerts.rules().iter().filter_map(warning).collect()
 }
 
 /// A rule, with one setting on each line.
@@ -78,6 +102,19 @@ mod tests {
             "verdict (critical)\n  when severity = error\n\n\
              lag (warning)\n  when lag > 1000 for 5m\n  groups a, b*\n  label team=x\n"
         );
+    }
+
+    #[test]
+    fn rules_that_need_more_metrics_are_named() {
+        let warnings = |level: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let rules = "[alerts.lag]\ncondition = 'lag > 5'\ntopics = ['orders']\n";
+            std::fs::write(dir.path().join("kreplay.toml"), format!("{rules}{level}")).unwrap();
+            metrics_warnings(&Config::load(&Overrides::default(), &Environment::default(), dir.path()).unwrap())
+        };
+        let expected = "the rule lag never fires in Prometheus with metrics.level = \"group\"; it needs \"topic\"";
+        assert_eq!(warnings(""), [expected]);
+        assert!(warnings("[metrics]\nlevel = 'topic'\n").is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod rules_file;
 pub use condition::{Condition, CountFigure, Figure, TimeFigure};
 pub use evaluation::Alerts;
 pub use rule::{Rule, RuleDefinition, RuleError, RuleName, Selector};
-pub use rules_file::{InexpressibleError, RulesFileError, rules_file};
+pub use rules_file::{InexpressibleError, MetricsDetail, RulesFileError, metrics_detail, rules_file};
 
 #[cfg(test)]
 mod fixture;

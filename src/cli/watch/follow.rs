@@ -1,9 +1,12 @@
 //! Watches until a time, a condition or a signal.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
 
 use kreplay_alerts::Alerts;
-use kreplay_model::watch::WatchSnapshot;
+use kreplay_model::{domain::printable, watch::WatchSnapshot};
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::time::{Instant, sleep_until};
 
@@ -91,6 +94,17 @@ fn show(config: &Config, selection: &GroupSelection, environment: &Environment) 
     })
 }
 
+/// Says on standard error why the watch ends without its condition. `missing` is a name or pattern without a group.
+fn explain_wait(wait: Option<&Wait>, missing: Option<&str>) {
+    let Some(wait) = wait else { return };
+    let why = match missing {
+        Some(pattern) => format!("no group matches `{}`", printable(pattern)),
+        None => wait.why_not().to_owned(),
+    };
+    // A failed write to standard error is ignored: the exit code shows it, too.
+    let _ = writeln!(io::stderr(), "kreplay: the condition is not satisfied: {why}");
+}
+
 /// Prints lines.
 fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
     let server = bind(config)?;
@@ -114,6 +128,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
             next_summary: Instant::now(),
             next_event: 0,
         };
+        let mut missing = None;
         // What has happened when the watch ends without its condition being true.
         let without_condition = if wait.is_some() { Exit::Stopped } else { Exit::Done };
         loop {
@@ -121,13 +136,20 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
                 changed = snapshots.changed() => {
                     changed.map_err(|_| CliError::Failed("the watch ended unexpectedly".to_owned()))?;
                 }
-                () = sleep_until(end) => return Ok(without_condition),
-                () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { without_condition }),
+                () = sleep_until(end) => {
+                    explain_wait(wait.as_ref(), missing.as_deref());
+                    return Ok(without_condition);
+                }
+                () = &mut signal => {
+                    explain_wait(wait.as_ref(), missing.as_deref());
+                    return Ok(if args.duration.is_some() { Exit::Stopped } else { without_condition });
+                }
             }
             let snapshot = snapshots.borrow_and_update().clone();
             let has_reader = printer.show(&handle, &snapshot)?;
             let is_true = wait.as_mut().is_some_and(|wait| wait.take(&snapshot));
-            if is_true && without_group(selection, &snapshot).is_empty() {
+            missing = without_group(selection, &snapshot).first().map(|pattern| (*pattern).to_owned());
+            if is_true && missing.is_none() {
                 return Ok(Exit::Done);
             }
             if !has_reader {

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use kreplay_model::domain::duration;
+use kreplay_model::{domain::duration, watch::GroupState};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -46,10 +46,7 @@ fn comparison(text: &str) -> Result<Comparison, String> {
         return Ok(Comparison::Rebalances(time(window)?, *relation, number("rebalances", value)?));
     }
     match name.as_str() {
-        "state" if value.is_empty() || value.contains(char::is_whitespace) => {
-            Err(format!("`{value}` is not a state; write one of Kafka's words, such as Stable or Empty"))
-        }
-        "state" => Ok(Comparison::State(equality(&name, *relation)?, value.to_owned())),
+        "state" => Ok(Comparison::State(equality(&name, *relation)?, state(value)?)),
         "verdict" => {
             let kind = json_word(value).ok_or_else(|| {
                 format!("`{value}` is not a verdict; use a name such as fine, stopped or falling_behind")
@@ -79,6 +76,15 @@ fn equality(name: &str, relation: Relation) -> Result<Equality, String> {
         Relation::NotEqual => Ok(Equality::IsNot),
         _ => Err(format!("{name} can be compared with = and != only")),
     }
+}
+
+/// Kafka's word for a state, in any case.
+fn state(value: &str) -> Result<String, String> {
+    let state = GroupState::DEFINED.iter().map(GroupState::as_str).find(|word| word.eq_ignore_ascii_case(value));
+    state.map(str::to_owned).ok_or_else(|| {
+        let words = GroupState::DEFINED.iter().map(GroupState::as_str).collect::<Vec<_>>().join(", ");
+        format!("`{value}` is not a state of a group; use {words}")
+    })
 }
 
 /// A unit variant by its name in JSON, such as `falling_behind`, or with hyphens or spaces.

@@ -101,7 +101,7 @@ fn an_alert_that_fires_without_data_fires_on_and_says_so() {
     }
     let alert = &alerts.snapshot().alerts[0];
     assert_eq!((alert.state, alert.no_data_since), (AlertState::Firing, Some(time(10))));
-    assert_eq!(alert.value, "lag 2000");
+    assert_eq!(alert.value, "lag 2,000");
 }
 
 #[test]
