@@ -1,5 +1,6 @@
 //! The command line: commands, flags and exit codes.
 
+mod alerting;
 mod args;
 mod audit;
 mod bench;

@@ -1,7 +1,7 @@
 //! Conditions on the figures of a group, such as `lag > 1000 and state = Stable`.
 
 mod figure;
-mod parse;
+pub(crate) mod parse;
 mod reading;
 mod relation;
 

@@ -9,7 +9,9 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
+use kreplay_model::watch::{
+    GroupChangeControl, GroupChangeProgress, SilenceControl, TerminalNotices, WatchControl, WatchLog,
+};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch::Receiver,
@@ -56,6 +58,8 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         watch: options.watch,
         changes: options.changes,
         group_events: options.group_events,
+        silences: options.silences,
+        terminal_notices: options.terminal_notices,
         next_group_event: 0,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
@@ -174,6 +178,10 @@ struct Runtime {
     changes: Option<GroupChangeControl>,
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
+    /// What silences rules, if anything does.
+    silences: Option<SilenceControl>,
+    /// Control sequences of others for the terminal, if there may be any.
+    terminal_notices: Option<TerminalNotices>,
     /// The sequence number of the next of these events.
     next_group_event: u64,
     input: Input,
@@ -215,6 +223,7 @@ impl Runtime {
                     if input::terminal_has_closed() {
                         return Ok(());
                     }
+                    self.write_notices()?;
                     self.read_events(&feed)?.or(self.apply(Event::Tick(self.started.elapsed()))?)
                 }
                 () = sleep_until(next_frame), if stale => Next::Continue,
@@ -259,6 +268,14 @@ impl Runtime {
         self.apply(Event::Events(feed.events.since(next)))
     }
 
+    /// Writes the control sequences of others, between two frames.
+    fn write_notices(&mut self) -> Result<(), ConsoleError> {
+        for sequence in self.terminal_notices.iter().flat_map(TerminalNotices::take) {
+            self.screen.write(&sequence).map_err(ConsoleError::Write)?;
+        }
+        Ok(())
+    }
+
     fn read_group_events(&mut self) -> Result<Next, ConsoleError> {
         let Some((events, next)) = self.group_events.as_ref().map(|log| log.since(self.next_group_event)) else {
             return Ok(Next::Continue);
@@ -288,6 +305,11 @@ impl Runtime {
                 Effect::Watch(command) => {
                     if let Some(watch) = &self.watch {
                         watch.send(command);
+                    }
+                }
+                Effect::Silence(command) => {
+                    if let Some(silences) = &self.silences {
+                        silences.send(command);
                     }
                 }
                 Effect::ChangeGroup(command) => {

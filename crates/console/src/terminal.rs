@@ -80,6 +80,13 @@ impl Screen {
         Ok(hits)
     }
 
+    /// Writes a control sequence that changes no cell, such as the bell.
+    pub(super) fn write(&mut self, sequence: &str) -> io::Result<()> {
+        let backend = self.terminal.backend_mut();
+        backend.write_all(sequence.as_bytes())?;
+        io::Write::flush(backend)
+    }
+
     /// Forces the next draw to redraw every cell.
     pub(super) fn clear(&mut self) -> io::Result<()> {
         // `Terminal::clear` would query the cursor position, and the answer would be read as keys.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
 use kreplay_model::watch::{
-    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot,
+    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, SilenceCommand, WatchCommand, WatchEvent, WatchSnapshot,
 };
 use ratatui::layout::Size;
 
@@ -32,6 +32,7 @@ mod question;
 mod rate;
 mod run;
 mod scroll;
+mod silence;
 mod topics;
 mod typing;
 mod watch;
@@ -82,6 +83,8 @@ pub enum Effect {
     Send(Command),
     /// Send a command to the watcher.
     Watch(WatchCommand),
+    /// Send a command to what evaluates alerts.
+    Silence(SilenceCommand),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
     /// End the session and close the console.

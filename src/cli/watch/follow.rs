@@ -5,19 +5,20 @@ use std::{
     time::Duration,
 };
 
-use kreplay_alerts::Alerts;
 use kreplay_model::{domain::printable, watch::WatchSnapshot};
+use kreplay_notify::Outlet;
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    WatchArgs, alerting, cluster, console,
+    WatchArgs, cluster, console,
     output::{LONGEST_WATCH, write, write_json_line},
     unmatched, without_group,
 };
 use crate::{
     cli::{
         CliError, Exit,
+        alerting::{GroupAlerts, SilenceStore, in_console},
         console_options::{console_options, is_terminal},
         group_changes::GroupChanges,
         metrics::{bind, serve},
@@ -31,7 +32,7 @@ use crate::{
 /// Prints what is seen: JSON, a line for each look; or text, a line for each event and a summary at intervals.
 struct Printer {
     is_json: bool,
-    alerts: Alerts,
+    alerts: GroupAlerts,
     every: Duration,
     next_summary: Instant,
     next_event: u64,
@@ -65,9 +66,21 @@ pub(super) fn execute(
     // A condition and a time are for scripts: what they need is an exit code.
     let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json() && !args.headless;
     if is_interactive && is_terminal() {
-        return show(config, selection, environment);
+        return show(args, config, selection, environment);
     }
-    print(args, config, selection)
+    print(args, config, selection, environment)
+}
+
+/// The configured alerts, with the silences of the flags.
+fn alerts(
+    args: &WatchArgs,
+    config: &Config,
+    environment: &Environment,
+    outlet: &Outlet,
+) -> Result<GroupAlerts, CliError> {
+    let mut alerts = GroupAlerts::start(config, outlet, SilenceStore::of(config, environment))?;
+    alerts.silence_all(&args.silence)?;
+    Ok(alerts)
 }
 
 /// The watched groups as the source of metrics.
@@ -76,9 +89,15 @@ fn groups(handle: &WatchHandle) -> Sources {
 }
 
 /// Opens the console.
-fn show(config: &Config, selection: &GroupSelection, environment: &Environment) -> Result<Exit, CliError> {
+fn show(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
     let changes = GroupChanges::start(config, environment)?;
-    let options = changes.offer(console_options(config)?);
+    let (options, outlet) = in_console(changes.offer(console_options(config)?));
+    let alerts = alerts(args, config, environment, &outlet)?;
     let server = bind(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {
@@ -88,7 +107,6 @@ fn show(config: &Config, selection: &GroupSelection, environment: &Environment) 
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        let alerts = alerting::alerts(config);
         console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone(), alerts).await?;
         Ok(Exit::Done)
     })
@@ -106,7 +124,19 @@ fn explain_wait(wait: Option<&Wait>, missing: Option<&str>) {
 }
 
 /// Prints lines.
-fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+fn print(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
+    let mut printer = Printer {
+        is_json: args.format.is_json(),
+        alerts: alerts(args, config, environment, &Outlet::StandardError)?,
+        every: config.run.progress_interval,
+        next_summary: Instant::now(),
+        next_event: 0,
+    };
     let server = bind(config)?;
     cluster::run(async {
         let signal = stop_signal();
@@ -121,13 +151,6 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         let mut snapshots = handle.snapshots.clone();
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);
-        let mut printer = Printer {
-            is_json: args.format.is_json(),
-            alerts: alerting::alerts(config),
-            every: config.run.progress_interval,
-            next_summary: Instant::now(),
-            next_event: 0,
-        };
         let mut missing = None;
         // What has happened when the watch ends without its condition being true.
         let without_condition = if wait.is_some() { Exit::Stopped } else { Exit::Done };

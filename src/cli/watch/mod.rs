@@ -1,6 +1,5 @@
 //! `kreplay watch`: consumer groups as seen from outside.
 
-pub(super) mod alerting;
 pub(super) mod background;
 mod cluster;
 pub(super) mod console;
@@ -15,6 +14,7 @@ use kreplay_watcher::GroupSelection;
 
 use super::{
     CliError, Exit,
+    alerting::SilenceRequest,
     args::{ClusterArgs, FileArgs, MetricsArgs, format::FormatArgs},
     print,
     signals::exit_on_first_signal,
@@ -61,6 +61,11 @@ pub struct WatchArgs {
     history: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
+    /// Take no actions on the alerts of a rule for a time, 1h by default; `RULE=0s` ends a silence. Can be repeated
+    ///
+    /// Silences are kept for the cluster in the state directory.
+    #[arg(long, value_name = "RULE[=DURATION]", conflicts_with = "once")]
+    silence: Vec<SilenceRequest>,
     /// Refuse to change any group in the console
     #[arg(long)]
     read_only: bool,
