@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use chrono::{DateTime, Utc};
 use kreplay_alerts::Condition;
 use kreplay_model::{
-    domain::{duration, number::rounded_seconds, printable},
+    domain::{duration, number::estimate, printable},
     watch::{GroupView, WatchSnapshot},
 };
 
@@ -68,7 +68,7 @@ impl Wait {
         let time = (snapshot.at - since).to_std().unwrap_or_default();
         let is_over = time >= self.until.hold;
         self.why_not = (!is_over).then(|| {
-            let [time, hold] = [time, self.until.hold].map(|time| rounded_seconds(time.as_secs_f64()));
+            let [time, hold] = [time, self.until.hold].map(|time| estimate(time.as_secs_f64()));
             format!("it had been true for {time} of {hold}")
         });
         is_over

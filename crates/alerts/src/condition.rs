@@ -109,7 +109,7 @@ fn count_text(count: i64) -> String {
 
 /// A time; `never` if it is infinite.
 fn seconds_text(seconds: f64) -> String {
-    if seconds.is_infinite() { "never".to_owned() } else { number::rounded_seconds(seconds) }
+    if seconds.is_infinite() { "never".to_owned() } else { number::estimate(seconds) }
 }
 
 impl Condition {

@@ -11,6 +11,7 @@ use ratatui::layout::Size;
 
 use super::{
     hit_map::Target,
+    journal::JournalListing,
     key::{Key, Mode},
     layout::Panel,
     state::{ChangeAccess, Dialog, Extents, Question, State, Status, StatusKind},
@@ -19,9 +20,11 @@ use super::{
 
 mod close;
 mod concurrency;
+mod event_log;
 mod failed_record;
 mod filter;
 mod group_change;
+mod journals;
 mod launch;
 mod mouse;
 mod navigate;
@@ -31,6 +34,7 @@ mod quarantine;
 mod question;
 mod rate;
 mod run;
+mod run_pages;
 mod scroll;
 mod silence;
 mod topics;
@@ -56,6 +60,10 @@ pub enum Event {
     GroupEvents(Vec<WatchEvent>),
     /// Whether the committed offsets of groups can be changed.
     ChangeAccess(ChangeAccess),
+    /// The runs that have a journal can be listed.
+    JournalAccess,
+    /// The runs that have a journal.
+    Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
     /// The session has ended.
@@ -87,6 +95,8 @@ pub enum Effect {
     Silence(SilenceCommand),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
+    /// List the runs that have a journal.
+    ListJournals,
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -106,6 +116,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Alerts(snapshot) => watch::learn_alerts(state, snapshot),
         Event::GroupEvents(events) => watch::add_events(state, &events),
         Event::ChangeAccess(access) => group_change::allow(state, access),
+        Event::JournalAccess => journals::begin(state),
+        Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
@@ -157,6 +169,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     drop_resolved_change(state);
     watch::tick(state, before);
     group_change::tick(state, before);
+    journals::tick(state, before);
     Vec::new()
 }
 
@@ -164,6 +177,7 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     if *state.feed.snapshot == *snapshot {
         return Vec::new();
     }
+    state.feed.timeline.add_snapshot(&snapshot);
     if let Some(run) = &snapshot.run {
         state.feed.history.record(run);
         if state.run().is_none_or(|before| before.id != run.id) {
@@ -206,6 +220,9 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
         show_message(state, StatusKind::Error, text);
     }
     let from_seq = state.feed.events.next_seq();
+    for event in &events {
+        state.feed.timeline.add_event(event);
+    }
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);

@@ -91,7 +91,7 @@ fn system_roots(uri: &Uri) -> RootCerts {
     if uri.scheme_str() != Some("https") {
         return RootCerts::WebPki;
     }
-    let found = rustls_native_certs::load_native_certs().certs;
+    let found = kreplay_tls::system_authorities();
     if found.is_empty() {
         return RootCerts::WebPki;
     }

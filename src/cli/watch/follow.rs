@@ -5,13 +5,18 @@ use std::{
     time::Duration,
 };
 
-use kreplay_model::{domain::printable, watch::WatchSnapshot};
+use kreplay_model::{
+    domain::printable,
+    watch::{WatchCommand, WatchSnapshot},
+};
 use kreplay_notify::Outlet;
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    WatchArgs, cluster, console,
+    WatchArgs, cluster,
+    commands::{Answer, answer, next_line},
+    console,
     output::{LONGEST_WATCH, write, write_json_line},
     unmatched, without_group,
 };
@@ -19,9 +24,10 @@ use crate::{
     cli::{
         CliError, Exit,
         alerting::{GroupAlerts, SilenceStore, in_console},
-        console_options::{console_options, is_terminal},
+        console_options::{console_options, is_terminal, theme_choice},
         group_changes::GroupChanges,
         metrics::{bind, serve},
+        plain::TypedLines,
         signals::stop_signal,
     },
     config::{Config, Environment},
@@ -63,8 +69,11 @@ pub(super) fn execute(
     selection: &GroupSelection,
     environment: &Environment,
 ) -> Result<Exit, CliError> {
+    // The name of the theme is checked without a console, too.
+    theme_choice(config)?;
     // A condition and a time are for scripts: what they need is an exit code.
-    let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json() && !args.headless;
+    let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json();
+    let is_interactive = is_interactive && !args.headless && !args.plain;
     if is_interactive && is_terminal() {
         return show(args, config, selection, environment);
     }
@@ -153,11 +162,20 @@ fn print(
         let mut wait = args.until.clone().map(Wait::new);
         let mut missing = None;
         // What has happened when the watch ends without its condition being true.
+        let mut commands = args.plain.then(TypedLines::open);
         let without_condition = if wait.is_some() { Exit::Stopped } else { Exit::Done };
         loop {
             tokio::select! {
                 changed = snapshots.changed() => {
                     changed.map_err(|_| CliError::Failed("the watch ended unexpectedly".to_owned()))?;
+                }
+                line = next_line(&mut commands) => {
+                    match answer(&line, &snapshots.borrow()) {
+                        Answer::Text(text) if write(&text)? => {}
+                        Answer::Pause(pause) => handle.control.send(WatchCommand::Pause(pause)),
+                        Answer::Text(_) | Answer::Stop => return Ok(without_condition),
+                    }
+                    continue;
                 }
                 () = sleep_until(end) => {
                     explain_wait(wait.as_ref(), missing.as_deref());

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use kreplay_model::{
     domain::{
         duration,
-        number::{Count, rate, rounded_seconds},
+        number::{Count, estimate, rate},
     },
     feed::RunState,
 };
@@ -96,7 +96,7 @@ impl Comparison {
         let (name, value) = match self {
             Self::Count(figure, ..) => (figure.name(), figure.read(run).map(|count| Count(count).to_string())),
             Self::Rate(figure, ..) => (figure.name(), figure.read(run).map(rate)),
-            Self::Eta(..) => ("eta", run.eta_s.map(rounded_seconds)),
+            Self::Eta(..) => ("eta", run.eta_s.map(estimate)),
             Self::State(..) => ("state", Some(run.state.to_string())),
         };
         format!("{name} {}", value.as_deref().unwrap_or("not known"))
