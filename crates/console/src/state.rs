@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kreplay_model::{
     domain::{Concurrency, Ordering},
     feed::{PartitionView, RunView, TopicView},
+    watch::AlertState,
 };
 use ratatui::layout::{Rect, Size};
 
@@ -279,6 +280,13 @@ impl State {
         let room = usize::from(self.size.width).saturating_sub(layout::ALERT_FRAME_COLUMNS);
         let alert = self.alert().map(|alert| super::number::cells(wrap(&clean(&alert.text), room).len()));
         layout::areas(self.screen(), self.user.side, alert)
+    }
+
+    /// The rule of the first alert that fires, the most urgent one.
+    #[must_use]
+    pub fn rule_to_silence(&self) -> Option<&str> {
+        let alerts = &self.feed.alerts.as_ref()?.alerts;
+        alerts.iter().find(|alert| alert.state == AlertState::Firing).map(|alert| alert.rule.as_str())
     }
 
     /// The row of the selected key, or the first row without a selection. `None` while the selected key is not in

@@ -12,6 +12,7 @@ const WATCHING: &[Mode] = &[Mode::Watching];
 const GROUPS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Watching];
 const TABLES: &[Mode] = &[Mode::Dashboard, Mode::Watching];
 const CHANGING: &[Mode] = &[Mode::Changing];
+const ALERTING: &[Mode] = &[Mode::Alerting];
 const PLANNING: &[Mode] = &[Mode::Planning];
 const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
 const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
@@ -25,6 +26,7 @@ const MOVING: &[Mode] = &[
     Mode::Choosing,
     Mode::Watching,
     Mode::Changing,
+    Mode::Alerting,
     Mode::Planning,
     Mode::Deciding,
     Mode::Listing,
@@ -91,6 +93,10 @@ actions! {
         GROUPS => [Key::char('W')]),
     Alerts(Watch, "alerts", "Show the alerts on watched groups",
         WATCHING => [Key::char('a')]),
+    SilenceRule(Watch, "silence", "Silence the rule of the first alert that fires; asks first",
+        ALERTING => [Key::char('s')]),
+    EndSilences(Watch, "end silences", "End all silences",
+        ALERTING => [Key::char('S')]),
     OpenGroup(Watch, "open", "Open the group, or show the groups that are folded",
         WATCHING => [Key::code(KeyCode::Enter)]),
     RefreshGroups(Watch, "refresh", "Observe the visible groups at once",
@@ -233,7 +239,7 @@ actions! {
         &[Mode::Dashboard, Mode::Typing] => [Key::code(KeyCode::Esc)],
         CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
         WATCHING => [Key::code(KeyCode::Esc)],
-        &[Mode::Reading, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
+        &[Mode::Reading, Mode::Alerting, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
         CHANGING => [Key::code(KeyCode::Esc), Key::char('q')],
         DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
         CHARTING => [Key::code(KeyCode::Esc), Key::char('q')],

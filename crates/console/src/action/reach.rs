@@ -31,6 +31,8 @@ impl Action {
             | Self::ToggleAuto
             | Self::SetRate
             | Self::ExecuteChange
+            | Self::SilenceRule
+            | Self::EndSilences
             | Self::Accept
             | Self::Quit
             | Self::Interrupt

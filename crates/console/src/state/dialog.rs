@@ -22,6 +22,8 @@ pub enum Question {
     DecideRecord(RecordDecision),
     /// Stop the active run and replay the chosen topics?
     ReplayInstead,
+    /// Take no actions on the alerts of a rule for a time?
+    Silence,
 }
 
 /// A question or prompt in front of the screens. It receives all keys.

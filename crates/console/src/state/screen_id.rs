@@ -55,7 +55,7 @@ screens! {
     /// One watched group.
     Group(Watching, Page),
     /// The alerts on watched groups.
-    Alerts(Reading, Window),
+    Alerts(Alerting, Window),
     /// What has happened to the watched groups.
     GroupEvents(Reading, Window),
     /// A change of a watched group's committed offsets: choosing it, its plan, and its result.

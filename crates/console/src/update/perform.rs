@@ -4,8 +4,8 @@ use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
     Effect, ask, close, concurrency, event_log, failed_record, filter, focus, group_change, inspect, journals, launch,
-    navigate, plan, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message, topics, typing,
-    watch,
+    navigate, plan, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message, silence, topics,
+    typing, watch,
 };
 use crate::{
     action::Action,
@@ -47,6 +47,8 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Groups => in_view(state, |state| navigate::toggle(state, ScreenId::Groups)),
         Action::Trouble => in_view(state, |state| navigate::toggle(state, ScreenId::Trouble)),
         Action::Alerts => in_view(state, |state| navigate::toggle(state, ScreenId::Alerts)),
+        Action::SilenceRule => silence::choose(state),
+        Action::EndSilences => silence::end_all(state),
         Action::OpenGroup => in_view(state, watch::open_selected),
         Action::RefreshGroups => watch::refresh(state),
         Action::PauseWatch => watch::toggle_pause(state),

@@ -185,6 +185,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::Changing => {
             &[A::PlanChange, A::ChangeScope, A::ExecuteChange, A::Close, A::Up, A::Down, A::PageDown, A::Help]
         }
+        Mode::Alerting => &[A::SilenceRule, A::EndSilences, A::Close, A::Up, A::Down, A::PageDown, A::Help],
         Mode::Deciding => {
             &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down, A::Inspect]
         }
