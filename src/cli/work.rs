@@ -14,16 +14,19 @@ use kreplay_model::feed::{
     report::{Report, peak_rss_bytes},
 };
 use kreplay_model::timeline::Timeline;
+use kreplay_notify::Outlet;
 use tokio::runtime::Runtime;
 
 use super::{
     CliError, Exit, ReportArgs,
+    alerting::{RunAlerting, in_console},
     args::report::RunReport,
     console_options::{console_options, is_terminal, theme_choice},
     group_changes::GroupChanges,
     history::HistoryRecorder,
+    inspector,
     metrics::{bind, serve},
-    print,
+    plain, print,
     recording::SessionRecording,
     signals::{STOP_GRACE, stop_signal},
     watch::background::BackgroundWatch,
@@ -46,9 +49,9 @@ pub(super) struct SessionView<'a> {
 }
 
 impl SessionView<'_> {
-    /// Whether to open the console: on a terminal, unless `--headless` is given.
+    /// Whether to open the console: on a terminal, unless `--headless` or `--plain` is given.
     pub(super) fn with_console(&self) -> bool {
-        !self.report.headless && is_terminal()
+        self.report.allows_console() && is_terminal()
     }
 
     /// Runs a session to its end, with or without a console, and writes the report.
@@ -92,7 +95,13 @@ impl SessionView<'_> {
         options.start = true;
         // The name of the theme is checked without a console, too.
         theme_choice(self.config)?;
-        let console = with_console.then(|| console_options(self.config)).transpose()?;
+        let (console, outlet) = if with_console {
+            let offered = inspector::offer(inspector::of_session(&options), console_options(self.config)?)?;
+            let (console, outlet) = in_console(offered);
+            (Some(console), outlet)
+        } else {
+            (None, Outlet::StandardError)
+        };
         let server = bind(self.config)?;
         let mut recording = SessionRecording::create(self.config, self.command)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
@@ -102,18 +111,27 @@ impl SessionView<'_> {
         let history = shows_history.then(|| HistoryRecorder::start(&runtime, feed.clone()));
         let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
         let metrics = serve(server, sources);
+        let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet);
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
+            let feed = &alerting.as_ref().map_err(|error| CliError::Failed(error.to_string()))?.feed;
             match console {
-                Some(options) => self.console(&session, options, is_embedded, &mut recording).await,
+                Some(options) => {
+                    let (shown, options) = self.with_groups(feed, options, &outlet, is_embedded)?;
+                    recording.start(shown.feed.clone(), options.group_events.clone());
+                    open_console(shown, &session, options).await
+                }
                 None => {
                     recording.start(feed.clone(), None);
-                    self.headless(&session).await
+                    self.headless(&session, feed).await
                 }
             }
         });
         session.control.send(Command::Shutdown);
         let end = runtime.block_on(join_session(session));
+        if let Ok(alerting) = alerting {
+            alerting.finish(&runtime);
+        }
         recording.finish();
         let history = history.map(|recorder| recorder.finish(&runtime)).unwrap_or_default();
         shown?;
@@ -123,43 +141,50 @@ impl SessionView<'_> {
         Ok((end, history))
     }
 
-    async fn console(
+    /// What a console shows: the session and, on a cluster, its groups.
+    fn with_groups(
         &self,
-        session: &Session,
+        feed: &Feed,
         options: ConsoleOptions,
+        outlet: &Outlet,
         is_embedded: bool,
-        recording: &mut SessionRecording,
-    ) -> Result<(), CliError> {
+    ) -> Result<(Shown, ConsoleOptions), CliError> {
         let options = ConsoleOptions { hint: self.hint.clone(), ..options };
-        let mut feed = session.feed.clone();
-        let Some(groups) = (if is_embedded { None } else { self.groups()? }) else {
-            recording.start(feed.clone(), None);
-            return open_console(feed, session, options).await;
+        let mut feed = feed.clone();
+        let Some(groups) = (if is_embedded { None } else { self.groups(outlet)? }) else {
+            return Ok((Shown { feed, groups: None }, options));
         };
         feed.groups = Some(groups.watch.snapshots.clone());
         feed.alerts = Some(groups.watch.alerts.clone());
-        recording.start(feed.clone(), Some(groups.watch.events.clone()));
         let watch = Some(groups.watch.control.clone());
-        let options =
-            groups.changes.offer(ConsoleOptions { watch, group_events: Some(groups.watch.events.clone()), ..options });
-        open_console(feed, session, options).await
+        let options = groups.changes.offer(ConsoleOptions {
+            watch,
+            group_events: Some(groups.watch.events.clone()),
+            silences: Some(groups.watch.silences.clone()),
+            ..options
+        });
+        Ok((Shown { feed, groups: Some(groups) }, options))
     }
 
     /// Watches the groups of the configured cluster, and offers to change them. `None` if its groups cannot be watched.
-    fn groups(&self) -> Result<Option<Groups>, CliError> {
-        let Some(watch) = BackgroundWatch::start(self.config) else { return Ok(None) };
-        let changes = GroupChanges::start(self.config, &Environment::of_process())?;
+    fn groups(&self, outlet: &Outlet) -> Result<Option<Groups>, CliError> {
+        let environment = Environment::of_process();
+        let Some(watch) = BackgroundWatch::start(self.config, &environment, outlet)? else { return Ok(None) };
+        let changes = GroupChanges::start(self.config, &environment)?;
         Ok(Some(Groups { watch, changes }))
     }
 
     /// Prints progress until the run ends. The first signal drains and ends the run; the second ends the process at
     /// once.
-    async fn headless(&self, session: &Session) -> Result<(), CliError> {
-        let style = ProgressStyle::for_stderr(self.config.run.progress_interval);
-        let follow = progress::follow(session.feed.clone(), style);
+    async fn headless(&self, session: &Session, feed: &Feed) -> Result<(), CliError> {
+        let every = self.config.run.progress_interval;
+        let is_plain = self.report.plain;
+        let style = if is_plain { ProgressStyle::Lines { every } } else { ProgressStyle::for_stderr(every) };
+        let follow = progress::follow(feed.clone(), style);
         tokio::pin!(follow);
         tokio::select! {
             () = &mut follow => return Ok(()),
+            () = plain::obey(&session.feed, &session.control), if is_plain => {}
             () = stop_signal() => session.control.send(Command::Shutdown),
         }
         tokio::select! {
@@ -191,7 +216,14 @@ struct Groups {
     changes: GroupChanges,
 }
 
-async fn open_console(feed: Feed, session: &Session, options: ConsoleOptions) -> Result<(), CliError> {
+/// What a console shows. The groups are watched until it is dropped.
+struct Shown {
+    feed: Feed,
+    groups: Option<Groups>,
+}
+
+async fn open_console(shown: Shown, session: &Session, options: ConsoleOptions) -> Result<(), CliError> {
+    let Shown { feed, groups: _groups } = shown;
     let shown = kreplay_console::run(feed, session.control.clone(), options).await;
     shown.map_err(|error| CliError::Failed(error.to_string()))
 }

@@ -8,7 +8,7 @@ use kreplay_model::domain::Concurrency;
 use super::{
     Config, ConfigError, Environment, Origin, Problem, ResumedSettings, alerts, catalog, file,
     input::{Assignment, Input},
-    keys, property, reference,
+    keys, named_tables, notify, property, reference,
 };
 
 /// The command line's part of a configuration: the file to read, and values.
@@ -32,7 +32,7 @@ impl Config {
     /// All problems, each with its source, its key and the allowed values.
     pub fn load(overrides: &Overrides, environment: &Environment, directory: &Path) -> Result<Self, ConfigError> {
         let mut merge =
-            Merge { config: Self::default(), keys: Vec::new(), alerts: Vec::new(), problems: Vec::new(), environment };
+            Merge { config: Self::default(), keys: Vec::new(), named: Vec::new(), problems: Vec::new(), environment };
         if let Some(resumed) = &overrides.resumed {
             merge.layer_text(&resumed.origin, &resumed.connection);
         }
@@ -66,6 +66,55 @@ impl Config {
     }
 }
 
+/// The keys of the console, and the problems with those of the configuration.
+pub struct LoadedKeymap {
+    /// The keys in force: the default keys, with all changes that can be made.
+    pub keymap: Keymap,
+    /// The problems with `[console.keys]`, or with the text of the file as a whole.
+    pub problems: Vec<Problem>,
+}
+
+impl LoadedKeymap {
+    /// Reads `[console.keys]` of the file that [`Config::load`] would read. Other settings are not checked.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn load(file: Option<&Path>, environment: &Environment, directory: &Path) -> Result<Self, ConfigError> {
+        let Some(path) = file::find(file, environment, directory) else {
+            return Ok(Self { keymap: Keymap::default(), problems: Vec::new() });
+        };
+        let (assignments, mut problems) = file::parse(&path, &file::read(directory, &path)?);
+        problems.retain(|problem| problem.key.as_ref().is_none_or(|key| key.starts_with(keys::TABLE)));
+        let mut changes = Vec::new();
+        for assignment in assignments {
+            let Some(name) = assignment.key.strip_prefix(keys::PREFIX) else { continue };
+            match keys::action(name).and_then(|action| Ok((action, keys::keys(&assignment.input)?))) {
+                Ok((action, keys)) => changes.push((action, keys, assignment.origin)),
+                Err(message) => {
+                    problems.push(Problem { origin: assignment.origin, key: Some(assignment.key), message });
+                }
+            }
+        }
+        let keymap = loop {
+            let wanted: Vec<_> = changes.iter().map(|(action, keys, _)| (*action, keys.clone())).collect();
+            let errors = match Keymap::with_changes(&wanted) {
+                Ok(keymap) => break keymap,
+                Err(errors) => errors,
+            };
+            for error in &errors {
+                let origin =
+                    changes.iter().rev().find(|change| change.0 == error.action()).map(|change| change.2.clone());
+                let key = Some(format!("{}{}", keys::PREFIX, error.action().name()));
+                problems.push(Problem { origin: origin.unwrap_or_default(), key, message: keys::problem(error) });
+            }
+            // Each error names the action of a change, so that the loop ends.
+            changes.retain(|change| errors.iter().all(|error| error.action() != change.0));
+        };
+        problems.sort_by_key(|problem| problem.origin.line_and_column());
+        Ok(Self { keymap, problems })
+    }
+}
+
 /// Settings that the environment can change when a run is resumed.
 const ENVIRONMENT_ON_RESUME: [&str; 1] = ["run.on_failure"];
 
@@ -73,8 +122,8 @@ struct Merge<'a> {
     config: Config,
     /// The entries of `[console.keys]`. Only a file has them.
     keys: Vec<(Action, Vec<Key>)>,
-    /// The settings of `[alerts]`. Only a file has them.
-    alerts: Vec<Assignment>,
+    /// The settings of `[alerts]` and `[notify]`. Only a file has them.
+    named: Vec<Assignment>,
     problems: Vec<Problem>,
     environment: &'a Environment,
 }
@@ -89,8 +138,8 @@ impl Merge<'_> {
         }
         for assignment in assignments {
             let key = assignment.key.as_str();
-            if key.starts_with(alerts::PREFIX) {
-                self.alerts.push(assignment.clone());
+            if named_tables::has(key) {
+                self.named.push(assignment.clone());
                 self.record_origin(assignment);
                 continue;
             }
@@ -173,7 +222,15 @@ impl Merge<'_> {
     }
 
     fn build_alerts(&mut self) {
-        let (section, problems) = alerts::build(&self.alerts);
+        let (section, problems) = notify::build(&self.named, self.environment);
+        self.config.notify = section;
+        self.problems.extend(problems);
+        let actions = self.config.notify.actions();
+        // An action with a problem is not reported a second time.
+        let prefix = |action: &str| format!("{}{action}.", notify::PREFIX);
+        let is_written = |action: &str| self.named.iter().any(|it| it.key.starts_with(&prefix(action)));
+        let has_action = |action: &str| actions.iter().any(|it| it.name.as_str() == action) || is_written(action);
+        let (section, problems) = alerts::build(&self.named, has_action);
         self.config.alerts = section;
         self.problems.extend(problems);
     }

@@ -19,6 +19,8 @@ mod limits;
 mod list;
 mod merge;
 mod model;
+mod named_tables;
+mod notify;
 mod problem;
 mod property;
 mod reference;
@@ -34,11 +36,12 @@ pub use environment::Environment;
 pub use input::Assignment;
 pub use journal::ResumedSettings;
 pub(crate) use list::split as split_list;
-pub use merge::Overrides;
+pub use merge::{LoadedKeymap, Overrides};
 pub use model::{
     Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RecordingSection, RunSection,
     TopicsSection, WatchSection,
 };
+pub use notify::NotifySection;
 pub use problem::{ConfigError, Origin, Problem};
 pub use property::Properties;
 pub use schema::schema;

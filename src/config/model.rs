@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use kreplay_console::keymap::Keymap;
+use kreplay_console::{Notify, keymap::Keymap};
 use kreplay_engine::{
     plan::{Scope, Selection, TopicSet},
     settings::Settings,
@@ -13,7 +13,7 @@ use kreplay_monitor::rules::{FLAPPING_COUNT, Rules};
 use kreplay_topics::{Channel, NewKey, Strategy};
 use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 
-use super::{AlertsSection, Origin, Properties};
+use super::{AlertsSection, NotifySection, Origin, Properties};
 use crate::{demo::Datasets, metrics::MetricsSettings};
 
 /// The merged configuration. Its `Debug` output contains no secrets.
@@ -33,8 +33,10 @@ pub struct Config {
     pub recording: RecordingSection,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
-    /// `[alerts]`: rules on watched groups.
+    /// `[alerts]`: rules on watched groups and on runs.
     pub alerts: AlertsSection,
+    /// `[notify]`: actions on alerts.
+    pub notify: NotifySection,
     /// `[demo]`: its data, and the settings that it does not share with `[run]`.
     pub demo: DemoSection,
     /// The file that was read, if any.
@@ -222,6 +224,8 @@ pub struct ConsoleSection {
     pub theme: String,
     /// Whether to capture the mouse.
     pub mouse: bool,
+    /// How the end of a run is announced.
+    pub notify: Notify,
     /// The keys in force.
     pub keymap: Keymap,
 }
@@ -302,8 +306,14 @@ impl Default for Config {
             watch: WatchSection::default(),
             metrics: MetricsSettings::default(),
             recording: RecordingSection::default(),
-            console: ConsoleSection { theme: "auto".into(), mouse: true, keymap: Keymap::default() },
+            console: ConsoleSection {
+                theme: "auto".into(),
+                mouse: true,
+                notify: Notify::default(),
+                keymap: Keymap::default(),
+            },
             alerts: AlertsSection::default(),
+            notify: NotifySection::default(),
             demo: DemoSection {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,

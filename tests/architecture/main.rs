@@ -33,6 +33,7 @@ const CRATES_WITHOUT_CIRCLES: [(&str, &str); 17] = [
     ("kreplay-page", "crates/page/src"),
     ("kreplay-recording", "crates/recording/src"),
     ("kreplay-testkit", "crates/testkit/src"),
+    ("kreplay-tls", "crates/tls/src"),
     ("kreplay-topics", "crates/topics/src"),
     ("kreplay-watcher", "crates/watcher/src"),
     ("kreplay-wire", "crates/wire/src"),

@@ -7,15 +7,18 @@
 use std::io;
 
 pub mod action;
+mod announce;
 mod availability;
 pub mod capture;
 pub mod hit_map;
 mod input;
+pub mod journal;
 pub mod key;
 pub mod keymap;
 pub mod layout;
 mod names;
 mod number;
+pub mod record;
 mod runtime;
 pub mod screen;
 pub mod state;
@@ -27,6 +30,7 @@ pub mod theme;
 pub mod update;
 mod widget;
 
+pub use announce::Notify;
 pub use runtime::run;
 
 /// Options of the console.
@@ -36,6 +40,8 @@ pub struct ConsoleOptions {
     pub theme: theme::ThemeChoice,
     /// Whether to capture the mouse. If captured, the terminal's own text selection does not work.
     pub mouse: bool,
+    /// How the end of a run is announced while the terminal does not have the keyboard.
+    pub notify: Notify,
     /// Whether to use no colours (`NO_COLOR`). Takes precedence over the theme.
     pub no_color: bool,
     /// A hint with the most useful keys.
@@ -48,10 +54,18 @@ pub struct ConsoleOptions {
     pub watch: Option<kreplay_model::watch::WatchControl>,
     /// What has happened to the watched groups; `None` if no groups are watched.
     pub group_events: Option<kreplay_model::watch::WatchLog>,
+    /// What silences rules; `None` if no alerts are evaluated.
+    pub silences: Option<kreplay_model::watch::SilenceControl>,
+    /// Control sequences of others for the terminal; `None` if there are none.
+    pub terminal_notices: Option<kreplay_model::watch::TerminalNotices>,
     /// What changes the committed offsets of groups; `None` if nothing does.
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
     pub change_access: state::ChangeAccess,
+    /// What lists the runs that have a journal; `None` if no directory of journals is known.
+    pub journals: Option<journal::JournalLister>,
+    /// What reads single records to be looked at; `None` if nothing does.
+    pub inspect: Option<kreplay_model::inspect::InspectControl>,
 }
 
 impl Default for ConsoleOptions {
@@ -59,14 +73,19 @@ impl Default for ConsoleOptions {
         Self {
             theme: theme::ThemeChoice::default(),
             mouse: true,
+            notify: Notify::default(),
             no_color: false,
             hint: None,
             home: state::ScreenId::Dashboard,
             keymap: keymap::Keymap::default(),
             watch: None,
             group_events: None,
+            silences: None,
+            terminal_notices: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
+            journals: None,
+            inspect: None,
         }
     }
 }

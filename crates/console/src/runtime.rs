@@ -9,17 +9,20 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
+use kreplay_model::inspect::InspectControl;
+use kreplay_model::watch::{GroupChangeControl, SilenceControl, TerminalNotices, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch::Receiver,
+    sync::{mpsc, watch::Receiver},
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
     ConsoleError, ConsoleOptions,
+    announce::{Abilities, Announcer},
     hit_map::HitMap,
     input::{self, Input},
+    journal::{JournalLister, JournalListing},
     key::Key,
     state::State,
     terminal::{self, Screen},
@@ -43,7 +46,8 @@ const TICK_INTERVAL: Duration = Duration::from_millis(250);
 /// command is also sent in this case, except if the console could not be opened.
 pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Result<(), ConsoleError> {
     let theme = theme(&options)?;
-    let screen = Screen::open(options.mouse).map_err(ConsoleError::Open)?;
+    let announcer = Announcer::new(Abilities::of_environment(variable), options.notify);
+    let screen = Screen::open(options.mouse, announcer.abilities()).map_err(ConsoleError::Open)?;
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
     state.feed.changes.access = options.change_access;
@@ -51,11 +55,17 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         state,
         theme,
         screen,
+        announcer,
         hits: HitMap::default(),
         control: control.clone(),
         watch: options.watch,
         changes: options.changes,
+        journals: options.journals,
+        listings: mpsc::unbounded_channel(),
+        inspect: options.inspect,
         group_events: options.group_events,
+        silences: options.silences,
+        terminal_notices: options.terminal_notices,
         next_group_event: 0,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
@@ -70,6 +80,11 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     }
 }
 
+/// An environment variable, if it is set and UTF-8.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
     let choice = match &options.theme {
         _ if options.no_color => &ThemeChoice::MONO,
@@ -77,7 +92,6 @@ fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
         ThemeChoice::Auto => &theme::for_background_of_terminal(),
         chosen => chosen,
     };
-    let variable = |name| std::env::var(name).ok();
     let depth = ColorDepth::from_environment(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
     Ok(Theme::load_for(choice, depth)?)
 }
@@ -149,13 +163,13 @@ async fn next_look<T>(looks: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
     std::future::pending().await
 }
 
-/// The next answer to a change of a group. Waits forever if no group can be changed, or no longer.
-async fn next_change(answers: &mut Option<Receiver<Option<Arc<GroupChangeProgress>>>>) -> Arc<GroupChangeProgress> {
+/// The next answer to a command. Waits forever if nothing answers, or no longer.
+async fn next_answer<T>(answers: &mut Option<Receiver<Option<Arc<T>>>>) -> Arc<T> {
     while let Some(receiver) = answers {
         if receiver.changed().await.is_err() {
             *answers = None;
-        } else if let Some(progress) = receiver.borrow_and_update().clone() {
-            return progress;
+        } else if let Some(answer) = receiver.borrow_and_update().clone() {
+            return answer;
         }
     }
     std::future::pending().await
@@ -165,6 +179,7 @@ struct Runtime {
     state: State,
     theme: Theme,
     screen: Screen,
+    announcer: Announcer,
     /// What the last frame shows.
     hits: HitMap,
     control: Control,
@@ -172,8 +187,18 @@ struct Runtime {
     watch: Option<WatchControl>,
     /// What changes groups, if anything does.
     changes: Option<GroupChangeControl>,
+    /// What lists the runs that have a journal, if anything does.
+    journals: Option<JournalLister>,
+    /// The lists of these runs.
+    listings: (mpsc::UnboundedSender<JournalListing>, mpsc::UnboundedReceiver<JournalListing>),
+    /// What reads single records, if anything does.
+    inspect: Option<InspectControl>,
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
+    /// What silences rules, if anything does.
+    silences: Option<SilenceControl>,
+    /// Control sequences of others for the terminal, if there may be any.
+    terminal_notices: Option<TerminalNotices>,
     /// The sequence number of the next of these events.
     next_group_event: u64,
     input: Input,
@@ -195,7 +220,14 @@ impl Runtime {
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
+        if self.journals.is_some() {
+            self.apply(Event::JournalAccess)?;
+        }
+        if self.inspect.is_some() {
+            self.apply(Event::InspectorBegan)?;
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
+        let mut inspected = self.inspect.as_ref().map(|inspect| inspect.answers.clone());
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -210,11 +242,14 @@ impl Runtime {
                     self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
                 }
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
-                progress = next_change(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
+                progress = next_answer(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                answer = next_answer(&mut inspected) => self.apply(Event::Inspected(answer))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());
                     }
+                    self.write_notices()?;
                     self.read_events(&feed)?.or(self.apply(Event::Tick(self.started.elapsed()))?)
                 }
                 () = sleep_until(next_frame), if stale => Next::Continue,
@@ -229,6 +264,9 @@ impl Runtime {
             if self.state.stale && now >= next_frame {
                 self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
                 self.state.stale = false;
+                let changes = self.announcer.update(&self.state);
+                let shows_progress = self.announcer.shows_progress();
+                self.screen.announce(&changes, shows_progress).map_err(ConsoleError::Write)?;
                 next_frame = now + MIN_FRAME_INTERVAL;
                 self.apply(Event::Drawn(self.hits.extents().clone()))?;
             }
@@ -259,6 +297,14 @@ impl Runtime {
         self.apply(Event::Events(feed.events.since(next)))
     }
 
+    /// Writes the control sequences of others, between two frames.
+    fn write_notices(&mut self) -> Result<(), ConsoleError> {
+        for sequence in self.terminal_notices.iter().flat_map(TerminalNotices::take) {
+            self.screen.write(&sequence).map_err(ConsoleError::Write)?;
+        }
+        Ok(())
+    }
+
     fn read_group_events(&mut self) -> Result<Next, ConsoleError> {
         let Some((events, next)) = self.group_events.as_ref().map(|log| log.since(self.next_group_event)) else {
             return Ok(Next::Continue);
@@ -273,6 +319,10 @@ impl Runtime {
             Some(Ok(Typed::Mouse(mouse))) => Event::from_mouse(mouse, &self.hits),
             Some(Ok(Typed::Paste(text))) => Some(Event::Paste(text)),
             Some(Ok(Typed::Resize(width, height))) => Some(Event::Resize(width, height)),
+            Some(Ok(focus @ (Typed::FocusGained | Typed::FocusLost))) => {
+                self.announcer.focus(focus == Typed::FocusGained);
+                None
+            }
             Some(Ok(_)) => None,
             Some(Err(error)) => return Err(ConsoleError::Read(error)),
             None => return Ok(Next::Quit),
@@ -290,9 +340,20 @@ impl Runtime {
                         watch.send(command);
                     }
                 }
+                Effect::Silence(command) => {
+                    if let Some(silences) = &self.silences {
+                        silences.send(command);
+                    }
+                }
                 Effect::ChangeGroup(command) => {
                     if let Some(changes) = &self.changes {
                         changes.send(command);
+                    }
+                }
+                Effect::ListJournals => self.list_journals(),
+                Effect::Inspect(command) => {
+                    if let Some(inspect) = &self.inspect {
+                        inspect.send(command);
                     }
                 }
                 Effect::Quit => next = Next::Quit,
@@ -303,6 +364,15 @@ impl Runtime {
         Ok(next)
     }
 
+    /// Lists the runs that have a journal on another thread, because that reads many files.
+    fn list_journals(&self) {
+        if let Some(journals) = self.journals.clone() {
+            let listings = self.listings.0.clone();
+            // Nobody waits for the list once the console is closed.
+            tokio::task::spawn_blocking(move || drop(listings.send(journals.list())));
+        }
+    }
+
     fn handle_signal(&mut self, action: &SignalAction) -> Result<Next, ConsoleError> {
         match action {
             SignalAction::End => Ok(Next::Quit),
@@ -311,6 +381,7 @@ impl Runtime {
             SignalAction::Resume if std::mem::take(&mut self.suspended_by_us) => Ok(Next::Continue),
             SignalAction::Resume => {
                 self.screen.resume().map_err(ConsoleError::Write)?;
+                self.announcer.forget();
                 self.measure()
             }
         }
@@ -319,6 +390,7 @@ impl Runtime {
     fn suspend(&mut self) -> Result<Next, ConsoleError> {
         self.suspended_by_us = true;
         self.screen.suspend().map_err(ConsoleError::Write)?;
+        self.announcer.forget();
         self.measure()
     }
 

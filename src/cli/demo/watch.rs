@@ -7,21 +7,25 @@ use clap::Args;
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
 use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
+use kreplay_notify::Outlet;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
     cli::{
-        CliError, Exit,
+        CliError, Exit, ReportArgs,
+        alerting::{GroupAlerts, in_console},
         console_options::{console_options, is_terminal},
         metrics::{bind, serve},
+        plain::TypedLines,
         print,
         recording::SessionRecording,
         signals::stop_signal,
         watch::{
-            alerting, console,
+            commands::{Answer, answer, next_line},
+            console,
             output::{LONGEST_WATCH, write, write_json_line},
         },
     },
@@ -61,7 +65,7 @@ pub struct WatchDemoArgs {
 }
 
 /// Shows the groups of a simulated cluster.
-pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> Result<Exit, CliError> {
+pub(super) fn execute(args: &WatchDemoArgs, config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
     let seed = args.seed.unwrap_or(DEFAULT_SEED);
     if args.once {
         let snapshot = watched_groups(seed, Utc::now());
@@ -77,12 +81,12 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
-    if args.duration.is_none() && !args.json && !headless && is_terminal() {
+    if args.duration.is_none() && !args.json && report.allows_console() && is_terminal() {
         let shown = runtime.block_on(show(demo, config, server, &mut recording));
         recording.finish();
         return shown;
     }
-    let printed = runtime.block_on(follow(demo, args, config, server, &mut recording));
+    let printed = runtime.block_on(follow(demo, args, config, server, report.plain, &mut recording));
     recording.finish();
     printed
 }
@@ -94,7 +98,9 @@ async fn show(
     server: Option<MetricsServer>,
     recording: &mut SessionRecording,
 ) -> Result<Exit, CliError> {
-    let (options, alerts) = (console_options(config)?, alerting::alerts(config));
+    let (options, outlet) = in_console(console_options(config)?);
+    // Silences of a simulated cluster are not kept.
+    let alerts = GroupAlerts::start(config, &outlet, None)?;
     let events = WatchLog::default();
     let look = |demo: &mut WatchDemo| {
         let Observation { snapshot, events: happened, .. } = demo.look();
@@ -125,7 +131,9 @@ async fn show(
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control, events.clone(), alerts, recording) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, events.clone(), alerts, recording) => {
+            shown.map(|()| Exit::Done)
+        }
         () = simulate => Ok(Exit::Done),
     }
 }
@@ -136,9 +144,10 @@ async fn follow(
     args: &WatchDemoArgs,
     config: &Config,
     server: Option<MetricsServer>,
+    is_plain: bool,
     recording: &mut SessionRecording,
 ) -> Result<Exit, CliError> {
-    let mut alerts = alerting::alerts(config);
+    let mut alerts = GroupAlerts::start(config, &Outlet::StandardError, None)?;
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (evaluated, of_alerts) = watch::channel(Arc::default());
@@ -152,9 +161,20 @@ async fn follow(
     if !args.json && !write(&format!("{CLUSTER_NAME}: at first, time is {FASTER} times as fast as the clock\n"))? {
         return Ok(Exit::Done);
     }
+    let mut commands = is_plain.then(TypedLines::open);
+    let mut is_paused = false;
+    let mut next = Instant::now() + demo.wait();
     loop {
         tokio::select! {
-            () = sleep(demo.wait()) => {}
+            () = sleep_until(next), if !is_paused => next = Instant::now() + demo.wait(),
+            line = next_line(&mut commands) => {
+                match answer(&line, &sender.borrow()) {
+                    Answer::Text(text) if write(&text)? => {}
+                    Answer::Pause(pause) => is_paused = pause,
+                    Answer::Text(_) | Answer::Stop => return Ok(Exit::Done),
+                }
+                continue;
+            }
             () = sleep_until(end) => return Ok(Exit::Done),
             () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { Exit::Done }),
         }

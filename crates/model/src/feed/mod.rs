@@ -8,6 +8,7 @@ mod cluster;
 mod dry_run;
 mod effect_count;
 mod epoch;
+pub mod errors;
 mod event;
 mod event_text;
 mod forecast;
@@ -55,7 +56,7 @@ pub use quarantine::{MAX_SHOWN_KEYS, PausedRecord, QuarantineView, QuarantinedKe
 pub use run_state::{ExceptionCount, Importance, RetryingView, RunState, RunStatus};
 pub use run_view::{RebalanceView, RunView};
 pub use snapshot::{RunSummary, Snapshot};
-pub use speed::{Bottleneck, CurrentLimit, LatencyMs, Prediction, Throughput};
+pub use speed::{Bottleneck, CurrentLimit, LatencyMs, Prediction, RecordTime, Throughput};
 pub use totals::Totals;
 use totals::progress_of;
 pub use what_if::{LiftedLimit, WhatIf};

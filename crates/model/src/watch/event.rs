@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AlertSeverity, GroupState, VerdictKind, VerdictSeverity};
 use crate::domain::Severity;
+use crate::domain::number::Count;
 use crate::domain::{Offset, TopicPartition};
 
 /// Something that happened to a watched group. Names are external data: views must escape them.
@@ -68,6 +69,15 @@ pub enum WatchEventKind {
         from: Offset,
         /// The offset now.
         to: Offset,
+    },
+    /// Committed offsets were changed while the group had no members.
+    OffsetsChanged {
+        /// The number of partitions.
+        partitions: u64,
+        /// The sum of the offsets by which positions moved forward.
+        forward: u64,
+        /// The sum of the offsets by which positions moved back.
+        back: u64,
     },
     /// The end of a log went back.
     Truncated {
@@ -135,6 +145,13 @@ pub enum WatchEventKind {
         /// The rule.
         rule: String,
     },
+    /// An action on an alert failed.
+    ActionFailed {
+        /// The action.
+        action: String,
+        /// Why, in one sentence.
+        reason: String,
+    },
 }
 
 impl WatchEventKind {
@@ -148,9 +165,9 @@ impl WatchEventKind {
                 VerdictSeverity::Info | VerdictSeverity::Ok => Severity::Notice,
             },
             Self::AlertFired { severity: AlertSeverity::Critical, .. } | Self::RecordsLost { .. } => Severity::Error,
-            Self::AlertFired { severity: AlertSeverity::Warning, .. } | Self::AlertWithoutData { .. } => {
-                Severity::Warning
-            }
+            Self::AlertFired { severity: AlertSeverity::Warning, .. }
+            | Self::AlertWithoutData { .. }
+            | Self::ActionFailed { .. } => Severity::Warning,
             Self::Truncated { .. } | Self::Rewound { .. } | Self::PermissionMissing { .. } => Severity::Warning,
             Self::StateChanged { .. } => Severity::Info,
             _ => Severity::Notice,
@@ -173,6 +190,15 @@ impl fmt::Display for WatchEventKind {
             Self::MemberJoined { member } => write!(f, "member {member} joined"),
             Self::MemberLeft { member } => write!(f, "member {member} left"),
             Self::Rewound { partition, from, to } => write!(f, "the position of {partition} went back: {from} → {to}"),
+            Self::OffsetsChanged { partitions, forward, back } => {
+                f.write_str("offsets were changed while the group had no members: ")?;
+                match (forward, back) {
+                    (forward, 0) => write!(f, "+{}", Count(*forward))?,
+                    (0, back) => write!(f, "−{}", Count(*back))?,
+                    (forward, back) => write!(f, "+{} and −{}", Count(*forward), Count(*back))?,
+                }
+                write!(f, " offsets in {partitions} partition{}", if *partitions == 1 { "" } else { "s" })
+            }
             Self::Truncated { partition, from, to } => write!(f, "the end of {partition} went back: {from} → {to}"),
             Self::RecordsLost { partition, offsets } => {
                 write!(f, "{offsets} offsets of {partition} were deleted unread")
@@ -187,6 +213,7 @@ impl fmt::Display for WatchEventKind {
             Self::AlertResolved { rule } => write!(f, "alert {rule} is resolved"),
             Self::AlertWithoutData { rule } => write!(f, "alert {rule} has no data"),
             Self::AlertHasData { rule } => write!(f, "alert {rule} has data again"),
+            Self::ActionFailed { action, reason } => write!(f, "the action {action} failed: {reason}"),
         }
     }
 }
