@@ -84,11 +84,15 @@ fn screen_at(recording: &Recording, at_ms: i64, size: FrameSize) -> Capture {
 
 /// A console without a terminal that opens with what a recording is about.
 pub(super) fn capture(recording: &Recording, size: FrameSize) -> Capture {
-    let capture = Capture::new(size.columns, size.rows, None);
+    Capture::new(size.columns, size.rows, None).with_home(home(recording))
+}
+
+/// The screen that a recording opens with: of a watch, the groups in trouble.
+pub(super) fn home(recording: &Recording) -> ScreenId {
     let is_watch = recording
         .state_at(i64::MAX)
         .is_some_and(|state| state.groups.is_some() && state.snapshot.is_none_or(|snapshot| snapshot.run.is_none()));
-    if is_watch { capture.with_home(ScreenId::Trouble) } else { capture }
+    if is_watch { ScreenId::Trouble } else { ScreenId::Dashboard }
 }
 
 /// The time since the first frame.
