@@ -161,8 +161,8 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     if *state.feed.snapshot == *snapshot {
         return Vec::new();
     }
+    state.feed.timeline.add_snapshot(&snapshot);
     if let Some(run) = &snapshot.run {
-        state.feed.history.record(run);
         if state.run().is_none_or(|before| before.id != run.id) {
             state.user.table.offset = 0;
             state.user.workers_from = 0;
@@ -203,6 +203,7 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
         show_message(state, StatusKind::Error, text);
     }
     let from_seq = state.feed.events.next_seq();
+    events.iter().for_each(|event| state.feed.timeline.add_event(event));
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);
