@@ -148,7 +148,8 @@ mod tests {
     }
 
     /// Text with clusters of several characters, wide characters, and marks without a width.
-    const CLUSTERS: &str = "(♻️|👨‍👩‍👧‍👦|🇨🇭|e\u{301}|名|ا|a|b|\u{600}|\u{903}|\u{1100}\u{1161}\u{11a8}|A\u{d02}\u{a3e}\u{d02}){0,16}|\\PC*";
+    const CLUSTERS: &str =
+        "(♻️|👨‍👩‍👧‍👦|🇨🇭|e\u{301}|名|ا|a|b|\u{600}|\u{903}|\u{1100}\u{1161}\u{11a8}|A\u{d02}\u{a3e}\u{d02}){0,16}|\\PC*";
 
     /// The width of the widest character, U+17D8. A narrower line cannot hold it.
     const WIDEST_CHARACTER_CELLS: usize = 3;
