@@ -1,6 +1,6 @@
 //! What can be clicked and what scrolls, as it was drawn.
 
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::{domain::TopicPartition, timeline::Moment};
 use ratatui::layout::{Position, Rect};
 
 use super::{
@@ -49,6 +49,10 @@ pub enum Target {
     Change,
     /// A change of a group that can be chosen.
     ChangeChoice(ChangeChoice),
+    /// The timeline, outside its columns.
+    Timeline,
+    /// A moment of the timeline.
+    Moment(Moment),
     /// A window that a click closes.
     Window,
     /// A question or prompt. It is answered only by keys, never by a stray click.

@@ -29,11 +29,15 @@ pub enum Mode {
     Typing,
     /// A yes-or-no question is open.
     Asking,
+    /// The timeline is open.
+    Timeline,
+    /// A recording is shown, whatever else is open except questions and text input.
+    Playback,
 }
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
@@ -44,6 +48,8 @@ impl Mode {
         Self::FailedRecord,
         Self::Typing,
         Self::Asking,
+        Self::Timeline,
+        Self::Playback,
     ];
 
     /// The name of the mode in messages and in the output of commands.
@@ -60,6 +66,8 @@ impl Mode {
             Self::FailedRecord => "failed-record",
             Self::Typing => "input",
             Self::Asking => "question",
+            Self::Timeline => "timeline",
+            Self::Playback => "playback",
         }
     }
 }
@@ -86,6 +94,12 @@ impl Key {
     #[must_use]
     pub const fn ctrl(c: char) -> Self {
         Self { code: KeyCode::Char(c), ctrl: true, alt: false }
+    }
+
+    /// A non-character key with Control.
+    #[must_use]
+    pub const fn ctrl_code(code: KeyCode) -> Self {
+        Self { code, ctrl: true, alt: false }
     }
 
     /// A non-character key.

@@ -30,7 +30,7 @@ mod widget;
 pub use runtime::run;
 
 /// Options of the console.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ConsoleOptions {
     /// The theme.
     pub theme: theme::ThemeChoice,
@@ -52,6 +52,8 @@ pub struct ConsoleOptions {
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
     pub change_access: state::ChangeAccess,
+    /// A recording to be shown instead of the feed: the feed is not read, and nothing is sent.
+    pub past: Option<Box<dyn kreplay_model::recording::Past>>,
 }
 
 impl Default for ConsoleOptions {
@@ -67,6 +69,7 @@ impl Default for ConsoleOptions {
             group_events: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
+            past: None,
         }
     }
 }

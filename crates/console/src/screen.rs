@@ -30,6 +30,7 @@ mod plan;
 mod quarantine;
 mod run;
 mod table;
+mod timeline;
 mod topics;
 mod trouble;
 mod watch_page;

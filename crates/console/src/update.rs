@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
+use kreplay_model::recording::Frame;
+use kreplay_model::timeline::{Moment, TimeRange};
 use kreplay_model::watch::{
     AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot,
 };
@@ -19,19 +21,23 @@ use super::{
 
 mod close;
 mod concurrency;
+mod cursor;
 mod failed_record;
 mod filter;
 mod group_change;
 mod launch;
 mod mouse;
 mod navigate;
+mod past;
 mod perform;
 mod plan;
+mod playback;
 mod quarantine;
 mod question;
 mod rate;
 mod run;
 mod scroll;
+mod timeline;
 mod topics;
 mod typing;
 mod watch;
@@ -59,6 +65,12 @@ pub enum Event {
     GroupChange(Arc<GroupChangeProgress>),
     /// The session has ended.
     FeedEnded,
+    /// What the feed had said at a moment that was asked for; `None` if it is not kept.
+    Moment(Moment, Option<Box<Frame>>),
+    /// A recording is shown, whose moments have this range.
+    Recording(TimeRange),
+    /// A moment of the recording, for the timeline. They come in order.
+    RecordedMoment(Box<Frame>),
     /// A key was pressed.
     Key(Key),
     /// Text was pasted.
@@ -82,6 +94,8 @@ pub enum Effect {
     Send(Command),
     /// Send a command to the watcher.
     Watch(WatchCommand),
+    /// Look up what the feed had said at a moment, and answer with [`Event::Moment`].
+    ShowMoment(Moment),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
     /// End the session and close the console.
@@ -95,6 +109,7 @@ pub enum Effect {
 /// Updates the state for an event and returns the effects to execute.
 #[must_use = "effects must be executed"]
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
+    let Some(event) = past::keep(state, event) else { return Vec::new() };
     match event {
         Event::Snapshot(snapshot) => apply_snapshot(state, snapshot),
         Event::Events(events) => add_events(state, events),
@@ -105,6 +120,9 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::ChangeAccess(access) => group_change::allow(state, access),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
         Event::FeedEnded => end_feed(state),
+        Event::Moment(at, frame) => past::show(state, at, frame.map(|frame| *frame)),
+        Event::Recording(range) => playback::open(state, range),
+        Event::RecordedMoment(frame) => playback::learn(state, &frame),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
         Event::Click(target) => mouse::click(state, target),
@@ -147,6 +165,7 @@ fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
 
 fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     let before = std::mem::replace(&mut state.now, now);
+    state.stale |= state.latest.is_some() && before.as_secs() != now.as_secs();
     if state.user.status.as_ref().is_some_and(|status| status.is_expired(now)) {
         state.user.status = None;
         state.stale = true;
@@ -154,7 +173,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     drop_resolved_change(state);
     watch::tick(state, before);
     group_change::tick(state, before);
-    Vec::new()
+    playback::tick(state, now.saturating_sub(before))
 }
 
 fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
@@ -229,11 +248,10 @@ fn is_message(kind: &EventKind) -> bool {
 
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.stale = true;
-    let mode = state.mode();
-    if let Some(action) = state.keymap.lookup(mode, key) {
+    if let Some(action) = state.action_of(key) {
         return perform(state, action);
     }
-    if mode == Mode::Typing {
+    if state.mode() == Mode::Typing {
         typing::press(state, key);
     }
     Vec::new()

@@ -113,7 +113,7 @@ impl Timeline {
         }
     }
 
-    /// The same timeline with another longest gap between two looks at consumer groups, which is limited to ten minutes.
+    /// The same timeline with another longest gap between two looks at consumer groups. It is limited to ten minutes.
     #[must_use]
     pub fn with_longest_gap_of_looks(self, longest_gap: Duration) -> Self {
         Self { longest_look_gap_ms: bounded_gap_ms(longest_gap), ..self }

@@ -17,6 +17,8 @@ const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
 const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
 const DECIDING: &[Mode] = &[Mode::Deciding];
 const FAILED_RECORD: &[Mode] = &[Mode::FailedRecord];
+const TIMELINE: &[Mode] = &[Mode::Timeline];
+const PLAYBACK: &[Mode] = &[Mode::Playback];
 const MOVING: &[Mode] =
     &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Watching, Mode::Changing, Mode::Planning, Mode::Deciding];
 
@@ -150,7 +152,8 @@ actions! {
     Compare(View, "compare", "Compare this session's runs",
         READING => [Key::char('c')]),
     Help(View, "help", "Show all keys",
-        MOVING => [Key::char('?'), Key::code(KeyCode::F(1))]),
+        MOVING => [Key::char('?'), Key::code(KeyCode::F(1))],
+        TIMELINE => [Key::char('?'), Key::code(KeyCode::F(1))]),
 
     Up(Move, "up", "Up",
         MOVING => [Key::code(KeyCode::Up), Key::char('k')]),
@@ -180,6 +183,7 @@ actions! {
         CHANGING => [Key::code(KeyCode::Esc), Key::char('q')],
         DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
         FAILED_RECORD => [Key::code(KeyCode::Esc), Key::char('q')],
+        TIMELINE => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
     DeleteLeft(Dialog, "delete", "Delete the last character",
         &[Mode::Typing] => [Key::code(KeyCode::Backspace), Key::ctrl('h')]),
@@ -194,6 +198,49 @@ actions! {
         &Mode::ALL => [Key::ctrl('z')]),
     Redraw(Program, "redraw", "Redraw the whole screen",
         &Mode::ALL => [Key::ctrl('l')]),
+
+    Timeline(Time, "timeline", "Show the figures over time",
+        &[Mode::Dashboard, Mode::Watching, Mode::Timeline] => [Key::char('T')]),
+    CursorLeft(Time, "earlier", "Move the cursor a column to the left",
+        TIMELINE => [Key::code(KeyCode::Left), Key::char('h')]),
+    CursorRight(Time, "later", "Move the cursor a column to the right",
+        TIMELINE => [Key::code(KeyCode::Right), Key::char('l')]),
+    CursorFarLeft(Time, "far earlier", "Move the cursor ten columns to the left",
+        TIMELINE => [Key::ctrl_code(KeyCode::Left), Key::char('H')]),
+    CursorFarRight(Time, "far later", "Move the cursor ten columns to the right",
+        TIMELINE => [Key::ctrl_code(KeyCode::Right), Key::char('L')]),
+    ZoomIn(Time, "zoom in", "Show less time in more detail",
+        TIMELINE => [Key::char('>'), Key::char('+'), Key::char('=')]),
+    ZoomOut(Time, "zoom out", "Show more time in less detail",
+        TIMELINE => [Key::char('<'), Key::char('-'), Key::char('_')]),
+    WholeTimeline(Time, "whole", "Show the whole run, or the whole watch",
+        TIMELINE => [Key::char('W')]),
+    PreviousMark(Time, "previous event", "Go to the event before this moment",
+        &[Mode::Timeline, Mode::Playback] => [Key::char('{')]),
+    NextMark(Time, "next event", "Go to the event after this moment",
+        &[Mode::Timeline, Mode::Playback] => [Key::char('}')]),
+    SetMarker(Time, "marker", "Compare other moments with this one, or no longer",
+        TIMELINE => [Key::char('m')]),
+    ShowMoment(Time, "show", "Show the moment under the cursor on all screens",
+        TIMELINE => [Key::code(KeyCode::Enter)]),
+    Latest(Time, "latest", "Return to the latest moment",
+        TIMELINE => [Key::code(KeyCode::End), Key::char('G')]),
+    Freeze(Time, "freeze", "Stay at this moment, or return to the latest one",
+        &[Mode::Dashboard, Mode::Choosing, Mode::Watching, Mode::Timeline] => [Key::char('F')]),
+    TogglePlayback(Time, "play", "Play the recording, or pause",
+        PLAYBACK => [Key::char(' '), Key::char('p')]),
+    SlowerPlayback(Time, "slower", "Play more slowly",
+        PLAYBACK => [Key::char(',')]),
+    FasterPlayback(Time, "faster", "Play faster",
+        PLAYBACK => [Key::char('.')]),
+    SeekBack(Time, "back", "Go back a second",
+        PLAYBACK => [Key::code(KeyCode::Left)]),
+    SeekForward(Time, "forward", "Go forward a second",
+        PLAYBACK => [Key::code(KeyCode::Right)]),
+    SeekFarBack(Time, "far back", "Go back ten seconds",
+        PLAYBACK => [Key::ctrl_code(KeyCode::Left)]),
+    SeekFarForward(Time, "far forward", "Go forward ten seconds",
+        PLAYBACK => [Key::ctrl_code(KeyCode::Right)]),
 }
 
 /// Mouse gestures and their one-line descriptions for the help.

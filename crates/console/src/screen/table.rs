@@ -4,11 +4,11 @@ use ratatui::buffer::Buffer;
 
 use super::{
     alerts, change, compare, dashboard, event, failed_record, group, group_events, groups, help, partition, plan,
-    quarantine, run, topics, trouble,
+    quarantine, run, timeline, topics, trouble,
 };
 use crate::{
     action::Action,
-    availability::{Refusal, no_event, no_group, no_group_to_change, no_partition},
+    availability::{Refusal, no_event, no_group, no_group_to_change, no_partition, no_timeline},
     hit_map::HitMap,
     state::{Place, ScreenId, State},
     theme::Theme,
@@ -223,6 +223,15 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::Lines,
         filters: None,
         view: |buf, hits, place, state, theme| help::render(buf, hits, place.scroll, state, theme),
+    },
+    Screen {
+        id: ScreenId::Timeline,
+        title: timeline::TITLE,
+        refusal: no_timeline,
+        stays_open: |_| true,
+        moves: Moves::Nothing,
+        filters: None,
+        view: |buf, hits, _, state, theme| timeline::render(buf, hits, state, theme),
     },
 ];
 

@@ -76,4 +76,6 @@ screens! {
     Compare(Reading, Window),
     /// All keys.
     Help(Reading, Window),
+    /// The figures of runs, or of a watched group, over time.
+    Timeline(Timeline, Page),
 }

@@ -32,11 +32,8 @@ impl TimeColumns {
     pub fn showing(self, at: Moment) -> Self {
         let number = number(at, self.length_ms);
         let last = self.first.saturating_add(signed(self.count)).saturating_sub(1);
-        let first = if number < self.first {
-            number
-        } else {
-            self.first.saturating_add(number.saturating_sub(last).max(0))
-        };
+        let first =
+            if number < self.first { number } else { self.first.saturating_add(number.saturating_sub(last).max(0)) };
         Self { first, ..self }
     }
 
@@ -86,8 +83,7 @@ impl TimeColumns {
         usize::try_from(index).ok().filter(|index| *index < self.count)
     }
 
-    /// The end of the column `by` columns after that of a moment, or before it if negative. Half a column is not lost:
-    /// a moment within a column that is left to the right comes to that column's end first.
+    /// The end of the column that is `by` columns after that of a moment, or before it if negative.
     #[must_use]
     pub fn step(self, at: Moment, by: i64) -> Moment {
         let number = number(at, self.length_ms).saturating_add(by);

@@ -2,8 +2,7 @@
 
 use kreplay_model::timeline::{Moment, RunExtent, TimeRange};
 
-use super::{State, TimeColumns};
-use crate::state::{ScreenId, Scrollable};
+use super::{Playback, ScreenId, Scrollable, State, TimeColumns};
 
 /// Columns that are assumed before the first frame of the timeline.
 const COLUMNS_BEFORE_THE_FIRST_FRAME: usize = 60;
@@ -47,7 +46,11 @@ impl State {
     #[must_use]
     pub fn timeline_range(&self) -> Option<TimeRange> {
         let timeline = &self.feed.timeline;
-        match self.timeline_subject()? {
+        let subject = self.timeline_subject()?;
+        if let Some(playback) = &self.playback {
+            return Some(playback.range());
+        }
+        match subject {
             TimelineSubject::Runs => {
                 Some(TimeRange::new(timeline.runs().next()?.started, timeline.runs().next_back()?.range.to()))
             }
@@ -69,11 +72,18 @@ impl State {
         Some(self.user.timeline.cursor.map_or(range.to(), |cursor| cursor.clamp(range.from(), range.to())))
     }
 
+    /// The moment from which the next event is looked for: the one that is shown, or the one under the cursor.
+    #[must_use]
+    pub fn moment_to_leave(&self) -> Option<Moment> {
+        self.playback.as_ref().map(Playback::at).or_else(|| self.timeline_cursor())
+    }
+
     /// The time that the whole timeline shows: the run under the cursor, or the watch.
     #[must_use]
     pub fn timeline_whole(&self) -> Option<TimeRange> {
         let range = self.timeline_range()?;
-        let run = matches!(self.timeline_subject()?, TimelineSubject::Runs).then(|| self.run_at(self.timeline_cursor()?));
+        let run =
+            matches!(self.timeline_subject()?, TimelineSubject::Runs).then(|| self.run_at(self.timeline_cursor()?));
         Some(run.flatten().map_or(range, |run| TimeRange::new(run.started, run.range.to())))
     }
 

@@ -2,7 +2,7 @@
 
 use kreplay_model::domain::TopicPartition;
 
-use super::{LogView, Navigation, Pending, ScreenId, Status, Topics, WatchView};
+use super::{LogView, Navigation, Pending, ScreenId, Status, TimelineView, Topics, WatchView};
 use crate::{layout::Panel, table::TableState};
 
 /// What the user did. It holds nothing that the feed said, except names of what is selected.
@@ -24,6 +24,8 @@ pub struct UserState {
     pub topics: Topics,
     /// The watched groups.
     pub watch: WatchView,
+    /// The timeline.
+    pub timeline: TimelineView,
     /// The open screens and the dialog in front of them.
     pub navigation: Navigation,
     /// The message in the footer.
@@ -45,6 +47,7 @@ impl UserState {
             side: Panel::Events,
             topics: Topics::default(),
             watch: WatchView::default(),
+            timeline: TimelineView::default(),
             navigation: Navigation::new(home),
             status: None,
             pending: None,

@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, Event, focus, group_change, quarantine, scroll, topics, watch};
+use super::{Effect, Event, focus, group_change, quarantine, scroll, timeline, topics, watch};
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
@@ -39,6 +39,7 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::GroupPartition(_) => watch::scroll_panel(state, GroupPanel::Partitions, by),
         Target::Member(_) => watch::scroll_panel(state, GroupPanel::Members, by),
         Target::Change | Target::ChangeChoice(_) => group_change::scroll(state, by),
+        Target::Timeline | Target::Moment(_) => timeline::zoom(state, by < 0),
         Target::Window | Target::Prompt => scroll::text(state, by),
     }
     Vec::new()
@@ -76,7 +77,9 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::ChangeChoice(choice) => group_change::choose(state, choice),
         Target::Window => close_window(state),
         // A click beside the rows must not close the window, because reopening would change the selection.
-        Target::TopicList | Target::Watch | Target::Change | Target::Quarantine | Target::Prompt => {}
+        Target::Moment(at) => return timeline::move_to(state, at),
+        Target::TopicList | Target::Timeline | Target::Watch | Target::Change | Target::Quarantine | Target::Prompt => {
+        }
     }
     Vec::new()
 }

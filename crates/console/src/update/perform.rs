@@ -3,8 +3,8 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, close, concurrency, failed_record, filter, focus, group_change, launch, navigate, plan, quarantine,
-    question, rate, run, scroll, scroll::Motion, show_message, topics, typing, watch,
+    Effect, ask, close, concurrency, failed_record, filter, focus, group_change, launch, navigate, past, plan,
+    playback, quarantine, question, rate, run, scroll, scroll::Motion, show_message, timeline, topics, typing, watch,
 };
 use crate::{
     action::Action,
@@ -90,6 +90,27 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::DeleteAll => in_view(state, typing::delete_all),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
+        Action::Timeline => in_view(state, timeline::toggle),
+        Action::CursorLeft => timeline::step(state, -1),
+        Action::CursorRight => timeline::step(state, 1),
+        Action::CursorFarLeft => timeline::step(state, -timeline::FAR_COLUMNS),
+        Action::CursorFarRight => timeline::step(state, timeline::FAR_COLUMNS),
+        Action::ZoomIn => in_view(state, |state| timeline::zoom(state, true)),
+        Action::ZoomOut => in_view(state, |state| timeline::zoom(state, false)),
+        Action::WholeTimeline => in_view(state, |state| state.user.timeline.column_ms = None),
+        Action::PreviousMark => timeline::to_mark(state, false),
+        Action::NextMark => timeline::to_mark(state, true),
+        Action::SetMarker => in_view(state, timeline::set_marker),
+        Action::ShowMoment => past::show_cursor(state),
+        Action::Latest => timeline::to_latest(state),
+        Action::Freeze => past::toggle(state),
+        Action::TogglePlayback => playback::toggle(state),
+        Action::SlowerPlayback => playback::change_speed(state, false),
+        Action::FasterPlayback => playback::change_speed(state, true),
+        Action::SeekBack => playback::seek_by(state, -playback::STEP_MS),
+        Action::SeekForward => playback::seek_by(state, playback::STEP_MS),
+        Action::SeekFarBack => playback::seek_by(state, -playback::FAR_STEP_MS),
+        Action::SeekFarForward => playback::seek_by(state, playback::FAR_STEP_MS),
     }
 }
 
