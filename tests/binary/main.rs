@@ -11,11 +11,13 @@
 use kreplay_testkit as support;
 
 mod alerts;
+mod announcements;
 mod bench;
 mod console;
 mod failures;
 mod metrics;
 mod ndjson;
+mod plain;
 mod projection;
 mod readme;
 mod report;

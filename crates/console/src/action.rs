@@ -38,11 +38,13 @@ pub enum Group {
     Dialog,
     /// The program itself.
     Program,
+    /// The run over time.
+    Charts,
 }
 
 impl Group {
     /// All groups, in the order of the help.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Run,
         Self::Topics,
         Self::Plan,
@@ -56,6 +58,7 @@ impl Group {
         Self::Move,
         Self::Dialog,
         Self::Program,
+        Self::Charts,
     ];
 
     /// The heading.
@@ -75,6 +78,7 @@ impl Group {
             Self::Move => "Move",
             Self::Dialog => "Dialogs",
             Self::Program => "Program",
+            Self::Charts => "Run over time",
         }
     }
 }

@@ -12,7 +12,7 @@ use kreplay_model::{
 use crate::{
     action::Action,
     layout::Panel,
-    state::{ChangeAccess, ChangePhase, Dialog, Question, ScreenId, State, WorkerStep},
+    state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
 };
 
 mod time;
@@ -76,19 +76,30 @@ impl Action {
             Self::Details => nothing_selected(state),
             Self::RunDetails => refuse_unless(state.run().is_some(), NO_RUN_YET),
             Self::Accept => not_acceptable(state),
+            Self::SwitchLanes => not_on(state, ScreenId::Workers, "lanes are on the screen of the workers"),
+            Self::Journals => {
+                let is_known = state.feed.journal != JournalFeed::Unavailable;
+                refuse_unless(is_known, "no directory of journals is known; set run.state_dir")
+            }
+            Self::ListJournals => not_on(state, ScreenId::Journals, "only the runs that have a journal are listed"),
+            Self::WrapEvents => not_on(state, ScreenId::EventLog, "only events are wrapped"),
+            Self::SortNext | Self::SortReverse if state.user.navigation.front().screen == ScreenId::EventLog => {
+                refuse_unless(false, "events are ordered by time")
+            }
+            Self::SwitchMetric => not_on(state, ScreenId::HeatMap, "figures are chosen on the heat map"),
             Self::Timeline
-            | Self::CursorLeft
-            | Self::CursorRight
+            | Self::CursorBack
+            | Self::CursorForward
             | Self::CursorFarLeft
             | Self::CursorFarRight
             | Self::ZoomIn
             | Self::ZoomOut
-            | Self::WholeTimeline
+            | Self::WholeRun
             | Self::PreviousMark
             | Self::NextMark
+            | Self::FollowLive
             | Self::SetMarker
             | Self::ShowMoment
-            | Self::Latest
             | Self::Freeze
             | Self::TogglePlayback
             | Self::SlowerPlayback
@@ -120,7 +131,10 @@ impl Action {
             | Self::Quit
             | Self::Interrupt
             | Self::Suspend
-            | Self::Redraw => None,
+            | Self::Redraw
+            | Self::Workers
+            | Self::HeatMap
+            | Self::EventLog => None,
         }
     }
 }
@@ -129,6 +143,11 @@ const NO_RUN_YET: &str = "there is no run yet";
 
 fn refuse_unless(is_available: bool, why: &'static str) -> Refusal {
     (!is_available).then_some(Cow::Borrowed(why))
+}
+
+/// Why an action of one page has no effect on the page in front.
+fn not_on(state: &State, page: ScreenId, why: &'static str) -> Refusal {
+    refuse_unless(state.user.navigation.front().screen == page, why)
 }
 
 /// Why no command can be sent to the session.

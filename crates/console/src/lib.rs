@@ -7,10 +7,12 @@
 use std::io;
 
 pub mod action;
+mod announce;
 mod availability;
 pub mod capture;
 pub mod hit_map;
 mod input;
+pub mod journal;
 pub mod key;
 pub mod keymap;
 pub mod layout;
@@ -27,6 +29,7 @@ pub mod theme;
 pub mod update;
 mod widget;
 
+pub use announce::Notify;
 pub use runtime::run;
 
 /// Options of the console.
@@ -36,6 +39,8 @@ pub struct ConsoleOptions {
     pub theme: theme::ThemeChoice,
     /// Whether to capture the mouse. If captured, the terminal's own text selection does not work.
     pub mouse: bool,
+    /// How the end of a run is announced while the terminal does not have the keyboard.
+    pub notify: Notify,
     /// Whether to use no colours (`NO_COLOR`). Takes precedence over the theme.
     pub no_color: bool,
     /// A hint with the most useful keys.
@@ -52,6 +57,8 @@ pub struct ConsoleOptions {
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
     pub change_access: state::ChangeAccess,
+    /// What lists the runs that have a journal; `None` if no directory of journals is known.
+    pub journals: Option<journal::JournalLister>,
     /// A recording to be shown instead of the feed: the feed is not read, and nothing is sent.
     pub past: Option<Box<dyn kreplay_model::recording::Past>>,
 }
@@ -61,6 +68,7 @@ impl Default for ConsoleOptions {
         Self {
             theme: theme::ThemeChoice::default(),
             mouse: true,
+            notify: Notify::default(),
             no_color: false,
             hint: None,
             home: state::ScreenId::Dashboard,
@@ -69,6 +77,7 @@ impl Default for ConsoleOptions {
             group_events: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
+            journals: None,
             past: None,
         }
     }

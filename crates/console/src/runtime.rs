@@ -12,14 +12,16 @@ use kreplay_model::feed::Feed;
 use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch::Receiver,
+    sync::{mpsc, watch::Receiver},
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
     ConsoleError, ConsoleOptions,
+    announce::{Abilities, Announcer},
     hit_map::HitMap,
     input::{self, Input},
+    journal::{JournalLister, JournalListing},
     key::Key,
     state::State,
     terminal::{self, Screen},
@@ -53,7 +55,8 @@ const LOADING_TIME: Duration = Duration::from_millis(50);
 /// command is also sent in this case, except if the console could not be opened.
 pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Result<(), ConsoleError> {
     let theme = theme(&options)?;
-    let screen = Screen::open(options.mouse).map_err(ConsoleError::Open)?;
+    let announcer = Announcer::new(Abilities::of_environment(variable), options.notify);
+    let screen = Screen::open(options.mouse, announcer.abilities()).map_err(ConsoleError::Open)?;
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
     state.feed.changes.access = options.change_access;
@@ -64,11 +67,14 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         state,
         theme,
         screen,
+        announcer,
         hits: HitMap::default(),
         past,
         control: control.clone(),
         watch: options.watch,
         changes: options.changes,
+        journals: options.journals,
+        listings: mpsc::unbounded_channel(),
         group_events: options.group_events,
         next_group_event: 0,
         input: Input::open().map_err(ConsoleError::Open)?,
@@ -86,6 +92,11 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     }
 }
 
+/// An environment variable, if it is set and UTF-8.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
     let choice = match &options.theme {
         _ if options.no_color => &ThemeChoice::MONO,
@@ -93,7 +104,6 @@ fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
         ThemeChoice::Auto => &theme::for_background_of_terminal(),
         chosen => chosen,
     };
-    let variable = |name| std::env::var(name).ok();
     let depth = ColorDepth::from_environment(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
     Ok(Theme::load_for(choice, depth)?)
 }
@@ -181,6 +191,7 @@ struct Runtime {
     state: State,
     theme: Theme,
     screen: Screen,
+    announcer: Announcer,
     /// What the last frame shows.
     hits: HitMap,
     /// Where earlier moments are looked up.
@@ -190,6 +201,10 @@ struct Runtime {
     watch: Option<WatchControl>,
     /// What changes groups, if anything does.
     changes: Option<GroupChangeControl>,
+    /// What lists the runs that have a journal, if anything does.
+    journals: Option<JournalLister>,
+    /// The lists of these runs.
+    listings: (mpsc::UnboundedSender<JournalListing>, mpsc::UnboundedReceiver<JournalListing>),
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
     /// The sequence number of the next of these events.
@@ -213,6 +228,9 @@ impl Runtime {
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
+        if self.journals.is_some() {
+            self.apply(Event::JournalAccess)?;
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
         loop {
             let stale = self.state.stale;
@@ -232,6 +250,7 @@ impl Runtime {
                     self.keep(|frames| frames.add_alerts(&snapshot));
                     self.apply(Event::Alerts(snapshot))?
                 }
+                Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
                 progress = next_change(&mut answers) => self.apply(Event::GroupChange(progress))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
@@ -289,6 +308,11 @@ impl Runtime {
         if self.state.stale && now >= *next_frame {
             self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
             self.state.stale = false;
+            if self.state.playback.is_none() {
+                let changes = self.announcer.update(&self.state);
+                let shows_progress = self.announcer.shows_progress();
+                self.screen.announce(&changes, shows_progress).map_err(ConsoleError::Write)?;
+            }
             *next_frame = now + MIN_FRAME_INTERVAL;
             self.apply(Event::Drawn(self.hits.extents().clone()))?;
         }
@@ -361,6 +385,10 @@ impl Runtime {
             Some(Ok(Typed::Mouse(mouse))) => Event::from_mouse(mouse, &self.hits),
             Some(Ok(Typed::Paste(text))) => Some(Event::Paste(text)),
             Some(Ok(Typed::Resize(width, height))) => Some(Event::Resize(width, height)),
+            Some(Ok(focus @ (Typed::FocusGained | Typed::FocusLost))) => {
+                self.announcer.focus(focus == Typed::FocusGained);
+                None
+            }
             Some(Ok(_)) => None,
             Some(Err(error)) => return Err(ConsoleError::Read(error)),
             None => return Ok(Next::Quit),
@@ -387,12 +415,22 @@ impl Runtime {
                     let frame = self.past.state_at(at).map(Box::new);
                     next = next.or(self.apply(Event::Moment(at, frame))?);
                 }
+                Effect::ListJournals => self.list_journals(),
                 Effect::Quit => next = Next::Quit,
                 Effect::Suspend => next = next.or(self.suspend()?),
                 Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,
             }
         }
         Ok(next)
+    }
+
+    /// Lists the runs that have a journal on another thread, because that reads many files.
+    fn list_journals(&self) {
+        if let Some(journals) = self.journals.clone() {
+            let listings = self.listings.0.clone();
+            // Nobody waits for the list once the console is closed.
+            tokio::task::spawn_blocking(move || drop(listings.send(journals.list())));
+        }
     }
 
     fn handle_signal(&mut self, action: &SignalAction) -> Result<Next, ConsoleError> {
@@ -403,6 +441,7 @@ impl Runtime {
             SignalAction::Resume if std::mem::take(&mut self.suspended_by_us) => Ok(Next::Continue),
             SignalAction::Resume => {
                 self.screen.resume().map_err(ConsoleError::Write)?;
+                self.announcer.forget();
                 self.measure()
             }
         }
@@ -411,6 +450,7 @@ impl Runtime {
     fn suspend(&mut self) -> Result<Next, ConsoleError> {
         self.suspended_by_us = true;
         self.screen.suspend().map_err(ConsoleError::Write)?;
+        self.announcer.forget();
         self.measure()
     }
 

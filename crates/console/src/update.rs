@@ -13,6 +13,7 @@ use ratatui::layout::Size;
 
 use super::{
     hit_map::Target,
+    journal::JournalListing,
     key::{Key, Mode},
     layout::Panel,
     state::{ChangeAccess, Dialog, Extents, Question, State, Status, StatusKind},
@@ -22,9 +23,11 @@ use super::{
 mod close;
 mod concurrency;
 mod cursor;
+mod event_log;
 mod failed_record;
 mod filter;
 mod group_change;
+mod journals;
 mod launch;
 mod mouse;
 mod navigate;
@@ -36,6 +39,7 @@ mod quarantine;
 mod question;
 mod rate;
 mod run;
+mod run_pages;
 mod scroll;
 mod timeline;
 mod topics;
@@ -61,6 +65,10 @@ pub enum Event {
     GroupEvents(Vec<WatchEvent>),
     /// Whether the committed offsets of groups can be changed.
     ChangeAccess(ChangeAccess),
+    /// The runs that have a journal can be listed.
+    JournalAccess,
+    /// The runs that have a journal.
+    Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
     /// The session has ended.
@@ -98,6 +106,8 @@ pub enum Effect {
     ShowMoment(Moment),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
+    /// List the runs that have a journal.
+    ListJournals,
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -118,6 +128,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Alerts(snapshot) => watch::learn_alerts(state, snapshot),
         Event::GroupEvents(events) => watch::add_events(state, &events),
         Event::ChangeAccess(access) => group_change::allow(state, access),
+        Event::JournalAccess => journals::begin(state),
+        Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
         Event::FeedEnded => end_feed(state),
         Event::Moment(at, frame) => past::show(state, at, frame.map(|frame| *frame)),
@@ -173,6 +185,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     drop_resolved_change(state);
     watch::tick(state, before);
     group_change::tick(state, before);
+    journals::tick(state, before);
     playback::tick(state, now.saturating_sub(before))
 }
 
@@ -222,7 +235,9 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
         show_message(state, StatusKind::Error, text);
     }
     let from_seq = state.feed.events.next_seq();
-    events.iter().for_each(|event| state.feed.timeline.add_event(event));
+    for event in &events {
+        state.feed.timeline.add_event(event);
+    }
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);

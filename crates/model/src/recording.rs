@@ -7,8 +7,10 @@
 //!
 //! Nothing here has a clock or opens files.
 
+mod contents;
 mod encoder;
 mod entry;
+mod frames;
 mod marks;
 mod payload;
 mod recent;
@@ -20,6 +22,7 @@ use std::{fmt, sync::Arc};
 
 pub use encoder::{EncodeError, Encoder, WHOLE_INTERVAL_MS};
 pub use entry::{Entry, EntryHead, EntryKind};
+pub use frames::Frames;
 pub use recent::RecentPast;
 pub use tracks::{MAX_EVENTS_OF_STATE, Slot, Tracks};
 

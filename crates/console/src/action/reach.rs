@@ -103,19 +103,27 @@ impl Action {
             | Self::DeleteLeft
             | Self::DeleteAll
             | Self::Redraw
-            | Self::Timeline
-            | Self::CursorLeft
-            | Self::CursorRight
-            | Self::CursorFarLeft
-            | Self::CursorFarRight
+            | Self::Workers
+            | Self::HeatMap
+            | Self::SwitchLanes
+            | Self::SwitchMetric
+            | Self::CursorBack
+            | Self::CursorForward
             | Self::ZoomIn
             | Self::ZoomOut
-            | Self::WholeTimeline
             | Self::PreviousMark
             | Self::NextMark
+            | Self::FollowLive
+            | Self::WholeRun
+            | Self::EventLog
+            | Self::Journals
+            | Self::WrapEvents
+            | Self::ListJournals
+            | Self::Timeline
+            | Self::CursorFarLeft
+            | Self::CursorFarRight
             | Self::SetMarker
             | Self::ShowMoment
-            | Self::Latest
             | Self::Freeze
             | Self::TogglePlayback
             | Self::SlowerPlayback

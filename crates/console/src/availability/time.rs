@@ -47,19 +47,32 @@ fn leaves_moment(action: Action, state: &State) -> bool {
 pub(super) fn refusal_of_time(action: Action, state: &State) -> Refusal {
     match action {
         Action::Timeline => no_timeline(state),
-        Action::CursorLeft
-        | Action::CursorRight
+        // Pages with a window in time of their own are always available.
+        Action::CursorBack
+        | Action::CursorForward
+        | Action::ZoomIn
+        | Action::ZoomOut
+        | Action::WholeRun
+        | Action::FollowLive
+        | Action::PreviousMark
+        | Action::NextMark
+            if state.is_charting() =>
+        {
+            None
+        }
+        Action::CursorBack
+        | Action::CursorForward
         | Action::CursorFarLeft
         | Action::CursorFarRight
         | Action::ZoomIn
         | Action::ZoomOut
-        | Action::WholeTimeline
+        | Action::WholeRun
         | Action::ShowMoment
         | Action::SetMarker => refuse_unless(state.timeline_range().is_some(), NOTHING_MEASURED),
         Action::PreviousMark | Action::NextMark => no_mark(state, action == Action::NextMark),
         Action::Freeze if state.playback.is_some() => Some("a recording has no later moments than its own".into()),
         Action::Freeze => refuse_unless(state.feed.at().is_some(), NOTHING_MEASURED),
-        Action::Latest => no_later_moment(state),
+        Action::FollowLive => no_later_moment(state),
         Action::TogglePlayback
         | Action::SeekBack
         | Action::SeekForward

@@ -37,12 +37,6 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// A moment as text, as precise as the columns are.
-    fn clock(&self, at: Moment) -> String {
-        let decimals = if self.columns.length_ms() < 1_000 { 1 } else { 0 };
-        self.state.clock(self.subject, at, decimals)
-    }
-
     /// The screen column of a moment, if it is visible.
     fn x(&self, plot: Rect, at: Moment) -> Option<u16> {
         self.columns.index_of(at).map(|index| plot.x + number::cells(index)).filter(|x| *x < plot.right())

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use kreplay_model::{
     domain::RateLimit,
     feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
-    timeline::{Moment, Timeline},
+    timeline::{Moment, TimeRange, Timeline},
     watch::AlertsSnapshot,
 };
 
-use super::{ChangeFeed, KeptEvents, Watched};
+use super::{ChangeFeed, JournalFeed, KeptEvents, RunTime, Watched};
 
 /// Looks at groups that are further apart than this say nothing about the time between them.
 const LONGEST_GAP_OF_LOOKS: Duration = Duration::from_secs(60);
@@ -34,6 +34,8 @@ pub struct FeedState {
     pub alerts: Option<Arc<AlertsSnapshot>>,
     /// What was said about changes of their committed offsets.
     pub changes: ChangeFeed,
+    /// The runs that have a journal.
+    pub journal: JournalFeed,
 }
 
 impl Default for FeedState {
@@ -47,6 +49,7 @@ impl Default for FeedState {
             watched: Watched::default(),
             alerts: None,
             changes: ChangeFeed::default(),
+            journal: JournalFeed::default(),
         }
     }
 }
@@ -71,6 +74,17 @@ impl FeedState {
             && self
                 .run()
                 .is_some_and(|run| matches!(run.state, RunState::Running | RunState::Paused | RunState::Draining))
+    }
+
+    /// The time that the current run covers so far, or until the moment that is shown; `None` before its second snapshot.
+    #[must_use]
+    pub fn run_time(&self) -> Option<RunTime> {
+        let run = self.run()?;
+        let extent = self.timeline.runs().rev().find(|extent| extent.id == run.id)?;
+        let until =
+            self.moment.map_or(extent.range.to(), |moment| moment.clamp(extent.range.from(), extent.range.to()));
+        let range = TimeRange::new(extent.range.from(), until);
+        (range.ms() > 0).then_some(RunTime { range, is_over: run.state.is_over() })
     }
 
     /// The cluster's topics, if known.

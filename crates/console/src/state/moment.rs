@@ -40,8 +40,8 @@ impl FeedState {
         self.moment.or(snapshot.max(look))
     }
 
-    /// What the feed had said at a moment. The timeline and what was said about changes of groups belong to no moment,
-    /// so they are taken from `now`. Groups that were not known yet are in the state `unlisted`.
+    /// What the feed had said at a moment. The timeline, journals, and what was said about changes of groups belong
+    /// to no moment, so they are taken from `now`. Groups that were not known yet are in the state `unlisted`.
     pub(crate) fn of_frame(at: Moment, frame: Frame, now: &mut Self, unlisted: Watched) -> Self {
         Self {
             moment: Some(at),
@@ -52,6 +52,7 @@ impl FeedState {
             watched: frame.groups.map_or(unlisted, Watched::known),
             alerts: frame.alerts,
             changes: std::mem::take(&mut now.changes),
+            journal: std::mem::take(&mut now.journal),
         }
     }
 }

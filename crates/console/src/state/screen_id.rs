@@ -76,6 +76,14 @@ screens! {
     Compare(Reading, Window),
     /// All keys.
     Help(Reading, Window),
+    /// The workers over time.
+    Workers(Charting, Page),
+    /// The partitions over time.
+    HeatMap(Charting, Page),
+    /// All events that are kept.
+    EventLog(Listing, Page),
+    /// The runs that have a journal.
+    Journals(Listing, Page),
     /// The figures of runs, or of a watched group, over time.
     Timeline(Timeline, Page),
 }

@@ -111,8 +111,9 @@ impl StripFigure {
         }
     }
 
-    /// Whether the figure is left out if it is zero or not known throughout.
-    fn is_exceptional(self) -> bool {
+    /// Whether the figure is left out if it is zero or not known.
+    #[must_use]
+    pub fn is_exceptional(self) -> bool {
         matches!(self, Self::Arriving | Self::Retried | Self::Failed)
     }
 

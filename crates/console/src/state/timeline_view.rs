@@ -3,6 +3,7 @@
 use kreplay_model::timeline::{Moment, RunExtent, TimeRange};
 
 use super::{Playback, ScreenId, Scrollable, State, TimeColumns};
+use crate::key::Mode;
 
 /// Columns that are assumed before the first frame of the timeline.
 const COLUMNS_BEFORE_THE_FIRST_FRAME: usize = 60;
@@ -40,6 +41,12 @@ impl State {
             Some(group) => timeline.looks().map(|_| TimelineSubject::Group(group)),
             None => (timeline.runs().len() > 0).then_some(TimelineSubject::Runs),
         }
+    }
+
+    /// Whether a page of a run over time is in front, which has a window in time of its own.
+    #[must_use]
+    pub fn is_charting(&self) -> bool {
+        self.user.navigation.front().screen.mode() == Mode::Charting
     }
 
     /// The time that the timeline has; `None` if nothing was measured.

@@ -55,6 +55,7 @@ pub(super) fn to_latest(state: &mut State) {
     let before = std::mem::replace(&mut state.feed, *latest);
     state.feed.timeline = before.timeline;
     state.feed.changes = before.changes;
+    state.feed.journal = before.journal;
     drop_what_belongs_to_another_moment(state);
 }
 

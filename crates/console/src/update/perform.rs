@@ -3,13 +3,14 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, close, concurrency, failed_record, filter, focus, group_change, launch, navigate, past, plan,
-    playback, quarantine, question, rate, run, scroll, scroll::Motion, show_message, timeline, topics, typing, watch,
+    Effect, ask, close, concurrency, event_log, failed_record, filter, focus, group_change, journals, launch, navigate,
+    past, plan, playback, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message, timeline,
+    topics, typing, watch,
 };
 use crate::{
     action::Action,
     key::Mode,
-    state::{Dialog, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
+    state::{Dialog, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
 };
 
 /// Performs a user action, or shows why it is not available. Nothing else checks whether an action may be performed.
@@ -62,8 +63,13 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::RetryRecord => failed_record::retry(state),
         Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
         Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
+        Action::SortNext if state.mode() == Mode::Listing => {
+            in_view(state, |state| state.user.journal.sort_next::<JournalRow<'_>>())
+        }
+        Action::SortNext if state.mode() == Mode::Charting => in_view(state, run_pages::next_order),
         Action::SortNext if watches(state) => in_view(state, watch::sort_next),
         Action::SortNext => in_view(state, |state| state.user.table.sort_next::<PartitionRow<'_>>()),
+        Action::SortReverse if state.mode() == Mode::Listing => in_view(state, |state| state.user.journal.reverse()),
         Action::SortReverse if watches(state) => in_view(state, watch::reverse),
         Action::SortReverse => in_view(state, |state| state.user.table.reverse()),
         Action::Filter => in_view(state, filter::open),
@@ -90,19 +96,35 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::DeleteAll => in_view(state, typing::delete_all),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
+        Action::CursorBack if is_timeline(state) => timeline::step(state, -1),
+        Action::CursorForward if is_timeline(state) => timeline::step(state, 1),
+        Action::ZoomIn if is_timeline(state) => in_view(state, |state| timeline::zoom(state, true)),
+        Action::ZoomOut if is_timeline(state) => in_view(state, |state| timeline::zoom(state, false)),
+        Action::PreviousMark if !state.is_charting() => timeline::to_mark(state, false),
+        Action::NextMark if !state.is_charting() => timeline::to_mark(state, true),
+        Action::FollowLive if is_timeline(state) => timeline::to_latest(state),
+        Action::WholeRun if is_timeline(state) => in_view(state, |state| state.user.timeline.column_ms = None),
+        Action::Workers => in_view(state, |state| navigate::toggle(state, ScreenId::Workers)),
+        Action::HeatMap => in_view(state, |state| navigate::toggle(state, ScreenId::HeatMap)),
+        Action::SwitchLanes => in_view(state, |state| state.user.workers.next_kind()),
+        Action::SwitchMetric => in_view(state, |state| state.user.heat.next_metric()),
+        Action::CursorBack => in_view(state, |state| run_pages::move_cursor(state, -1)),
+        Action::CursorForward => in_view(state, |state| run_pages::move_cursor(state, 1)),
+        Action::ZoomIn => in_view(state, |state| run_pages::zoom(state, true)),
+        Action::ZoomOut => in_view(state, |state| run_pages::zoom(state, false)),
+        Action::PreviousMark => in_view(state, |state| run_pages::go_to_mark(state, false)),
+        Action::NextMark => in_view(state, |state| run_pages::go_to_mark(state, true)),
+        Action::FollowLive => in_view(state, run_pages::follow),
+        Action::WholeRun => in_view(state, run_pages::show_whole),
+        Action::EventLog => in_view(state, |state| navigate::toggle(state, ScreenId::EventLog)),
+        Action::WrapEvents => in_view(state, event_log::toggle_wrap),
+        Action::Journals => journals::toggle(state),
+        Action::ListJournals => journals::list(state),
         Action::Timeline => in_view(state, timeline::toggle),
-        Action::CursorLeft => timeline::step(state, -1),
-        Action::CursorRight => timeline::step(state, 1),
         Action::CursorFarLeft => timeline::step(state, -timeline::FAR_COLUMNS),
         Action::CursorFarRight => timeline::step(state, timeline::FAR_COLUMNS),
-        Action::ZoomIn => in_view(state, |state| timeline::zoom(state, true)),
-        Action::ZoomOut => in_view(state, |state| timeline::zoom(state, false)),
-        Action::WholeTimeline => in_view(state, |state| state.user.timeline.column_ms = None),
-        Action::PreviousMark => timeline::to_mark(state, false),
-        Action::NextMark => timeline::to_mark(state, true),
         Action::SetMarker => in_view(state, timeline::set_marker),
         Action::ShowMoment => past::show_cursor(state),
-        Action::Latest => timeline::to_latest(state),
         Action::Freeze => past::toggle(state),
         Action::TogglePlayback => playback::toggle(state),
         Action::SlowerPlayback => playback::change_speed(state, false),
@@ -129,6 +151,11 @@ fn refuse(state: &mut State, action: Action, reason: String) {
 /// Whether watched groups are in front, so that the keys of tables and panels act on these.
 fn watches(state: &State) -> bool {
     state.mode() == Mode::Watching
+}
+
+/// Whether the timeline is in front, so that the keys for moving in time act on it.
+fn is_timeline(state: &State) -> bool {
+    state.user.navigation.front().screen == ScreenId::Timeline
 }
 
 /// Changes only the view.
@@ -163,6 +190,12 @@ fn accept(state: &mut State) -> Vec<Effect> {
         }
         Some(Dialog::GroupFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.watch.groups.filter))
+        }
+        Some(Dialog::EventFilter(_)) => {
+            in_view(state, |state| filter::accept(state, |state| &state.user.event_log.table.filter))
+        }
+        Some(Dialog::JournalFilter(_)) => {
+            in_view(state, |state| filter::accept(state, |state| &state.user.journal.filter))
         }
         Some(Dialog::GroupPartitionFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.watch.partitions.filter))

@@ -134,7 +134,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         }
         (Action::PauseWatch, _) if state.user.watch.paused => "resume",
         (Action::Close, _) if state.mode() == Mode::Watching && has_group_filter(state) => "clear filter",
-        (Action::Close, _) if state.mode() == Mode::Watching => "back",
+        (Action::Close, _) if matches!(state.mode(), Mode::Watching | Mode::Charting | Mode::Listing) => "back",
         (Action::FocusNext, _) if state.mode() == Mode::Watching => "next panel",
         _ => usual,
     }
@@ -162,6 +162,8 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
         | Action::ChangeGroup
         | Action::PlanChange
         | Action::ChangeScope
+        | Action::WrapEvents
+        | Action::ListJournals
         | Action::ExecuteChange => action.refusal(state).is_none(),
         Action::Groups | Action::Trouble if !state.feed.watched.is_on() => false,
         Action::Alerts => state.feed.alerts.as_ref().is_some_and(|alerts| !alerts.alerts.is_empty()),
@@ -171,10 +173,13 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
             let navigation = &state.user.navigation;
             navigation.front().screen != navigation.home() || has_group_filter(state)
         }
+        Action::SortNext if state.mode() == Mode::Listing => action.refusal(state).is_none(),
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
-        Action::Latest => state.user.timeline.cursor.is_some() && (!state.shows_past() || state.playback.is_some()),
+        Action::FollowLive if !state.is_charting() => {
+            state.user.timeline.cursor.is_some() && (!state.shows_past() || state.playback.is_some())
+        }
         Action::ShowMoment => !state.shows_past(),
-        Action::WholeTimeline => state.user.timeline.column_ms.is_some(),
+        Action::WholeRun if !state.is_charting() => state.user.timeline.column_ms.is_some(),
         Action::PreviousMark | Action::NextMark => action.refusal(state).is_none(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text = matches!(state.mode(), Mode::Reading | Mode::Planning)
@@ -204,17 +209,17 @@ fn useful_actions(state: &State) -> &'static [Action] {
         ],
         Mode::Watching => useful_on_groups(state.user.navigation.front().screen),
         Mode::Timeline => &[
-            A::CursorLeft,
-            A::CursorRight,
+            A::CursorBack,
+            A::CursorForward,
             A::ZoomIn,
             A::ZoomOut,
             A::ShowMoment,
             A::Close,
-            A::Latest,
+            A::FollowLive,
             A::SetMarker,
             A::PreviousMark,
             A::NextMark,
-            A::WholeTimeline,
+            A::WholeRun,
             A::Help,
         ],
         Mode::Changing => {
@@ -227,6 +232,10 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.user.navigation.front().screen == ScreenId::Partition => &[A::Close, A::Up, A::Down],
+        Mode::Listing => {
+            &[A::Close, A::Filter, A::WrapEvents, A::SortNext, A::ListJournals, A::Up, A::Down, A::Bottom, A::Help]
+        }
+        Mode::Charting => useful_on_charts(state.user.navigation.front().screen),
         Mode::Planning => {
             &[A::Close, A::Up, A::Down, A::MoreWorkers, A::FewerWorkers, A::PlanAgain, A::StopPlanning, A::PageDown]
         }
@@ -285,6 +294,38 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Filter,
             ],
         },
+    }
+}
+
+fn useful_on_charts(screen: ScreenId) -> &'static [Action] {
+    use Action as A;
+    match screen {
+        ScreenId::HeatMap => &[
+            A::Close,
+            A::CursorBack,
+            A::CursorForward,
+            A::ZoomOut,
+            A::ZoomIn,
+            A::SwitchMetric,
+            A::SortNext,
+            A::NextMark,
+            A::FollowLive,
+            A::Workers,
+            A::Help,
+        ],
+        _ => &[
+            A::Close,
+            A::CursorBack,
+            A::CursorForward,
+            A::ZoomOut,
+            A::ZoomIn,
+            A::SwitchLanes,
+            A::SortNext,
+            A::NextMark,
+            A::FollowLive,
+            A::HeatMap,
+            A::Help,
+        ],
     }
 }
 

@@ -15,6 +15,8 @@ mod fixture;
 mod frames;
 mod group_change;
 mod keys;
+mod lists;
+mod over_time;
 mod past;
 mod plan;
 mod screens;

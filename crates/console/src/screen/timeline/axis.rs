@@ -85,6 +85,9 @@ pub(super) fn labels(buf: &mut Buffer, area: Rect, view: &View<'_>) {
     };
     let range = columns.range();
     let first = (range.from().ms() - start).div_euclid(step_ms);
+    // Nothing is before the start of a run.
+    let first = if view.subject == TimelineSubject::Runs { first.max(0) } else { first };
+    let decimals = usize::from(step_ms % 1_000 != 0);
     let mut free_from = area.x;
     for at in (first..).map(|number| start.saturating_add(number.saturating_mul(step_ms))) {
         if at > range.to().ms() {
@@ -92,7 +95,7 @@ pub(super) fn labels(buf: &mut Buffer, area: Rect, view: &View<'_>) {
         }
         let at = Moment::from_ms(at);
         let Some(x) = view.x(area, at).filter(|x| *x >= free_from) else { continue };
-        let text = view.clock(at);
+        let text = view.state.clock(view.subject, at, decimals);
         let cells = number::cells(width(&text));
         if x + cells > area.right() {
             break;

@@ -64,6 +64,7 @@ fn values(view: &View<'_>) -> Vec<Part> {
     let at = view.state.clock(view.subject, view.cursor, 2);
     let mut parts: Vec<Part> = vec![vec![(at, theme.strong)]];
     let mut figures = view.state.figures_at(view.cursor);
+    figures.retain(|(figure, value)| !figure.is_exceptional() || *value != 0.0);
     figures.sort_by_key(|(figure, _)| figure.rank());
     for (figure, value) in figures {
         let text = figure.forms(value).fit(12).to_owned();
