@@ -26,6 +26,8 @@ pub enum Group {
     Quarantine,
     /// The record that paused the run.
     FailedRecord,
+    /// A record that is looked at.
+    Record,
     /// The number of workers.
     Concurrency,
     /// The partition table.
@@ -44,7 +46,7 @@ pub enum Group {
 
 impl Group {
     /// All groups, in the order of the help.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Run,
         Self::Topics,
         Self::Plan,
@@ -52,6 +54,7 @@ impl Group {
         Self::Time,
         Self::Quarantine,
         Self::FailedRecord,
+        Self::Record,
         Self::Concurrency,
         Self::Partitions,
         Self::View,
@@ -72,6 +75,7 @@ impl Group {
             Self::Time => "Time",
             Self::Quarantine => "Quarantine",
             Self::FailedRecord => "Failed record",
+            Self::Record => "Record",
             Self::Concurrency => "Concurrency",
             Self::Partitions => "Partitions",
             Self::View => "View",

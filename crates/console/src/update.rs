@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
+use kreplay_model::inspect::{InspectCommand, Inspection};
 use kreplay_model::recording::Frame;
 use kreplay_model::timeline::{Moment, TimeRange};
 use kreplay_model::watch::{
-    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot,
+    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, SilenceCommand, WatchCommand, WatchEvent, WatchSnapshot,
 };
 use ratatui::layout::Size;
 
@@ -23,10 +24,13 @@ use super::{
 mod close;
 mod concurrency;
 mod cursor;
+mod errors;
 mod event_log;
 mod failed_record;
 mod filter;
 mod group_change;
+mod hot_keys;
+mod inspect;
 mod journals;
 mod launch;
 mod mouse;
@@ -41,6 +45,7 @@ mod rate;
 mod run;
 mod run_pages;
 mod scroll;
+mod silence;
 mod timeline;
 mod topics;
 mod typing;
@@ -71,6 +76,10 @@ pub enum Event {
     Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
+    /// Single records can be read, to be looked at.
+    InspectorBegan,
+    /// How far reading a record is.
+    Inspected(Arc<Inspection>),
     /// The session has ended.
     FeedEnded,
     /// What the feed had said at a moment that was asked for; `None` if it is not kept.
@@ -104,10 +113,14 @@ pub enum Effect {
     Watch(WatchCommand),
     /// Look up what the feed had said at a moment, and answer with [`Event::Moment`].
     ShowMoment(Moment),
+    /// Send a command to what evaluates alerts.
+    Silence(SilenceCommand),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
     /// List the runs that have a journal.
     ListJournals,
+    /// Send a command to what reads single records.
+    Inspect(InspectCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -131,6 +144,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::JournalAccess => journals::begin(state),
         Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
+        Event::InspectorBegan => inspect::allow(state),
+        Event::Inspected(answer) => inspect::learn(state, &answer),
         Event::FeedEnded => end_feed(state),
         Event::Moment(at, frame) => past::show(state, at, frame.map(|frame| *frame)),
         Event::Recording(range) => playback::open(state, range),
@@ -238,6 +253,7 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
     for event in &events {
         state.feed.timeline.add_event(event);
     }
+    events.iter().for_each(|event| state.feed.errors.add(event));
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);

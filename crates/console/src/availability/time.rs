@@ -48,31 +48,31 @@ pub(super) fn refusal_of_time(action: Action, state: &State) -> Refusal {
     match action {
         Action::Timeline => no_timeline(state),
         // Pages with a window in time of their own are always available.
-        Action::CursorBack
-        | Action::CursorForward
+        Action::CursorLeft
+        | Action::CursorRight
         | Action::ZoomIn
         | Action::ZoomOut
-        | Action::WholeRun
-        | Action::FollowLive
+        | Action::WholeTimeline
+        | Action::Latest
         | Action::PreviousMark
         | Action::NextMark
             if state.is_charting() =>
         {
             None
         }
-        Action::CursorBack
-        | Action::CursorForward
+        Action::CursorLeft
+        | Action::CursorRight
         | Action::CursorFarLeft
         | Action::CursorFarRight
         | Action::ZoomIn
         | Action::ZoomOut
-        | Action::WholeRun
+        | Action::WholeTimeline
         | Action::ShowMoment
         | Action::SetMarker => refuse_unless(state.timeline_range().is_some(), NOTHING_MEASURED),
         Action::PreviousMark | Action::NextMark => no_mark(state, action == Action::NextMark),
         Action::Freeze if state.playback.is_some() => Some("a recording has no later moments than its own".into()),
         Action::Freeze => refuse_unless(state.feed.at().is_some(), NOTHING_MEASURED),
-        Action::FollowLive => no_later_moment(state),
+        Action::Latest => no_later_moment(state),
         Action::TogglePlayback
         | Action::SeekBack
         | Action::SeekForward

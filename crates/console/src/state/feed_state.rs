@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::{
     domain::RateLimit,
-    feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
+    feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView, errors::ErrorKinds},
     timeline::{Moment, TimeRange, Timeline},
     watch::AlertsSnapshot,
 };
@@ -26,6 +26,8 @@ pub struct FeedState {
     pub ended: bool,
     /// The latest events.
     pub events: KeptEvents,
+    /// The failed records of the session, by kind of error.
+    pub errors: ErrorKinds,
     /// Runs and watched groups over time. It may go on after the moment that is shown.
     pub timeline: Timeline,
     /// The watched consumer groups.
@@ -45,6 +47,7 @@ impl Default for FeedState {
             snapshot: Arc::default(),
             ended: false,
             events: KeptEvents::default(),
+            errors: ErrorKinds::default(),
             timeline: Timeline::default().with_longest_gap_of_looks(LONGEST_GAP_OF_LOOKS),
             watched: Watched::default(),
             alerts: None,

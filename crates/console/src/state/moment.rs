@@ -1,6 +1,6 @@
 //! Which moment is shown: the latest one, or an earlier one under the same choices of the user.
 
-use kreplay_model::{recording::Frame, timeline::Moment};
+use kreplay_model::{feed::errors::ErrorKinds, recording::Frame, timeline::Moment};
 
 use super::{FeedState, KeptEvents, State, TimelineSubject, Watched};
 
@@ -43,8 +43,11 @@ impl FeedState {
     /// What the feed had said at a moment. The timeline, journals, and what was said about changes of groups belong
     /// to no moment, so they are taken from `now`. Groups that were not known yet are in the state `unlisted`.
     pub(crate) fn of_frame(at: Moment, frame: Frame, now: &mut Self, unlisted: Watched) -> Self {
+        let mut errors = ErrorKinds::default();
+        frame.events.iter().for_each(|event| errors.add(event));
         Self {
             moment: Some(at),
+            errors,
             snapshot: frame.snapshot.unwrap_or_default(),
             ended: false,
             events: KeptEvents::latest(frame.events),

@@ -79,7 +79,10 @@ pub(super) fn keep(state: &mut State, event: Event) -> Option<Event> {
             latest.snapshot = snapshot;
         }
         Event::Events(events) => {
-            events.iter().for_each(|event| timeline.add_event(event));
+            for event in &events {
+                timeline.add_event(event);
+                latest.errors.add(event);
+            }
             latest.events.add(events);
         }
         Event::WatchBegan if !latest.watched.is_on() => latest.watched = Watched::Listing(state.now),

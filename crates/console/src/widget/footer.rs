@@ -127,6 +127,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         }
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ChangeValue { .. })) => "plan",
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ConfirmChange { .. })) => "execute",
+        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Search(_))) => "search",
         (Action::Close, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "undo",
         (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.table.filter.is_empty() => {
@@ -157,6 +158,14 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
     match action {
         Action::Quarantine
         | Action::FailedRecord
+        | Action::Errors
+        | Action::ToggleFold
+        | Action::Search
+        | Action::NextMatch
+        | Action::ToggleHex
+        | Action::RetryInspected
+        | Action::SkipInspected
+        | Action::DeadLetterInspected
         | Action::StopPlanning
         | Action::OpenGroup
         | Action::ChangeGroup
@@ -175,11 +184,11 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
         }
         Action::SortNext if state.mode() == Mode::Listing => action.refusal(state).is_none(),
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
-        Action::FollowLive if !state.is_charting() => {
+        Action::Latest if !state.is_charting() => {
             state.user.timeline.cursor.is_some() && (!state.shows_past() || state.playback.is_some())
         }
         Action::ShowMoment => !state.shows_past(),
-        Action::WholeRun if !state.is_charting() => state.user.timeline.column_ms.is_some(),
+        Action::WholeTimeline if !state.is_charting() => state.user.timeline.column_ms.is_some(),
         Action::PreviousMark | Action::NextMark => action.refusal(state).is_none(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text = matches!(state.mode(), Mode::Reading | Mode::Planning)
@@ -209,26 +218,42 @@ fn useful_actions(state: &State) -> &'static [Action] {
         ],
         Mode::Watching => useful_on_groups(state.user.navigation.front().screen),
         Mode::Timeline => &[
-            A::CursorBack,
-            A::CursorForward,
+            A::CursorLeft,
+            A::CursorRight,
             A::ZoomIn,
             A::ZoomOut,
             A::ShowMoment,
             A::Close,
-            A::FollowLive,
+            A::Latest,
             A::SetMarker,
             A::PreviousMark,
             A::NextMark,
-            A::WholeRun,
+            A::WholeTimeline,
             A::Help,
         ],
         Mode::Changing => {
             &[A::PlanChange, A::ChangeScope, A::ExecuteChange, A::Close, A::Up, A::Down, A::PageDown, A::Help]
         }
-        Mode::Deciding => &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down],
-        Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close],
         // The keys of the playback come first, whatever is shown.
         Mode::Playback => &[],
+        Mode::Alerting => &[A::SilenceRule, A::EndSilences, A::Close, A::Up, A::Down, A::PageDown, A::Help],
+        Mode::Deciding => {
+            &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down, A::Inspect]
+        }
+        Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close, A::Inspect],
+        Mode::Errors => &[A::Inspect, A::Close, A::Up, A::Down],
+        Mode::Inspecting => &[
+            A::Close,
+            A::RetryInspected,
+            A::SkipInspected,
+            A::DeadLetterInspected,
+            A::ToggleFold,
+            A::Search,
+            A::NextMatch,
+            A::ToggleHex,
+            A::Up,
+            A::Down,
+        ],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.user.navigation.front().screen == ScreenId::Partition => &[A::Close, A::Up, A::Down],
@@ -257,6 +282,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Help,
                 A::FailedRecord,
                 A::Quarantine,
+                A::Errors,
                 A::MoreWorkers,
                 A::FewerWorkers,
                 A::TogglePause,
@@ -302,27 +328,27 @@ fn useful_on_charts(screen: ScreenId) -> &'static [Action] {
     match screen {
         ScreenId::HeatMap => &[
             A::Close,
-            A::CursorBack,
-            A::CursorForward,
+            A::CursorLeft,
+            A::CursorRight,
             A::ZoomOut,
             A::ZoomIn,
             A::SwitchMetric,
             A::SortNext,
             A::NextMark,
-            A::FollowLive,
+            A::Latest,
             A::Workers,
             A::Help,
         ],
         _ => &[
             A::Close,
-            A::CursorBack,
-            A::CursorForward,
+            A::CursorLeft,
+            A::CursorRight,
             A::ZoomOut,
             A::ZoomIn,
             A::SwitchLanes,
             A::SortNext,
             A::NextMark,
-            A::FollowLive,
+            A::Latest,
             A::HeatMap,
             A::Help,
         ],

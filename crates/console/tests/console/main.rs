@@ -14,6 +14,7 @@ mod alerts;
 mod fixture;
 mod frames;
 mod group_change;
+mod inspect;
 mod keys;
 mod lists;
 mod over_time;

@@ -37,6 +37,7 @@ pub(crate) fn events_of_a_run() -> Vec<kreplay_model::feed::Event> {
     let failure = Failure {
         partition: partition("vc.orders.events", 0),
         offset: kreplay_model::domain::Offset::ZERO,
+        key: None,
         attempt: 4,
         error: "the target answered 503".into(),
     };
@@ -197,7 +198,7 @@ fn a_step_moves_the_window_only_at_its_edge() {
 #[test]
 fn the_marker_is_removed_where_it_was_set() {
     let mut state = timeline(80, 24, 3.0);
-    act(&mut state, Action::CursorBack);
+    act(&mut state, Action::CursorLeft);
     act(&mut state, Action::SetMarker);
     assert!(state.user.timeline.marker.is_some());
     act(&mut state, Action::SetMarker);
