@@ -74,10 +74,10 @@ pub enum Command {
     /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure and says
     /// which records are read.
     Watch(WatchArgs),
-    /// Sum up a recording, print one frame of it, or export it to another format
+    /// Open a recording: the console on it, one frame of it, or its export to another format
     ///
     /// A recording is made with --record FILE. It can be opened while it is being made, and after its process was
-    /// killed. docs/recording.md describes what is in it.
+    /// killed. Without a terminal, its contents are summed up. docs/recording.md describes what is in it.
     Open(OpenArgs),
     /// List the alert rules of the configuration, or print them as a rules file of Prometheus
     Rules(RulesArgs),

@@ -1,6 +1,7 @@
-//! `kreplay open`: says what is in a recording, prints one frame of it, or writes it in another format.
+//! `kreplay open`: shows a recording in the console, sums it up, prints one frame, or writes it in another format.
 
 mod cast;
+mod console;
 mod describe;
 mod export;
 mod frame;
@@ -13,7 +14,7 @@ use clap::{Args, ValueHint};
 use kreplay_model::recording::Past as _;
 use kreplay_recording::Recording;
 
-use super::{CliError, Exit, ThemeArgs, args::FileArgs, print};
+use super::{CliError, Exit, ThemeArgs, args::FileArgs, console_options::is_terminal, print};
 use crate::config::{Config, Environment, Overrides};
 
 use export::Export;
@@ -77,6 +78,7 @@ pub(super) fn execute(args: &OpenArgs, environment: &Environment, directory: &Pa
         (None, None) if output.output.is_some() => {
             return Err(CliError::Usage("--output needs --frame or --export".to_owned()));
         }
+        (None, None) if is_terminal() => console::show(recording, &config)?,
         (None, None) => print(&describe::text(path, &recording))?,
     }
     Ok(Exit::Done)
