@@ -1,5 +1,6 @@
 //! The command line: parses it, runs its command, and turns the result into output and an exit code.
 
+mod alerting;
 mod args;
 mod audit;
 mod bench;
@@ -14,6 +15,8 @@ mod error;
 mod group_changes;
 mod groups;
 mod history;
+mod inspector;
+mod journal_listing;
 mod keys;
 mod leftovers;
 mod man;

@@ -23,6 +23,8 @@ pub enum Group {
     Quarantine,
     /// The record that paused the run.
     FailedRecord,
+    /// A record that is looked at.
+    Record,
     /// The number of workers.
     Concurrency,
     /// The partition table.
@@ -35,23 +37,27 @@ pub enum Group {
     Dialog,
     /// The program itself.
     Program,
+    /// The run over time.
+    Charts,
 }
 
 impl Group {
     /// All groups, in the order of the help.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Run,
         Self::Topics,
         Self::Plan,
         Self::Watch,
         Self::Quarantine,
         Self::FailedRecord,
+        Self::Record,
         Self::Concurrency,
         Self::Partitions,
         Self::View,
         Self::Move,
         Self::Dialog,
         Self::Program,
+        Self::Charts,
     ];
 
     /// The heading.
@@ -64,12 +70,14 @@ impl Group {
             Self::Watch => "Groups",
             Self::Quarantine => "Quarantine",
             Self::FailedRecord => "Failed record",
+            Self::Record => "Record",
             Self::Concurrency => "Concurrency",
             Self::Partitions => "Partitions",
             Self::View => "View",
             Self::Move => "Move",
             Self::Dialog => "Dialogs",
             Self::Program => "Program",
+            Self::Charts => "Run over time",
         }
     }
 }

@@ -6,13 +6,14 @@ use kreplay_model::{
     control::{Decision, RecordDecision},
     domain::{Concurrency, Ordering},
     feed::RunState,
-    watch::GroupChangeStep,
+    watch::{AlertView, GroupChangeStep},
 };
 
 use crate::{
     action::Action,
+    key::Mode,
     layout::Panel,
-    state::{ChangeAccess, ChangePhase, Dialog, Question, ScreenId, State, WorkerStep},
+    state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
 };
 
 /// Why an action is not available, in one sentence.
@@ -41,6 +42,14 @@ impl Action {
             Self::Alerts => {
                 no_watch(state).or_else(|| refuse_unless(state.feed.alerts.is_some(), "no look has been evaluated yet"))
             }
+            Self::SilenceRule => {
+                no_watch(state).or_else(|| refuse_unless(state.rule_to_silence().is_some(), "no alert fires"))
+            }
+            Self::EndSilences => {
+                let is_silenced = |alert: &AlertView| alert.silenced_until.is_some();
+                let any = state.feed.alerts.as_ref().is_some_and(|alerts| alerts.alerts.iter().any(is_silenced));
+                no_watch(state).or_else(|| refuse_unless(any, "no alert is silenced"))
+            }
             Self::RefreshGroups | Self::PauseWatch => {
                 no_watch(state).or_else(|| refuse_unless(!state.feed.ended, "the session has ended"))
             }
@@ -58,6 +67,22 @@ impl Action {
             Self::RetryRecord | Self::SkipRecord | Self::DeadLetterRecord => {
                 no_paused_record(state).or_else(|| no_session(state))
             }
+            Self::Errors => refuse_unless(!state.feed.errors.kinds().is_empty(), "no record has failed yet"),
+            Self::Inspect => state.record_to_inspect().err(),
+            Self::ToggleFold | Self::Fold | Self::Unfold | Self::FoldLevel | Self::UnfoldLevel => {
+                refuse_unless(state.shows_record_tree(), "nothing of this record can be folded")
+            }
+            Self::ToggleHex | Self::Search => no_value(state),
+            Self::NextMatch | Self::PreviousMatch => no_value(state).or_else(|| no_search(state)),
+            Self::RetryInspected => undecidable_record(state),
+            Self::SkipInspected => undecidable_record(state).or_else(|| {
+                let why = "only the record that paused the run can be skipped; this one waits with its key";
+                refuse_unless(state.inspects_paused_record(), why)
+            }),
+            Self::DeadLetterInspected => undecidable_record(state).or_else(|| {
+                let is_key = state.inspected_key().is_some();
+                if is_key { undecidable(state, Decision::DeadLetter) } else { None }
+            }),
             Self::MoreWorkers => no_step(state, WorkerStep::More),
             Self::FewerWorkers => no_step(state, WorkerStep::Fewer),
             Self::DoubleWorkers => no_step(state, WorkerStep::Double),
@@ -67,6 +92,17 @@ impl Action {
             Self::Details => nothing_selected(state),
             Self::RunDetails => refuse_unless(state.run().is_some(), NO_RUN_YET),
             Self::Accept => not_acceptable(state),
+            Self::SwitchLanes => not_on(state, ScreenId::Workers, "lanes are on the screen of the workers"),
+            Self::Journals => {
+                let is_known = state.feed.journal != JournalFeed::Unavailable;
+                refuse_unless(is_known, "no directory of journals is known; set run.state_dir")
+            }
+            Self::ListJournals => not_on(state, ScreenId::Journals, "only the runs that have a journal are listed"),
+            Self::WrapEvents => not_on(state, ScreenId::EventLog, "only events are wrapped"),
+            Self::SortNext | Self::SortReverse if state.user.navigation.front().screen == ScreenId::EventLog => {
+                refuse_unless(false, "events are ordered by time")
+            }
+            Self::SwitchMetric => not_on(state, ScreenId::HeatMap, "figures are chosen on the heat map"),
             Self::SortNext
             | Self::SortReverse
             | Self::Filter
@@ -90,7 +126,19 @@ impl Action {
             | Self::Quit
             | Self::Interrupt
             | Self::Suspend
-            | Self::Redraw => None,
+            | Self::Redraw
+            | Self::Workers
+            | Self::HeatMap
+            | Self::CursorLeft
+            | Self::CursorRight
+            | Self::ZoomIn
+            | Self::ZoomOut
+            | Self::PreviousMark
+            | Self::NextMark
+            | Self::Latest
+            | Self::WholeTimeline
+            | Self::EventLog
+            | Self::HotKeys => None,
         }
     }
 }
@@ -99,6 +147,11 @@ const NO_RUN_YET: &str = "there is no run yet";
 
 fn refuse_unless(is_available: bool, why: &'static str) -> Refusal {
     (!is_available).then_some(Cow::Borrowed(why))
+}
+
+/// Why an action of one page has no effect on the page in front.
+fn not_on(state: &State, page: ScreenId, why: &'static str) -> Refusal {
+    refuse_unless(state.user.navigation.front().screen == page, why)
 }
 
 /// Why no command can be sent to the session.
@@ -295,6 +348,31 @@ pub(crate) fn no_event(state: &State) -> Refusal {
     refuse_unless(!state.user.log.is_empty(&state.feed.events), "there is no event to show")
 }
 
+/// Why there is no value to look at.
+fn no_value(state: &State) -> Refusal {
+    let has_value = state.inspected_record().is_some_and(|record| record.value.is_some());
+    refuse_unless(has_value, "there is no value")
+}
+
+fn no_search(state: &State) -> Refusal {
+    let search = || {
+        let key = state.key_of(Action::Search, Mode::Inspecting);
+        Cow::Owned(key.map_or_else(|| "nothing was searched yet".to_owned(), |key| format!("search with {key} first")))
+    };
+    state.user.inspect.search.is_empty().then(search)
+}
+
+/// Why no decision can be made about the record that is looked at.
+fn undecidable_record(state: &State) -> Refusal {
+    let is_waiting = state.inspects_paused_record() || state.inspected_key().is_some();
+    refuse_unless(is_waiting, "nothing waits for a decision about this record").or_else(|| no_session(state))
+}
+
+/// Why the window of a record has nothing to show.
+pub(crate) fn no_inspected_record(state: &State) -> Refusal {
+    refuse_unless(state.user.inspect.asked.is_some(), "there is no record to show")
+}
+
 /// Why the input or the answer cannot be accepted: the situation may have changed since the question.
 fn not_acceptable(state: &State) -> Refusal {
     match state.user.navigation.dialog {
@@ -323,5 +401,7 @@ fn asked_action(question: Question) -> Option<Action> {
         Question::DecideRecord(RecordDecision::Skip) => Some(Action::SkipRecord),
         Question::DecideRecord(RecordDecision::DeadLetter) => Some(Action::DeadLetterRecord),
         Question::ReplayInstead => Some(Action::Replay),
+        // The alert may be resolved by now; its rule can still be silenced.
+        Question::Silence => None,
     }
 }

@@ -9,10 +9,11 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
+use kreplay_model::inspect::InspectControl;
+use kreplay_model::watch::{GroupChangeControl, SilenceControl, TerminalNotices, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch::Receiver,
+    sync::{mpsc, watch::Receiver},
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
@@ -21,6 +22,7 @@ use super::{
     announce::{Abilities, Announcer},
     hit_map::HitMap,
     input::{self, Input},
+    journal::{JournalLister, JournalListing},
     key::Key,
     state::State,
     terminal::{self, Screen},
@@ -58,7 +60,12 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         control: control.clone(),
         watch: options.watch,
         changes: options.changes,
+        journals: options.journals,
+        listings: mpsc::unbounded_channel(),
+        inspect: options.inspect,
         group_events: options.group_events,
+        silences: options.silences,
+        terminal_notices: options.terminal_notices,
         next_group_event: 0,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
@@ -156,13 +163,13 @@ async fn next_look<T>(looks: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
     std::future::pending().await
 }
 
-/// The next answer to a change of a group. Waits forever if no group can be changed, or no longer.
-async fn next_change(answers: &mut Option<Receiver<Option<Arc<GroupChangeProgress>>>>) -> Arc<GroupChangeProgress> {
+/// The next answer to a command. Waits forever if nothing answers, or no longer.
+async fn next_answer<T>(answers: &mut Option<Receiver<Option<Arc<T>>>>) -> Arc<T> {
     while let Some(receiver) = answers {
         if receiver.changed().await.is_err() {
             *answers = None;
-        } else if let Some(progress) = receiver.borrow_and_update().clone() {
-            return progress;
+        } else if let Some(answer) = receiver.borrow_and_update().clone() {
+            return answer;
         }
     }
     std::future::pending().await
@@ -180,8 +187,18 @@ struct Runtime {
     watch: Option<WatchControl>,
     /// What changes groups, if anything does.
     changes: Option<GroupChangeControl>,
+    /// What lists the runs that have a journal, if anything does.
+    journals: Option<JournalLister>,
+    /// The lists of these runs.
+    listings: (mpsc::UnboundedSender<JournalListing>, mpsc::UnboundedReceiver<JournalListing>),
+    /// What reads single records, if anything does.
+    inspect: Option<InspectControl>,
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
+    /// What silences rules, if anything does.
+    silences: Option<SilenceControl>,
+    /// Control sequences of others for the terminal, if there may be any.
+    terminal_notices: Option<TerminalNotices>,
     /// The sequence number of the next of these events.
     next_group_event: u64,
     input: Input,
@@ -203,7 +220,14 @@ impl Runtime {
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
+        if self.journals.is_some() {
+            self.apply(Event::JournalAccess)?;
+        }
+        if self.inspect.is_some() {
+            self.apply(Event::InspectorBegan)?;
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
+        let mut inspected = self.inspect.as_ref().map(|inspect| inspect.answers.clone());
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -218,11 +242,14 @@ impl Runtime {
                     self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
                 }
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
-                progress = next_change(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
+                progress = next_answer(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                answer = next_answer(&mut inspected) => self.apply(Event::Inspected(answer))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());
                     }
+                    self.write_notices()?;
                     self.read_events(&feed)?.or(self.apply(Event::Tick(self.started.elapsed()))?)
                 }
                 () = sleep_until(next_frame), if stale => Next::Continue,
@@ -270,6 +297,14 @@ impl Runtime {
         self.apply(Event::Events(feed.events.since(next)))
     }
 
+    /// Writes the control sequences of others, between two frames.
+    fn write_notices(&mut self) -> Result<(), ConsoleError> {
+        for sequence in self.terminal_notices.iter().flat_map(TerminalNotices::take) {
+            self.screen.write(&sequence).map_err(ConsoleError::Write)?;
+        }
+        Ok(())
+    }
+
     fn read_group_events(&mut self) -> Result<Next, ConsoleError> {
         let Some((events, next)) = self.group_events.as_ref().map(|log| log.since(self.next_group_event)) else {
             return Ok(Next::Continue);
@@ -305,9 +340,20 @@ impl Runtime {
                         watch.send(command);
                     }
                 }
+                Effect::Silence(command) => {
+                    if let Some(silences) = &self.silences {
+                        silences.send(command);
+                    }
+                }
                 Effect::ChangeGroup(command) => {
                     if let Some(changes) = &self.changes {
                         changes.send(command);
+                    }
+                }
+                Effect::ListJournals => self.list_journals(),
+                Effect::Inspect(command) => {
+                    if let Some(inspect) = &self.inspect {
+                        inspect.send(command);
                     }
                 }
                 Effect::Quit => next = Next::Quit,
@@ -316,6 +362,15 @@ impl Runtime {
             }
         }
         Ok(next)
+    }
+
+    /// Lists the runs that have a journal on another thread, because that reads many files.
+    fn list_journals(&self) {
+        if let Some(journals) = self.journals.clone() {
+            let listings = self.listings.0.clone();
+            // Nobody waits for the list once the console is closed.
+            tokio::task::spawn_blocking(move || drop(listings.send(journals.list())));
+        }
     }
 
     fn handle_signal(&mut self, action: &SignalAction) -> Result<Next, ConsoleError> {

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kreplay_model::{
     domain::{Concurrency, Ordering},
     feed::{PartitionView, RunView, TopicView},
+    watch::AlertState,
 };
 use ratatui::layout::{Rect, Size};
 
@@ -21,13 +22,23 @@ mod change_choice;
 mod change_view;
 mod comparison;
 mod dialog;
+mod error_row;
+mod event_log;
+mod event_row;
 mod extents;
 mod feed_state;
 mod group_history;
 mod group_partition_row;
 mod group_row;
+mod heat_map;
+mod heat_view;
 mod history;
+mod hot_key_row;
+mod inspect_view;
+mod journal_feed;
+mod journal_row;
 mod kept_events;
+mod lanes;
 mod log_view;
 mod member_row;
 mod navigation;
@@ -37,6 +48,7 @@ mod pending;
 mod planned_offset_row;
 mod screen_id;
 mod status;
+mod time_window;
 mod topic_row;
 mod topics;
 mod trouble;
@@ -44,19 +56,32 @@ mod user_state;
 mod watch_view;
 mod watched;
 mod worker_step;
+mod workers_view;
 
 pub use alert::Alert;
 pub use change_choice::{ChangeChoice, ScopeChoice};
 pub use change_view::{AskedChange, ChangeAccess, ChangeFeed, ChangePhase, ChangeView, change_result};
 pub use comparison::{Compared, DigestMatch, base, compare};
 pub use dialog::{Dialog, Question};
+pub use error_row::ErrorRow;
+pub use event_log::EventLogView;
+pub use event_row::EventRow;
 pub use extents::{Extent, Extents, Scrollable};
 pub use feed_state::FeedState;
 pub use group_history::{GroupHistory, MemberLane};
 pub use group_partition_row::GroupPartitionRow;
 pub use group_row::GroupRow;
+pub use heat_map::{HeatMap, HeatRow};
+pub use heat_view::{HeatMetric, HeatOrder, HeatView};
 pub use history::{History, Mark, MarkKind};
+pub use hot_key_row::HotKeyRow;
+pub use inspect_view::InspectView;
+pub(crate) use inspect_view::{LABEL_CELLS, MAX_WIDTH as RECORD_WIDTH};
+pub use journal_feed::JournalFeed;
+pub use journal_row::JournalRow;
 pub use kept_events::KeptEvents;
+pub use lanes::{Lane, LaneCell, LaneKey, LaneKind, LaneOrder, lanes};
+pub(crate) use lanes::{has_stalled, owner_of, worker_number, workers_of};
 pub use log_view::LogView;
 pub use member_row::GroupMemberRow;
 pub use navigation::{Navigation, Place};
@@ -66,6 +91,7 @@ pub use pending::Pending;
 pub use planned_offset_row::PlannedOffsetRow;
 pub use screen_id::{Layer, ScreenId};
 pub use status::{Status, StatusKind};
+pub use time_window::{RunTime, TimeGrid, TimeWindow};
 pub use topic_row::TopicRow;
 pub use topics::Topics;
 pub use trouble::{TroubleItem, TroubleKey, TroubleView, evidence, needs_attention};
@@ -73,6 +99,7 @@ pub use user_state::UserState;
 pub use watch_view::{GroupPanel, WatchView};
 pub use watched::{TopicGroups, Watched};
 pub use worker_step::WorkerStep;
+pub use workers_view::WorkersView;
 
 /// The state of the console.
 #[derive(Clone, Debug, PartialEq)]
@@ -253,6 +280,13 @@ impl State {
         let room = usize::from(self.size.width).saturating_sub(layout::ALERT_FRAME_COLUMNS);
         let alert = self.alert().map(|alert| super::number::cells(wrap(&clean(&alert.text), room).len()));
         layout::areas(self.screen(), self.user.side, alert)
+    }
+
+    /// The rule of the first alert that fires, the most urgent one.
+    #[must_use]
+    pub fn rule_to_silence(&self) -> Option<&str> {
+        let alerts = &self.feed.alerts.as_ref()?.alerts;
+        alerts.iter().find(|alert| alert.state == AlertState::Firing).map(|alert| alert.rule.as_str())
     }
 
     /// The row of the selected key, or the first row without a selection. `None` while the selected key is not in

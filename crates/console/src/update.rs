@@ -4,13 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
+use kreplay_model::inspect::{InspectCommand, Inspection};
 use kreplay_model::watch::{
-    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot,
+    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, SilenceCommand, WatchCommand, WatchEvent, WatchSnapshot,
 };
 use ratatui::layout::Size;
 
 use super::{
     hit_map::Target,
+    journal::JournalListing,
     key::{Key, Mode},
     layout::Panel,
     state::{ChangeAccess, Dialog, Extents, Question, State, Status, StatusKind},
@@ -19,9 +21,14 @@ use super::{
 
 mod close;
 mod concurrency;
+mod errors;
+mod event_log;
 mod failed_record;
 mod filter;
 mod group_change;
+mod hot_keys;
+mod inspect;
+mod journals;
 mod launch;
 mod mouse;
 mod navigate;
@@ -31,7 +38,9 @@ mod quarantine;
 mod question;
 mod rate;
 mod run;
+mod run_pages;
 mod scroll;
+mod silence;
 mod topics;
 mod typing;
 mod watch;
@@ -55,8 +64,16 @@ pub enum Event {
     GroupEvents(Vec<WatchEvent>),
     /// Whether the committed offsets of groups can be changed.
     ChangeAccess(ChangeAccess),
+    /// The runs that have a journal can be listed.
+    JournalAccess,
+    /// The runs that have a journal.
+    Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
+    /// Single records can be read, to be looked at.
+    InspectorBegan,
+    /// How far reading a record is.
+    Inspected(Arc<Inspection>),
     /// The session has ended.
     FeedEnded,
     /// A key was pressed.
@@ -82,8 +99,14 @@ pub enum Effect {
     Send(Command),
     /// Send a command to the watcher.
     Watch(WatchCommand),
+    /// Send a command to what evaluates alerts.
+    Silence(SilenceCommand),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
+    /// List the runs that have a journal.
+    ListJournals,
+    /// Send a command to what reads single records.
+    Inspect(InspectCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -103,7 +126,11 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Alerts(snapshot) => watch::learn_alerts(state, snapshot),
         Event::GroupEvents(events) => watch::add_events(state, &events),
         Event::ChangeAccess(access) => group_change::allow(state, access),
+        Event::JournalAccess => journals::begin(state),
+        Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
+        Event::InspectorBegan => inspect::allow(state),
+        Event::Inspected(answer) => inspect::learn(state, &answer),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
@@ -154,6 +181,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     drop_resolved_change(state);
     watch::tick(state, before);
     group_change::tick(state, before);
+    journals::tick(state, before);
     Vec::new()
 }
 
@@ -161,6 +189,7 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     if *state.feed.snapshot == *snapshot {
         return Vec::new();
     }
+    state.feed.timeline.add_snapshot(&snapshot);
     if let Some(run) = &snapshot.run {
         state.feed.history.record(run);
         if state.run().is_none_or(|before| before.id != run.id) {
@@ -203,6 +232,10 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
         show_message(state, StatusKind::Error, text);
     }
     let from_seq = state.feed.events.next_seq();
+    for event in &events {
+        state.feed.timeline.add_event(event);
+    }
+    events.iter().for_each(|event| state.feed.errors.add(event));
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);

@@ -22,6 +22,8 @@ pub enum Question {
     DecideRecord(RecordDecision),
     /// Stop the active run and replay the chosen topics?
     ReplayInstead,
+    /// Take no actions on the alerts of a rule for a time?
+    Silence,
 }
 
 /// A question or prompt in front of the screens. It receives all keys.
@@ -67,6 +69,14 @@ pub enum Dialog {
     GroupFilter(String),
     /// The input of the filter of the opened group's partitions, with its previous value.
     GroupPartitionFilter(String),
+    /// The input of the filter of the event log, with its previous value.
+    EventFilter(String),
+    /// The input of the filter of the hot keys, with its previous value.
+    HotKeyFilter(String),
+    /// The input of the filter of the runs that have a journal, with its previous value.
+    JournalFilter(String),
+    /// The text to search in a record.
+    Search(String),
 }
 
 impl Dialog {
@@ -82,13 +92,26 @@ impl Dialog {
             | Self::Filter(_)
             | Self::TopicFilter(_)
             | Self::GroupFilter(_)
-            | Self::GroupPartitionFilter(_) => Mode::Typing,
+            | Self::GroupPartitionFilter(_)
+            | Self::EventFilter(_)
+            | Self::HotKeyFilter(_)
+            | Self::JournalFilter(_)
+            | Self::Search(_) => Mode::Typing,
         }
     }
 
     /// Whether it is the input of a filter.
     #[must_use]
     pub fn is_filter(&self) -> bool {
-        matches!(self, Self::Filter(_) | Self::TopicFilter(_) | Self::GroupFilter(_) | Self::GroupPartitionFilter(_))
+        matches!(
+            self,
+            Self::Filter(_)
+                | Self::TopicFilter(_)
+                | Self::GroupFilter(_)
+                | Self::GroupPartitionFilter(_)
+                | Self::EventFilter(_)
+                | Self::HotKeyFilter(_)
+                | Self::JournalFilter(_)
+        )
     }
 }

@@ -101,6 +101,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         }
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ChangeValue { .. })) => "plan",
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ConfirmChange { .. })) => "execute",
+        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Search(_))) => "search",
         (Action::Close, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "undo",
         (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.table.filter.is_empty() => {
@@ -108,7 +109,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         }
         (Action::PauseWatch, _) if state.user.watch.paused => "resume",
         (Action::Close, _) if state.mode() == Mode::Watching && has_group_filter(state) => "clear filter",
-        (Action::Close, _) if state.mode() == Mode::Watching => "back",
+        (Action::Close, _) if matches!(state.mode(), Mode::Watching | Mode::Charting | Mode::Listing) => "back",
         (Action::FocusNext, _) if state.mode() == Mode::Watching => "next panel",
         _ => usual,
     }
@@ -128,11 +129,21 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
     match action {
         Action::Quarantine
         | Action::FailedRecord
+        | Action::Errors
+        | Action::ToggleFold
+        | Action::Search
+        | Action::NextMatch
+        | Action::ToggleHex
+        | Action::RetryInspected
+        | Action::SkipInspected
+        | Action::DeadLetterInspected
         | Action::StopPlanning
         | Action::OpenGroup
         | Action::ChangeGroup
         | Action::PlanChange
         | Action::ChangeScope
+        | Action::WrapEvents
+        | Action::ListJournals
         | Action::ExecuteChange => action.refusal(state).is_none(),
         Action::Groups | Action::Trouble if !state.feed.watched.is_on() => false,
         Action::Alerts => state.feed.alerts.as_ref().is_some_and(|alerts| !alerts.alerts.is_empty()),
@@ -142,6 +153,7 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
             let navigation = &state.user.navigation;
             navigation.front().screen != navigation.home() || has_group_filter(state)
         }
+        Action::SortNext if state.mode() == Mode::Listing => action.refusal(state).is_none(),
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text = matches!(state.mode(), Mode::Reading | Mode::Planning)
@@ -173,11 +185,31 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::Changing => {
             &[A::PlanChange, A::ChangeScope, A::ExecuteChange, A::Close, A::Up, A::Down, A::PageDown, A::Help]
         }
-        Mode::Deciding => &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down],
-        Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close],
+        Mode::Alerting => &[A::SilenceRule, A::EndSilences, A::Close, A::Up, A::Down, A::PageDown, A::Help],
+        Mode::Deciding => {
+            &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down, A::Inspect]
+        }
+        Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close, A::Inspect],
+        Mode::Errors => &[A::Inspect, A::Close, A::Up, A::Down],
+        Mode::Inspecting => &[
+            A::Close,
+            A::RetryInspected,
+            A::SkipInspected,
+            A::DeadLetterInspected,
+            A::ToggleFold,
+            A::Search,
+            A::NextMatch,
+            A::ToggleHex,
+            A::Up,
+            A::Down,
+        ],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.user.navigation.front().screen == ScreenId::Partition => &[A::Close, A::Up, A::Down],
+        Mode::Listing => {
+            &[A::Close, A::Filter, A::WrapEvents, A::SortNext, A::ListJournals, A::Up, A::Down, A::Bottom, A::Help]
+        }
+        Mode::Charting => useful_on_charts(state.user.navigation.front().screen),
         Mode::Planning => {
             &[A::Close, A::Up, A::Down, A::MoreWorkers, A::FewerWorkers, A::PlanAgain, A::StopPlanning, A::PageDown]
         }
@@ -199,6 +231,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Help,
                 A::FailedRecord,
                 A::Quarantine,
+                A::Errors,
                 A::MoreWorkers,
                 A::FewerWorkers,
                 A::TogglePause,
@@ -236,6 +269,38 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Filter,
             ],
         },
+    }
+}
+
+fn useful_on_charts(screen: ScreenId) -> &'static [Action] {
+    use Action as A;
+    match screen {
+        ScreenId::HeatMap => &[
+            A::Close,
+            A::CursorLeft,
+            A::CursorRight,
+            A::ZoomOut,
+            A::ZoomIn,
+            A::SwitchMetric,
+            A::SortNext,
+            A::NextMark,
+            A::Latest,
+            A::Workers,
+            A::Help,
+        ],
+        _ => &[
+            A::Close,
+            A::CursorLeft,
+            A::CursorRight,
+            A::ZoomOut,
+            A::ZoomIn,
+            A::SwitchLanes,
+            A::SortNext,
+            A::NextMark,
+            A::Latest,
+            A::HeatMap,
+            A::Help,
+        ],
     }
 }
 

@@ -14,7 +14,7 @@ use kreplay_model::{
     },
 };
 
-use crate::{alerts, fixture::*, plan::plan, watch_fixture};
+use crate::{alerts, fixture::*, inspect, lists, plan::plan, watch_fixture};
 
 /// What the console has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,38 @@ impl Situation {
             Self::Hostile => alerts::hostile(&HOSTILE),
         };
         apply(&mut state, Event::Alerts(Arc::new(alerts)));
+        apply(&mut state, Event::JournalAccess);
+        let journals = match self {
+            Self::Empty | Self::Loading => lists::listing(Vec::new()),
+            Self::Normal => lists::listing(lists::some()),
+            Self::Failing => lists::failing(),
+            Self::Huge => lists::listing(lists::many()),
+            Self::Hostile => lists::listing(lists::hostile(&HOSTILE)),
+        };
+        apply(&mut state, Event::Journals(Arc::new(journals)));
+        self.give_records(&mut state);
         state
+    }
+}
+
+impl Situation {
+    /// Failed records, and one that was looked at.
+    fn give_records(self, state: &mut State) {
+        match self {
+            Self::Empty | Self::Loading | Self::Failing => {}
+            Self::Normal => {
+                inspect::give_events(state, inspect::some_failures());
+                inspect::look_at_paused_record(state, inspect::some_record);
+            }
+            Self::Huge => {
+                inspect::give_events(state, inspect::many_failures());
+                inspect::look_at_paused_record(state, inspect::huge_record);
+            }
+            Self::Hostile => {
+                inspect::give_events(state, inspect::hostile_failures(&HOSTILE));
+                inspect::look_at_paused_record(state, |id| inspect::hostile_record(id, &HOSTILE));
+            }
+        }
     }
 }
 
@@ -83,7 +114,27 @@ impl Situation {
 fn show(state: &mut State, snapshot: Snapshot, kinds: impl IntoIterator<Item = EventKind>) {
     let events = (0..).zip(kinds).map(|(seq, kind)| event(seq, 3.0, kind)).collect();
     apply(state, Event::Events(events));
+    for second in 0..4_u32 {
+        give(state, before(&snapshot, second));
+    }
     give(state, snapshot);
+}
+
+/// The same run after its first seconds.
+fn before(snapshot: &Snapshot, second: u32) -> Snapshot {
+    let mut snapshot = snapshot.clone();
+    let run = snapshot.run.as_mut().unwrap();
+    (run.state, run.error) = (RunState::Running, None);
+    (run.paused_record, run.quarantine) = (None, QuarantineView::default());
+    run.elapsed_s = f64::from(second);
+    for worker in &mut run.workers {
+        worker.handled = worker.handled / 4 * u64::from(second);
+        worker.busy_ns = u64::from(second * worker.id) * 100_000_000;
+    }
+    for partition in &mut run.partitions {
+        partition.handled = partition.handled / 4 * u64::from(second);
+    }
+    snapshot
 }
 
 const HOSTILE: [&str; 6] = [

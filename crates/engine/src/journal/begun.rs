@@ -17,15 +17,13 @@ use std::{
     },
 };
 
-use kreplay_model::domain::varint::{push, take, take_offset};
+use kreplay_model::domain::{
+    framing,
+    varint::{push, take, take_offset},
+};
 use parking_lot::Mutex;
-use xxhash_rust::xxh3::xxh3_64;
 
-/// The header of an entry: a magic number and the length of the body.
-const HEADER_BYTES: usize = 6;
-const MAGIC: [u8; 2] = [0xBE, 0x67];
-/// The checksum at the end of an entry.
-const CHECKSUM_BYTES: usize = 8;
+const MARK: framing::Mark = [0xBE, 0x67];
 /// The most generations that wait for a slow batch. After that the current one grows instead.
 const MAX_OLD_GENERATIONS: usize = 8;
 /// The largest file that is read. It is far larger than any file of a run, and limits the memory that a damaged file
@@ -147,26 +145,19 @@ impl Generation {
     }
 }
 
-/// Writes an entry: magic number, length, then the partition, first offset, and length of each run of offsets, then the
-/// checksum.
+/// Writes an entry with the partition, first offset, and length of each run of offsets.
 fn encode_entry(entry: &mut Vec<u8>, records: impl Iterator<Item = (u32, i64)>) {
     entry.clear();
-    entry.extend(MAGIC);
-    entry.extend([0; HEADER_BYTES - MAGIC.len()]);
-    let mut run: Option<(u32, i64, i64)> = None;
-    for (partition, offset) in records {
-        match &mut run {
-            Some((same, _, end)) if *same == partition && *end == offset => *end += 1,
-            _ => {
-                push_run(entry, run.replace((partition, offset, offset + 1)));
+    framing::append(entry, MARK, |body| {
+        let mut run: Option<(u32, i64, i64)> = None;
+        for (partition, offset) in records {
+            match &mut run {
+                Some((same, _, end)) if *same == partition && *end == offset => *end += 1,
+                _ => push_run(body, run.replace((partition, offset, offset + 1))),
             }
         }
-    }
-    push_run(entry, run);
-    let length = u32::try_from(entry.len() - HEADER_BYTES).unwrap_or(u32::MAX);
-    entry[MAGIC.len()..HEADER_BYTES].copy_from_slice(&length.to_le_bytes());
-    let sum = xxh3_64(&entry[HEADER_BYTES..]);
-    entry.extend(sum.to_le_bytes());
+        push_run(body, run);
+    });
 }
 
 fn push_run(entry: &mut Vec<u8>, run: Option<(u32, i64, i64)>) {
@@ -185,7 +176,7 @@ pub(super) fn read(path: &Path, runs: &mut [Vec<(i64, i64)>]) -> io::Result<()> 
     let bytes = std::fs::read(path)?;
     let mut rest = bytes.as_slice();
     while !rest.is_empty() {
-        match entry(rest) {
+        match framing::split(rest, MARK) {
             Some((body, after)) => {
                 add_runs(body, runs);
                 rest = after;
@@ -194,15 +185,6 @@ pub(super) fn read(path: &Path, runs: &mut [Vec<(i64, i64)>]) -> io::Result<()> 
         }
     }
     Ok(())
-}
-
-fn entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let rest = bytes.strip_prefix(&MAGIC)?;
-    let (length, rest) = rest.split_at_checked(HEADER_BYTES - MAGIC.len())?;
-    let length = usize::try_from(u32::from_le_bytes(length.try_into().ok()?)).ok()?;
-    let (body, rest) = rest.split_at_checked(length)?;
-    let (sum, rest) = rest.split_at_checked(CHECKSUM_BYTES)?;
-    (xxh3_64(body) == u64::from_le_bytes(sum.try_into().ok()?)).then_some((body, rest))
 }
 
 fn add_runs(mut body: &[u8], runs: &mut [Vec<(i64, i64)>]) {

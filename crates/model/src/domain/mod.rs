@@ -5,6 +5,7 @@ mod bounds;
 pub mod duration;
 mod error_class;
 mod format;
+pub mod framing;
 mod glob;
 mod heavy_hitters;
 pub mod json;

@@ -79,7 +79,8 @@ pub enum MarkClass {
 
 impl MarkKind {
     /// What a mark of an event says; `None` if the event has none.
-    fn of(kind: &EventKind) -> Option<Self> {
+    #[must_use]
+    pub fn of(kind: &EventKind) -> Option<Self> {
         Some(match kind {
             EventKind::Started { concurrency, .. } => Self::RunStarted(*concurrency),
             EventKind::Finished { state, .. } => Self::RunEnded(*state),
