@@ -93,7 +93,7 @@ actions! {
         GROUPS => [Key::char('W')]),
     Alerts(Watch, "alerts", "Show the alerts on watched groups",
         WATCHING => [Key::char('a')]),
-    SilenceRule(Watch, "silence", "Silence the rule of the first alert that fires; asks first",
+    SilenceRule(Watch, "silence", "Silence the first firing rule; asks first",
         ALERTING => [Key::char('s')]),
     EndSilences(Watch, "end silences", "End all silences",
         ALERTING => [Key::char('S')]),
