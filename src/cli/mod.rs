@@ -1,6 +1,7 @@
 //! The command line: commands, flags and exit codes.
 
 mod args;
+mod attach;
 mod audit;
 mod bench;
 mod compare;
@@ -22,6 +23,7 @@ mod resume;
 mod rules;
 mod run;
 mod runs;
+mod serve;
 mod signals;
 mod themes;
 mod topics;
@@ -38,12 +40,13 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ThemeArgs,
+    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ServeArgs, ThemeArgs,
     decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
     settings::{SafeguardArgs, SettingsArgs},
 };
+pub use attach::AttachArgs;
 pub use audit::AuditArgs;
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
@@ -134,6 +137,12 @@ pub enum Command {
     /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure and says
     /// which records are read.
     Watch(WatchArgs),
+    /// Open the console on running processes: runs and watches that were started with --serve
+    ///
+    /// Several addresses make one dashboard: partitions as their owners see them, the workers of all processes, and
+    /// sums. The console changes nothing without --control, and closing it stops no run. A lost connection is opened
+    /// again; until then, the last state is shown. docs/attach.md has examples.
+    Attach(AttachArgs),
     /// List the alert rules of the configuration, or print them as a rules file of Prometheus
     Rules(RulesArgs),
     /// Check or show the configuration, or print its schema
@@ -172,6 +181,8 @@ pub struct ConsoleArgs {
     safeguards: SafeguardArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
+    #[command(flatten)]
+    serve: ServeArgs,
     #[command(flatten)]
     theme: ThemeArgs,
 }
@@ -216,6 +227,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
+    serve: ServeArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
     /// Console, report and its destination.
     #[command(flatten)]
@@ -257,6 +270,7 @@ impl ConsoleArgs {
         self.settings.put(table, &mut overrides);
         self.safeguards.put(&mut overrides);
         self.metrics.put(&mut overrides);
+        self.serve.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }
@@ -297,6 +311,7 @@ impl DemoArgs {
         self.scope.put("demo", &mut overrides);
         self.settings.put("demo", &mut overrides);
         self.metrics.put(&mut overrides);
+        self.serve.put(&mut overrides);
         self.theme.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
     }
@@ -356,6 +371,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Topics(args)) => topics::execute(args, &environment, directory),
         Some(Command::Groups(args)) => groups::execute(args, &environment, directory),
         Some(Command::Watch(args)) => watch::execute(args, &environment, directory),
+        Some(Command::Attach(args)) => attach::execute(args, &environment, directory),
         Some(Command::Demo(args)) if args.watch.watch => {
             demo::watch(&args.watch, &args.load(&environment, directory)?, args.report.headless)
         }

@@ -24,6 +24,7 @@ use super::{
     history::HistoryRecorder,
     metrics::{bind, serve},
     print,
+    serve::{bind as bind_attach, serve_session},
     signals::{STOP_GRACE, stop_signal},
     watch::background::BackgroundWatch,
 };
@@ -91,6 +92,7 @@ impl SessionView<'_> {
         theme_choice(self.config)?;
         let console = with_console.then(|| console_options(self.config)).transpose()?;
         let server = bind(self.config)?;
+        let attach_server = bind_attach(self.config)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let feed = &session.feed;
@@ -98,8 +100,11 @@ impl SessionView<'_> {
         let history = shows_history.then(|| HistoryRecorder::start(&runtime, feed.clone()));
         let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
         let metrics = serve(server, sources);
+        // Consoles that are attached see the end of the session, so the server ends after it.
+        let served = serve_session(attach_server, &session);
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
+            served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             match console {
                 Some(options) => self.console(&session, options, is_embedded).await,
                 None => self.headless(&session).await,

@@ -11,6 +11,7 @@
 use kreplay_testkit as support;
 
 mod alerts;
+mod attach;
 mod bench;
 mod console;
 mod failures;

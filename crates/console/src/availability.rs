@@ -15,6 +15,8 @@ use crate::{
     state::{ChangeAccess, ChangePhase, Dialog, Question, ScreenId, State, WorkerStep},
 };
 
+mod attached;
+
 /// Why an action is not available, in one sentence.
 pub(crate) type Refusal = Option<Cow<'static, str>>;
 
@@ -22,6 +24,11 @@ impl Action {
     /// Why the action is not available now, in one sentence; `None` if it is.
     #[must_use]
     pub fn refusal(self, state: &State) -> Option<Cow<'static, str>> {
+        attached::refusal_if_attached(self, state).or_else(|| self.refusal_in_session(state))
+    }
+
+    /// Why the action is not available in the session that is shown.
+    fn refusal_in_session(self, state: &State) -> Refusal {
         match self {
             Self::TogglePause => not_pausable(state),
             Self::Stop => refuse_unless(state.run_is_active(), "no run is active"),

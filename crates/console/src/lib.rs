@@ -52,6 +52,9 @@ pub struct ConsoleOptions {
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
     pub change_access: state::ChangeAccess,
+    /// The processes to which the console is attached; `None` if its own process has the session. An attached console
+    /// ends no session.
+    pub attached: Option<tokio::sync::watch::Receiver<std::sync::Arc<kreplay_model::attach::AttachView>>>,
 }
 
 impl Default for ConsoleOptions {
@@ -67,6 +70,7 @@ impl Default for ConsoleOptions {
             group_events: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
+            attached: None,
         }
     }
 }

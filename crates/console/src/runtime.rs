@@ -7,6 +7,7 @@ use std::{
 };
 
 use crossterm::event::{Event as Typed, KeyEventKind};
+use kreplay_model::attach::AttachView;
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
 use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
@@ -32,8 +33,8 @@ const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(34);
 /// Interval for removing expired messages and reading the event log.
 const TICK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Runs the console until the user quits, a signal ends the process, or the terminal closes. It then sends a shutdown
-/// command to the session and restores the terminal.
+/// Runs the console until the user quits, a signal ends the process, or the terminal closes. It then restores the
+/// terminal and, unless it is attached to other processes, sends a shutdown command to the session.
 ///
 /// From the first call on, the process handles SIGINT, SIGTERM, SIGHUP, and SIGTSTP itself, even after the console has
 /// closed. Code that then waits for the session must handle these signals too.
@@ -47,6 +48,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
     state.feed.changes.access = options.change_access;
+    let is_attached = options.attached.is_some();
     let runtime = Runtime {
         state,
         theme,
@@ -57,12 +59,15 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         changes: options.changes,
         group_events: options.group_events,
         next_group_event: 0,
+        attached: options.attached,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
         suspended_by_us: false,
     };
     let outcome = runtime.run(feed).await;
-    control.send(Command::Shutdown);
+    if !is_attached {
+        control.send(Command::Shutdown);
+    }
     match outcome {
         // A closed terminal ends the session cleanly, like SIGHUP.
         Err(ConsoleError::Read(_) | ConsoleError::Write(_)) if input::terminal_has_closed() => Ok(()),
@@ -176,6 +181,8 @@ struct Runtime {
     group_events: Option<WatchLog>,
     /// The sequence number of the next of these events.
     next_group_event: u64,
+    /// The processes to which the console is attached.
+    attached: Option<Receiver<Arc<AttachView>>>,
     input: Input,
     started: Instant,
     /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
@@ -195,6 +202,10 @@ impl Runtime {
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
         }
+        let mut attached = self.attached.take();
+        if let Some(view) = &mut attached {
+            view.mark_changed();
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
         loop {
             let stale = self.state.stale;
@@ -210,6 +221,7 @@ impl Runtime {
                     self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
                 }
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
+                view = next_look(&mut attached) => self.apply(Event::Attached(view))?,
                 progress = next_change(&mut answers) => self.apply(Event::GroupChange(progress))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {

@@ -17,6 +17,7 @@ use super::{
 };
 
 mod alert;
+mod attachment;
 mod change_choice;
 mod change_view;
 mod comparison;
@@ -46,6 +47,7 @@ mod watched;
 mod worker_step;
 
 pub use alert::Alert;
+pub use attachment::Attachment;
 pub use change_choice::{ChangeChoice, ScopeChoice};
 pub use change_view::{AskedChange, ChangeAccess, ChangeFeed, ChangePhase, ChangeView, change_result};
 pub use comparison::{Compared, DigestMatch, base, compare};
@@ -81,6 +83,8 @@ pub struct State {
     pub feed: FeedState,
     /// What the user did.
     pub user: UserState,
+    /// The processes to which the console is attached; `None` if its own process has the session.
+    pub attachment: Option<Attachment>,
     /// The terminal's size in cells.
     pub size: Size,
     /// Time since the console was opened.
@@ -108,6 +112,7 @@ impl State {
         Self {
             feed: FeedState::default(),
             user: UserState::new(home),
+            attachment: None,
             size: Size::new(width, height),
             now: Duration::ZERO,
             hint,

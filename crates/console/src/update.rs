@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use kreplay_model::attach::AttachView;
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
 use kreplay_model::watch::{
@@ -17,6 +18,7 @@ use super::{
     text::clean,
 };
 
+mod attachment;
 mod close;
 mod concurrency;
 mod failed_record;
@@ -57,6 +59,8 @@ pub enum Event {
     ChangeAccess(ChangeAccess),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
+    /// The processes to which the console is attached, and the connections to them.
+    Attached(Arc<AttachView>),
     /// The session has ended.
     FeedEnded,
     /// A key was pressed.
@@ -104,6 +108,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::GroupEvents(events) => watch::add_events(state, &events),
         Event::ChangeAccess(access) => group_change::allow(state, access),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
+        Event::Attached(view) => attachment::learn(state, view),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
@@ -154,6 +159,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     drop_resolved_change(state);
     watch::tick(state, before);
     group_change::tick(state, before);
+    attachment::tick(state, before);
     Vec::new()
 }
 

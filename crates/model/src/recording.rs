@@ -7,6 +7,7 @@
 //!
 //! Nothing here has a clock or opens files.
 
+mod decoder;
 mod encoder;
 mod entry;
 mod marks;
@@ -18,6 +19,7 @@ mod tracks;
 
 use std::{fmt, sync::Arc};
 
+pub use decoder::{DecodeError, Decoder};
 pub use encoder::{EncodeError, Encoder, WHOLE_INTERVAL_MS};
 pub use entry::{Entry, EntryHead, EntryKind};
 pub use recent::RecentPast;

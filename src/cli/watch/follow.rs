@@ -1,11 +1,15 @@
 //! Watches until a time, a condition or a signal.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kreplay_alerts::Alerts;
-use kreplay_model::watch::WatchSnapshot;
+use kreplay_attach::GroupSource;
+use kreplay_model::watch::{AlertsSnapshot, WatchSnapshot};
 use kreplay_watcher::{GroupSelection, WatchHandle};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     WatchArgs, alerting, cluster, console,
@@ -18,6 +22,7 @@ use crate::{
         console_options::{console_options, is_terminal},
         group_changes::GroupChanges,
         metrics::{bind, serve},
+        serve::{bind as bind_attach, serve_groups},
         signals::stop_signal,
     },
     config::{Config, Environment},
@@ -29,6 +34,8 @@ use crate::{
 struct Printer {
     is_json: bool,
     alerts: Alerts,
+    /// Where the alerts on each look are published.
+    evaluated: watch::Sender<Arc<AlertsSnapshot>>,
     every: Duration,
     next_summary: Instant,
     next_event: u64,
@@ -38,6 +45,7 @@ impl Printer {
     /// Returns whether there is still a reader.
     fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
         handle.events.extend(self.alerts.take(snapshot));
+        self.evaluated.send_replace(Arc::new(self.alerts.snapshot()));
         if self.is_json {
             return write_json_line(snapshot, &self.alerts.snapshot());
         }
@@ -72,11 +80,22 @@ fn groups(handle: &WatchHandle) -> Sources {
     Sources { groups: Some(handle.snapshots.clone()), ..Sources::default() }
 }
 
+/// The watched groups for consoles that attach.
+fn offered(handle: &WatchHandle, alerts: watch::Receiver<Arc<AlertsSnapshot>>) -> GroupSource {
+    GroupSource {
+        snapshots: handle.snapshots.clone(),
+        events: handle.events.clone(),
+        alerts: Some(alerts),
+        control: Some(handle.control.clone()),
+    }
+}
+
 /// Opens the console.
 fn show(config: &Config, selection: &GroupSelection, environment: &Environment) -> Result<Exit, CliError> {
     let changes = GroupChanges::start(config, environment)?;
     let options = changes.offer(console_options(config)?);
     let server = bind(config)?;
+    let attach_server = bind_attach(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {
             opened = cluster::open(config, selection.clone()) => opened?,
@@ -85,8 +104,11 @@ fn show(config: &Config, selection: &GroupSelection, environment: &Environment) 
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
+        let (evaluated, of_alerts) = watch::channel(Arc::default());
+        let _offered = serve_groups(attach_server, offered(&handle, of_alerts))?;
         let alerts = alerting::alerts(config);
-        console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone(), alerts).await?;
+        let (looks, control, events) = (handle.snapshots.clone(), handle.control.clone(), handle.events.clone());
+        console::show(options, looks, control, events, alerts, evaluated).await?;
         Ok(Exit::Done)
     })
 }
@@ -94,6 +116,7 @@ fn show(config: &Config, selection: &GroupSelection, environment: &Environment) 
 /// Prints lines.
 fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
     let server = bind(config)?;
+    let attach_server = bind_attach(config)?;
     cluster::run(async {
         let signal = stop_signal();
         tokio::pin!(signal);
@@ -104,12 +127,15 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
+        let (evaluated, of_alerts) = watch::channel(Arc::default());
+        let _offered = serve_groups(attach_server, offered(&handle, of_alerts))?;
         let mut snapshots = handle.snapshots.clone();
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);
         let mut printer = Printer {
             is_json: args.format.is_json(),
             alerts: alerting::alerts(config),
+            evaluated,
             every: config.run.progress_interval,
             next_summary: Instant::now(),
             next_event: 0,

@@ -15,7 +15,7 @@ use kreplay_watcher::GroupSelection;
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs, MetricsArgs, format::FormatArgs},
+    args::{ClusterArgs, FileArgs, MetricsArgs, ServeArgs, format::FormatArgs},
     print,
     signals::exit_on_first_signal,
 };
@@ -36,7 +36,7 @@ pub struct WatchArgs {
     #[arg(value_name = "GROUP")]
     groups: Vec<Glob>,
     /// Look until a verdict is known, which takes a few seconds, print the result, and end
-    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless", "metrics"])]
+    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless", "metrics", "serve"])]
     once: bool,
     /// How long to watch [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", value_parser = parse_duration)]
@@ -71,6 +71,8 @@ pub struct WatchArgs {
     format: FormatArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
+    #[command(flatten)]
+    serve: ServeArgs,
 }
 
 /// The cluster to look at.
@@ -128,6 +130,7 @@ pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &P
     let assignments = args.assignments().into_iter().chain(read_only).collect();
     let mut overrides = Overrides { assignments, ..Overrides::default() };
     args.metrics.put(&mut overrides);
+    args.serve.put(&mut overrides);
     let config = args.target.load_with(overrides, environment, directory)?;
     let named = if args.groups.is_empty() { &config.watch.groups } else { &args.groups };
     let selection = GroupSelection(named.clone());
