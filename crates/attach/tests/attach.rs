@@ -101,7 +101,10 @@ fn a_console_sees_the_snapshots_the_events_and_the_end() {
         while snapshots.changed().await.is_ok() {}
         assert_eq!(snapshots.borrow().run.as_ref().unwrap().totals.handled, 20);
         let events = attachment.feed.events.since(0);
-        assert_eq!(events.iter().map(|event| &event.kind).collect::<Vec<_>>(), [&EventKind::Paused, &EventKind::Resumed]);
+        assert_eq!(
+            events.iter().map(|event| &event.kind).collect::<Vec<_>>(),
+            [&EventKind::Paused, &EventKind::Resumed]
+        );
         assert!(events.iter().all(|event| event.process.is_none()));
         assert_eq!(attachment.view.borrow().processes[0].connection, AttachConnection::Ended);
     });
@@ -310,7 +313,10 @@ fn several_processes_are_one_run_with_named_events() {
         let attachment = Attachment::open(&addresses, &AttachOptions::default()).await.unwrap();
         let shown = wait_for(&attachment, |run| run.totals.handled == 42).await;
         let run = shown.run.as_ref().unwrap();
-        assert_eq!((run.concurrency, run.partitions.len(), run.partitions[0].owner.to_string()), (4, 1, "a".to_owned()));
+        assert_eq!(
+            (run.concurrency, run.partitions.len(), run.partitions[0].owner.to_string()),
+            (4, 1, "a".to_owned())
+        );
         assert_eq!(run.totals.lag.known(), Some(70));
         let view = Arc::clone(&attachment.view.borrow());
         assert_eq!(view.lost().map(|(process, _)| process.name.as_str()).collect::<Vec<_>>(), ["c"]);

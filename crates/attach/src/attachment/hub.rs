@@ -119,7 +119,10 @@ impl Hub {
             self.has_changed = true;
             peer.take_snapshot(snapshot);
         }
-        if frame.groups.is_some() && *self.watcher.get_or_insert(number) == number || self.watcher == Some(number) {
+        if frame.groups.is_some() {
+            self.watcher.get_or_insert(number);
+        }
+        if self.watcher == Some(number) {
             outlets.group_events.extend(frame.group_events);
             frame.groups.into_iter().for_each(|groups| drop(outlets.groups.send_replace(groups)));
             frame.alerts.into_iter().for_each(|alerts| drop(outlets.alerts.send_replace(alerts)));

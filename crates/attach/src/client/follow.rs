@@ -106,7 +106,7 @@ async fn receive(connection: Connection, link: &mut Link) -> End {
     // Holds one answer: a second probe before the first answer is written needs no other.
     let (answer, answers) = mpsc::channel(1);
     let (number, updates) = (link.number, &link.updates);
-    let read = read_updates(reader, answer, |update| async move { updates.send((number, update)).await.is_ok() });
+    let read = read_updates(reader, answer, move |update| async move { updates.send((number, update)).await.is_ok() });
     let ended = tokio::select! {
         ended = read => ended,
         failed = write_commands(writer, answers, &mut link.commands) => failed.map(|()| End::Console),

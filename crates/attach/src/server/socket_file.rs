@@ -30,8 +30,13 @@ impl SocketFile {
         let system = |source| BindError::System { address: address(), source };
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => return Err(BindError::NotASocket(address())),
-            Ok(_) if UnixStream::connect(path).is_ok() => return Err(BindError::InUse(address())),
-            Ok(_) => fs::remove_file(path).map_err(system)?,
+            Ok(_) => match UnixStream::connect(path) {
+                Ok(_) => return Err(BindError::InUse(address())),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    fs::remove_file(path).map_err(system)?;
+                }
+                Err(error) => return Err(system(error)),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(system(error)),
         }
