@@ -8,8 +8,11 @@
 //! Nothing here has a clock or opens files.
 
 mod decoder;
+||||||| 442408f2
+mod contents;
 mod encoder;
 mod entry;
+mod frames;
 mod marks;
 mod payload;
 mod recent;
@@ -22,6 +25,7 @@ use std::{fmt, sync::Arc};
 pub use decoder::{DecodeError, Decoder};
 pub use encoder::{EncodeError, Encoder, WHOLE_INTERVAL_MS};
 pub use entry::{Entry, EntryHead, EntryKind};
+pub use frames::Frames;
 pub use recent::RecentPast;
 pub use tracks::{MAX_EVENTS_OF_STATE, Slot, Tracks};
 

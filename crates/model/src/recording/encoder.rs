@@ -62,13 +62,13 @@ impl Encoder {
     pub fn encode(&mut self, frame: &Frame) -> Result<Vec<Entry>, EncodeError> {
         let at_ms = self.at_ms.map_or(frame.at_ms, |last| last.max(frame.at_ms));
         let mut entries = Vec::new();
-        if let Some(snapshot) = changed(&self.snapshot, &frame.snapshot) {
+        if let Some(snapshot) = changed(self.snapshot.as_ref(), frame.snapshot.as_ref()) {
             entries.push(self.entry(EntryKind::Snapshot, at_ms, false, snapshot)?);
         }
-        if let Some(groups) = changed(&self.groups, &frame.groups) {
+        if let Some(groups) = changed(self.groups.as_ref(), frame.groups.as_ref()) {
             entries.push(self.entry(EntryKind::Groups, at_ms, false, groups)?);
         }
-        if let Some(alerts) = changed(&self.alerts, &frame.alerts) {
+        if let Some(alerts) = changed(self.alerts.as_ref(), frame.alerts.as_ref()) {
             entries.push(self.entry(EntryKind::Alerts, at_ms, false, alerts)?);
         }
         if !frame.events.is_empty() {
@@ -80,9 +80,9 @@ impl Encoder {
             entries.push(self.entry(EntryKind::GroupEvents, at_ms, has_mark, &frame.group_events)?);
         }
         self.at_ms = Some(at_ms);
-        remember(&mut self.snapshot, &frame.snapshot);
-        remember(&mut self.groups, &frame.groups);
-        remember(&mut self.alerts, &frame.alerts);
+        remember(&mut self.snapshot, frame.snapshot.as_ref());
+        remember(&mut self.groups, frame.groups.as_ref());
+        remember(&mut self.alerts, frame.alerts.as_ref());
         Ok(entries)
     }
 
@@ -127,12 +127,12 @@ impl Encoder {
 }
 
 /// The value if it is not equal to the last one.
-fn changed<'a, T: PartialEq>(last: &Option<Arc<T>>, value: &'a Option<Arc<T>>) -> Option<&'a Arc<T>> {
-    let value = value.as_ref()?;
-    last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, value) && last != value).then_some(value)
+fn changed<'a, T: PartialEq>(last: Option<&Arc<T>>, value: Option<&'a Arc<T>>) -> Option<&'a Arc<T>> {
+    let value = value?;
+    last.is_none_or(|last| !Arc::ptr_eq(last, value) && last != value).then_some(value)
 }
 
-fn remember<T>(last: &mut Option<Arc<T>>, value: &Option<Arc<T>>) {
+fn remember<T>(last: &mut Option<Arc<T>>, value: Option<&Arc<T>>) {
     if let Some(value) = value {
         *last = Some(Arc::clone(value));
     }

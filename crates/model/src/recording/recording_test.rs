@@ -1,11 +1,11 @@
 //! States of the past against a model that keeps all frames.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use chrono::DateTime;
 use proptest::prelude::*;
 
-use super::{Encoder, Frame, MAX_EVENTS_OF_STATE, Past, RecentPast};
+use super::{Encoder, Frame, MAX_EVENTS_OF_STATE, Past, RecentPast, Tracks};
 use crate::{
     feed::{Event, EventKind, RunView, Snapshot, WorkerView},
     watch::{AlertsSnapshot, WatchEvent, WatchEventKind, WatchSnapshot},
@@ -136,6 +136,23 @@ proptest! {
                 prop_assert_eq!(Frame { at_ms: 0, ..state }, expected);
             }
         }
+    }
+
+    #[test]
+    fn frames_laid_over_each_other_are_the_states(steps in steps()) {
+        let frames = frames(&steps);
+        let mut tracks = Tracks::default();
+        let mut encoder = Encoder::default();
+        for entry in frames.iter().flat_map(|frame| encoder.encode(frame).unwrap()) {
+            tracks.push(entry.head, entry.payload);
+        }
+        let read = |payload| Some(Cow::Borrowed(Vec::as_slice(payload)));
+        let again: Vec<Frame> = tracks.frames(&read).collect();
+        for at_ms in again.iter().map(|frame| frame.at_ms) {
+            prop_assert_eq!(model_at(&again, at_ms), model_at(&frames, at_ms));
+        }
+        prop_assert!(again.is_sorted_by(|earlier, later| earlier.at_ms < later.at_ms));
+        prop_assert_eq!(model_at(&again, i64::MAX), model_at(&frames, i64::MAX));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
-use super::{EntryHead, EntryKind, Frame, payload::unpack};
+use super::{EntryHead, EntryKind, Frame, contents::Contents, frames::Frames};
 
 /// Maximum number of events of each kind in a state; the latest are kept.
 pub const MAX_EVENTS_OF_STATE: usize = 5_000;
@@ -103,6 +103,15 @@ impl<P> Tracks<P> {
         })
     }
 
+    /// All frames, oldest first, each with what changed since the one before. Frames of the same moment are one. `read`
+    /// returns a payload, or `None` if it cannot be read; what it holds is missing then.
+    pub fn frames<'a, R>(&'a self, read: R) -> Frames<'a, P, R>
+    where
+        R: Fn(&'a P) -> Option<Cow<'a, [u8]>> + Copy,
+    {
+        Frames::new(EntryKind::ALL.map(|kind| Contents::new(self.of(kind), read)))
+    }
+
     /// The last value of a kind at or before a moment.
     fn value<'a, T: DeserializeOwned>(
         &'a self,
@@ -132,31 +141,5 @@ impl<P> Tracks<P> {
             }
         }
         events
-    }
-}
-
-/// Reads contents of entries of one kind, and keeps the last whole one, because its neighbours need it, too.
-struct Contents<'a, 'r, P, R> {
-    slots: &'a [Slot<P>],
-    read: &'r R,
-    whole: Option<(usize, Option<Vec<u8>>)>,
-}
-
-impl<'a, 'r, P, R: Fn(&'a P) -> Option<Cow<'a, [u8]>>> Contents<'a, 'r, P, R> {
-    fn new(slots: &'a [Slot<P>], read: &'r R) -> Self {
-        Self { slots, read, whole: None }
-    }
-
-    fn parse<T: DeserializeOwned>(&mut self, index: usize) -> Option<T> {
-        let base = (0..=index).rev().find(|index| self.slots[*index].head.is_whole)?;
-        if self.whole.as_ref().is_none_or(|(known, _)| *known != base) {
-            self.whole = Some((base, unpack(&(self.read)(&self.slots[base].payload)?, &[])));
-        }
-        let whole = self.whole.as_ref().and_then(|(_, content)| content.as_deref())?;
-        if base == index {
-            return serde_json::from_slice(whole).ok();
-        }
-        let content = unpack(&(self.read)(&self.slots[index].payload)?, whole)?;
-        serde_json::from_slice(&content).ok()
     }
 }

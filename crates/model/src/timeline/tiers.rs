@@ -74,7 +74,7 @@ impl<C: Cell> Tiers<C> {
     }
 
     /// The cells of the finest tier that still has the whole range, with their own ranges: those that overlap it.
-    pub(super) fn overlapping(&self, range: TimeRange) -> impl Iterator<Item = (TimeRange, &C)> {
+    pub fn overlapping(&self, range: TimeRange) -> impl Iterator<Item = (TimeRange, &C)> {
         let tier = self.answering(range.from(), 0);
         tier.into_iter()
             .flat_map(move |tier| tier.begun_before(range.from()).into_iter().chain(tier.beginning_in(range)))

@@ -109,6 +109,7 @@ proptest! {
             .map(|(seq, (at, to))| Event {
                 seq,
                 at: DateTime::from_timestamp(START_S + at, 0).unwrap(),
+                process: None,
                 kind: EventKind::ConcurrencyChanged { from: 0, to, reason: None },
             })
             .collect();

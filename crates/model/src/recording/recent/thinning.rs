@@ -23,10 +23,8 @@ pub(super) fn thin_out<P>(track: &mut Vec<Slot<P>>, exponent: i32) {
         let is_coarse = longest_ms >= WHOLE_INTERVAL_MS;
         let older = track[..index].iter().rev().find(|slot| !is_coarse || slot.head.is_whole);
         let gap_ms = next_ms - older.map_or(next_ms, |slot| slot.head.at_ms);
-        let is_dropped = match head.is_whole {
-            true => !is_needed && gap_ms <= longest_ms,
-            false => is_coarse || gap_ms <= longest_ms,
-        };
+        let is_dense = gap_ms <= longest_ms;
+        let is_dropped = if head.is_whole { !is_needed && is_dense } else { is_coarse || is_dense };
         is_needed = if head.is_whole { false } else { is_needed || !is_dropped };
         if is_dropped {
             kept[index] = false;
