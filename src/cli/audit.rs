@@ -28,7 +28,7 @@ use serde::Serialize;
 use super::{
     CliError, Exit,
     args::{
-        ClusterArgs, FileArgs,
+        ClusterArgs, FileArgs, SampleArgs,
         decode::DecodeArgs,
         report::report_formats,
         selection::{FilterArgs, ScopeArgs, SelectionArgs},
@@ -40,7 +40,7 @@ use super::{
 };
 use crate::{
     audit::{AuditRequest, audit, render},
-    config::{Assignment, Config, Environment, Overrides},
+    config::{Config, Environment, Overrides},
 };
 
 /// The flags of `audit`.
@@ -58,15 +58,8 @@ pub struct AuditArgs {
     filter: FilterArgs,
     #[command(flatten)]
     decode: DecodeArgs,
-    /// Read all records instead of a sample
-    #[arg(long, help_heading = "Audit")]
-    scan: bool,
-    /// Approximate number of records to sample, 1000 to 10000000 [default: 100000]
-    #[arg(long, value_name = "N", conflicts_with = "scan", help_heading = "Audit")]
-    sample: Option<String>,
-    /// Maximum time to spend on the sample [default: 2s]
-    #[arg(long, value_name = "DURATION", conflicts_with = "scan", help_heading = "Audit")]
-    sample_time: Option<String>,
+    #[command(flatten)]
+    sample: SampleArgs,
     /// Field with the number of a record in the sequence of its key: header.NAME or json.PATH
     #[arg(long, value_name = "FIELD", help_heading = "Audit")]
     sequence: Option<Field>,
@@ -109,14 +102,7 @@ impl AuditArgs {
         self.scope.put("run", &mut overrides);
         self.filter.put(&mut overrides);
         self.decode.put(&mut overrides);
-        let scan = self.scan.then(|| "true".to_owned());
-        for (flag, key, value) in [
-            ("--scan", "plan.scan", &scan),
-            ("--sample", "plan.sample", &self.sample),
-            ("--sample-time", "plan.sample_time", &self.sample_time),
-        ] {
-            overrides.assignments.extend(value.as_ref().map(|value| Assignment::flag(flag, key, value)));
-        }
+        self.sample.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
     }
 }

@@ -7,8 +7,8 @@ use kreplay_console::{
     theme::{Theme, ThemeChoice},
 };
 
-use super::CliError;
-use crate::config::Config;
+use super::{CliError, journal_listing};
+use crate::config::{Config, Environment};
 
 /// Whether standard input and output are a terminal.
 pub(super) fn is_terminal() -> bool {
@@ -27,9 +27,11 @@ pub(super) fn console_options(config: &Config) -> Result<ConsoleOptions, CliErro
     Ok(ConsoleOptions {
         theme,
         mouse: config.console.mouse,
+        notify: config.console.notify,
         // https://no-color.org: any non-empty value.
         no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
         keymap: config.console.keymap.clone(),
+        journals: config.journals(&Environment::of_process()).map(journal_listing::lister),
         ..ConsoleOptions::default()
     })
 }

@@ -36,8 +36,8 @@ fn hint(keymap: &Keymap) -> String {
 }
 
 /// Shows a simulated cluster. On it, only the flags of the watch and of the console have an effect.
-pub(super) fn watch(args: &WatchDemoArgs, config: &Config, headless: bool) -> Result<Exit, CliError> {
-    watch::execute(args, config, headless)
+pub(super) fn watch(args: &WatchDemoArgs, config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
+    watch::execute(args, config, report)
 }
 
 /// Starts the broker, produces the events and replays them.

@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
@@ -19,7 +19,7 @@ use kreplay_model::watch::{
     GroupChangeCommand, GroupChangeControl, GroupChangeRequest, GroupChangeServer, GroupChangeStep,
 };
 
-use super::CliError;
+use super::{CliError, signals::STOP_GRACE};
 use crate::config::{Config, Environment};
 use plan::{make, shown};
 
@@ -27,11 +27,15 @@ use plan::{make, shown};
 pub(super) const NO_STATE_DIR: &str = "no directory for the previous offsets is known; set run.state_dir, or the \
                                        environment variable XDG_STATE_HOME";
 
+/// The time between two looks at whether the thread has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
 /// The thread that plans and executes changes. Dropping it waits for a change that is being executed.
 pub(super) struct GroupChanges {
     control: Option<GroupChangeControl>,
     access: ChangeAccess,
     stop: Arc<AtomicBool>,
+    is_executing: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -47,18 +51,19 @@ impl GroupChanges {
             Err(refusal) => (None, ChangeAccess::PlanOnly(refusal.to_string().into())),
         };
         let (control, server) = GroupChangeControl::channel();
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, is_executing) = (Arc::new(AtomicBool::new(false)), Arc::<AtomicBool>::default());
         let worker = Worker {
             kafka,
             timeout: config.kafka.connect_timeout,
             store: config.state_dir(environment).map(|dir| ChangeStore::below(&dir)),
             access: write,
             stop: Arc::clone(&stop),
+            is_executing: Arc::clone(&is_executing),
             made: None,
         };
         let thread = std::thread::Builder::new().name("group-changes".into()).spawn(move || worker.serve(server));
         let thread = thread.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
-        Ok(Self { control: Some(control), access, stop, thread: Some(thread) })
+        Ok(Self { control: Some(control), access, stop, is_executing, thread: Some(thread) })
     }
 
     /// Options with which the console can change groups.
@@ -72,7 +77,15 @@ impl Drop for GroupChanges {
         // Requests that only read end, and the thread ends once it has no more commands.
         self.stop.store(true, Relaxed);
         self.control = None;
+        let until = Instant::now() + STOP_GRACE;
         if let Some(thread) = self.thread.take() {
+            while !thread.is_finished() && (self.is_executing.load(Relaxed) || Instant::now() < until) {
+                std::thread::sleep(POLL_INTERVAL);
+            }
+            if !thread.is_finished() {
+                // A plan that waits for the cluster: nothing was changed, and its result is not needed.
+                return;
+            }
             // A panic was printed by the thread.
             let _ = thread.join();
         }
@@ -93,6 +106,7 @@ struct Worker {
     /// `None` if the configuration is read-only.
     access: Option<WriteAccess>,
     stop: Arc<AtomicBool>,
+    is_executing: Arc<AtomicBool>,
     made: Option<Made>,
 }
 
@@ -128,7 +142,10 @@ impl Worker {
     fn execute(&mut self, server: &GroupChangeServer, number: u64) {
         let Some(Made { admin, plan, .. }) = self.made.take_if(|made| made.number == number) else { return };
         server.answer(number, GroupChangeStep::Executing(Arc::new(shown(&plan, None))));
-        let step = match self.apply(&admin, &plan) {
+        self.is_executing.store(true, Relaxed);
+        let applied = self.apply(&admin, &plan);
+        self.is_executing.store(false, Relaxed);
+        let step = match applied {
             Ok(outcome) => GroupChangeStep::Executed(Arc::new(shown(&plan, Some(&outcome)))),
             Err(reason) => GroupChangeStep::Failed { plan: Arc::new(shown(&plan, None)), reason },
         };
@@ -147,5 +164,27 @@ impl Worker {
         if let Some(made) = self.made.take() {
             made.admin.close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::watch::GroupChange;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_that_waits_for_the_cluster_does_not_delay_the_end() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = Config::default();
+        config.kafka.bootstrap_servers = Some(listener.local_addr().unwrap().to_string());
+        // Longer than any test may take.
+        config.kafka.connect_timeout = Duration::from_secs(3600);
+        let changes = GroupChanges::start(&config, &Environment::default()).unwrap();
+        let request = GroupChangeRequest { group: "g".into(), change: GroupChange::Delete };
+        changes.control.as_ref().unwrap().send(GroupChangeCommand::Plan { number: 1, request });
+        // The client has connected, so the plan waits for an answer that never comes.
+        let _connection = listener.accept().unwrap();
+        drop(changes);
     }
 }

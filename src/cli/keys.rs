@@ -8,14 +8,17 @@ use kreplay_console::{
     key::{Key, Mode},
     keymap::{Keymap, ModeKeys},
 };
-use kreplay_model::feed::cells::{padding, width};
+use kreplay_model::{
+    domain::printable,
+    feed::cells::{padding, width},
+};
 use serde::Serialize;
 
 use super::{
     CliError,
     args::{FileArgs, format::FormatArgs},
 };
-use crate::config::{Config, Environment, Overrides};
+use crate::config::{ConfigError, Environment, LoadedKeymap, Problem};
 
 /// The flags of `keys`.
 #[derive(Args, Clone)]
@@ -39,24 +42,44 @@ struct Row {
     about: &'static str,
     /// The keys without changes by the configuration.
     default: Vec<String>,
+    /// Why the keys of the configuration cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
-/// Returns the text for standard output.
-pub(super) fn execute(args: &KeysArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
-    let overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
-    let rows = rows(&Config::load(&overrides, environment, directory)?.console.keymap);
-    if !args.format.is_json() {
-        return Ok(table(&rows));
-    }
-    let text = serde_json::to_string_pretty(&rows);
-    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")))
+/// The list, and what is wrong with `[console.keys]`.
+pub(super) struct Listed {
+    /// The text for standard output.
+    pub(super) text: String,
+    /// The problems, with which the console would not start. The list then has the keys that remain.
+    pub(super) problems: Option<ConfigError>,
+}
+
+/// Lists the keys. An action that a problem concerns is marked.
+pub(super) fn execute(args: &KeysArgs, environment: &Environment, directory: &Path) -> Result<Listed, CliError> {
+    let LoadedKeymap { keymap, problems } = LoadedKeymap::load(args.file.config.as_deref(), environment, directory)?;
+    let rows = rows(&keymap, &problems);
+    let text = if args.format.is_json() {
+        let text = serde_json::to_string_pretty(&rows);
+        text.map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")))? + "\n"
+    } else {
+        table(&rows)
+    };
+    Ok(Listed { text, problems: (!problems.is_empty()).then_some(ConfigError::Invalid(problems)) })
 }
 
 /// The keys of all actions, in the order of the help.
-fn rows(keymap: &Keymap) -> Vec<Row> {
+fn rows(keymap: &Keymap, problems: &[Problem]) -> Vec<Row> {
     let of_group = |group| CATALOGUE.iter().filter(move |entry| entry.group == group);
     let actions = Group::ALL.into_iter().flat_map(of_group).map(|entry| entry.action);
-    actions.flat_map(|action| keymap.by_mode(action).into_iter().map(move |bound| row(action, &bound))).collect()
+    let rows = |action: Action| {
+        let key = format!("console.keys.{}", action.name());
+        let problem = problems.iter().find(|problem| problem.key.as_ref() == Some(&key));
+        let problem = problem.map(|problem| problem.message.clone());
+        let with_problem = move |bound: ModeKeys| Row { problem: problem.clone(), ..row(action, &bound) };
+        keymap.by_mode(action).into_iter().map(with_problem)
+    };
+    actions.flat_map(rows).collect()
 }
 
 fn row(action: Action, bound: &ModeKeys) -> Row {
@@ -67,6 +90,7 @@ fn row(action: Action, bound: &ModeKeys) -> Row {
         modes: bound.modes.iter().map(|mode| mode.name()).collect(),
         about: action.entry().about,
         default: notations(&bound.default),
+        problem: None,
     }
 }
 
@@ -76,7 +100,11 @@ fn table(rows: &[Row]) -> String {
     let cells = |row: &Row| {
         let keys = if row.keys.is_empty() { "unbound".into() } else { row.keys.join(" ") };
         let modes = if row.modes.len() == Mode::ALL.len() { "everywhere".into() } else { row.modes.join(", ") };
-        [row.action.clone(), keys, modes, row.about.to_owned()]
+        let about = match &row.problem {
+            Some(problem) => format!("{} (! {})", row.about, printable(problem)),
+            None => row.about.to_owned(),
+        };
+        [row.action.clone(), keys, modes, about]
     };
     let lines: Vec<[String; 4]> = std::iter::once(TITLES.map(str::to_owned)).chain(rows.iter().map(cells)).collect();
     let widths: [usize; 4] =
@@ -99,6 +127,10 @@ mod tests {
     use crate::cli::{Cli, Command};
 
     fn run(flags: &[&str], file: &str) -> Result<String, CliError> {
+        listed(flags, file).map(|listed| listed.text)
+    }
+
+    fn listed(flags: &[&str], file: &str) -> Result<Listed, CliError> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("kreplay.toml"), file).unwrap();
         let cli = Cli::try_parse_from([&["kreplay", "keys"], flags].concat()).unwrap();
@@ -150,8 +182,23 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_cannot_be_used_are_reported() {
-        let error = run(&[], "[console.keys]\nstop = 'p'\n").unwrap_err().to_string();
-        assert!(error.ends_with("or set console.keys.toggle-pause to other keys"), "{error}");
+    fn keys_that_cannot_be_used_are_marked_and_all_others_are_listed() {
+        let file = "[console.keys]\nstop = 'p'\nno-such-action = 'x'\nrestart = 'f9'\n[run]\nbatch = 'many'\n";
+        let found = listed(&[], file).unwrap();
+        assert_eq!(line(&found.text, "stop")[..3], ["stop", "x", "dashboard"]);
+        assert!(line(&found.text, "stop")[3].contains("(! the key p is also bound to toggle-pause"), "{}", found.text);
+        assert_eq!(line(&found.text, "restart")[..3], ["restart", "f9", "dashboard"]);
+        let problems = found.problems.unwrap().to_string();
+        let [first, second] = problems.lines().collect::<Vec<_>>()[..] else { panic!("{problems}") };
+        assert!(first.ends_with("or set console.keys.toggle-pause to other keys"), "{first}");
+        assert!(second.contains("console.keys.no-such-action: unknown action"), "{second}");
+        assert!(listed(&[], "[run]\nbatch = 'many'\n").unwrap().problems.is_none(), "other settings do not matter");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_parsed_is_a_problem() {
+        let found = listed(&[], "[console.keys\n").unwrap();
+        assert!(found.text.contains("toggle-pause"), "{}", found.text);
+        assert!(found.problems.unwrap().to_string().contains("not valid TOML"));
     }
 }

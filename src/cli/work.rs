@@ -23,7 +23,7 @@ use super::{
     group_changes::GroupChanges,
     history::HistoryRecorder,
     metrics::{bind, serve},
-    print,
+    plain, print,
     serve::{bind as bind_attach, serve_session},
     signals::{STOP_GRACE, stop_signal},
     watch::background::BackgroundWatch,
@@ -44,9 +44,9 @@ pub(super) struct SessionView<'a> {
 }
 
 impl SessionView<'_> {
-    /// Whether to open the console: on a terminal, unless `--headless` is given.
+    /// Whether to open the console: on a terminal, unless `--headless` or `--plain` is given.
     pub(super) fn with_console(&self) -> bool {
-        !self.report.headless && is_terminal()
+        self.report.allows_console() && is_terminal()
     }
 
     /// Runs a session to its end, with or without a console, and writes the report.
@@ -144,11 +144,14 @@ impl SessionView<'_> {
     /// Prints progress until the run ends. The first signal drains and ends the run; the second ends the process at
     /// once.
     async fn headless(&self, session: &Session) -> Result<(), CliError> {
-        let style = ProgressStyle::for_stderr(self.config.run.progress_interval);
+        let every = self.config.run.progress_interval;
+        let is_plain = self.report.plain;
+        let style = if is_plain { ProgressStyle::Lines { every } } else { ProgressStyle::for_stderr(every) };
         let follow = progress::follow(session.feed.clone(), style);
         tokio::pin!(follow);
         tokio::select! {
             () = &mut follow => return Ok(()),
+            () = plain::obey(&session.feed, &session.control), if is_plain => {}
             () = stop_signal() => session.control.send(Command::Shutdown),
         }
         tokio::select! {

@@ -66,6 +66,55 @@ impl Config {
     }
 }
 
+/// The keys of the console, and the problems with those of the configuration.
+pub struct LoadedKeymap {
+    /// The keys in force: the default keys, with all changes that can be made.
+    pub keymap: Keymap,
+    /// The problems with `[console.keys]`, or with the text of the file as a whole.
+    pub problems: Vec<Problem>,
+}
+
+impl LoadedKeymap {
+    /// Reads `[console.keys]` of the file that [`Config::load`] would read. Other settings are not checked.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn load(file: Option<&Path>, environment: &Environment, directory: &Path) -> Result<Self, ConfigError> {
+        let Some(path) = file::find(file, environment, directory) else {
+            return Ok(Self { keymap: Keymap::default(), problems: Vec::new() });
+        };
+        let (assignments, mut problems) = file::parse(&path, &file::read(directory, &path)?);
+        problems.retain(|problem| problem.key.as_ref().is_none_or(|key| key.starts_with(keys::TABLE)));
+        let mut changes = Vec::new();
+        for assignment in assignments {
+            let Some(name) = assignment.key.strip_prefix(keys::PREFIX) else { continue };
+            match keys::action(name).and_then(|action| Ok((action, keys::keys(&assignment.input)?))) {
+                Ok((action, keys)) => changes.push((action, keys, assignment.origin)),
+                Err(message) => {
+                    problems.push(Problem { origin: assignment.origin, key: Some(assignment.key), message });
+                }
+            }
+        }
+        let keymap = loop {
+            let wanted: Vec<_> = changes.iter().map(|(action, keys, _)| (*action, keys.clone())).collect();
+            let errors = match Keymap::with_changes(&wanted) {
+                Ok(keymap) => break keymap,
+                Err(errors) => errors,
+            };
+            for error in &errors {
+                let origin =
+                    changes.iter().rev().find(|change| change.0 == error.action()).map(|change| change.2.clone());
+                let key = Some(format!("{}{}", keys::PREFIX, error.action().name()));
+                problems.push(Problem { origin: origin.unwrap_or_default(), key, message: keys::problem(error) });
+            }
+            // Each error names the action of a change, so that the loop ends.
+            changes.retain(|change| errors.iter().all(|error| error.action() != change.0));
+        };
+        problems.sort_by_key(|problem| problem.origin.line_and_column());
+        Ok(Self { keymap, problems })
+    }
+}
+
 /// Settings that the environment can change when a run is resumed.
 const ENVIRONMENT_ON_RESUME: [&str; 1] = ["run.on_failure"];
 

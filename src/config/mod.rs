@@ -33,7 +33,7 @@ pub use environment::Environment;
 pub use input::Assignment;
 pub use journal::ResumedSettings;
 pub(crate) use list::split as split_list;
-pub use merge::Overrides;
+pub use merge::{LoadedKeymap, Overrides};
 pub use model::{
     Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection, TopicsSection,
     WatchSection,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use kreplay_console::keymap::Keymap;
+use kreplay_console::{Notify, keymap::Keymap};
 use kreplay_engine::{
     plan::{Scope, Selection, TopicSet},
     settings::Settings,
@@ -207,6 +207,8 @@ pub struct ConsoleSection {
     pub theme: String,
     /// Whether to capture the mouse.
     pub mouse: bool,
+    /// How the end of a run is announced.
+    pub notify: Notify,
     /// The keys in force.
     pub keymap: Keymap,
 }
@@ -287,7 +289,12 @@ impl Default for Config {
             watch: WatchSection::default(),
             metrics: MetricsSettings::default(),
             serve: ServeSettings::default(),
-            console: ConsoleSection { theme: "auto".into(), mouse: true, keymap: Keymap::default() },
+            console: ConsoleSection {
+                theme: "auto".into(),
+                mouse: true,
+                notify: Notify::default(),
+                keymap: Keymap::default(),
+            },
             alerts: AlertsSection::default(),
             demo: DemoSection {
                 datasets: Datasets::default(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use kreplay_model::domain::number::{Count, seconds};
+use kreplay_model::domain::number::{Count, estimate, estimate_at_least, seconds, time_left};
 use kreplay_model::domain::printable;
 use kreplay_model::watch::{EtaVerdict, EtaView, GroupView, LagTotals, SecondsRange, TimeExactness};
 
@@ -45,18 +45,17 @@ pub(super) fn total_lag(lag: &LagTotals) -> String {
 /// An age.
 pub(super) fn age(age: Option<SecondsRange>, exactness: Option<TimeExactness>) -> String {
     let Some(age) = age else { return UNKNOWN.to_owned() };
-    let value = seconds(age.value);
     match exactness {
-        Some(TimeExactness::AtLeast) => format!("≥{value}"),
-        Some(TimeExactness::Bracket) => format!("~{value}"),
-        Some(TimeExactness::Exact | TimeExactness::ClockAhead) | None => value,
+        Some(TimeExactness::AtLeast) => format!("≥{}", estimate_at_least(age.value)),
+        Some(TimeExactness::Bracket) => format!("~{}", estimate(age.value)),
+        Some(TimeExactness::Exact | TimeExactness::ClockAhead) | None => seconds(age.value),
     }
 }
 
 /// The time until a group has caught up.
 pub(super) fn eta(eta: &EtaView) -> String {
     match (eta.verdict, eta.value_s) {
-        (EtaVerdict::Known, Some(value)) => seconds(value),
+        (EtaVerdict::Known, Some(value)) => time_left(value),
         (EtaVerdict::Never, _) => "never".to_owned(),
         (EtaVerdict::Done, _) => "done".to_owned(),
         (EtaVerdict::Known | EtaVerdict::NotKnownYet, _) => UNKNOWN.to_owned(),
@@ -78,8 +77,8 @@ mod tests {
         let lag = LagTotals { total: Some(1000), unknown_partitions: 1, ..LagTotals::default() };
         assert_eq!(total_lag(&lag), "≥1,000");
         let range = Some(SecondsRange { value: 2.0, low: 1.0, high: 3.0 });
-        assert_eq!(age(range, Some(TimeExactness::AtLeast)), "≥2.00 s");
-        assert_eq!(age(range, Some(TimeExactness::Bracket)), "~2.00 s");
+        assert_eq!(age(range, Some(TimeExactness::AtLeast)), "≥2 s");
+        assert_eq!(age(range, Some(TimeExactness::Bracket)), "~2 s");
         assert_eq!((age(None, None), eta(&EtaView::default())), ("?".into(), "?".into()));
         assert_eq!(eta(&EtaView { verdict: EtaVerdict::Done, ..EtaView::default() }), "done");
         assert_eq!(name(Some("a\u{1b}b")), "a\\u{1b}b");

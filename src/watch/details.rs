@@ -58,7 +58,8 @@ fn head(group: &GroupView) -> String {
         part(lag.held_back),
         part(lag.ahead)
     );
-    let _ = writeln!(text, "  age        {}, eta {}", age(group.age_s, group.age_exactness), eta(&group.eta));
+    let blocked = group.eta.blocked.map_or_else(String::new, |block| format!(" ({block})"));
+    let _ = writeln!(text, "  age        {}, eta {}{blocked}", age(group.age_s, group.age_exactness), eta(&group.eta));
     if let Some(rebalances) = rebalances(&group.rebalances) {
         let _ = writeln!(text, "  rebalances {rebalances}");
     }

@@ -41,14 +41,9 @@ pub fn overview(snapshot: &WatchSnapshot) -> String {
         ]
     };
     let mut text = aligned(titles, &groups.iter().map(row).collect::<Vec<_>>(), "");
-    let needs_attention = |group: &&&GroupView| group.verdict.severity >= VerdictSeverity::Warning;
-    for group in groups.iter().filter(needs_attention) {
+    for group in groups.iter().filter(|group| needs_attention(group)) {
         // Writing to a String cannot fail.
-        let _ = write!(text, "\n{}: {}", printable(&group.group), printable(&group.verdict.evidence));
-        if let Some(step) = &group.verdict.next_step {
-            let _ = write!(text, " {}", printable(step));
-        }
-        text.push('\n');
+        let _ = write!(text, "\n{}", evidence(group));
     }
     for group in groups.iter().filter(|group| group.why_unknown.is_some()) {
         let why = group.why_unknown.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -56,6 +51,24 @@ pub fn overview(snapshot: &WatchSnapshot) -> String {
     }
     text.push_str(&not_current(snapshot));
     text
+}
+
+/// The groups that need attention, a line each: verdict, evidence and next step. Empty if none does.
+#[must_use]
+pub fn attention(snapshot: &WatchSnapshot) -> String {
+    let mut groups: Vec<&GroupView> = snapshot.groups.iter().filter(|group| needs_attention(group)).collect();
+    groups.sort_by_key(|group| (Reverse(group.verdict.severity), group.verdict.kind, group.group.as_str()));
+    groups.into_iter().map(evidence).collect()
+}
+
+fn needs_attention(group: &GroupView) -> bool {
+    group.verdict.severity >= VerdictSeverity::Warning
+}
+
+/// The evidence of a group and the next step, as a line.
+fn evidence(group: &GroupView) -> String {
+    let step = group.verdict.next_step.as_ref().map_or_else(String::new, |step| format!(" {}", printable(step)));
+    format!("{}: {}{step}\n", printable(&group.group), printable(&group.verdict.evidence))
 }
 
 /// All groups by name, with type and protocol.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use chrono::{DateTime, Local, Utc};
-use kreplay_model::domain::number::{Count, seconds};
+use kreplay_model::domain::number::{Count, estimate, estimate_at_least, seconds};
 use kreplay_model::domain::printable;
 use kreplay_model::watch::{TimeExactness, VerdictKind, WatchEvent, WatchSnapshot};
 
@@ -34,12 +34,12 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
     // Writing to a string does not fail.
     let _ = write!(line, "  lag {}{}", if is_whole { "" } else { "≥" }, Count(lag));
     if let Some((age, group)) = oldest.filter(|(age, _)| *age > 0.0) {
-        let sign = match group.age_exactness {
-            Some(TimeExactness::Exact) => "",
-            Some(TimeExactness::AtLeast) => "≥",
-            _ => "~",
+        let age = match group.age_exactness {
+            Some(TimeExactness::Exact) => seconds(age),
+            Some(TimeExactness::AtLeast) => format!("≥{}", estimate_at_least(age)),
+            _ => format!("~{}", estimate(age)),
         };
-        let _ = write!(line, "  oldest unread record {sign}{} ({})", seconds(age), printable(&group.group));
+        let _ = write!(line, "  oldest unread record {age} ({})", printable(&group.group));
     }
     if let Some(why) = &snapshot.listing_failed {
         let _ = write!(line, "  the list of groups is not current: {}", printable(&why.to_string()));

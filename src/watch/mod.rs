@@ -14,7 +14,7 @@ mod until;
 pub use csv_rows::kafka_csv;
 pub use details::details;
 pub use duration::{duration_text, parse_duration, parse_history};
-pub use groups::{overview, type_table};
+pub use groups::{attention, overview, type_table};
 pub use history::{HistoryRequest, read_histories};
 pub use line::{event_line, summary_line};
 pub use probe::RecordCounter;

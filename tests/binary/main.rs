@@ -11,12 +11,14 @@
 use kreplay_testkit as support;
 
 mod alerts;
+mod announcements;
 mod attach;
 mod bench;
 mod console;
 mod failures;
 mod metrics;
 mod ndjson;
+mod plain;
 mod projection;
 mod readme;
 mod report;

@@ -61,15 +61,30 @@ fn catches_interrupts(pid: u32) -> bool {
 fn a_signal_ends_commands_that_wait_for_a_cluster() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let commands: [(&[&str], &str); 5] = [
-        (&["run", "--headless"], "stopped before anything was read"),
-        (&["plan"], "stopped before the end"),
-        (&["audit"], "stopped before the end"),
-        (&["dlq", "list"], ""),
-        (&["dlq", "retry"], ""),
+    let (topics, ended) = (["--topics", "t"], "stopped before the end");
+    let commands: [(&[&str], &[&str], &str); 17] = [
+        (&["run", "--headless"], &topics, "stopped before anything was read"),
+        (&["plan"], &topics, ended),
+        (&["audit"], &topics, ended),
+        (&["bench"], &topics, ended),
+        (&["compare", "--left", "null", "--right", "null"], &topics, "stopped before anything was read"),
+        (&["dlq", "list"], &topics, ""),
+        (&["dlq", "retry"], &topics, ""),
+        (&["topics", "create", "t"], &[], ""),
+        (&["topics", "migrate", "--execute"], &topics, "stopped"),
+        (&["groups", "list"], &[], ""),
+        (&["groups", "describe", "g"], &[], ""),
+        (&["groups", "reset", "g", "--all-topics", "--to-earliest"], &[], "stopped"),
+        (&["groups", "skip", "g", "--partition", "t-0@1"], &[], "stopped"),
+        (&["groups", "forget", "g", "--topic", "t"], &[], "stopped"),
+        (&["groups", "delete", "g"], &[], "stopped"),
+        (&["groups", "undo", "g", "--execute", "--confirm", "g"], &[], "stopped"),
+        (&["watch", "--headless"], &[], ""),
     ];
-    for (command, message) in commands {
-        let args = [command, &["--bootstrap-server", &address, "--topics", "t"]].concat();
+    // Each of them would wait for longer than this test does.
+    let cluster = ["--connect-timeout", "10m", "--bootstrap-server", &address];
+    for (command, topics, message) in commands {
+        let args = [command, &cluster, topics].concat();
         let running = Program::kreplay().args(args).timeout(RUN_TIMEOUT).spawn();
         wait::until("signal handlers", RUN_TIMEOUT, || catches_interrupts(running.id()).then_some(()));
         running.signal("INT");

@@ -31,6 +31,8 @@ fn invalid_flags_are_refused() {
     );
     expect_refused(&["demo", "--config", "no/such/file.toml"], "no/such/file.toml");
     expect_refused(&["demo", "--theme", "pink", "--headless"], "pink");
+    expect_refused(&["watch", "-b", "127.0.0.1:1", "--theme", "pink", "--headless"], "pink");
+    expect_refused(&["demo", "--plain", "--headless"], "--headless");
 }
 
 #[test]

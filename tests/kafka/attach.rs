@@ -52,7 +52,8 @@ async fn wait_for(attachment: &Attachment, what: &str, found: impl Fn(&RunView) 
 fn a_killed_process_is_counted_once_and_others_take_over() {
     let broker = broker::shared();
     let (topic, group) = (broker.topic("attached", PARTITIONS), unique_name("attached"));
-    let records: Vec<_> = (0..RECORDS).map(|at| NewRecord::keyed(format!("key-{}", at % 500), format!("{at}"))).collect();
+    let records: Vec<_> =
+        (0..RECORDS).map(|at| NewRecord::keyed(format!("key-{}", at % 500), format!("{at}"))).collect();
     broker.produce(&topic, &records);
     let folder = tempfile::tempdir().unwrap();
     let sockets = PROCESSES.map(|name| folder.path().join(format!("{name}.sock")));

@@ -35,11 +35,13 @@ pub enum Group {
     Dialog,
     /// The program itself.
     Program,
+    /// The run over time.
+    Charts,
 }
 
 impl Group {
     /// All groups, in the order of the help.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Run,
         Self::Topics,
         Self::Plan,
@@ -52,6 +54,7 @@ impl Group {
         Self::Move,
         Self::Dialog,
         Self::Program,
+        Self::Charts,
     ];
 
     /// The heading.
@@ -70,6 +73,7 @@ impl Group {
             Self::Move => "Move",
             Self::Dialog => "Dialogs",
             Self::Program => "Program",
+            Self::Charts => "Run over time",
         }
     }
 }

@@ -12,7 +12,7 @@ use kreplay_model::{
 use crate::{
     action::Action,
     layout::Panel,
-    state::{ChangeAccess, ChangePhase, Dialog, Question, ScreenId, State, WorkerStep},
+    state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
 };
 
 mod attached;
@@ -74,6 +74,17 @@ impl Action {
             Self::Details => nothing_selected(state),
             Self::RunDetails => refuse_unless(state.run().is_some(), NO_RUN_YET),
             Self::Accept => not_acceptable(state),
+            Self::SwitchLanes => not_on(state, ScreenId::Workers, "lanes are on the screen of the workers"),
+            Self::Journals => {
+                let is_known = state.feed.journal != JournalFeed::Unavailable;
+                refuse_unless(is_known, "no directory of journals is known; set run.state_dir")
+            }
+            Self::ListJournals => not_on(state, ScreenId::Journals, "only the runs that have a journal are listed"),
+            Self::WrapEvents => not_on(state, ScreenId::EventLog, "only events are wrapped"),
+            Self::SortNext | Self::SortReverse if state.user.navigation.front().screen == ScreenId::EventLog => {
+                refuse_unless(false, "events are ordered by time")
+            }
+            Self::SwitchMetric => not_on(state, ScreenId::HeatMap, "figures are chosen on the heat map"),
             Self::SortNext
             | Self::SortReverse
             | Self::Filter
@@ -97,7 +108,18 @@ impl Action {
             | Self::Quit
             | Self::Interrupt
             | Self::Suspend
-            | Self::Redraw => None,
+            | Self::Redraw
+            | Self::Workers
+            | Self::HeatMap
+            | Self::CursorBack
+            | Self::CursorForward
+            | Self::ZoomIn
+            | Self::ZoomOut
+            | Self::PreviousMark
+            | Self::NextMark
+            | Self::FollowLive
+            | Self::WholeRun
+            | Self::EventLog => None,
         }
     }
 }
@@ -106,6 +128,11 @@ const NO_RUN_YET: &str = "there is no run yet";
 
 fn refuse_unless(is_available: bool, why: &'static str) -> Refusal {
     (!is_available).then_some(Cow::Borrowed(why))
+}
+
+/// Why an action of one page has no effect on the page in front.
+fn not_on(state: &State, page: ScreenId, why: &'static str) -> Refusal {
+    refuse_unless(state.user.navigation.front().screen == page, why)
 }
 
 /// Why no command can be sent to the session.

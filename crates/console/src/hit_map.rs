@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::{
     layout::Panel,
-    state::{ChangeChoice, Extent, Extents, GroupPanel, Scrollable},
+    state::{ChangeChoice, Extent, Extents, GroupPanel, LaneKey, Scrollable},
 };
 
 /// What is at a place of the screen.
@@ -49,6 +49,18 @@ pub enum Target {
     Change,
     /// A change of a group that can be chosen.
     ChangeChoice(ChangeChoice),
+    /// A page that shows a run, outside of its rows.
+    Page,
+    /// A lane of the workers.
+    Lane(LaneKey),
+    /// A line of the heat map, by its first row.
+    HeatRow(usize),
+    /// An event of the whole log, by its sequence number.
+    LoggedEvent(u64),
+    /// A heading of the table of runs that have a journal, with the id of the column that it sorts by.
+    JournalColumn(&'static str),
+    /// A run that has a journal, by its id.
+    Journal(String),
     /// A window that a click closes.
     Window,
     /// A question or prompt. It is answered only by keys, never by a stray click.

@@ -25,6 +25,10 @@ pub enum Mode {
     Deciding,
     /// The window of the record that paused the run is open.
     FailedRecord,
+    /// The workers or the partitions are shown over time.
+    Charting,
+    /// The whole event log, or the runs that have a journal, are shown.
+    Listing,
     /// Text is being entered.
     Typing,
     /// A yes-or-no question is open.
@@ -33,7 +37,7 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
@@ -42,6 +46,8 @@ impl Mode {
         Self::Planning,
         Self::Deciding,
         Self::FailedRecord,
+        Self::Charting,
+        Self::Listing,
         Self::Typing,
         Self::Asking,
     ];
@@ -58,6 +64,8 @@ impl Mode {
             Self::Planning => "plan",
             Self::Deciding => "quarantine",
             Self::FailedRecord => "failed-record",
+            Self::Charting => "chart",
+            Self::Listing => "list",
             Self::Typing => "input",
             Self::Asking => "question",
         }

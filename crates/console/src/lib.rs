@@ -7,10 +7,12 @@
 use std::io;
 
 pub mod action;
+mod announce;
 mod availability;
 pub mod capture;
 pub mod hit_map;
 mod input;
+pub mod journal;
 pub mod key;
 pub mod keymap;
 pub mod layout;
@@ -27,6 +29,7 @@ pub mod theme;
 pub mod update;
 mod widget;
 
+pub use announce::Notify;
 pub use runtime::run;
 
 /// Options of the console.
@@ -36,6 +39,8 @@ pub struct ConsoleOptions {
     pub theme: theme::ThemeChoice,
     /// Whether to capture the mouse. If captured, the terminal's own text selection does not work.
     pub mouse: bool,
+    /// How the end of a run is announced while the terminal does not have the keyboard.
+    pub notify: Notify,
     /// Whether to use no colours (`NO_COLOR`). Takes precedence over the theme.
     pub no_color: bool,
     /// A hint with the most useful keys.
@@ -55,6 +60,8 @@ pub struct ConsoleOptions {
     /// The processes to which the console is attached; `None` if its own process has the session. An attached console
     /// ends no session.
     pub attached: Option<tokio::sync::watch::Receiver<std::sync::Arc<kreplay_model::attach::AttachView>>>,
+    /// What lists the runs that have a journal; `None` if no directory of journals is known.
+    pub journals: Option<journal::JournalLister>,
 }
 
 impl Default for ConsoleOptions {
@@ -62,6 +69,7 @@ impl Default for ConsoleOptions {
         Self {
             theme: theme::ThemeChoice::default(),
             mouse: true,
+            notify: Notify::default(),
             no_color: false,
             hint: None,
             home: state::ScreenId::Dashboard,
@@ -71,6 +79,7 @@ impl Default for ConsoleOptions {
             changes: None,
             change_access: state::ChangeAccess::default(),
             attached: None,
+            journals: None,
         }
     }
 }

@@ -3,9 +3,9 @@
 mod forms;
 mod watched;
 
-use kreplay_model::domain::number::{Count, long};
+use kreplay_model::domain::number::{Count, estimate, long};
 
-pub(super) use forms::{Forms, counts, exact_times, latencies, rates, sizes, times};
+pub(super) use forms::{Forms, counts, exact_times, latencies, rates, sizes, times, times_left};
 pub(super) use watched::{ages, etas, lags};
 
 /// A count with thousands separators: `1,234,567`.
@@ -39,6 +39,12 @@ pub(super) fn seconds(value: f64) -> String {
         return format!("{value:.1} s");
     }
     long(value.round() as u64)
+}
+
+/// The bounds of an estimated duration, such as ` (22 s–25 s)`; empty if both look the same.
+pub(super) fn bounds(low: f64, high: f64) -> String {
+    let (low, high) = (estimate(low), estimate(high));
+    if low == high { String::new() } else { format!(" ({low}–{high})") }
 }
 
 /// A duration in milliseconds with three significant digits: `850 µs`, `1.24 ms`, `12.4 ms`, `124 ms`, `1.24 s`.
@@ -145,6 +151,7 @@ mod tests {
             ["0.0 s", "4.2 s", "59.9 s", "1m 00s", "3m 12s", "2h 05m", "3d 04h"]
         );
         assert_eq!(seconds(f64::INFINITY), "years");
+        assert_eq!((bounds(22.61, 22.63).as_str(), bounds(180.0, 200.0).as_str()), ("", " (3m 00s–3m 20s)"));
         assert_eq!(
             [0.85, 1.236, 12.36, 123.6, 1236.0, 200_000.0].map(millis),
             ["850 µs", "1.24 ms", "12.4 ms", "124 ms", "1.24 s", "3m 20s"]

@@ -13,14 +13,16 @@ use kreplay_model::feed::Feed;
 use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch::Receiver,
+    sync::{mpsc, watch::Receiver},
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
     ConsoleError, ConsoleOptions,
+    announce::{Abilities, Announcer},
     hit_map::HitMap,
     input::{self, Input},
+    journal::{JournalLister, JournalListing},
     key::Key,
     state::State,
     terminal::{self, Screen},
@@ -44,7 +46,8 @@ const TICK_INTERVAL: Duration = Duration::from_millis(250);
 /// command is also sent in this case, except if the console could not be opened.
 pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Result<(), ConsoleError> {
     let theme = theme(&options)?;
-    let screen = Screen::open(options.mouse).map_err(ConsoleError::Open)?;
+    let announcer = Announcer::new(Abilities::of_environment(variable), options.notify);
+    let screen = Screen::open(options.mouse, announcer.abilities()).map_err(ConsoleError::Open)?;
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
     state.feed.changes.access = options.change_access;
@@ -53,10 +56,13 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         state,
         theme,
         screen,
+        announcer,
         hits: HitMap::default(),
         control: control.clone(),
         watch: options.watch,
         changes: options.changes,
+        journals: options.journals,
+        listings: mpsc::unbounded_channel(),
         group_events: options.group_events,
         next_group_event: 0,
         attached: options.attached,
@@ -75,6 +81,11 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     }
 }
 
+/// An environment variable, if it is set and UTF-8.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
     let choice = match &options.theme {
         _ if options.no_color => &ThemeChoice::MONO,
@@ -82,7 +93,6 @@ fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
         ThemeChoice::Auto => &theme::for_background_of_terminal(),
         chosen => chosen,
     };
-    let variable = |name| std::env::var(name).ok();
     let depth = ColorDepth::from_environment(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
     Ok(Theme::load_for(choice, depth)?)
 }
@@ -170,6 +180,7 @@ struct Runtime {
     state: State,
     theme: Theme,
     screen: Screen,
+    announcer: Announcer,
     /// What the last frame shows.
     hits: HitMap,
     control: Control,
@@ -177,6 +188,10 @@ struct Runtime {
     watch: Option<WatchControl>,
     /// What changes groups, if anything does.
     changes: Option<GroupChangeControl>,
+    /// What lists the runs that have a journal, if anything does.
+    journals: Option<JournalLister>,
+    /// The lists of these runs.
+    listings: (mpsc::UnboundedSender<JournalListing>, mpsc::UnboundedReceiver<JournalListing>),
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
     /// The sequence number of the next of these events.
@@ -206,6 +221,9 @@ impl Runtime {
         if let Some(view) = &mut attached {
             view.mark_changed();
         }
+        if self.journals.is_some() {
+            self.apply(Event::JournalAccess)?;
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
         loop {
             let stale = self.state.stale;
@@ -222,6 +240,7 @@ impl Runtime {
                 }
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
                 view = next_look(&mut attached) => self.apply(Event::Attached(view))?,
+                Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
                 progress = next_change(&mut answers) => self.apply(Event::GroupChange(progress))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
@@ -241,6 +260,9 @@ impl Runtime {
             if self.state.stale && now >= next_frame {
                 self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
                 self.state.stale = false;
+                let changes = self.announcer.update(&self.state);
+                let shows_progress = self.announcer.shows_progress();
+                self.screen.announce(&changes, shows_progress).map_err(ConsoleError::Write)?;
                 next_frame = now + MIN_FRAME_INTERVAL;
                 self.apply(Event::Drawn(self.hits.extents().clone()))?;
             }
@@ -285,6 +307,10 @@ impl Runtime {
             Some(Ok(Typed::Mouse(mouse))) => Event::from_mouse(mouse, &self.hits),
             Some(Ok(Typed::Paste(text))) => Some(Event::Paste(text)),
             Some(Ok(Typed::Resize(width, height))) => Some(Event::Resize(width, height)),
+            Some(Ok(focus @ (Typed::FocusGained | Typed::FocusLost))) => {
+                self.announcer.focus(focus == Typed::FocusGained);
+                None
+            }
             Some(Ok(_)) => None,
             Some(Err(error)) => return Err(ConsoleError::Read(error)),
             None => return Ok(Next::Quit),
@@ -307,12 +333,22 @@ impl Runtime {
                         changes.send(command);
                     }
                 }
+                Effect::ListJournals => self.list_journals(),
                 Effect::Quit => next = Next::Quit,
                 Effect::Suspend => next = next.or(self.suspend()?),
                 Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,
             }
         }
         Ok(next)
+    }
+
+    /// Lists the runs that have a journal on another thread, because that reads many files.
+    fn list_journals(&self) {
+        if let Some(journals) = self.journals.clone() {
+            let listings = self.listings.0.clone();
+            // Nobody waits for the list once the console is closed.
+            tokio::task::spawn_blocking(move || drop(listings.send(journals.list())));
+        }
     }
 
     fn handle_signal(&mut self, action: &SignalAction) -> Result<Next, ConsoleError> {
@@ -323,6 +359,7 @@ impl Runtime {
             SignalAction::Resume if std::mem::take(&mut self.suspended_by_us) => Ok(Next::Continue),
             SignalAction::Resume => {
                 self.screen.resume().map_err(ConsoleError::Write)?;
+                self.announcer.forget();
                 self.measure()
             }
         }
@@ -331,6 +368,7 @@ impl Runtime {
     fn suspend(&mut self) -> Result<Next, ConsoleError> {
         self.suspended_by_us = true;
         self.screen.suspend().map_err(ConsoleError::Write)?;
+        self.announcer.forget();
         self.measure()
     }
 

@@ -19,20 +19,25 @@ mod compare;
 mod dashboard;
 mod dialog;
 mod event;
+mod event_log;
 mod failed_record;
 mod foot;
 mod group;
 mod group_events;
 mod groups;
+mod heat_map;
 mod help;
+mod journals;
 mod partition;
 mod plan;
 mod quarantine;
 mod run;
+mod run_page;
 mod table;
 mod topics;
 mod trouble;
 mod watch_page;
+mod workers;
 
 pub use table::{Filters, Moves, SCREENS, Screen};
 

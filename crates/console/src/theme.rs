@@ -7,6 +7,7 @@ mod contrast;
 mod depth;
 mod error;
 mod file;
+mod heat_ramp;
 mod role;
 mod style;
 
@@ -16,6 +17,7 @@ pub use choice::ThemeChoice;
 pub use contrast::{Contrast, GRAPHICS_MIN_RATIO, TEXT_MIN_RATIO, measure};
 pub use depth::ColorDepth;
 pub use error::ThemeError;
+pub use heat_ramp::HeatRamp;
 pub use role::{Role, Theme};
 
 use file::{Parent, ThemeFile};

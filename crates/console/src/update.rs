@@ -12,6 +12,7 @@ use ratatui::layout::Size;
 
 use super::{
     hit_map::Target,
+    journal::JournalListing,
     key::{Key, Mode},
     layout::Panel,
     state::{ChangeAccess, Dialog, Extents, Question, State, Status, StatusKind},
@@ -21,9 +22,11 @@ use super::{
 mod attachment;
 mod close;
 mod concurrency;
+mod event_log;
 mod failed_record;
 mod filter;
 mod group_change;
+mod journals;
 mod launch;
 mod mouse;
 mod navigate;
@@ -33,6 +36,7 @@ mod quarantine;
 mod question;
 mod rate;
 mod run;
+mod run_pages;
 mod scroll;
 mod topics;
 mod typing;
@@ -57,6 +61,10 @@ pub enum Event {
     GroupEvents(Vec<WatchEvent>),
     /// Whether the committed offsets of groups can be changed.
     ChangeAccess(ChangeAccess),
+    /// The runs that have a journal can be listed.
+    JournalAccess,
+    /// The runs that have a journal.
+    Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
     /// The processes to which the console is attached, and the connections to them.
@@ -88,6 +96,8 @@ pub enum Effect {
     Watch(WatchCommand),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
+    /// List the runs that have a journal.
+    ListJournals,
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -107,6 +117,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Alerts(snapshot) => watch::learn_alerts(state, snapshot),
         Event::GroupEvents(events) => watch::add_events(state, &events),
         Event::ChangeAccess(access) => group_change::allow(state, access),
+        Event::JournalAccess => journals::begin(state),
+        Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
         Event::Attached(view) => attachment::learn(state, view),
         Event::FeedEnded => end_feed(state),
@@ -160,6 +172,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     watch::tick(state, before);
     group_change::tick(state, before);
     attachment::tick(state, before);
+    journals::tick(state, before);
     Vec::new()
 }
 
@@ -167,6 +180,7 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     if *state.feed.snapshot == *snapshot {
         return Vec::new();
     }
+    state.feed.timeline.add_snapshot(&snapshot);
     if let Some(run) = &snapshot.run {
         state.feed.history.record(run);
         if state.run().is_none_or(|before| before.id != run.id) {
@@ -209,6 +223,9 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
         show_message(state, StatusKind::Error, text);
     }
     let from_seq = state.feed.events.next_seq();
+    for event in &events {
+        state.feed.timeline.add_event(event);
+    }
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);

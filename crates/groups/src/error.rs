@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use kreplay_kafka::{CatalogError, DescribedMember, GroupAdminError};
-use kreplay_model::domain::{Classified, ErrorClass, Offset, TopicPartition, printable};
+use kreplay_model::{
+    domain::{Classified, ErrorClass, Offset, TopicPartition, printable},
+    watch::undo_command,
+};
 
 use super::changes::ChangeStoreError;
 
@@ -131,10 +134,10 @@ pub enum GroupsError {
     },
     /// The change was sent, but its result is unknown.
     #[error(
-        "it is unknown whether group `{}` was changed: {}; what was there before is stored: kreplay groups undo \
-         restores it",
+        "it is unknown whether group `{}` was changed: {}; what was there before is stored and can be restored with: {}",
         printable(group),
-        printable(reason)
+        printable(reason),
+        printable(&undo_command(group))
     )]
     Unknown {
         /// The group.

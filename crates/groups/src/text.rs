@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use kreplay_model::{
     domain::printable,
     feed::cells::{padding, width},
+    watch::undo_command,
 };
 
 use super::{
@@ -65,6 +66,9 @@ impl ChangeOutcome {
             (Some(id), Action::Delete) => writeln!(out, "deleted the group; change {id}"),
             (Some(id), _) => writeln!(out, "changed {changed} partitions; change {id}"),
         };
+        if self.change.is_some() {
+            let _ = writeln!(out, "undo: {}", printable(&undo_command(&plan.group)));
+        }
         for (row, outcome) in plan.rows.iter().zip(&self.rows) {
             if let RowOutcome::Failed(reason) = outcome {
                 let _ = writeln!(out, "not changed: {}: {}", printable(&row.id.to_string()), printable(reason));

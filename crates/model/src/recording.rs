@@ -7,9 +7,8 @@
 //!
 //! Nothing here has a clock or opens files.
 
-mod decoder;
-||||||| 442408f2
 mod contents;
+mod decoder;
 mod encoder;
 mod entry;
 mod frames;

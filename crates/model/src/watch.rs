@@ -23,12 +23,12 @@ use serde::{Deserialize, Serialize};
 pub use alert::{AlertSeverity, AlertState, AlertView, AlertsSnapshot};
 pub use change::{
     ChangedRow, GroupChange, GroupChangeCommand, GroupChangeControl, GroupChangePlan, GroupChangeProgress,
-    GroupChangeRequest, GroupChangeServer, GroupChangeStep, PlannedOffset, ResetScope, ResetTo,
+    GroupChangeRequest, GroupChangeServer, GroupChangeStep, PlannedOffset, ResetScope, ResetTo, undo_command,
 };
 pub use control::{WatchCommand, WatchControl};
 pub use event::{WatchEvent, WatchEventKind};
 pub use figures::{
-    EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
+    EtaBlock, EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
 };
 pub use group::{GroupState, GroupType, GroupView, MemberRow, PositionsExpiry, SeenBy};
 pub use history::HistoryView;

@@ -42,7 +42,9 @@ impl GroupHistory {
     /// Takes the next change, stored at `at`.
     pub fn add(&mut self, at: DateTime<Utc>, change: HistoryChange) {
         match change {
-            HistoryChange::Committed { partition, commit } => self.commits.add(partition, commit),
+            HistoryChange::Committed { partition, commit } => {
+                self.commits.add(partition, commit, self.rebalances.empty_since.is_none());
+            }
             HistoryChange::CommitDeleted(partition) => self.commits.remove(&partition),
             HistoryChange::Generation { number, since, members, rebalance_timeout_ms } => {
                 self.rebalances.wait_at_least(rebalance_timeout_ms);

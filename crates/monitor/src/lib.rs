@@ -8,6 +8,7 @@ pub mod eta;
 pub mod history;
 pub mod lag;
 pub mod look;
+mod memberless;
 pub mod membership;
 pub mod observer;
 mod random;

@@ -3,6 +3,8 @@
 mod group;
 mod held;
 #[cfg(test)]
+mod memberless_test;
+#[cfg(test)]
 mod observer_test;
 mod partition;
 mod row;

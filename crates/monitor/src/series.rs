@@ -60,6 +60,24 @@ impl Series {
         Change::Forward
     }
 
+    /// Takes an offset that is no change: the points before are moved by the difference to the last one, so that rates
+    /// and intervals remain those of the changes. Returns the difference. Times that go back are ignored.
+    pub fn move_to(&mut self, at_ms: i64, offset: i64) -> i64 {
+        if self.seen_ms.is_some_and(|seen| at_ms < seen) {
+            return 0;
+        }
+        self.seen_ms = Some(at_ms);
+        let Some(last) = self.last() else {
+            self.restart(at_ms, offset, false);
+            return 0;
+        };
+        let difference = offset.saturating_sub(last);
+        for point in &mut self.points {
+            point.offset = point.offset.saturating_add(difference);
+        }
+        difference
+    }
+
     fn restart(&mut self, at_ms: i64, offset: i64, first_is_change: bool) {
         self.points.clear();
         self.points.push(Point { at_ms, offset });
@@ -179,6 +197,20 @@ mod tests {
         assert_eq!(series.last_change_ms(), Some(5));
         assert_eq!(series.add(7, 3), Change::Back { from: 12 });
         assert_eq!((series.changes().len(), series.last_change_ms(), series.began_ms()), (1, Some(7), Some(7)));
+    }
+
+    #[test]
+    fn an_offset_that_is_no_change_leaves_changes_and_growth_as_they_were() {
+        let mut series = Series::default();
+        for (at, offset) in [(0, 10), (5_000, 60), (10_000, 110)] {
+            series.add(at, offset);
+        }
+        let growth = |series: &Series| series.interpolated(8_000).unwrap() - series.interpolated(2_000).unwrap();
+        let before = (growth(&series), series.last_change_ms(), series.median_interval_ms());
+        assert_eq!((series.move_to(12_000, 30), series.last(), series.seen_ms()), (-80, Some(30), Some(12_000)));
+        assert_eq!((growth(&series), series.last_change_ms(), series.median_interval_ms()), before);
+        assert_eq!(series.add(13_000, 31), Change::Forward);
+        assert_eq!(series.last_change_ms(), Some(13_000));
     }
 
     #[test]

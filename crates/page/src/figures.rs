@@ -5,7 +5,7 @@ use kreplay_model::{
         Lag,
         number::{Bytes, Count, rate, seconds},
     },
-    feed::{Bottleneck, RunView},
+    feed::{Prediction, RunView},
 };
 
 use crate::markup::{Markup, Text};
@@ -41,10 +41,11 @@ pub(crate) fn summary(run: &RunView) -> Markup {
         ("digest", run.digest.clone()),
     ];
     if let Some(predicted) = plan.predicted {
-        rows.push(("predicted time", format!("{}, {}", seconds(predicted.elapsed_s), limit(predicted.limit))));
+        rows.push(("predicted time", timed(predicted)));
     }
     if let Some(ideal) = run.ideal {
-        rows.push(("ideal time", format!("{}, {}", seconds(ideal.elapsed_s), limit(ideal.limit))));
+        let basis = run.record_time.map_or_else(String::new, |time| format!("; {}", time.in_words()));
+        rows.push(("ideal time", timed(ideal) + &basis));
     }
     let mut html = Markup::default();
     html.add("<table class=\"figures\">");
@@ -94,14 +95,7 @@ fn lag(lag: Lag) -> String {
     }
 }
 
-fn limit(limit: Bottleneck) -> &'static str {
-    match limit {
-        Bottleneck::Workers => "limited by the number of workers",
-        Bottleneck::Partition => "limited by the heaviest partition",
-        Bottleneck::Key => "limited by the heaviest key",
-        Bottleneck::Handler => "limited by the handler",
-        Bottleneck::Fetch => "limited by reading",
-        Bottleneck::Commit => "limited by commits",
-        Bottleneck::Rate => "limited by the configured rate or the protected group",
-    }
+/// A time with what limits it.
+fn timed(time: Prediction) -> String {
+    format!("{}, limited by {}", seconds(time.elapsed_s), time.limit.explained())
 }

@@ -2,12 +2,9 @@
 
 mod host_name;
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use kreplay_tls::{certificates, private_key, system_authorities};
 use rustls::{ClientConfig, RootCertStore};
 
 use self::host_name::AnyHostName;
@@ -33,10 +30,9 @@ pub(crate) fn client_config(config: &TlsConfig) -> Result<Arc<ClientConfig>, Con
     let client = match &config.client_certificate {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => {
-            let private_key = PrivateKeyDer::from_pem_slice(&read(key)?)
-                .map_err(|_| ConfigError::Tls(format!("{} contains no unencrypted PEM private key", key.display())))?;
+            let private_key = private_key(key).map_err(ConfigError::Tls)?;
             builder
-                .with_client_auth_cert(certificates(chain)?, private_key)
+                .with_client_auth_cert(certificates(chain).map_err(ConfigError::Tls)?, private_key)
                 .map_err(|error| ConfigError::Tls(format!("the client certificate cannot be used: {error}")))?
         }
     };
@@ -45,8 +41,8 @@ pub(crate) fn client_config(config: &TlsConfig) -> Result<Arc<ClientConfig>, Con
 
 fn authorities(config: &TlsConfig) -> Result<RootCertStore, ConfigError> {
     let found = match &config.authorities {
-        Some(path) => certificates(path)?,
-        None => rustls_native_certs::load_native_certs().certs,
+        Some(path) => certificates(path).map_err(ConfigError::Tls)?,
+        None => system_authorities(),
     };
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(found);
@@ -58,21 +54,10 @@ fn authorities(config: &TlsConfig) -> Result<RootCertStore, ConfigError> {
     Ok(store)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
-    let found = found.map_err(|error| ConfigError::Tls(format!("{} is not PEM: {error}", path.display())))?;
-    if found.is_empty() {
-        return Err(ConfigError::Tls(format!("{} contains no PEM certificate", path.display())));
-    }
-    Ok(found)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
-    fs::read(path).map_err(|error| ConfigError::Tls(format!("{} cannot be read: {error}", path.display())))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -37,10 +37,10 @@ pub struct ClusterArgs {
     pub property: Vec<String>,
 }
 
-/// How much a plan reads.
+/// How much a plan or an audit reads.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Plan")]
-pub struct PlanningArgs {
+#[command(next_help_heading = "Sample")]
+pub struct SampleArgs {
     /// Read all records instead of a sample
     #[arg(long)]
     pub scan: bool,
@@ -50,6 +50,15 @@ pub struct PlanningArgs {
     /// Maximum time to spend on the sample [default: 2s]
     #[arg(long, value_name = "DURATION", conflicts_with = "scan")]
     pub sample_time: Option<String>,
+}
+
+/// How much a plan reads, and what it assumes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Plan")]
+pub struct PlanningArgs {
+    /// How much is read.
+    #[command(flatten)]
+    pub sample: SampleArgs,
     /// Handling time per record, used if the handler does not define one
     #[arg(long, value_name = "DURATION")]
     pub work: Option<String>,
@@ -145,11 +154,17 @@ fn put_list(into: &mut Overrides, flag: &str, key: &str, values: &[String]) {
     }
 }
 
-impl PlanningArgs {
+impl SampleArgs {
     pub(super) fn put(&self, into: &mut Overrides) {
         put(into, "--scan", "plan.scan", self.scan.then(|| "true".to_owned()).as_ref());
         put(into, "--sample", "plan.sample", self.sample.as_ref());
         put(into, "--sample-time", "plan.sample_time", self.sample_time.as_ref());
+    }
+}
+
+impl PlanningArgs {
+    pub(super) fn put(&self, into: &mut Overrides) {
+        self.sample.put(into);
         put(into, "--work", "plan.work", self.work.as_ref());
     }
 }

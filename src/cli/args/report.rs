@@ -18,6 +18,9 @@ pub struct ReportArgs {
     /// Do not open the console; print progress to standard error
     #[arg(long)]
     pub headless: bool,
+    /// Print lines and take commands as lines, for screen readers and pipes; `help` lists the commands
+    #[arg(long, conflicts_with = "headless")]
+    pub plain: bool,
     /// Print a report in this format at the end
     ///
     /// html is one page with charts that needs nothing else: write it to a file with --output FILE.
@@ -58,6 +61,12 @@ pub(in crate::cli) fn report_formats() -> impl TypedValueParser<Value = ReportFo
 }
 
 impl ReportArgs {
+    /// Whether a console may be opened.
+    #[must_use]
+    pub fn allows_console(&self) -> bool {
+        !self.headless && !self.plain
+    }
+
     /// Checks that the file of the report can be written, as far as that can be said before there is one.
     ///
     /// # Errors

@@ -6,7 +6,10 @@ mod places;
 use std::{
     io::{self, Write},
     path::Path,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use chrono::Utc;
@@ -18,7 +21,10 @@ use kreplay_kafka::{Catalog, Client, KafkaConfig};
 use kreplay_model::{domain::PartitionCount, feed::report::ReportFormat};
 
 use self::places::ScratchTargets;
-use super::{CliError, Exit, print, signals::stop_flag};
+use super::{
+    CliError, Exit, print,
+    signals::{exit_soon_after_unless, stop_flag},
+};
 use crate::{
     bench::{
         BenchError, BenchOptions, BenchReport, BenchSetup, Case, Job, Round, Setting, Shape, handlers, measure, plan,
@@ -40,8 +46,11 @@ pub(super) fn execute(args: &BenchArgs, environment: &Environment, directory: &P
     }
     let config = args.load(environment, directory)?;
     let rates = args.measurements.rates()?;
-    let stop = stop_flag()?;
+    let (stop, is_open) = (stop_flag()?, Arc::<AtomicBool>::default());
+    // Until the cluster has answered, there is nothing to remove.
+    exit_soon_after_unless(&stop, &is_open)?;
     let mut setup = BenchSetup::open(cluster(&config), config.kafka.connect_timeout)?;
+    is_open.store(true, Relaxed);
     let mut targets = ScratchTargets::new(setup.prefix(), args.postgres(&config)).map_err(BenchError::from)?;
     let measured =
         args.check(&config, &setup).and_then(|()| args.measure_on(&mut setup, &mut targets, &config, rates, &stop));

@@ -10,19 +10,22 @@ use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog}
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
     cli::{
-        CliError, Exit,
+        CliError, Exit, ReportArgs,
         console_options::{console_options, is_terminal},
         metrics::{bind, serve},
+        plain::TypedLines,
         print,
         serve::{bind as bind_attach, serve_groups},
         signals::stop_signal,
         watch::{
-            alerting, console,
+            alerting,
+            commands::{Answer, answer, next_line},
+            console,
             output::{LONGEST_WATCH, write, write_json_line},
         },
     },
@@ -62,7 +65,7 @@ pub struct WatchDemoArgs {
 }
 
 /// Shows the groups of a simulated cluster.
-pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> Result<Exit, CliError> {
+pub(super) fn execute(args: &WatchDemoArgs, config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
     let seed = args.seed.unwrap_or(DEFAULT_SEED);
     if args.once {
         let snapshot = watched_groups(seed, Utc::now());
@@ -77,10 +80,10 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, headless: bool) -> 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
-    if args.duration.is_none() && !args.json && !headless && is_terminal() {
+    if args.duration.is_none() && !args.json && report.allows_console() && is_terminal() {
         return runtime.block_on(show(demo, config, servers));
     }
-    runtime.block_on(follow(demo, args, config, servers))
+    runtime.block_on(follow(demo, args, config, servers, report.plain))
 }
 
 /// The servers for metrics and for consoles that attach, if they are configured.
@@ -138,6 +141,7 @@ async fn follow(
     args: &WatchDemoArgs,
     config: &Config,
     servers: Servers,
+    is_plain: bool,
 ) -> Result<Exit, CliError> {
     let mut alerts = alerting::alerts(config);
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
@@ -151,9 +155,20 @@ async fn follow(
     if !args.json && !write(&format!("{CLUSTER_NAME}: at first, time is {FASTER} times as fast as the clock\n"))? {
         return Ok(Exit::Done);
     }
+    let mut commands = is_plain.then(TypedLines::open);
+    let mut is_paused = false;
+    let mut next = Instant::now() + demo.wait();
     loop {
         tokio::select! {
-            () = sleep(demo.wait()) => {}
+            () = sleep_until(next), if !is_paused => next = Instant::now() + demo.wait(),
+            line = next_line(&mut commands) => {
+                match answer(&line, &sender.borrow()) {
+                    Answer::Text(text) if write(&text)? => {}
+                    Answer::Pause(pause) => is_paused = pause,
+                    Answer::Text(_) | Answer::Stop => return Ok(Exit::Done),
+                }
+                continue;
+            }
             () = sleep_until(end) => return Ok(Exit::Done),
             () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { Exit::Done }),
         }

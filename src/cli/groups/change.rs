@@ -3,7 +3,10 @@
 use std::{
     io::{self, Write as _},
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use clap::{Args, builder::NonEmptyStringValueParser};
@@ -19,7 +22,7 @@ use crate::{
         args::{ClusterArgs, FileArgs, format::FormatArgs},
         group_changes::NO_STATE_DIR,
         print,
-        signals::stop_flag,
+        signals::{exit_soon_after_unless, stop_flag},
     },
     config::{Assignment, Config, Environment, Overrides},
 };
@@ -64,6 +67,8 @@ impl From<&FormatArgs> for PlanFormat {
 pub(super) struct Change {
     pub(super) admin: GroupAdmin,
     pub(super) stop: Arc<AtomicBool>,
+    /// Whether the plan is being executed: then a signal does not end the process, so that the result is known.
+    is_executing: Arc<AtomicBool>,
     store: Option<ChangeStore>,
     /// `None` without `--execute`.
     access: Option<WriteAccess>,
@@ -84,10 +89,11 @@ impl ChangeArgs {
         let access = self.access(config.kafka.read_only)?;
         let store = config.state_dir(environment).map(|dir| ChangeStore::below(&dir));
         let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
-        let stop = stop_flag()?;
+        let (stop, is_executing) = (stop_flag()?, Arc::default());
+        exit_soon_after_unless(&stop, &is_executing)?;
         let admin = GroupAdmin::new(&kafka, &self.group, config.kafka.connect_timeout, &stop);
         let admin = admin.map_err(|error| CliError::Usage(error.to_string()))?;
-        Ok(Change { admin, stop, store, access })
+        Ok(Change { admin, stop, is_executing, store, access })
     }
 
     fn access(&self, read_only: bool) -> Result<Option<WriteAccess>, CliError> {
@@ -131,6 +137,7 @@ impl Change {
             }
             return Ok(Exit::Done);
         };
+        self.is_executing.store(true, Relaxed);
         let outcome = execute(&self.admin, &plan, self.store()?, access);
         if format == PlanFormat::Json {
             print(&json(&PlanView::new(&plan, outcome.as_ref().ok()))?)?;

@@ -3,6 +3,10 @@
 use std::{
     io::{self, IsTerminal, Write},
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,7 +22,7 @@ use crate::{
         args::{ClusterArgs, FileArgs, format::FormatArgs, topics::StrategyArgs},
         print,
         run::no_topics,
-        signals::stop_flag,
+        signals::{exit_soon_after_unless, stop_flag},
     },
     config::{Assignment, Config, Environment, Overrides, split_list},
 };
@@ -106,10 +110,12 @@ pub(super) fn execute(args: &MigrateArgs, environment: &Environment, directory: 
         follow: args.follow,
         timeout: config.kafka.connect_timeout,
     };
-    let stop = stop_flag()?;
+    let (stop, is_executing) = (stop_flag()?, Arc::<AtomicBool>::default());
+    exit_soon_after_unless(&stop, &is_executing)?;
     let mut progress = Progress::default();
     let done = Migration::open(&client, &options, &stop, &mut progress).and_then(|mut migration| {
         if args.execute {
+            is_executing.store(true, Relaxed);
             let report = migration.execute(options.strategy.replication)?;
             Ok((rendered(args.format.is_json(), &report, || report.text()), report.not_carried().join(", ")))
         } else {

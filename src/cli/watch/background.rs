@@ -3,20 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog, WatchSnapshot};
-use kreplay_watcher::{GroupSelection, WatchHandle};
+use kreplay_watcher::WatchHandle;
 use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
     task::JoinHandle,
     time::sleep,
 };
 
-use super::{alerting, cluster};
+use super::{alerting, cluster, selection};
 use crate::{cli::CliError, config::Config};
 
 /// The time between two attempts to list the groups.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// A watch of all groups that runs beside a session. It ends when this is dropped.
+/// A watch of `watch.groups`, or all groups, that runs beside a session. It ends when this is dropped.
 pub(in crate::cli) struct BackgroundWatch {
     /// The latest snapshot. Until the first change, the groups are being listed.
     pub(in crate::cli) snapshots: watch::Receiver<Arc<WatchSnapshot>>,
@@ -90,7 +90,7 @@ async fn run(config: Config, outlets: Outlets, mut commands: UnboundedReceiver<W
 /// Tries until the groups are listed. The session says why the cluster cannot be reached.
 async fn opened(config: &Config) -> Option<WatchHandle> {
     loop {
-        match cluster::open(config, GroupSelection(Vec::new())).await {
+        match cluster::open(config, selection(&[], config)).await {
             Ok((watcher, first)) => return Some(WatchHandle::spawn(watcher, first)),
             // It would be the same the next time.
             Err(CliError::Usage(_)) => return None,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_alerts::Alerts;
 use kreplay_attach::GroupSource;
-use kreplay_model::watch::{AlertsSnapshot, WatchSnapshot};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchSnapshot};
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::{
     sync::watch,
@@ -12,16 +12,19 @@ use tokio::{
 };
 
 use super::{
-    WatchArgs, alerting, cluster, console,
+    WatchArgs, alerting, cluster,
+    commands::{Answer, answer, next_line},
+    console,
     output::{LONGEST_WATCH, write, write_json_line},
     unmatched, without_group,
 };
 use crate::{
     cli::{
         CliError, Exit,
-        console_options::{console_options, is_terminal},
+        console_options::{console_options, is_terminal, theme_choice},
         group_changes::GroupChanges,
         metrics::{bind, serve},
+        plain::TypedLines,
         serve::{bind as bind_attach, serve_groups},
         signals::stop_signal,
     },
@@ -67,8 +70,11 @@ pub(super) fn execute(
     selection: &GroupSelection,
     environment: &Environment,
 ) -> Result<Exit, CliError> {
+    // The name of the theme is checked without a console, too.
+    theme_choice(config)?;
     // A condition and a time are for scripts: what they need is an exit code.
-    let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json() && !args.headless;
+    let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json();
+    let is_interactive = is_interactive && !args.headless && !args.plain;
     if is_interactive && is_terminal() {
         return show(config, selection, environment);
     }
@@ -141,11 +147,20 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
             next_event: 0,
         };
         // What has happened when the watch ends without its condition being true.
+        let mut commands = args.plain.then(TypedLines::open);
         let without_condition = if wait.is_some() { Exit::Stopped } else { Exit::Done };
         loop {
             tokio::select! {
                 changed = snapshots.changed() => {
                     changed.map_err(|_| CliError::Failed("the watch ended unexpectedly".to_owned()))?;
+                }
+                line = next_line(&mut commands) => {
+                    match answer(&line, &snapshots.borrow()) {
+                        Answer::Text(text) if write(&text)? => {}
+                        Answer::Pause(pause) => handle.control.send(WatchCommand::Pause(pause)),
+                        Answer::Text(_) | Answer::Stop => return Ok(without_condition),
+                    }
+                    continue;
                 }
                 () = sleep_until(end) => return Ok(without_condition),
                 () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { without_condition }),

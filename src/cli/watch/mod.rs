@@ -3,6 +3,7 @@
 pub(super) mod alerting;
 pub(super) mod background;
 mod cluster;
+pub(super) mod commands;
 pub(super) mod console;
 mod follow;
 pub(super) mod output;
@@ -15,7 +16,7 @@ use kreplay_watcher::GroupSelection;
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs, MetricsArgs, ServeArgs, format::FormatArgs},
+    args::{ClusterArgs, FileArgs, MetricsArgs, ServeArgs, ThemeArgs, format::FormatArgs},
     print,
     signals::exit_on_first_signal,
 };
@@ -67,12 +68,17 @@ pub struct WatchArgs {
     /// Print lines, even on a terminal
     #[arg(long, help_heading = "Output")]
     headless: bool,
+    /// Print lines and take commands as lines, for screen readers and pipes; `help` lists the commands
+    #[arg(long, conflicts_with_all = ["headless", "once"], help_heading = "Output")]
+    plain: bool,
     #[command(flatten)]
     format: FormatArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
     serve: ServeArgs,
+    #[command(flatten)]
+    theme: ThemeArgs,
 }
 
 /// The cluster to look at.
@@ -124,6 +130,11 @@ impl TargetArgs {
     }
 }
 
+/// The groups to watch: those that the command names, or else those of the configuration.
+fn selection(named: &[Glob], config: &Config) -> GroupSelection {
+    GroupSelection(if named.is_empty() { config.watch.groups.clone() } else { named.to_vec() })
+}
+
 /// Watches groups.
 pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     let read_only = args.read_only.then(|| Assignment::flag("--read-only", "kafka.read_only", "true"));
@@ -131,9 +142,9 @@ pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &P
     let mut overrides = Overrides { assignments, ..Overrides::default() };
     args.metrics.put(&mut overrides);
     args.serve.put(&mut overrides);
+    args.theme.put(&mut overrides);
     let config = args.target.load_with(overrides, environment, directory)?;
-    let named = if args.groups.is_empty() { &config.watch.groups } else { &args.groups };
-    let selection = GroupSelection(named.clone());
+    let selection = selection(&args.groups, &config);
     if !args.once {
         return follow::execute(args, &config, &selection, environment);
     }

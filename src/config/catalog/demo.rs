@@ -17,6 +17,8 @@ settings! { CONSOLE:
     };
     /// Capture the mouse wheel and clicks.
     "console.mouse": Bool => console.mouse;
+    /// How the end of a run is announced while the terminal does not have the keyboard.
+    "console.notify": Word(&["auto", "bell", "off"]) => console.notify;
 }
 
 settings! { DEMO:

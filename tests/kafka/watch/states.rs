@@ -2,6 +2,7 @@
 
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::{Ending, NewRecord};
+use crate::support::pty::Terminal;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
@@ -84,18 +85,39 @@ fn a_deleted_topic_does_not_hide_the_others() {
 }
 
 #[test]
-fn a_position_that_goes_back_is_an_event() {
+fn offsets_that_change_while_a_group_has_no_members_are_an_event() {
     let broker = broker::shared();
-    let (topic, group) = (new_topic(broker, "watch-states", 1), unique_name("watch-rewound"));
+    let (topic, group) = (new_topic(broker, "watch-states", 1), unique_name("watch-changed"));
     produce(broker, &topic, 0, 5);
     commit(broker, &group, &topic, &[(0, 5)]);
     let args = ["watch", &group, "--headless", "--interval", "500ms", "--bootstrap-server", broker.bootstrap()];
     let mut running = crate::support::process::Program::kreplay().args(args).timeout(RUN_TIMEOUT).spawn();
     running.wait_for("the summary", RUN_TIMEOUT, |stdout, _| stdout.contains("  lag 0"));
     commit(broker, &group, &topic, &[(0, 1)]);
-    let event = format!("the position of {topic}-0 went back: 5 → 1");
-    running.wait_for("the event", RUN_TIMEOUT, |stdout, _| stdout.contains(&event));
+    let event = "offsets were changed while the group had no members: −4 offsets in 1 partition";
+    running.wait_for("the event", RUN_TIMEOUT, |stdout, _| stdout.contains(event));
     running.signal("INT");
     let finished = running.finish();
     assert_eq!(finished.code(), Some(0), "{finished:?}");
+}
+
+#[test]
+fn the_console_of_a_cluster_watches_the_groups_of_the_configuration() {
+    let broker = broker::shared();
+    let (topic, prefix) = (new_topic(broker, "watch-states", 1), unique_name("watch-console"));
+    produce(broker, &topic, 0, 5);
+    for group in ["chosen", "other"] {
+        commit(broker, &format!("{prefix}-{group}"), &topic, &[(0, 5)]);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("kreplay.toml");
+    std::fs::write(&file, format!("[watch]\ngroups = ['{prefix}-chosen']\n")).unwrap();
+    let args = ["--config", file.to_str().unwrap(), "--bootstrap-server", broker.bootstrap()];
+    let mut console = Terminal::kreplay(&args, 40, 160);
+    console.wait_for("topics", RUN_TIMEOUT, |screen| screen.contains("Topics"));
+    console.send("w");
+    let screen = console.wait_for("the group", RUN_TIMEOUT, |screen| screen.contains("Groups  1"));
+    assert!(screen.contains(&format!("{prefix}-chosen")), "{screen}");
+    console.send("\x03\x03");
+    console.finish(RUN_TIMEOUT);
 }

@@ -119,7 +119,8 @@ fn age(group: &GroupView, topics: &[Glob]) -> Option<f64> {
     } else {
         rows(group, topics).filter_map(|row| row.age_s).map(|age| age.value).max_by(f64::total_cmp)
     };
-    known.or_else(|| (count(CountFigure::Readable, group, topics) == Some(0)).then_some(0.0))
+    let is_ahead = rows(group, topics).any(|row| row.ahead.is_some_and(|ahead| ahead > 0));
+    known.or_else(|| (!is_ahead && count(CountFigure::Readable, group, topics) == Some(0)).then_some(0.0))
 }
 
 /// The time until the first deletion of an unread record. If the age is known and the deadline is not, nothing limits

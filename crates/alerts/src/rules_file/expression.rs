@@ -172,9 +172,11 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The age of the oldest unread record, 0 if there is none.
+    /// The age of the oldest unread record, 0 if there is none. Not known if a committed offset is beyond its log.
     fn age(&self) -> String {
-        let nothing = format!("{} == 0 and on (group) {}", self.figure("readable_offsets", "sum"), self.is_complete());
+        let none = |figure: &str| format!("{} == 0", self.figure(figure, "sum"));
+        let (readable, ahead) = (none("readable_offsets"), none("ahead_offsets"));
+        let nothing = format!("{readable} and on (group) {ahead} and on (group) {}", self.is_complete());
         format!("{} or on (group) ({nothing})", self.figure("age_seconds", "max"))
     }
 

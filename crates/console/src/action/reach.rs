@@ -73,7 +73,23 @@ impl Action {
             | Self::Close
             | Self::DeleteLeft
             | Self::DeleteAll
-            | Self::Redraw => false,
+            | Self::Redraw
+            | Self::Workers
+            | Self::HeatMap
+            | Self::SwitchLanes
+            | Self::SwitchMetric
+            | Self::CursorBack
+            | Self::CursorForward
+            | Self::ZoomIn
+            | Self::ZoomOut
+            | Self::PreviousMark
+            | Self::NextMark
+            | Self::FollowLive
+            | Self::WholeRun
+            | Self::EventLog
+            | Self::Journals
+            | Self::WrapEvents
+            | Self::ListJournals => false,
         }
     }
 }

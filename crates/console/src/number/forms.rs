@@ -1,6 +1,8 @@
 //! Alternative forms of a number, longest first. In narrow places a number loses digits or gets a larger unit; it is
 //! never truncated.
 
+use kreplay_model::domain::number::{estimate, estimate_at_least};
+
 use super::{bytes, count, millis, rate, seconds};
 use crate::text::width;
 
@@ -65,6 +67,22 @@ pub(crate) fn rates(per_s: f64) -> Forms {
 pub(crate) fn times(value: f64) -> Forms {
     let value = sane(value);
     shorter_time(seconds(value), value)
+}
+
+/// An estimated duration, without decimals from a second on: `23 s`, `23s`; `3m 12s`, `3m`. The shortest form has at
+/// most five cells.
+pub(crate) fn estimates(value: f64) -> Forms {
+    shorter_time(estimate(value), sane(value))
+}
+
+/// The same as a lower bound: rounded down.
+pub(crate) fn estimates_at_least(value: f64) -> Forms {
+    shorter_time(estimate_at_least(value), sane(value))
+}
+
+/// The estimated time left of something that has not ended: `< 1 s`, `<1s`, then as [`estimates`].
+pub(crate) fn times_left(value: f64) -> Forms {
+    if value < 1.0 { Forms::of("< 1 s").or(Forms::of("<1s")) } else { estimates(value) }
 }
 
 /// A duration with two decimals below a minute, for comparisons: `12.34 s`. The shortest form has at most five cells.
@@ -159,6 +177,11 @@ mod tests {
         assert_eq!(all(&rates(1_702_881.4).with("/s")), "1,702,881/s | 1.70 M/s | 1.7 M/s | 1.7M/s | 2M/s");
         assert_eq!(all(&exact_times(20.238)), "20.24 s | 20.2 s | 20.2s | 20s");
         assert_eq!(all(&times(192.0)), "3m 12s | 3m12s | 3m");
+        assert_eq!(all(&estimates(22.62)), "23 s | 23s");
+        assert_eq!(
+            (all(&times_left(0.4)), all(&times_left(61.0))),
+            ("< 1 s | <1s".into(), "1m 01s | 1m01s | 1m".into())
+        );
         assert_eq!(all(&latencies(1.236)), "1.24 ms | 1.24ms | 1ms");
         assert_eq!(all(&sizes(1_600_000)), "1.5 MiB | 1.5MiB | 2MiB");
         assert_eq!(counts(1_502_881).fit(1), "", "empty rather than truncated");
@@ -176,6 +199,7 @@ mod tests {
                 (rates(number), 4),
                 (times(number), 5),
                 (exact_times(number), 5),
+                (times_left(number), 5),
                 (latencies(number), 5),
                 (sizes(count), 7),
             ] {

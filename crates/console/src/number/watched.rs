@@ -2,7 +2,11 @@
 
 use kreplay_model::watch::{EtaVerdict, EtaView, SecondsRange, TimeExactness};
 
-use super::{Forms, counts, times};
+use super::{
+    Forms, counts,
+    forms::{estimates, estimates_at_least},
+    times, times_left,
+};
 
 /// A lag. It is negative if a committed offset is beyond the end of the log.
 pub(crate) fn lags(lag: i64) -> Forms {
@@ -13,18 +17,17 @@ pub(crate) fn lags(lag: i64) -> Forms {
 /// The age of a record: `3m 12s` exactly, `~3m 12s` within bounds, `≥3m 12s` at least. `0.0 s` if a producer's clock is
 /// ahead.
 pub(crate) fn ages(age: SecondsRange, exactness: Option<TimeExactness>) -> Forms {
-    let forms = times(age.value);
     match exactness {
-        Some(TimeExactness::Bracket) if age.low < age.high => forms.after("~"),
-        Some(TimeExactness::AtLeast) => forms.after("≥"),
-        _ => forms,
+        Some(TimeExactness::Bracket) if age.low < age.high => estimates(age.value).after("~"),
+        Some(TimeExactness::AtLeast) => estimates_at_least(age.value).after("≥"),
+        _ => times(age.value),
     }
 }
 
 /// When a group will have caught up: a time, `never`, `done`, or `?` while it is not known.
 pub(crate) fn etas(eta: &EtaView) -> Forms {
     match (eta.verdict, eta.value_s) {
-        (EtaVerdict::Known, Some(value)) => times(value),
+        (EtaVerdict::Known, Some(value)) => times_left(value),
         (EtaVerdict::Never, _) => Forms::of("never"),
         (EtaVerdict::Done, _) => Forms::of("done"),
         (EtaVerdict::Known | EtaVerdict::NotKnownYet, _) => Forms::of("?"),

@@ -23,6 +23,8 @@ use crate::{
 mod choices;
 mod plan;
 
+pub(super) use plan::plan_total;
+
 /// The first word of the title.
 pub(super) const TITLE: &str = "Change";
 const MAX_WIDTH: u16 = 130;

@@ -20,6 +20,11 @@ pub(super) fn render(buf: &mut Buffer, dialog: &Dialog, state: &State, theme: &T
             group_prompt::value(buf, *choice, text, error.as_deref(), state, theme);
         }
         Dialog::ConfirmChange { text, error } => group_prompt::name(buf, text, error.as_deref(), state, theme),
-        Dialog::Filter(_) | Dialog::TopicFilter(_) | Dialog::GroupFilter(_) | Dialog::GroupPartitionFilter(_) => {}
+        Dialog::Filter(_)
+        | Dialog::TopicFilter(_)
+        | Dialog::GroupFilter(_)
+        | Dialog::GroupPartitionFilter(_)
+        | Dialog::EventFilter(_)
+        | Dialog::JournalFilter(_) => {}
     }
 }

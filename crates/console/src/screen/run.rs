@@ -1,5 +1,6 @@
 //! The window with all settings of the run: what is read and how, limits, failure handling, and how to resume it.
 
+use kreplay_model::domain::number::seconds;
 use kreplay_model::feed::{DryRunView, EffectCount, PlanView, RunState, RunView, WhatIf};
 use ratatui::{
     buffer::Buffer,
@@ -75,6 +76,11 @@ fn worker_time(run: &RunView, theme: &Theme) -> Vec<(&'static str, String, Style
     let Some(sentence) = run.charges.in_words() else { return Vec::new() };
     let mut rows =
         vec![(WORKER_TIME, format!("{sentence}."), theme.strong), ("", charges::legend(&run.charges), theme.popup)];
+    // The ideal time of a stopped run cannot be compared with the time that it took.
+    if let Some(ideal) = run.ideal.filter(|_| run.state == RunState::Done) {
+        let basis = run.record_time.map_or_else(String::new, |time| format!(", {}", time.in_words()));
+        rows.push(("ideal", format!("{}{basis}", seconds(ideal.elapsed_s)), theme.popup));
+    }
     if !run.advice.is_empty() {
         rows.push(("advice", WhatIf::line(&run.advice), theme.strong));
     }

@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 
 use super::{
-    alerts, change, compare, dashboard, event, failed_record, group, group_events, groups, help, partition, plan,
-    quarantine, run, topics, trouble,
+    alerts, change, compare, dashboard, event, event_log, failed_record, group, group_events, groups, heat_map, help,
+    journals, partition, plan, quarantine, run, topics, trouble, workers,
 };
 use crate::{
     action::Action,
@@ -29,6 +29,14 @@ pub enum Moves {
     SelectedPartition,
     /// The selected quarantined key.
     SelectedKey,
+    /// The selected lane.
+    SelectedLane,
+    /// The row of the heat map under the cursor.
+    HeatRow,
+    /// The event under the cursor.
+    LoggedEvent,
+    /// The selected run of the journals.
+    SelectedJournal,
     /// The lines of the screen's text.
     Lines,
     /// Nothing.
@@ -46,6 +54,10 @@ pub enum Filters {
     Groups,
     /// Partitions of the opened group.
     GroupPartitions,
+    /// Events of the log.
+    Events,
+    /// Runs that have a journal.
+    Journals,
 }
 
 /// Draws a screen at a place, and adds what can be clicked to the map.
@@ -223,6 +235,42 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::Lines,
         filters: None,
         view: |buf, hits, place, state, theme| help::render(buf, hits, place.scroll, state, theme),
+    },
+    Screen {
+        id: ScreenId::Workers,
+        title: workers::TITLE,
+        refusal: |state| Action::Workers.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::SelectedLane,
+        filters: None,
+        view: |buf, hits, _, state, theme| workers::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::HeatMap,
+        title: heat_map::TITLE,
+        refusal: |state| Action::HeatMap.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::HeatRow,
+        filters: None,
+        view: |buf, hits, _, state, theme| heat_map::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::EventLog,
+        title: event_log::TITLE,
+        refusal: |state| Action::EventLog.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::LoggedEvent,
+        filters: Some(Filters::Events),
+        view: |buf, hits, _, state, theme| event_log::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Journals,
+        title: journals::TITLE,
+        refusal: |state| Action::Journals.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::SelectedJournal,
+        filters: Some(Filters::Journals),
+        view: |buf, hits, _, state, theme| journals::render(buf, hits, state, theme),
     },
 ];
 

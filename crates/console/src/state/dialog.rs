@@ -67,6 +67,10 @@ pub enum Dialog {
     GroupFilter(String),
     /// The input of the filter of the opened group's partitions, with its previous value.
     GroupPartitionFilter(String),
+    /// The input of the filter of the event log, with its previous value.
+    EventFilter(String),
+    /// The input of the filter of the runs that have a journal, with its previous value.
+    JournalFilter(String),
 }
 
 impl Dialog {
@@ -82,13 +86,23 @@ impl Dialog {
             | Self::Filter(_)
             | Self::TopicFilter(_)
             | Self::GroupFilter(_)
-            | Self::GroupPartitionFilter(_) => Mode::Typing,
+            | Self::GroupPartitionFilter(_)
+            | Self::EventFilter(_)
+            | Self::JournalFilter(_) => Mode::Typing,
         }
     }
 
     /// Whether it is the input of a filter.
     #[must_use]
     pub fn is_filter(&self) -> bool {
-        matches!(self, Self::Filter(_) | Self::TopicFilter(_) | Self::GroupFilter(_) | Self::GroupPartitionFilter(_))
+        matches!(
+            self,
+            Self::Filter(_)
+                | Self::TopicFilter(_)
+                | Self::GroupFilter(_)
+                | Self::GroupPartitionFilter(_)
+                | Self::EventFilter(_)
+                | Self::JournalFilter(_)
+        )
     }
 }

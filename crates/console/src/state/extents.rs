@@ -10,6 +10,8 @@ pub enum Scrollable {
     Panel(Panel),
     /// The rows or lines of a screen.
     Screen(ScreenId),
+    /// The columns that a screen has for time.
+    TimeAxis(ScreenId),
     /// The rows of a panel of a watched group.
     GroupPanel(GroupPanel),
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use kreplay_model::{
     domain::RateLimit,
     feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
+    timeline::{TimeRange, Timeline},
     watch::AlertsSnapshot,
 };
 
-use super::{ChangeFeed, GroupHistory, History, KeptEvents, Watched};
+use super::{ChangeFeed, GroupHistory, History, JournalFeed, KeptEvents, RunTime, Watched};
 
 /// What the feed said. It holds nothing that the user did, so that another one can be shown under the same
 /// [`super::UserState`]: an earlier moment, a recording, or another process.
@@ -22,6 +23,8 @@ pub struct FeedState {
     pub events: KeptEvents,
     /// The current run over time.
     pub history: History,
+    /// The runs of the session over time.
+    pub timeline: Timeline,
     /// The watched consumer groups.
     pub watched: Watched,
     /// The alerts on them; `None` if no rules were evaluated yet.
@@ -30,6 +33,8 @@ pub struct FeedState {
     pub group_history: GroupHistory,
     /// What was said about changes of their committed offsets.
     pub changes: ChangeFeed,
+    /// The runs that have a journal.
+    pub journal: JournalFeed,
 }
 
 impl FeedState {
@@ -52,6 +57,15 @@ impl FeedState {
             && self
                 .run()
                 .is_some_and(|run| matches!(run.state, RunState::Running | RunState::Paused | RunState::Draining))
+    }
+
+    /// The time that the current run covers so far; `None` before its second snapshot.
+    #[must_use]
+    pub fn run_time(&self) -> Option<RunTime> {
+        let run = self.run()?;
+        let extent = self.timeline.runs().rev().find(|extent| extent.id == run.id)?;
+        let range = TimeRange::new(extent.range.from(), extent.range.to());
+        (range.ms() > 0).then_some(RunTime { range, is_over: run.state.is_over() })
     }
 
     /// The cluster's topics, if known.

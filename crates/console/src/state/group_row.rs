@@ -25,8 +25,8 @@ const MUTED: Role = |theme| theme.muted;
 const MAX_NAME_CELLS: u16 = 40;
 /// Minimum useful width of the group. Other columns disappear in favour of it.
 const USEFUL_GROUP_CELLS: u16 = 14;
-/// Minimum useful width of the verdict.
-const USEFUL_VERDICT_CELLS: u16 = 12;
+/// The width of the longest kind of verdict. A text for which there is no room is replaced by its kind, and never cut.
+const MAX_VERDICT_CELLS: u16 = 16;
 const RATE: Width = Width::fixed(7);
 const TIME: Width = Width::fixed(6);
 
@@ -198,13 +198,14 @@ impl GroupRow<'_> {
     }
 
     fn verdict() -> Column<Self> {
-        let width_rule = Width::natural(8, MAX_NAME_CELLS).starting_with(USEFUL_VERDICT_CELLS).shrinking_to(8);
+        let width_rule = Width::natural(8, MAX_NAME_CELLS).starting_with(MAX_VERDICT_CELLS);
         let verdict = |row: &Self| {
             let (_, role) = symbol::verdict(&row.group.verdict);
-            Cell::name(clean(&row.group.verdict.text), role)
+            let kind = Forms::of(row.group.verdict.kind.to_string());
+            Cell::number(Forms::of(clean(&row.group.verdict.text)).or(kind), role)
         };
         Column::new("verdict", "verdict", width_rule, verdict)
-            .measured(|row| width(&clean(&row.group.verdict.text)))
+            .measured(|row| width(&clean(&row.group.verdict.text)).max(width(&row.group.verdict.kind.to_string())))
             .value(Kind::State, |row| Value::text(row.group.verdict.kind.to_string()))
             .compared(|a, b| a.group.verdict.kind.cmp(&b.group.verdict.kind))
     }

@@ -76,4 +76,12 @@ screens! {
     Compare(Reading, Window),
     /// All keys.
     Help(Reading, Window),
+    /// The workers over time.
+    Workers(Charting, Page),
+    /// The partitions over time.
+    HeatMap(Charting, Page),
+    /// All events that are kept.
+    EventLog(Listing, Page),
+    /// The runs that have a journal.
+    Journals(Listing, Page),
 }

@@ -2,7 +2,7 @@
 
 use kreplay_model::domain::TopicPartition;
 
-use super::{LogView, Navigation, Pending, ScreenId, Status, Topics, WatchView};
+use super::{EventLogView, HeatView, LogView, Navigation, Pending, ScreenId, Status, Topics, WatchView, WorkersView};
 use crate::{layout::Panel, table::TableState};
 
 /// What the user did. It holds nothing that the feed said, except names of what is selected.
@@ -24,6 +24,14 @@ pub struct UserState {
     pub topics: Topics,
     /// The watched groups.
     pub watch: WatchView,
+    /// The screen of the workers.
+    pub workers: WorkersView,
+    /// The heat map.
+    pub heat: HeatView,
+    /// The whole event log.
+    pub event_log: EventLogView,
+    /// The table of runs that have a journal.
+    pub journal: TableState<String>,
     /// The open screens and the dialog in front of them.
     pub navigation: Navigation,
     /// The message in the footer.
@@ -45,9 +53,20 @@ impl UserState {
             side: Panel::Events,
             topics: Topics::default(),
             watch: WatchView::default(),
+            workers: WorkersView::default(),
+            heat: HeatView::default(),
+            event_log: EventLogView::default(),
+            journal: newest_first(),
             navigation: Navigation::new(home),
             status: None,
             pending: None,
         }
     }
+}
+
+/// The runs that have a journal, the latest first.
+fn newest_first() -> TableState<String> {
+    let mut table = TableState::sorted_by("started");
+    table.reverse();
+    table
 }

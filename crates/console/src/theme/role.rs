@@ -94,4 +94,20 @@ roles! {
     popup_border,
     /// Text input.
     input,
+    /// The lowest values of a heat map.
+    heat_0,
+    /// Step 2 of 8 of a heat map.
+    heat_1,
+    /// Step 3 of 8 of a heat map.
+    heat_2,
+    /// Step 4 of 8 of a heat map.
+    heat_3,
+    /// Step 5 of 8 of a heat map.
+    heat_4,
+    /// Step 6 of 8 of a heat map.
+    heat_5,
+    /// Step 7 of 8 of a heat map.
+    heat_6,
+    /// The highest values of a heat map.
+    heat_7,
 }

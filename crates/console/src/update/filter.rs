@@ -5,7 +5,10 @@ use super::{focus, show_message};
 use crate::{
     layout::Panel,
     screen::{Filters, Screen},
-    state::{Dialog, GroupPanel, GroupPartitionRow, GroupRow, Layer, PartitionRow, State, StatusKind, TopicRow},
+    state::{
+        Dialog, EventRow, GroupPanel, GroupPartitionRow, GroupRow, JournalRow, Layer, PartitionRow, State, StatusKind,
+        TopicRow,
+    },
     table::filter::FilterInput,
 };
 
@@ -27,6 +30,13 @@ pub(super) fn open(state: &mut State) {
             state.user.watch.panel = GroupPanel::Partitions;
             let before = state.user.watch.partitions.filter.text().to_owned();
             state.user.navigation.dialog = Some(Dialog::GroupPartitionFilter(before));
+        }
+        Some(Filters::Events) => {
+            let before = state.user.event_log.table.filter.text().to_owned();
+            state.user.navigation.dialog = Some(Dialog::EventFilter(before));
+        }
+        Some(Filters::Journals) => {
+            state.user.navigation.dialog = Some(Dialog::JournalFilter(state.user.journal.filter.text().to_owned()));
         }
         None => {}
     }
@@ -56,6 +66,18 @@ pub(super) fn edit_group_partitions(state: &mut State, change: impl FnOnce(&mut 
     show_error(state, |state| &state.user.watch.partitions.filter);
 }
 
+/// Changes the text of the filter of the event log.
+pub(super) fn edit_events(state: &mut State, change: impl FnOnce(&mut String)) {
+    state.user.event_log.table.edit_filter::<EventRow<'_>>(change);
+    show_error(state, |state| &state.user.event_log.table.filter);
+}
+
+/// Changes the text of the filter of the runs that have a journal.
+pub(super) fn edit_journals(state: &mut State, change: impl FnOnce(&mut String)) {
+    state.user.journal.edit_filter::<JournalRow<'_>>(change);
+    show_error(state, |state| &state.user.journal.filter);
+}
+
 /// Closes the input. One with an error stays open.
 pub(super) fn accept(state: &mut State, filter: fn(&State) -> &FilterInput) {
     if filter(state).error().is_some() {
@@ -72,6 +94,8 @@ pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
         Dialog::TopicFilter(before) => edit_topics(state, |text| *text = before),
         Dialog::GroupFilter(before) => edit_groups(state, |text| *text = before),
         Dialog::GroupPartitionFilter(before) => edit_group_partitions(state, |text| *text = before),
+        Dialog::EventFilter(before) => edit_events(state, |text| *text = before),
+        Dialog::JournalFilter(before) => edit_journals(state, |text| *text = before),
         Dialog::Ask(_)
         | Dialog::Number { .. }
         | Dialog::Rate { .. }
@@ -88,6 +112,8 @@ pub(super) fn clear(state: &mut State, filters: Option<Filters>) -> bool {
         Some(Filters::Topics) => edit_topics(state, |text| before = std::mem::take(text)),
         Some(Filters::GroupPartitions) => edit_group_partitions(state, |text| before = std::mem::take(text)),
         Some(Filters::Groups) => edit_groups(state, |text| before = std::mem::take(text)),
+        Some(Filters::Events) => edit_events(state, |text| before = std::mem::take(text)),
+        Some(Filters::Journals) => edit_journals(state, |text| before = std::mem::take(text)),
         None => {}
     }
     !before.is_empty()

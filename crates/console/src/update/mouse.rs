@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, Event, focus, group_change, quarantine, scroll, topics, watch};
+use super::{Effect, Event, focus, group_change, journals, quarantine, scroll, topics, watch};
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
@@ -39,6 +39,12 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::GroupPartition(_) => watch::scroll_panel(state, GroupPanel::Partitions, by),
         Target::Member(_) => watch::scroll_panel(state, GroupPanel::Members, by),
         Target::Change | Target::ChangeChoice(_) => group_change::scroll(state, by),
+        Target::Page
+        | Target::Lane(_)
+        | Target::HeatRow(_)
+        | Target::LoggedEvent(_)
+        | Target::JournalColumn(_)
+        | Target::Journal(_) => scroll::on_run_page(state, by),
         Target::Window | Target::Prompt => scroll::text(state, by),
     }
     Vec::new()
@@ -74,9 +80,14 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::GroupPartition(id) => watch::select_partition(state, id),
         Target::Member(id) => watch::select_member(state, id),
         Target::ChangeChoice(choice) => group_change::choose(state, choice),
+        Target::Lane(key) => state.user.workers.selected = Some(key),
+        Target::HeatRow(row) => state.user.heat.row = row,
+        Target::LoggedEvent(seq) => state.user.event_log.table.selected = Some(seq),
+        Target::JournalColumn(column) => journals::sort_by(state, column),
+        Target::Journal(id) => state.user.journal.selected = Some(id),
         Target::Window => close_window(state),
         // A click beside the rows must not close the window, because reopening would change the selection.
-        Target::TopicList | Target::Watch | Target::Change | Target::Quarantine | Target::Prompt => {}
+        Target::TopicList | Target::Page | Target::Watch | Target::Change | Target::Quarantine | Target::Prompt => {}
     }
     Vec::new()
 }

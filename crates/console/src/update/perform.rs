@@ -3,13 +3,13 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, close, concurrency, failed_record, filter, focus, group_change, launch, navigate, plan, quarantine,
-    question, rate, run, scroll, scroll::Motion, show_message, topics, typing, watch,
+    Effect, ask, close, concurrency, event_log, failed_record, filter, focus, group_change, journals, launch, navigate,
+    plan, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message, topics, typing, watch,
 };
 use crate::{
     action::Action,
     key::Mode,
-    state::{Dialog, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
+    state::{Dialog, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
 };
 
 /// Performs a user action, or shows why it is not available. Nothing else checks whether an action may be performed.
@@ -62,8 +62,13 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::RetryRecord => failed_record::retry(state),
         Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
         Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
+        Action::SortNext if state.mode() == Mode::Listing => {
+            in_view(state, |state| state.user.journal.sort_next::<JournalRow<'_>>())
+        }
+        Action::SortNext if state.mode() == Mode::Charting => in_view(state, run_pages::next_order),
         Action::SortNext if watches(state) => in_view(state, watch::sort_next),
         Action::SortNext => in_view(state, |state| state.user.table.sort_next::<PartitionRow<'_>>()),
+        Action::SortReverse if state.mode() == Mode::Listing => in_view(state, |state| state.user.journal.reverse()),
         Action::SortReverse if watches(state) => in_view(state, watch::reverse),
         Action::SortReverse => in_view(state, |state| state.user.table.reverse()),
         Action::Filter => in_view(state, filter::open),
@@ -90,6 +95,22 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::DeleteAll => in_view(state, typing::delete_all),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
+        Action::Workers => in_view(state, |state| navigate::toggle(state, ScreenId::Workers)),
+        Action::HeatMap => in_view(state, |state| navigate::toggle(state, ScreenId::HeatMap)),
+        Action::SwitchLanes => in_view(state, |state| state.user.workers.next_kind()),
+        Action::SwitchMetric => in_view(state, |state| state.user.heat.next_metric()),
+        Action::CursorBack => in_view(state, |state| run_pages::move_cursor(state, -1)),
+        Action::CursorForward => in_view(state, |state| run_pages::move_cursor(state, 1)),
+        Action::ZoomIn => in_view(state, |state| run_pages::zoom(state, true)),
+        Action::ZoomOut => in_view(state, |state| run_pages::zoom(state, false)),
+        Action::PreviousMark => in_view(state, |state| run_pages::go_to_mark(state, false)),
+        Action::NextMark => in_view(state, |state| run_pages::go_to_mark(state, true)),
+        Action::FollowLive => in_view(state, run_pages::follow),
+        Action::WholeRun => in_view(state, run_pages::show_whole),
+        Action::EventLog => in_view(state, |state| navigate::toggle(state, ScreenId::EventLog)),
+        Action::WrapEvents => in_view(state, event_log::toggle_wrap),
+        Action::Journals => journals::toggle(state),
+        Action::ListJournals => journals::list(state),
     }
 }
 
@@ -142,6 +163,12 @@ fn accept(state: &mut State) -> Vec<Effect> {
         }
         Some(Dialog::GroupFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.watch.groups.filter))
+        }
+        Some(Dialog::EventFilter(_)) => {
+            in_view(state, |state| filter::accept(state, |state| &state.user.event_log.table.filter))
+        }
+        Some(Dialog::JournalFilter(_)) => {
+            in_view(state, |state| filter::accept(state, |state| &state.user.journal.filter))
         }
         Some(Dialog::GroupPartitionFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.watch.partitions.filter))

@@ -1,6 +1,6 @@
 //! Moves and scrolls, in the focused panel or in the window in front.
 
-use super::{group_change, quarantine, topics, watch};
+use super::{event_log, group_change, journals, quarantine, run_pages, topics, watch};
 use crate::{
     layout::Panel,
     screen::{Moves, Screen},
@@ -31,9 +31,16 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::FocusedPanel => Scrollable::Panel(state.user.focus),
         Moves::SelectedPartition => Scrollable::Panel(Panel::Partitions),
         Moves::Watched if front == ScreenId::Group => Scrollable::GroupPanel(state.user.watch.panel),
-        Moves::TopicCursor | Moves::Watched | Moves::Change | Moves::SelectedKey | Moves::Lines | Moves::Nothing => {
-            Scrollable::Screen(front)
-        }
+        Moves::TopicCursor
+        | Moves::Watched
+        | Moves::Change
+        | Moves::SelectedKey
+        | Moves::SelectedLane
+        | Moves::HeatRow
+        | Moves::LoggedEvent
+        | Moves::SelectedJournal
+        | Moves::Lines
+        | Moves::Nothing => Scrollable::Screen(front),
     };
     let page = state.extents.page(scrollable).unwrap_or(1);
     let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
@@ -54,6 +61,7 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::Watched => watch::scroll(state, by),
         Moves::Change => group_change::scroll(state, by),
         Moves::SelectedKey => quarantine::scroll(state, by),
+        Moves::SelectedLane | Moves::HeatRow | Moves::LoggedEvent | Moves::SelectedJournal => on_run_page(state, by),
         Moves::Lines => text(state, by),
         Moves::Nothing => {}
     }
@@ -69,6 +77,17 @@ pub(super) fn text(state: &mut State, by: isize) {
     // The text was not drawn yet if the screen has just been opened. The next frame then limits the offset.
     let max_scroll = extent.map_or(usize::MAX, Extent::max_scroll);
     place.scroll = place.scroll.min(max_scroll).saturating_add_signed(by).min(max_scroll);
+}
+
+/// Moves on the page of a run in front.
+pub(super) fn on_run_page(state: &mut State, by: isize) {
+    match state.user.navigation.front().screen {
+        ScreenId::Workers => run_pages::move_lane(state, by),
+        ScreenId::HeatMap => run_pages::move_heat_row(state, by),
+        ScreenId::EventLog => event_log::scroll(state, by),
+        ScreenId::Journals => journals::scroll(state, by),
+        _ => {}
+    }
 }
 
 /// Moves within a panel.

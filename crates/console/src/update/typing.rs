@@ -63,6 +63,12 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
         Some(Dialog::GroupPartitionFilter(_)) => {
             filter::edit_group_partitions(state, change);
         }
+        Some(Dialog::EventFilter(_)) => {
+            filter::edit_events(state, change);
+        }
+        Some(Dialog::JournalFilter(_)) => {
+            filter::edit_journals(state, change);
+        }
         Some(Dialog::Ask(_)) | None => {}
     }
 }

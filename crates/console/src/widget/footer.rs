@@ -108,7 +108,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         }
         (Action::PauseWatch, _) if state.user.watch.paused => "resume",
         (Action::Close, _) if state.mode() == Mode::Watching && has_group_filter(state) => "clear filter",
-        (Action::Close, _) if state.mode() == Mode::Watching => "back",
+        (Action::Close, _) if matches!(state.mode(), Mode::Watching | Mode::Charting | Mode::Listing) => "back",
         (Action::FocusNext, _) if state.mode() == Mode::Watching => "next panel",
         _ => usual,
     }
@@ -133,6 +133,8 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
         | Action::ChangeGroup
         | Action::PlanChange
         | Action::ChangeScope
+        | Action::WrapEvents
+        | Action::ListJournals
         | Action::ExecuteChange => action.refusal(state).is_none(),
         Action::Groups | Action::Trouble if !state.feed.watched.is_on() => false,
         Action::Alerts => state.feed.alerts.as_ref().is_some_and(|alerts| !alerts.alerts.is_empty()),
@@ -142,6 +144,7 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
             let navigation = &state.user.navigation;
             navigation.front().screen != navigation.home() || has_group_filter(state)
         }
+        Action::SortNext if state.mode() == Mode::Listing => action.refusal(state).is_none(),
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text = matches!(state.mode(), Mode::Reading | Mode::Planning)
@@ -178,6 +181,10 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.user.navigation.front().screen == ScreenId::Partition => &[A::Close, A::Up, A::Down],
+        Mode::Listing => {
+            &[A::Close, A::Filter, A::WrapEvents, A::SortNext, A::ListJournals, A::Up, A::Down, A::Bottom, A::Help]
+        }
+        Mode::Charting => useful_on_charts(state.user.navigation.front().screen),
         Mode::Planning => {
             &[A::Close, A::Up, A::Down, A::MoreWorkers, A::FewerWorkers, A::PlanAgain, A::StopPlanning, A::PageDown]
         }
@@ -236,6 +243,38 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Filter,
             ],
         },
+    }
+}
+
+fn useful_on_charts(screen: ScreenId) -> &'static [Action] {
+    use Action as A;
+    match screen {
+        ScreenId::HeatMap => &[
+            A::Close,
+            A::CursorBack,
+            A::CursorForward,
+            A::ZoomOut,
+            A::ZoomIn,
+            A::SwitchMetric,
+            A::SortNext,
+            A::NextMark,
+            A::FollowLive,
+            A::Workers,
+            A::Help,
+        ],
+        _ => &[
+            A::Close,
+            A::CursorBack,
+            A::CursorForward,
+            A::ZoomOut,
+            A::ZoomIn,
+            A::SwitchLanes,
+            A::SortNext,
+            A::NextMark,
+            A::FollowLive,
+            A::HeatMap,
+            A::Help,
+        ],
     }
 }
 

@@ -263,7 +263,7 @@ fn running_columns(state: &State, run: &RunView, theme: &Theme) -> Vec<Column> {
     let rate = number::rates(run.throughput.records_per_s).with("/s");
     let mut columns = vec![
         column(16, 4, [figure("elapsed", number::times(run.elapsed_s), theme.strong), p50]),
-        column(13, 0, [figure("left", left.map_or_else(unknown, number::times), theme.strong), p95]),
+        column(13, 0, [figure("left", left.map_or_else(unknown, number::times_left), theme.strong), p95]),
         column(16, 1, [figure("rate", rate, theme.strong), p99]),
         column(20, 2, [figure("limit", limit, theme.strong), digest(run, theme)]),
         column(14, 3, [lag(run, theme), figure("held", number::sizes(run.buffered_bytes), theme.base)]),

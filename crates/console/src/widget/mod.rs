@@ -10,6 +10,7 @@ pub(super) mod header;
 pub(super) mod paint;
 pub(super) mod partitions;
 pub(super) mod table;
+pub(super) mod time_axis;
 pub(super) mod workers;
 
 pub(super) use super::symbol;

@@ -19,10 +19,9 @@ const READ_ONLY: &str = "this console is attached read-only";
 
 fn view(connections: &[AttachConnection], access: AttachAccess) -> Event {
     let name = |at| char::from(b'a' + at).to_string();
-    let processes = (0..).zip(connections).map(|(at, connection)| AttachedProcess {
-        name: name(at),
-        connection: connection.clone(),
-    });
+    let processes = (0..)
+        .zip(connections)
+        .map(|(at, connection)| AttachedProcess { name: name(at), connection: connection.clone() });
     Event::Attached(Arc::new(AttachView { processes: processes.collect(), access }))
 }
 

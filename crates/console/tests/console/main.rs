@@ -16,6 +16,8 @@ mod fixture;
 mod frames;
 mod group_change;
 mod keys;
+mod lists;
+mod over_time;
 mod plan;
 mod screens;
 mod situations;

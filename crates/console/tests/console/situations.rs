@@ -14,7 +14,7 @@ use kreplay_model::{
     },
 };
 
-use crate::{alerts, fixture::*, plan::plan, watch_fixture};
+use crate::{alerts, fixture::*, lists, plan::plan, watch_fixture};
 
 /// What the console has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,15 @@ impl Situation {
             Self::Hostile => alerts::hostile(&HOSTILE),
         };
         apply(&mut state, Event::Alerts(Arc::new(alerts)));
+        apply(&mut state, Event::JournalAccess);
+        let journals = match self {
+            Self::Empty | Self::Loading => lists::listing(Vec::new()),
+            Self::Normal => lists::listing(lists::some()),
+            Self::Failing => lists::failing(),
+            Self::Huge => lists::listing(lists::many()),
+            Self::Hostile => lists::listing(lists::hostile(&HOSTILE)),
+        };
+        apply(&mut state, Event::Journals(Arc::new(journals)));
         state
     }
 }
@@ -83,7 +92,27 @@ impl Situation {
 fn show(state: &mut State, snapshot: Snapshot, kinds: impl IntoIterator<Item = EventKind>) {
     let events = (0..).zip(kinds).map(|(seq, kind)| event(seq, 3.0, kind)).collect();
     apply(state, Event::Events(events));
+    for second in 0..4_u32 {
+        give(state, before(&snapshot, second));
+    }
     give(state, snapshot);
+}
+
+/// The same run after its first seconds.
+fn before(snapshot: &Snapshot, second: u32) -> Snapshot {
+    let mut snapshot = snapshot.clone();
+    let run = snapshot.run.as_mut().unwrap();
+    (run.state, run.error) = (RunState::Running, None);
+    (run.paused_record, run.quarantine) = (None, QuarantineView::default());
+    run.elapsed_s = f64::from(second);
+    for worker in &mut run.workers {
+        worker.handled = worker.handled / 4 * u64::from(second);
+        worker.busy_ns = u64::from(second * worker.id) * 100_000_000;
+    }
+    for partition in &mut run.partitions {
+        partition.handled = partition.handled / 4 * u64::from(second);
+    }
+    snapshot
 }
 
 const HOSTILE: [&str; 6] = [

@@ -37,6 +37,23 @@ fn message(state: &State) -> &str {
     state.user.status.as_ref().map_or("", |status| &status.text)
 }
 
+#[test]
+fn an_idle_watch_needs_no_frame() {
+    let mut state = watching(120, 40, cluster());
+    let snapshot = Arc::new(state.feed.watched.snapshot().unwrap().clone());
+    drop(looked_at(&mut state));
+    state.stale = false;
+    for second in 10..70 {
+        assert_eq!(update(&mut state, Event::Tick(Duration::from_secs(second))), []);
+    }
+    assert_eq!(update(&mut state, Event::Groups(Arc::clone(&snapshot))), []);
+    assert_eq!(update(&mut state, Event::GroupEvents(Vec::new())), []);
+    assert!(!state.stale, "nothing has changed");
+    let later = kreplay_model::watch::WatchSnapshot { at: snapshot.at + Duration::from_secs(2), ..(*snapshot).clone() };
+    drop(update(&mut state, Event::Groups(Arc::new(later))));
+    assert!(state.stale, "the time of the look is shown");
+}
+
 // Frames.
 
 #[test]

@@ -22,7 +22,7 @@ pub use making::{Planner, PlanningError};
 pub use model::{CHART_WORKERS, MemoryWindow, Model};
 pub use prediction::{Workload, predict};
 pub use range::{Override, Range, RangeEnd, RangeStart};
-pub use remaining::{LaneBacklog, Pace, PartitionLeft, RunParameters, WorkLeft, model_of_rest, time_left};
+pub use remaining::{LaneBacklog, Pace, PartitionLeft, RunParameters, TimeLeft, WorkLeft, model_of_rest, time_left};
 pub use resolve::{Plan, PlanError, PlannedPartition, resolve};
 pub use schedule::LaneLoads;
 pub use selection::{Scope, Selection, SelectionError, TopicSet};

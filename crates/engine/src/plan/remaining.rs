@@ -191,6 +191,29 @@ pub fn time_left(work: &WorkLeft, pace: Pace, parameters: RunParameters) -> Opti
     }
 }
 
+/// An estimate of the time left, which is counted down until the next one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimeLeft {
+    /// The time left in seconds.
+    pub left_s: f64,
+    /// Records to handle.
+    pub records: u64,
+    /// Records handled so far.
+    pub handled: u64,
+}
+
+impl TimeLeft {
+    /// The time left after `elapsed_s`, when `handled` records have been handled. It is at least the time that the
+    /// records left need at the best speed measured so far, so that it is 0 only when none is left.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    pub fn after(&self, elapsed_s: f64, handled: u64, best_per_s: Option<f64>) -> f64 {
+        let records = self.records.saturating_sub(handled.saturating_sub(self.handled));
+        let at_least = positive(best_per_s).map_or(0.0, |per_s| records as f64 / per_s);
+        (self.left_s - elapsed_s).max(at_least)
+    }
+}
+
 /// The prediction model for the remaining work. An unknown handling time counts as 0.
 #[must_use]
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]

@@ -320,3 +320,21 @@ proptest! {
             prop_assert!(rate.is_none_or(|rate| estimate >= work.records() as f64 / rate * 0.999));
     }
 }
+
+proptest! {
+    /// Counting down an estimate that was too small must not show 0 while records are left.
+    #[test]
+    fn the_time_left_is_never_less_than_the_records_left_at_the_best_speed(
+        left_s in 0.0..100.0_f64,
+        elapsed_s in 0.0..200.0_f64,
+        records in 0_u64..10_000,
+        since in 0_u64..10_000,
+        best in 1.0..1_000.0_f64,
+    ) {
+        let left = TimeLeft { left_s, records, handled: 70 }.after(elapsed_s, 70 + since, Some(best));
+        let rest = records.saturating_sub(since);
+        prop_assert!(left >= rest as f64 / best);
+        prop_assert!(left >= left_s - elapsed_s);
+        prop_assert!(left == 0.0 || rest > 0 || left_s > elapsed_s);
+    }
+}

@@ -17,7 +17,7 @@ pub fn certificates(certificates: &[CertificateDer<'_>]) -> Vec<Certificate<'sta
 /// One sentence with the path: a file cannot be read, or does not contain what it should.
 pub fn client_certificate(chain: &Path, key: &Path) -> Result<ClientCert, String> {
     let chain = certificates(&super::certificates(chain)?);
-    let private_key = PrivateKey::from_pem(&super::read(key)?)
+    let private_key = PrivateKey::from_pem(&kreplay_tls::read(key)?)
         .map_err(|_| format!("{} contains no PEM private key", key.display()))?;
     Ok(ClientCert::new_with_certs(&chain, private_key))
 }

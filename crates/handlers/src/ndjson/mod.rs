@@ -1,7 +1,7 @@
 //! `ndjson`: writes each record as a JSON line to a file or standard output.
 
 pub(super) mod line;
-mod sink;
+mod line_output;
 
 use std::{path::Path, sync::Arc};
 
@@ -16,7 +16,7 @@ use super::{
 use crate::setup::HandlerSetup;
 #[cfg(any(feature = "exec", feature = "http"))]
 pub(super) use line::append_decoded;
-use sink::{LineSink, WriteError};
+use line_output::{LineOutput, WriteError};
 
 /// A block of lines is written when it reaches this size, even within a batch, so that a batch of large records needs
 /// no second copy of itself in memory.
@@ -25,7 +25,7 @@ const MAX_BLOCK_BYTES: usize = 1 << 20;
 /// The `ndjson` handlers of a run: the output that all workers share.
 #[derive(Clone, Debug)]
 pub(super) struct NdjsonHandlers {
-    sink: Arc<Mutex<LineSink>>,
+    lines: Arc<Mutex<LineOutput>>,
     partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
 }
@@ -33,7 +33,7 @@ pub(super) struct NdjsonHandlers {
 impl NdjsonHandlers {
     pub(super) fn open(path: Option<&Path>, context: &HandlerSetup) -> Result<Self, HandlerError> {
         Ok(Self {
-            sink: Arc::new(Mutex::new(LineSink::open(path)?)),
+            lines: Arc::new(Mutex::new(LineOutput::open(path)?)),
             partitions: Arc::clone(&context.partitions),
             rules: Arc::clone(&context.rules),
         })
@@ -51,7 +51,7 @@ impl RunHandlers for NdjsonHandlers {
 
     /// If this fails, records that count as handled may be lost in a system crash.
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        self.sink.lock().finish()
+        self.lines.lock().finish()
     }
 }
 
@@ -115,7 +115,7 @@ impl NdjsonHandler {
     }
 
     fn flush(&mut self) -> Result<(), WriteError> {
-        let result = self.output.sink.lock().write(&self.block);
+        let result = self.output.lines.lock().write(&self.block);
         self.block.clear();
         // One huge record must not hold its memory for the rest of the run.
         self.block.shrink_to(2 * MAX_BLOCK_BYTES);

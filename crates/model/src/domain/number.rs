@@ -13,6 +13,46 @@ pub fn seconds(seconds: f64) -> String {
     if seconds < 59.995 { format!("{seconds:.2} s") } else { long(seconds.round() as u64) }
 }
 
+/// An estimated duration, without decimals from a second on: `0.3 s`, `23 s`, `3m 12s`.
+#[must_use]
+pub fn estimate(seconds: f64) -> String {
+    let seconds = if seconds.is_nan() { 0.0 } else { seconds.max(0.0) };
+    if seconds == 0.0 {
+        "0 s".to_owned()
+    } else if seconds < 0.95 {
+        format!("{seconds:.1} s")
+    } else if seconds < 59.5 {
+        format!("{seconds:.0} s")
+    } else {
+        long(whole(seconds))
+    }
+}
+
+/// An estimate that is a lower bound: rounded down to what is shown.
+#[must_use]
+pub fn estimate_at_least(seconds: f64) -> String {
+    let step = if seconds < 1.0 { 10.0 } else { 1.0 };
+    estimate((seconds * step).floor() / step)
+}
+
+/// The estimated time left of something that has not ended, which is never 0: `< 1 s`, then as [`estimate`].
+#[must_use]
+pub fn time_left(seconds: f64) -> String {
+    if seconds < 1.0 { "< 1 s".to_owned() } else { estimate(seconds) }
+}
+
+/// The handling time of one record: `850 µs`, `1.24 ms`, `1.24 s`.
+#[must_use]
+pub fn record_time(seconds: f64) -> String {
+    if seconds >= 1.0 {
+        format!("{seconds:.2} s")
+    } else if seconds >= 1e-3 {
+        format!("{:.2} ms", seconds * 1e3)
+    } else {
+        format!("{:.0} µs", seconds * 1e6)
+    }
+}
+
 /// A duration of a minute or more.
 #[must_use]
 pub fn long(seconds: u64) -> String {
@@ -48,5 +88,16 @@ mod tests {
         assert_eq!([125.4, 7_500.0, 274_000.0, f64::INFINITY].map(seconds), ["2m 05s", "2h 05m", "3d 04h", "years"]);
         assert_eq!([rate(0.0), rate(9.94), rate(9.96), rate(3_400_000.4)], ["0.0", "9.9", "10", "3,400,000"]);
         assert_eq!(whole(f64::NAN), 0);
+    }
+
+    #[test]
+    fn estimates_have_no_digits_that_are_not_known() {
+        assert_eq!(
+            [0.0, 0.32, 0.97, 22.62, 59.6, 192.4].map(estimate),
+            ["0 s", "0.3 s", "1 s", "23 s", "1m 00s", "3m 12s"]
+        );
+        assert_eq!([0.39, 22.9, 59.9].map(estimate_at_least), ["0.3 s", "22 s", "59 s"]);
+        assert_eq!([0.0, 0.99, 1.0, 22.62].map(time_left), ["< 1 s", "< 1 s", "1 s", "23 s"]);
+        assert_eq!([0.000_85, 0.001_24, 1.236].map(record_time), ["850 µs", "1.24 ms", "1.24 s"]);
     }
 }

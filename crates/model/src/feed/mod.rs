@@ -55,7 +55,7 @@ pub use quarantine::{MAX_SHOWN_KEYS, PausedRecord, QuarantineView, QuarantinedKe
 pub use run_state::{ExceptionCount, Importance, RetryingView, RunState, RunStatus};
 pub use run_view::{RebalanceView, RunView};
 pub use snapshot::{RunSummary, Snapshot};
-pub use speed::{Bottleneck, CurrentLimit, LatencyMs, Prediction, Throughput};
+pub use speed::{Bottleneck, CurrentLimit, LatencyMs, Prediction, RecordTime, Throughput};
 pub use totals::Totals;
 use totals::progress_of;
 pub use what_if::{LiftedLimit, WhatIf};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Charges, CurrentLimit, DryRunFindings, DryRunView, EffectCount, ExceptionCount, Importance, LatencyCounts,
     LatencyMs, LimitsView, PartitionView, PausedRecord, PlanView, Prediction, QuarantineView, RebalanceKind,
-    RetryingView, RunState, RunStatus, Throughput, Totals, WhatIf, WorkerView, progress_of,
+    RecordTime, RetryingView, RunState, RunStatus, Throughput, Totals, WhatIf, WorkerView, progress_of,
 };
 use crate::domain::Lag;
 
@@ -75,6 +75,9 @@ pub struct RunView {
     pub commit_s: Option<f64>,
     /// The ideal handling time, computed once the run has ended.
     pub ideal: Option<Prediction>,
+    /// The handling time of a record that `ideal` was computed with.
+    #[serde(default)]
+    pub record_time: Option<RecordTime>,
     /// The digest so far, in hex.
     pub digest: String,
     /// Bytes of records in memory, waiting or being handled.

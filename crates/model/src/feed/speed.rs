@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::number::record_time;
+
 /// The speed of a run: over about the last second or, once it has ended, from its first record handled to its last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Throughput {
@@ -57,6 +59,45 @@ impl fmt::Display for Bottleneck {
             Self::Commit => "commit",
             Self::Rate => "rate",
         })
+    }
+}
+
+impl Bottleneck {
+    /// The bottleneck with what it means.
+    #[must_use]
+    pub fn explained(self) -> &'static str {
+        match self {
+            Self::Workers => "workers: more of them would help",
+            Self::Partition => "partition: the heaviest one, or how partitions are assigned to workers",
+            Self::Key => "key: the heaviest one; more workers would not help",
+            Self::Handler => "handler: the work itself",
+            Self::Fetch => "fetch: reading from the brokers",
+            Self::Commit => "commit: committing positions",
+            Self::Rate => "rate: the configured rate, or the protected group",
+        }
+    }
+}
+
+/// The handling time of a record, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordTime {
+    /// What the handler sets, if it does: the ideal is computed with it. Otherwise it is computed with the mean.
+    pub expected_s: Option<f64>,
+    /// The mean of the handled records.
+    pub mean_s: f64,
+}
+
+impl RecordTime {
+    /// What an ideal is computed with, in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let mean = record_time(self.mean_s);
+        match self.expected_s {
+            Some(expected) => {
+                format!("with {} for a record, as its handler sets; a record took {mean}", record_time(expected))
+            }
+            None => format!("with {mean} for a record, the measured mean"),
+        }
     }
 }
 

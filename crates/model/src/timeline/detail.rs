@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::TopicPartition,
-    feed::{PartitionView, RunView, WorkerView},
+    feed::{Charge, Charges, PartitionView, RunView, WorkerView},
 };
 
 /// 60 MB for partitions, whose cells have 40 bytes. With 1,000 of them that is the last six minutes in seconds, and
@@ -21,6 +21,28 @@ const WORKER_BUDGET: Budget = Budget { cells: 400_000, rows: 10_000 };
 /// Shortest time between two measurements in milliseconds: the finest cells are not finer.
 const INTERVAL_MS: i64 = 1_000;
 
+/// What a worker has done up to a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Worked {
+    handled: u64,
+    busy_ns: u64,
+    charges: Charges,
+}
+
+impl Worked {
+    fn of(worker: &WorkerView) -> Self {
+        // `busy_ns` is counted when a call of the handler returns; the charges include the call that lasts.
+        let busy_ns = worker.busy_ns.max(worker.charges.of(Charge::Handling));
+        Self { handled: worker.handled, busy_ns, charges: worker.charges }
+    }
+
+    /// The longest state since an earlier snapshot, except handling.
+    fn longest_wait(&self, before: &Self) -> Option<Charge> {
+        let states = self.charges.since(&before.charges).longest_first();
+        states.into_iter().map(|(charge, _)| charge).find(|charge| *charge != Charge::Handling)
+    }
+}
+
 /// The partitions and the workers of the runs of a session over time.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Detail {
@@ -28,7 +50,7 @@ pub(super) struct Detail {
     pub(super) workers: Rows<u32, WorkerCell>,
     probes: Probes,
     handled: HashMap<TopicPartition, u64>,
-    worked: HashMap<u32, (u64, u64)>,
+    worked: HashMap<u32, Worked>,
 }
 
 impl Default for Detail {
@@ -67,7 +89,7 @@ impl Detail {
             self.record_worker(worker, probe);
         }
         self.handled = run.partitions.iter().map(|partition| (partition.id.clone(), partition.handled)).collect();
-        self.worked = run.workers.iter().map(|worker| (worker.id, (worker.handled, worker.busy_ns))).collect();
+        self.worked = run.workers.iter().map(|worker| (worker.id, Worked::of(worker))).collect();
     }
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "figures that are drawn")]
@@ -85,15 +107,18 @@ impl Detail {
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "figures that are drawn")]
     fn record_worker(&mut self, worker: &WorkerView, probe: Probe) {
-        let (Probe::Next(range), Some((handled, busy_ns))) = (probe, self.worked.get(&worker.id)) else { return };
-        let per_ms = worker.handled.saturating_sub(*handled) as f64 / range.ms() as f64;
-        let busy = (worker.busy_ns.saturating_sub(*busy_ns) as f64 / 1e6 / range.ms() as f64).min(1.0);
+        let (Probe::Next(range), Some(before)) = (probe, self.worked.get(&worker.id)) else { return };
+        let now = Worked::of(worker);
+        let per_ms = now.handled.saturating_sub(before.handled) as f64 / range.ms() as f64;
+        let busy = (now.busy_ns.saturating_sub(before.busy_ns) as f64 / 1e6 / range.ms() as f64).min(1.0);
+        let longest_wait = now.longest_wait(before);
         self.workers.push(&worker.id, range, |ms| WorkerCell {
             handled: (per_ms * ms as f64) as f32,
             busy_ms: (busy * ms as f64) as f32,
             least_busy: busy as f32,
             most_busy: busy as f32,
             covered_ms: u32::try_from(ms).unwrap_or(0),
+            longest_wait,
         });
     }
 }

@@ -86,6 +86,16 @@ impl TimeRange {
         Self { from: self.border(index, count), to: self.border(index.saturating_add(1), count) }
     }
 
+    /// All of `count` columns that cover this range.
+    pub(super) fn columns(self, count: usize) -> Vec<Self> {
+        (0..count).map(|index| self.column(index, count)).collect()
+    }
+
+    /// The length of one of `count` columns in whole milliseconds.
+    pub(super) fn column_ms(self, count: usize) -> i64 {
+        self.ms() / i64::try_from(count.max(1)).unwrap_or(i64::MAX)
+    }
+
     fn border(self, index: usize, count: usize) -> Moment {
         let count = i128::try_from(count.max(1)).unwrap_or(i128::MAX);
         let index = i128::try_from(index).unwrap_or(i128::MAX).min(count);

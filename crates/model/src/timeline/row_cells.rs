@@ -2,6 +2,7 @@
 //! does not disappear in a mean, however coarse the cells are.
 
 use super::tier::Cell;
+use crate::feed::Charge;
 
 /// A partition of a run over a stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,9 +50,18 @@ pub struct WorkerCell {
     pub most_busy: f32,
     /// The time that was measured, in milliseconds. Of several workers together, the sum of their times.
     pub covered_ms: u32,
+    /// What it was longest in outside the handler; `None` if it was in the handler all the time, or if that is not
+    /// known.
+    pub longest_wait: Option<Charge>,
 }
 
 impl WorkerCell {
+    /// The time outside the handler, in milliseconds.
+    #[allow(clippy::cast_precision_loss, reason = "precise enough for figures that are drawn")]
+    fn idle_ms(&self) -> f32 {
+        (self.covered_ms as f32 - self.busy_ms).max(0.0)
+    }
+
     /// The share of the time spent in the handler, 0 to 1.
     #[must_use]
     pub fn busy(&self) -> f64 {
@@ -61,6 +71,10 @@ impl WorkerCell {
 
 impl Cell for WorkerCell {
     fn merge(&mut self, next: &Self) {
+        // The exact times by state are not kept: the state of the cell with more idle time represents both.
+        if next.longest_wait.is_some() && (self.longest_wait.is_none() || next.idle_ms() > self.idle_ms()) {
+            self.longest_wait = next.longest_wait;
+        }
         self.handled += next.handled;
         self.busy_ms += next.busy_ms;
         self.least_busy = self.least_busy.min(next.least_busy);

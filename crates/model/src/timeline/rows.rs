@@ -106,6 +106,17 @@ impl<K: Clone + Eq + Hash, C: Cell> Rows<K, C> {
         sums
     }
 
+    /// Visits all things, in no order, with what is known about them in a range, divided into columns of equal length.
+    /// With many things this is much faster than [`Tiers::columns`] of each.
+    pub fn visit_columns<'a>(&'a self, range: TimeRange, count: usize, mut visit: impl FnMut(&'a K, &[Option<C>])) {
+        let (columns, cell_ms) = (range.columns(count), range.column_ms(count));
+        let mut filled = Vec::with_capacity(count);
+        for (key, tiers) in &self.by_key {
+            tiers.fill_columns(&columns, cell_ms, &mut filled);
+            visit(key, &filled);
+        }
+    }
+
     /// The things that have rows, in no order.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.by_key.keys()

@@ -124,8 +124,53 @@ impl<C: Cell> Tier<C> {
         self.beginning_in(TimeRange::new(from, from.plus_ms(1))).next()
     }
 
+    /// The cells that follow each other from a moment on.
+    pub(super) fn walk_from(&self, from: Moment) -> Walk<'_, C> {
+        let next = self.cells.partition_point(|(number, _)| number * self.size.cell_ms < from.ms());
+        Walk { tier: self, next }
+    }
+
     /// The number of cells.
     pub(super) fn len(&self) -> usize {
         self.cells.len()
+    }
+}
+
+/// Reads the cells of a tier in order, for columns that follow each other.
+pub(super) struct Walk<'a, C> {
+    tier: &'a Tier<C>,
+    /// The first cell that does not begin before the next column.
+    next: usize,
+}
+
+impl<C: Cell> Walk<'_, C> {
+    /// Whether it reads this tier.
+    pub(super) fn reads(&self, tier: &Tier<C>) -> bool {
+        std::ptr::eq(self.tier, tier)
+    }
+
+    /// What is known about the next column: the cells that begin in it, and for the first column, or if none can begin
+    /// in it, the cell that it lies in.
+    pub(super) fn column(&mut self, column: TimeRange, is_first: bool) -> Option<C> {
+        let (cell_ms, from, to) = (self.tier.size.cell_ms, column.from().ms(), column.to().ms());
+        let begins = |cell: &&(i64, C)| cell.0 * cell_ms;
+        // Columns may overlap by less than a millisecond.
+        while self.next.checked_sub(1).and_then(|at| self.tier.cells.get(at)).is_some_and(|cell| begins(&cell) >= from)
+        {
+            self.next -= 1;
+        }
+        let begun_before = self.next.checked_sub(1).and_then(|at| self.tier.cells.get(at));
+        let is_with_begun = is_first || !self.tier.has_border_in(column);
+        let mut sum = begun_before
+            .filter(|cell| is_with_begun && begins(cell) < from && from < begins(cell) + cell_ms)
+            .map(|(_, cell)| cell.clone());
+        while let Some((_, cell)) = self.tier.cells.get(self.next).filter(|cell| begins(cell) < to) {
+            match &mut sum {
+                Some(sum) => sum.merge(cell),
+                None => sum = Some(cell.clone()),
+            }
+            self.next += 1;
+        }
+        sum
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Moment, TimeRange,
-    tier::{Cell, Tier, TierSize},
+    tier::{Cell, Tier, TierSize, Walk},
 };
 
 /// Measurements over time in bounded memory: fine cells for the last minutes, coarser ones for the time before.
@@ -47,7 +47,9 @@ impl<C: Cell> Tiers<C> {
     /// measurement describes the time up to its own moment. `None` where nothing was measured.
     #[must_use]
     pub fn at(&self, at: Moment) -> Option<C> {
-        self.column(TimeRange::new(at.plus_ms(-1), at), 0, true)
+        let mut columns = Vec::new();
+        self.fill_columns(&[TimeRange::new(at.plus_ms(-1), at)], 0, &mut columns);
+        columns.pop().flatten()
     }
 
     /// What is known about a range, divided into columns of equal length; `None` where nothing was measured.
@@ -56,21 +58,29 @@ impl<C: Cell> Tiers<C> {
     /// column in which no cell begins has the cell that it lies in.
     #[must_use]
     pub fn columns(&self, range: TimeRange, count: usize) -> Vec<Option<C>> {
-        let cell_ms = range.ms() / i64::try_from(count.max(1)).unwrap_or(i64::MAX);
-        (0..count).map(|index| self.column(range.column(index, count), cell_ms, index == 0)).collect()
+        let mut columns = Vec::with_capacity(count);
+        self.fill_columns(&range.columns(count), range.column_ms(count), &mut columns);
+        columns
     }
 
-    fn column(&self, column: TimeRange, cell_ms: i64, is_first: bool) -> Option<C> {
-        let tier = self.answering(column.from(), cell_ms)?;
-        // A column shorter than a millisecond is treated as if it had this length.
-        let column = TimeRange::new(column.from(), column.to().max(column.from().plus_ms(1)));
-        let beginning = tier.beginning_in(column).map(|(_, cell)| cell);
-        let begun_before = tier.begun_before(column.from()).map(|(_, cell)| cell);
-        let is_with_begun = is_first || !tier.has_border_in(column);
-        begun_before.filter(|_| is_with_begun).into_iter().chain(beginning).cloned().reduce(|mut sum, cell| {
-            sum.merge(&cell);
-            sum
-        })
+    /// Replaces `filled` by what is known about columns that follow each other. Cells of at most `cell_ms` milliseconds
+    /// are fine enough for them.
+    pub(super) fn fill_columns(&self, columns: &[TimeRange], cell_ms: i64, filled: &mut Vec<Option<C>>) {
+        filled.clear();
+        let mut walk: Option<Walk<'_, C>> = None;
+        for (index, column) in columns.iter().enumerate() {
+            let Some(tier) = self.answering(column.from(), cell_ms) else {
+                filled.push(None);
+                continue;
+            };
+            let walk = match &mut walk {
+                Some(walk) if walk.reads(tier) => walk,
+                other => other.insert(tier.walk_from(column.from())),
+            };
+            // A column shorter than a millisecond is treated as if it had this length.
+            let column = TimeRange::new(column.from(), column.to().max(column.from().plus_ms(1)));
+            filled.push(walk.column(column, index == 0));
+        }
     }
 
     /// The cells of the finest tier that still has the whole range, with their own ranges: those that overlap it.

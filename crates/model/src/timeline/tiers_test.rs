@@ -178,3 +178,18 @@ fn the_worst_of_several_rows_is_kept() {
     assert_eq!(columns[0].map(|cell| (cell.min, cell.max)), Some((1.0, 9.0)));
     assert_eq!(columns[1], None);
 }
+
+#[test]
+fn all_rows_are_visited_with_their_columns() {
+    let mut rows = Rows::new(Budget { cells: 1_000, rows: 3 });
+    rows.admit(["a", "b", "c"].iter());
+    for (key, from) in [("a", 0), ("b", 1_500)] {
+        rows.push(&key, range(from, from + 1_000), |ms| Summary::of(1.0, ms));
+    }
+    let mut visited = Vec::new();
+    rows.visit_columns(range(500, 3_500), 3, |key, columns| visited.push((*key, columns.to_vec())));
+    visited.sort_unstable_by_key(|(key, _)| *key);
+    let expected = ["a", "b", "c"].map(|key| (key, rows.get(&key).unwrap().columns(range(500, 3_500), 3)));
+    assert_eq!(visited, expected);
+    assert_eq!(visited.iter().map(|(_, columns)| columns.iter().flatten().count()).collect::<Vec<_>>(), [1, 2, 0]);
+}

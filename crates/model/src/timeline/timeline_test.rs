@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 
-use super::{Figure, MarkClass, Moment, TimeRange, Timeline, marks::Marks};
+use super::{Figure, MarkClass, Moment, TimeRange, Timeline, WorkerCell, marks::Marks};
 use crate::{
     domain::{Lag, TopicPartition},
     feed::{
-        Event, EventKind, Failure, LatencyCounts, PartitionState, PartitionView, RebalanceKind, RunState, RunView,
-        Snapshot, WorkerView,
+        Charge, Charges, Event, EventKind, Failure, LatencyCounts, PartitionState, PartitionView, RebalanceKind,
+        RunState, RunView, Snapshot, WorkerView,
     },
 };
 
@@ -227,4 +227,21 @@ fn many_failures_do_not_displace_a_rebalance() {
     assert_eq!(marks.len(), Marks::MAX_PER_CLASS + 1);
     assert_eq!(marks[0].kind.class(), MarkClass::Rebalance);
     assert_eq!(timeline.difference(range(0.0, 3.0)).rebalances, 1);
+}
+
+#[test]
+fn a_call_of_the_handler_that_lasts_counts_as_busy_and_waits_are_named() {
+    let mut timeline = Timeline::default();
+    for (at_s, handling_s, fetch_s) in [(0.0, 0, 0), (1.0, 1, 0), (2.0, 2, 0), (3.0, 2, 1)] {
+        let mut charges = Charges::default();
+        charges.add_ns(Charge::Handling, handling_s * 1_000_000_000);
+        charges.add_ns(Charge::Fetch, fetch_s * 1_000_000_000);
+        let mut snapshot = snapshot(at_s, 0);
+        snapshot.run.as_mut().unwrap().workers = vec![WorkerView { charges, ..WorkerView::default() }];
+        timeline.add_snapshot(&snapshot);
+    }
+    let cells = timeline.workers().get(&0).unwrap().columns(range(0.0, 3.0), 3);
+    let read = |cell: &Option<WorkerCell>| cell.map(|cell| (cell.busy() > 0.99, cell.handled > 0.0, cell.longest_wait));
+    let expected = [(true, false, None), (true, false, None), (false, false, Some(Charge::Fetch))].map(Some);
+    assert_eq!(cells.iter().map(read).collect::<Vec<_>>(), expected);
 }

@@ -12,6 +12,12 @@ pub use plan::{ChangedRow, GroupChangePlan, PlannedOffset};
 
 use crate::domain::{Offset, TopicPartition};
 
+/// The command that undoes the last change of a group. It names the group as it is: views must escape it.
+#[must_use]
+pub fn undo_command(group: &str) -> String {
+    format!("kreplay groups undo {group} --execute --confirm {group}")
+}
+
 /// A change of one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupChangeRequest {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AlertSeverity, GroupState, VerdictKind, VerdictSeverity};
 use crate::domain::Severity;
+use crate::domain::number::Count;
 use crate::domain::{Offset, TopicPartition};
 
 /// Something that happened to a watched group. Names are external data: views must escape them.
@@ -68,6 +69,15 @@ pub enum WatchEventKind {
         from: Offset,
         /// The offset now.
         to: Offset,
+    },
+    /// Committed offsets were changed while the group had no members.
+    OffsetsChanged {
+        /// The number of partitions.
+        partitions: u64,
+        /// The sum of the offsets by which positions moved forward.
+        forward: u64,
+        /// The sum of the offsets by which positions moved back.
+        back: u64,
     },
     /// The end of a log went back.
     Truncated {
@@ -173,6 +183,15 @@ impl fmt::Display for WatchEventKind {
             Self::MemberJoined { member } => write!(f, "member {member} joined"),
             Self::MemberLeft { member } => write!(f, "member {member} left"),
             Self::Rewound { partition, from, to } => write!(f, "the position of {partition} went back: {from} → {to}"),
+            Self::OffsetsChanged { partitions, forward, back } => {
+                f.write_str("offsets were changed while the group had no members: ")?;
+                match (forward, back) {
+                    (forward, 0) => write!(f, "+{}", Count(*forward))?,
+                    (0, back) => write!(f, "−{}", Count(*back))?,
+                    (forward, back) => write!(f, "+{} and −{}", Count(*forward), Count(*back))?,
+                }
+                write!(f, " offsets in {partitions} partition{}", if *partitions == 1 { "" } else { "s" })
+            }
             Self::Truncated { partition, from, to } => write!(f, "the end of {partition} went back: {from} → {to}"),
             Self::RecordsLost { partition, offsets } => {
                 write!(f, "{offsets} offsets of {partition} were deleted unread")

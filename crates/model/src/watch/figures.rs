@@ -1,5 +1,7 @@
 //! Figures of groups and partitions: totals of lag, times, rates.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::TopicPartition;
@@ -93,6 +95,25 @@ pub enum EtaVerdict {
     Done,
 }
 
+/// Why a group cannot catch up, however fast it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EtaBlock {
+    /// A transaction that does not end holds the last stable offset.
+    Wedged,
+    /// A committed offset is beyond the end of the log.
+    Ahead,
+}
+
+impl fmt::Display for EtaBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Wedged => "wedged",
+            Self::Ahead => "ahead of the log",
+        })
+    }
+}
+
 /// When a group will have caught up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EtaView {
@@ -104,6 +125,9 @@ pub struct EtaView {
     pub high_s: Option<f64>,
     /// Whether the group catches up.
     pub verdict: EtaVerdict,
+    /// Why it cannot catch up in the partition that `slowest` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<EtaBlock>,
     /// Seconds it would take if the owners shared the work evenly. The difference to `value_s` is the cost of skew.
     pub shared_evenly_s: Option<f64>,
     /// The fraction of simulated drains that do not end within 30 days.

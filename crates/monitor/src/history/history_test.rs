@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::{Offset, TopicPartition};
-use kreplay_model::watch::{GroupState, GroupType};
+use kreplay_model::watch::{GroupState, GroupType, VerdictKind};
 use proptest::prelude::*;
 
 use super::{GroupHistory, HistoryChange, PastCommit};
@@ -217,6 +217,21 @@ fn commits_before_the_watch_give_a_rate() {
     let mut watch = Watch::new(&past, classic, &[(0, 650)], 1_000);
     let rate = watch.look(0).snapshot.groups[0].partitions[0].rates.out_per_s.unwrap();
     assert!((rate - 10.0).abs() < 0.5, "{rate}");
+}
+
+#[test]
+fn an_offset_that_was_changed_while_the_group_had_no_members_was_not_committed() {
+    let commits = (0..12_i64).map(|step| (step * 5 - 160, committed(0, 100 + 50 * step, step * 5 - 160)));
+    let reset = [(-100, generation(7, -100, vec![])), (-20, committed(0, 10, -20))];
+    let past = history(commits.chain(reset), -1);
+    let empty = described(GroupType::Classic, None, Vec::new());
+    let mut watch = Watch::new(&past, empty, &[(0, 10)], 1_000);
+    watch.look(0);
+    watch.look(40);
+    let found = watch.look(42).snapshot.groups[0].clone();
+    assert_eq!(found.partitions[0].committed_at, Some(at(-20)));
+    assert_eq!(found.rates.out_per_s, Some(0.0));
+    assert_eq!(found.verdict.kind, VerdictKind::Stopped, "no consumer has committed for long: {:?}", found.verdict);
 }
 
 #[test]

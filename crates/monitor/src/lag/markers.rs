@@ -24,6 +24,10 @@ pub fn records_left(
     stable_end: Offset,
     probe: Option<&MarkerProbe>,
 ) -> Option<RecordsLeft> {
+    // What will be read next after a committed offset beyond the end is not known.
+    if parts.ahead > 0 {
+        return None;
+    }
     if parts.backlog() == 0 {
         return Some(RecordsLeft::Exactly(0));
     }
@@ -62,6 +66,12 @@ mod tests {
         let left = records_left(&parts, at(9), at(10), Some(&probe));
         assert_eq!(left, Some(RecordsLeft::Exactly(0)));
         assert!(!worth_a_probe(&parts, 5, left));
+    }
+
+    #[test]
+    fn a_committed_offset_beyond_the_end_does_not_mean_caught_up() {
+        let parts = LagParts::split(at(12), at(0), at(10), at(10));
+        assert_eq!(records_left(&parts, at(12), at(10), None), None);
     }
 
     #[test]

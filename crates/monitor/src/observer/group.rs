@@ -16,6 +16,7 @@ use super::partition::Logs;
 use super::row::{CommitChange, RowTrack};
 use crate::history::{GroupHistory, PastCommits};
 use crate::look::{Answer, CommitAnswer, Description, GroupLook, ListedGroup, MarkerProbe};
+use crate::memberless::MemberlessChanges;
 use crate::rebalance::{RebalanceEvent, Rebalances};
 use crate::rules::Rules;
 use crate::trend::LagHistory;
@@ -26,6 +27,19 @@ const MAX_REPORTED: usize = 64;
 
 /// Takes an event of the group.
 pub(super) type Emit<'a> = &'a mut dyn FnMut(WatchEventKind);
+
+/// A group without members. Of groups with epochs, another epoch means that there were members in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct EmptyGroup {
+    epoch: Option<i32>,
+}
+
+impl EmptyGroup {
+    fn of(description: &Description) -> Option<Self> {
+        let is_empty = description.state == GroupState::Empty && description.members.is_empty();
+        is_empty.then_some(Self { epoch: description.group_epoch })
+    }
+}
 
 /// A group.
 #[derive(Clone, Debug)]
@@ -48,6 +62,9 @@ pub(super) struct GroupTrack {
     past_commits: PastCommits,
     /// When the last member left, as the history says.
     past_empty_since: Option<DateTime<Utc>>,
+    /// The group without members, when its committed offsets were last answered; `None` if it had some.
+    empty_at_commits: Option<EmptyGroup>,
+    memberless: MemberlessChanges,
     pub last_view: Option<GroupView>,
     reported: BTreeSet<(String, String)>,
 }
@@ -70,6 +87,8 @@ impl GroupTrack {
             commits_since: began,
             past_commits: PastCommits::default(),
             past_empty_since: None,
+            empty_at_commits: None,
+            memberless: MemberlessChanges::default(),
             last_view: None,
             reported: BTreeSet::new(),
         }
@@ -82,8 +101,10 @@ impl GroupTrack {
     /// Takes what happened before the first look.
     pub(super) fn take_history(&mut self, history: &GroupHistory) {
         self.commits_since = self.commits_since.min(history.from);
-        for (partition, series) in history.commits.series() {
-            self.rows.entry(partition.clone()).or_default().committed = series.clone();
+        for (partition, past) in history.commits.partitions() {
+            let row = self.rows.entry(partition.clone()).or_default();
+            row.committed = past.commits.clone();
+            row.changed_at = past.changed_at();
         }
         self.past_commits = history.commits.clone();
         self.past_empty_since = history.rebalances.empty_since;
@@ -108,7 +129,19 @@ impl GroupTrack {
         let completed = self.past_commits.complete(&look.commits);
         let answer = completed.as_ref().unwrap_or(&look.commits);
         if let Answer::Known(at, commits) = answer {
-            self.take_commits(now.min(*at), commits, emit);
+            for answer in commits.values() {
+                if let CommitAnswer::Failed(reason) = answer {
+                    self.report(Some(reason), emit);
+                }
+            }
+            let empty = look.description.value().and_then(EmptyGroup::of);
+            if empty.is_some() && empty == self.empty_at_commits {
+                self.take_memberless(now.min(*at), commits, emit);
+            } else {
+                self.memberless = MemberlessChanges::default();
+                self.take_commits(now.min(*at), commits, emit);
+            }
+            self.empty_at_commits = empty;
         }
         self.commits.take(now, answer);
     }
@@ -137,21 +170,37 @@ impl GroupTrack {
         }
     }
 
+    /// Takes the offsets of a group that has had no members since the look before. Where they differ, they were changed
+    /// from outside, unless they belong to a consumer that assigns its partitions itself.
+    fn take_memberless(&mut self, at: DateTime<Utc>, commits: &BTreeMap<TopicPartition, CommitAnswer>, emit: Emit<'_>) {
+        let differences = commits.iter().filter_map(|(partition, answer)| {
+            let before = self.rows.get(partition)?.committed.last()?;
+            Some(offset_of(answer)?.get().saturating_sub(before)).filter(|difference| *difference != 0)
+        });
+        let differences: Vec<i64> = differences.collect();
+        if differences.is_empty() || self.memberless.is_commit(differences.iter().any(|difference| *difference < 0)) {
+            return self.take_commits(at, commits, emit);
+        }
+        let (mut forward, mut back) = (0_u64, 0_u64);
+        for (partition, answer) in commits {
+            let Some(offset) = offset_of(answer) else { continue };
+            let row = self.rows.entry(partition.clone()).or_default();
+            let difference = row.take_changed(at, offset);
+            row.committed_at = committed_at(answer);
+            let sum = if difference < 0 { &mut back } else { &mut forward };
+            *sum = sum.saturating_add(difference.unsigned_abs());
+        }
+        // The lags after a change have nothing to do with those before.
+        self.lags.clear();
+        let partitions = u64::try_from(differences.len()).unwrap_or(u64::MAX);
+        emit(WatchEventKind::OffsetsChanged { partitions, forward, back });
+    }
+
     fn take_commits(&mut self, at: DateTime<Utc>, commits: &BTreeMap<TopicPartition, CommitAnswer>, emit: Emit<'_>) {
         for (partition, answer) in commits {
-            let offset = match answer {
-                CommitAnswer::Offset(commit) => commit.offset,
-                CommitAnswer::ShareStart { start, .. } => *start,
-                CommitAnswer::Failed(reason) => {
-                    self.report(Some(reason), emit);
-                    continue;
-                }
-                CommitAnswer::Nothing => continue,
-            };
+            let Some(offset) = offset_of(answer) else { continue };
             let row = self.rows.entry(partition.clone()).or_default();
-            if let CommitAnswer::Offset(commit) = answer {
-                row.committed_at = commit.committed_at;
-            }
+            row.committed_at = committed_at(answer);
             match row.take_committed(at, offset) {
                 Some(CommitChange::Advanced { stood_still_since_ms: Some(since) }) => {
                     self.rebalances.stood_still(partition, since, at.timestamp_millis());
@@ -233,11 +282,7 @@ impl GroupTrack {
             rows.filter(|row| row.abandoned).map(|row| (row.topic.as_str(), row.partition)).collect();
         let commits = self.commits.through_transients().into_iter().flatten();
         commits.filter_map(move |(partition, answer)| {
-            let offset = match answer {
-                CommitAnswer::Offset(commit) => commit.offset,
-                CommitAnswer::ShareStart { start, .. } => *start,
-                CommitAnswer::Nothing | CommitAnswer::Failed(_) => return None,
-            };
+            let offset = offset_of(answer)?;
             let is_abandoned = abandoned.contains(&(&*partition.topic, partition.partition.0));
             (!is_abandoned).then_some((partition, offset))
         })
@@ -252,5 +297,22 @@ impl GroupTrack {
     /// The number of points that are kept.
     pub(super) fn points(&self) -> usize {
         self.rows.values().map(|row| row.committed.points().len()).sum()
+    }
+}
+
+/// When the offset of an answer was committed, if the history of the offsets topic has it.
+fn committed_at(answer: &CommitAnswer) -> Option<DateTime<Utc>> {
+    match answer {
+        CommitAnswer::Offset(commit) => commit.committed_at,
+        _ => None,
+    }
+}
+
+/// The offset of an answer, if it has one.
+fn offset_of(answer: &CommitAnswer) -> Option<Offset> {
+    match answer {
+        CommitAnswer::Offset(commit) => Some(commit.offset),
+        CommitAnswer::ShareStart { start, .. } => Some(*start),
+        CommitAnswer::Nothing | CommitAnswer::Failed(_) => None,
     }
 }

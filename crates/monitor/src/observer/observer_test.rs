@@ -15,15 +15,15 @@ use super::{Observation, Observer, WantedTimes, Wants};
 
 /// A watch of the simulated cluster with a look every 2 s. The group `billing` has two members: the first owns orders-0
 /// and payments-0 (0 and 2), the second orders-1 and payments-1 (1 and 3).
-struct Watch {
-    cluster: Cluster,
-    observer: Observer,
+pub(super) struct Watch {
+    pub(super) cluster: Cluster,
+    pub(super) observer: Observer,
     wants: Wants,
 }
 
 impl Watch {
     /// The group has committed offset 0 of each partition.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut watch = Self { cluster: Cluster::new(), observer: Observer::default(), wants: Wants::default() };
         for at in 0..4 {
             watch.cluster.happen(&Happening::Consume(0, at, 0));
@@ -31,7 +31,7 @@ impl Watch {
         watch
     }
 
-    fn look(&mut self, happenings: &[Happening]) -> Observation {
+    pub(super) fn look(&mut self, happenings: &[Happening]) -> Observation {
         for happening in happenings {
             self.cluster.happen(happening);
         }
@@ -42,7 +42,7 @@ impl Watch {
     }
 
     /// Looks for a time, with the same happenings before each look. The view of the group at the end.
-    fn looks(&mut self, seconds: usize, happenings: &[Happening]) -> GroupView {
+    pub(super) fn looks(&mut self, seconds: usize, happenings: &[Happening]) -> GroupView {
         let mut last = None;
         for _ in 0..seconds.div_ceil(2) {
             last = Some(self.look(happenings));
@@ -51,7 +51,7 @@ impl Watch {
     }
 }
 
-fn billing(observation: &Observation) -> GroupView {
+pub(super) fn billing(observation: &Observation) -> GroupView {
     observation.snapshot.groups.iter().find(|group| group.group == "billing").unwrap().clone()
 }
 

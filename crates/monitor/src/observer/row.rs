@@ -30,6 +30,8 @@ pub(super) struct RowTrack {
     pub truncation_reported: Option<DateTime<Utc>>,
     /// When the offset was committed, from the history of the offsets topic.
     pub committed_at: Option<DateTime<Utc>>,
+    /// When the offset was changed while the group had no members; `None` if a consumer committed it.
+    pub changed_at: Option<DateTime<Utc>>,
 }
 
 /// A committed offset that has changed.
@@ -54,6 +56,7 @@ impl RowTrack {
         }
         let before = before.filter(|before| *before != offset.get())?;
         self.waiting_since_ms = None;
+        self.changed_at = None;
         if let Change::Back { from } = change {
             self.first_committed = Some(offset);
             self.rewound_from = Some(self.rewound_from.map_or(from, |earlier| earlier.max(from)));
@@ -63,9 +66,26 @@ impl RowTrack {
             .then_some(CommitChange::Advanced { stood_still_since_ms: change_before.filter(|_| was_waiting) })
     }
 
-    /// When the committed offset was last seen to advance.
+    /// Takes an offset that was changed while the group had no members. Records that were waiting still wait. Returns
+    /// the difference in offsets.
+    pub(super) fn take_changed(&mut self, at: DateTime<Utc>, offset: Offset) -> i64 {
+        let before = self.committed.last();
+        let difference = self.committed.move_to(at.timestamp_millis(), offset.get());
+        self.first_committed = self.first_committed.or(Some(offset));
+        if difference == 0 {
+            return 0;
+        }
+        self.first_committed = Some(offset);
+        self.changed_at = Some(at);
+        let reference = self.rewound_from.max(before.filter(|_| difference < 0));
+        self.rewound_from = reference.filter(|from| *from > offset.get());
+        difference
+    }
+
+    /// When a consumer was last seen to commit an offset.
     pub(super) fn last_commit_ms(&self) -> Option<i64> {
-        let known = self.committed_at.map(|at| at.timestamp_millis());
+        // The time from the history is that of the present offset.
+        let known = self.committed_at.filter(|_| self.changed_at.is_none()).map(|at| at.timestamp_millis());
         known.max(self.committed.last_change_ms())
     }
 

@@ -135,7 +135,9 @@ impl RowInput<'_> {
 
     fn committed_at(&self) -> Option<DateTime<Utc>> {
         let exact = self.commit_value().and_then(|commit| commit.committed_at);
-        exact.or_else(|| DateTime::from_timestamp_millis(self.track.committed.last_change_ms()?))
+        exact
+            .or(self.track.changed_at)
+            .or_else(|| DateTime::from_timestamp_millis(self.track.committed.last_change_ms()?))
     }
 
     /// Whether the committed offsets are known and this partition has none.
@@ -187,6 +189,9 @@ impl RowInput<'_> {
         let found = offsets.committed.zip(offsets.log_start).zip(offsets.end).zip(self.log);
         let Some((((committed, start), end), log)) = found else { return Times::default() };
         let next = committed.max(start);
+        if committed > end {
+            return Times::default();
+        }
         if next >= end || left == Some(RecordsLeft::Exactly(0)) {
             return Times { age: Some(Age::NOTHING_LEFT), behind_s: Some(0.0), deadline_s: None };
         }

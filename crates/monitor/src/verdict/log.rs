@@ -2,7 +2,7 @@
 
 use kreplay_model::watch::{AheadCause, EtaVerdict, VerdictKind, VerdictView};
 
-use super::text::{and_others, duration_text, name};
+use super::text::{and_others, bounds_text, duration_text, name};
 use super::{GroupFacts, PartitionFacts, view};
 use crate::membership::expires_soon;
 
@@ -55,8 +55,10 @@ fn deadline(facts: &GroupFacts<'_>) -> Option<VerdictView> {
             (VerdictKind::WillLose, format!("{at_the_earliest}; the group needs at least {catches_up} to catch up."))
         }
         (EtaVerdict::Known, Some(low), high) if deadline < high.unwrap_or(NEAR_DEADLINE_S) => {
-            let latest = high.map_or_else(|| "no upper bound".to_owned(), duration_text);
-            let range = format!("between {} and {latest}", duration_text(low));
+            let range = match high {
+                Some(high) => bounds_text(low, high).unwrap_or_else(|| duration_text(low)),
+                None => format!("at least {}, or much longer,", duration_text(low)),
+            };
             (VerdictKind::MayLose, format!("{at_the_earliest}; the group needs {range} to catch up."))
         }
         _ => return None,

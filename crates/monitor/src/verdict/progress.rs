@@ -3,7 +3,7 @@
 
 use kreplay_model::watch::{EtaVerdict, GroupState, Trend, VerdictKind, VerdictView};
 
-use super::text::{and_others, duration_text, name};
+use super::text::{and_others, bounds_text, duration_text, name};
 use super::{GroupFacts, PartitionFacts, view};
 
 pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
@@ -100,7 +100,9 @@ fn catching_up(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let (text, when) = match (eta.verdict, eta.value_s) {
         (EtaVerdict::Known, Some(value)) => {
             let range = match (eta.low_s, eta.high_s) {
-                (Some(low), Some(high)) => format!(" ({} to {})", duration_text(low), duration_text(high)),
+                (Some(low), Some(high)) => {
+                    bounds_text(low, high).map_or_else(String::new, |range| format!(" ({range})"))
+                }
                 _ => String::new(),
             };
             let value = duration_text(value);

@@ -1,31 +1,27 @@
 //! Words of evidence.
 
 use kreplay_model::domain::TopicPartition;
+use kreplay_model::domain::number::{long, whole};
 use kreplay_model::watch::PartitionRow;
 
-/// A duration with its two largest units: `3 h 12 min`.
+/// A duration in the notation of the console: `0.3 s`, `30 s`, `3m 12s`, `3h 12m`.
 #[must_use]
 pub fn duration_text(seconds: f64) -> String {
-    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-    // A duration below 0 or not a number becomes 0.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds")]
-    let mut left = seconds.round() as u64;
-    if left == 0 && seconds > 0.0 {
-        return format!("{seconds:.1} s");
+    // Not a number becomes 0, too.
+    let seconds = seconds.max(0.0);
+    if seconds > 0.0 && seconds < 0.5 {
+        format!("{seconds:.1} s")
+    } else if seconds < 59.5 {
+        format!("{seconds:.0} s")
+    } else {
+        long(whole(seconds))
     }
-    let mut parts = Vec::new();
-    for (length, unit) in UNITS {
-        if left >= length || (length == 1 && parts.is_empty()) {
-            parts.push(format!("{} {unit}", left / length));
-        } else if !parts.is_empty() {
-            break;
-        }
-        left %= length;
-        if parts.len() == 2 {
-            break;
-        }
-    }
-    parts.join(" ")
+}
+
+/// The bounds of a duration, such as `22 s to 25 s`; `None` if both look the same.
+pub(super) fn bounds_text(low: f64, high: f64) -> Option<String> {
+    let (low, high) = (duration_text(low), duration_text(high));
+    (low != high).then(|| format!("{low} to {high}"))
 }
 
 /// The name of a row's partition.
@@ -54,17 +50,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_two_units_at_most() {
+    fn durations_have_the_notation_of_the_console() {
         for (seconds, text) in [
             (0.0, "0 s"),
             (0.3, "0.3 s"),
-            (59.6, "1 min"),
-            (192.0 * 60.0 + 30.0, "3 h 12 min"),
-            (3_601.0, "1 h"),
-            (90_000.0, "1 d 1 h"),
+            (59.4, "59 s"),
+            (59.6, "1m 00s"),
+            (192.0 * 60.0 + 30.0, "3h 12m"),
+            (3_601.0, "1h 00m"),
+            (90_000.0, "1d 01h"),
             (-5.0, "0 s"),
         ] {
             assert_eq!(duration_text(seconds), text);
         }
+    }
+
+    #[test]
+    fn bounds_that_look_the_same_are_no_range() {
+        assert_eq!(bounds_text(22.6, 22.9), None);
+        assert_eq!(bounds_text(22.0, 192.0).as_deref(), Some("22 s to 3m 12s"));
     }
 }

@@ -2,7 +2,7 @@
 
 use kreplay_model::{
     domain::Offset,
-    watch::{ChangedRow, GroupChangePlan, GroupChangeStep, PlannedOffset},
+    watch::{ChangedRow, GroupChangePlan, GroupChangeStep, PlannedOffset, undo_command},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
@@ -89,10 +89,9 @@ fn below(
 ) -> Vec<(String, usize, Style)> {
     let mut lines = vec![result(plan, step, state, theme)];
     if !matches!(step, GroupChangeStep::Executed(_)) {
-        lines.push((total(plan), 1, theme.strong));
+        lines.push((plan_total(plan), 1, theme.strong));
     } else if plan.change_id.is_some() {
-        let hint = format!("`kreplay groups undo {}` restores what was there before", plan.group);
-        lines.push((hint, 1, theme.notice));
+        lines.push((format!("undo: {}", undo_command(&plan.group)), 2, theme.notice));
     }
     for (partition, reason) in plan.left_out.iter().take(MAX_LEFT_OUT) {
         lines.push((format!("left out: {partition}: {reason}"), 1, theme.warning));
@@ -111,7 +110,7 @@ fn below(
 }
 
 /// What the plan changes in total.
-fn total(plan: &GroupChangePlan) -> String {
+pub(in crate::screen) fn plan_total(plan: &GroupChangePlan) -> String {
     let (back, forward) = plan
         .rows
         .iter()

@@ -18,6 +18,11 @@ use crate::{
     widget::{frame, paint},
 };
 
+/// The columns of a prompt.
+const WIDTH: u16 = 60;
+/// The lines of a prompt without what it is about.
+const HEIGHT: u16 = 8;
+
 pub(super) fn render(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
     let max = state.max_concurrency();
     let now = state.wanted_concurrency().unwrap_or(0);
@@ -35,16 +40,35 @@ pub(super) fn rate(buf: &mut Buffer, text: &str, error: Option<&str>, state: &St
 /// was typed, and why it was rejected.
 pub(super) fn prompt(
     buf: &mut Buffer,
+    texts: [&str; 4],
+    text: &str,
+    error: Option<&str>,
+    state: &State,
+    theme: &Theme,
+) {
+    prompt_below(buf, &[], texts, text, error, state, theme);
+}
+
+/// A prompt below lines that say what it is about. Lines that do not fit are shortened.
+pub(super) fn prompt_below(
+    buf: &mut Buffer,
+    about: &[String],
     [title, ask, now, does]: [&str; 4],
     text: &str,
     error: Option<&str>,
     state: &State,
     theme: &Theme,
 ) {
-    let area = centred(buf.area, 60, 8);
+    let lines = number::cells(about.len() + usize::from(!about.is_empty()));
+    let area = centred(buf.area, WIDTH, HEIGHT + lines);
     let keys: [(&[Action], &str); 2] = [(&[Action::Accept], does), (&[Action::Close], "closes")];
     let inner = frame::window(buf, area, title, &foot::of_keys(state, Mode::Typing, &keys), theme);
     let inner = Rect { x: inner.x + 1, width: inner.width - 2, ..inner };
+    for (row, line) in about.iter().enumerate() {
+        let line = shorten(&clean(line), usize::from(inner.width)).into_owned();
+        paint::text(buf, inner.x, inner.y + 1 + number::cells(row), inner.width, &line, theme.popup);
+    }
+    let inner = Rect { y: inner.y + lines, height: inner.height.saturating_sub(lines), ..inner };
     let ask = Line::from(vec![Span::raw(ask.to_owned()), Span::styled(format!("   {now}"), theme.muted)]);
     paint::line(buf, inner.x, inner.y + 1, inner.width, &ask);
     let field = Rect { y: inner.y + 2, height: 1, ..inner };

@@ -132,9 +132,7 @@ fn held_by(held: &HeldBy, state: &State) -> String {
 fn age(view: &PartitionRow) -> Option<Part> {
     let age = view.age_s?;
     let bounds = match view.age_exactness {
-        Some(TimeExactness::Bracket) if age.low < age.high => {
-            format!(" ({}–{})", number::seconds(age.low), number::seconds(age.high))
-        }
+        Some(TimeExactness::Bracket) => number::bounds(age.low, age.high),
         Some(TimeExactness::ClockAhead) => " (the producer's clock is ahead)".to_owned(),
         _ => String::new(),
     };

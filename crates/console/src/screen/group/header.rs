@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use kreplay_model::domain::number::{estimate, time_left};
 use kreplay_model::watch::{EtaVerdict, GroupView, SeenBy, TimeExactness, Trend, VerdictKind};
 use ratatui::{
     layout::Rect,
@@ -67,9 +68,7 @@ fn figures(group: &GroupView) -> Vec<Part> {
     }
     if let Some(age) = group.age_s {
         let bounds = match group.age_exactness {
-            Some(TimeExactness::Bracket) if age.low < age.high => {
-                format!(" ({}–{})", number::seconds(age.low), number::seconds(age.high))
-            }
+            Some(TimeExactness::Bracket) => number::bounds(age.low, age.high),
             Some(TimeExactness::ClockAhead) => " (a producer's clock is ahead)".to_owned(),
             _ => String::new(),
         };
@@ -127,13 +126,16 @@ fn eta(group: &GroupView) -> Part {
     match (eta.verdict, eta.value_s) {
         (EtaVerdict::Known, Some(value)) => {
             let bounds = match (eta.low_s, eta.high_s) {
-                (Some(low), Some(high)) => format!(" ({}–{})", number::seconds(low), number::seconds(high)),
-                (Some(low), None) => format!(" ({} or much longer)", number::seconds(low)),
+                (Some(low), Some(high)) => number::bounds(low, high),
+                (Some(low), None) => format!(" ({} or much longer)", estimate(low)),
                 _ => String::new(),
             };
-            Part::new(format!("ETA {}{bounds}{slowest}", number::seconds(value)))
+            Part::new(format!("ETA {}{bounds}{slowest}", time_left(value)))
         }
-        (EtaVerdict::Never, _) => Part::styled(format!("ETA never{slowest}"), WARNING),
+        (EtaVerdict::Never, _) => {
+            let why = eta.blocked.map_or_else(String::new, |block| format!(" ({block})"));
+            Part::styled(format!("ETA never{why}{slowest}"), WARNING)
+        }
         (EtaVerdict::Done, _) => Part::new("ETA done"),
         (EtaVerdict::Known | EtaVerdict::NotKnownYet, _) => match eta.commits_seen {
             Some(seen) => Part::styled(format!("ETA ?: {seen} of {} commits seen", eta.commits_needed), MUTED),

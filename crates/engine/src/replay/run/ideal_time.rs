@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use kreplay_model::{
     domain::{RateLimit, TopicPartition},
-    feed::Prediction,
+    feed::{Prediction, RecordTime},
 };
 
 use super::Run;
@@ -14,7 +14,7 @@ impl Run {
     /// The shortest time this run could have taken, computed at its end. It is never longer than the actual time:
     /// records of one call share its time, so the records of the heaviest lane may have taken less than their share.
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    pub(super) fn ideal(&self, handling_s: f64) -> Option<Prediction> {
+    pub(super) fn ideal(&self, handling_s: f64) -> Option<(Prediction, RecordTime)> {
         let mut keys: HashMap<Result<u32, TopicPartition>, u64> = HashMap::new();
         let (mut heaviest_partition, mut handled) = (0, 0);
         for partition in self.engine.partitions.iter() {
@@ -59,7 +59,8 @@ impl Run {
             fetch_s: starved.then_some(handling_s),
             rate_s: self.rate_s(handling_s, handled),
         })?;
-        Some(Prediction { elapsed_s: ideal.elapsed_s.min(handling_s.max(1e-9)), ..ideal })
+        let ideal = Prediction { elapsed_s: ideal.elapsed_s.min(handling_s.max(1e-9)), ..ideal };
+        Some((ideal, RecordTime { expected_s, mean_s: measured_s }))
     }
 
     /// The shortest time that the user's limits allow: for a rate limit that never changed, the time it takes;

@@ -11,7 +11,7 @@ use super::{
     Run,
     pace::{Sample, SpeedSamples},
 };
-use crate::plan::{Pace, PartitionLeft, RunParameters, WorkLeft, time_left};
+use crate::plan::{Pace, PartitionLeft, RunParameters, TimeLeft, WorkLeft, time_left};
 
 /// How often the estimate is computed.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(250);
@@ -38,7 +38,9 @@ pub(super) struct Outlook {
     /// same.
     open_share: f64,
     next_update: Option<Instant>,
-    estimate: Option<(Instant, f64)>,
+    estimate: Option<(Instant, TimeLeft)>,
+    /// The highest speed measured so far, in records handled per second.
+    best_per_s: Option<f64>,
     limit: Option<CurrentLimit>,
 }
 
@@ -84,8 +86,10 @@ impl Run {
             self.update_estimate(now, totals, observation);
             self.outlook.next_update = Some(now + UPDATE_INTERVAL.max(begun.elapsed() * CPU_TIME_FACTOR));
         }
-        let left =
-            self.outlook.estimate.map(|(at, left)| (left - now.saturating_duration_since(at).as_secs_f64()).max(0.0));
+        let left = self.outlook.estimate.map(|(at, estimate)| {
+            let elapsed_s = now.saturating_duration_since(at).as_secs_f64();
+            estimate.after(elapsed_s, totals.handled, self.outlook.best_per_s)
+        });
         let left = left.filter(|_| !self.engine.plan.follow && totals.lag != Lag::Unknown);
         (left, self.outlook.limit.clone())
     }
@@ -116,6 +120,8 @@ impl Run {
         let ordering = self.engine.settings.ordering;
         let work = self.work_left();
         let recent_speed = self.outlook.samples.recent_speed();
+        let fastest = recent_speed.map(|speed| speed.handled_per_s).into_iter().chain(self.outlook.best_per_s);
+        self.outlook.best_per_s = fastest.reduce(f64::max);
         let allowed_per_s = self.rate.map(|rate| match rate {
             RateLimit::Records(per_s) => per_s.get() as f64,
             RateLimit::Bytes(per_s) => per_s.get() as f64 * totals.handled as f64 / totals.bytes.max(1) as f64,
@@ -152,7 +158,8 @@ impl Run {
             (Some(own), _) => self.time_left_elsewhere(now, observation, own).map(|other| own.elapsed_s.max(other)),
             (None, _) => None,
         };
-        self.outlook.estimate = left.filter(|left| left.is_finite()).map(|left| (now, left));
+        let estimate = |left_s| TimeLeft { left_s, records: work.records(), handled: totals.handled };
+        self.outlook.estimate = left.filter(|left| left.is_finite()).map(|left| (now, estimate(left)));
     }
 
     /// The work that is left in this process.

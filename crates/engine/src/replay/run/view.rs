@@ -84,7 +84,7 @@ impl Run {
         let rebalancing = self.rebalances.lock().is_open();
         observation.can_progress &= !rebalancing;
         let (eta_s, limit) = self.estimate_time_left(now, &totals, &observation);
-        let ideal = has_ended.then(|| self.ideal(handling_s)).flatten();
+        let (ideal, record_time) = has_ended.then(|| self.ideal(handling_s)).flatten().unzip();
         let workers = self.worker_views(now, &partitions, &owners, is_stalled);
         let charges = self.charges(now);
         let advice = self.advice(handling_s);
@@ -120,6 +120,7 @@ impl Run {
             journey: self.engine.counters.journey_ns.as_ref().map(|journey_ns| latency_ms(&journey_ns.lock())),
             commit_s: self.commit_s(),
             ideal,
+            record_time,
             totals,
             throughput,
             digest: digest.to_string(),

@@ -11,7 +11,7 @@ use crate::{
     projection::{
         batch::Batch,
         definition::Definition,
-        sqlite::{ClassifiedError, Destination, bind, check_statements, destinations_of},
+        sqlite::{ClassifiedError, ParameterUse, bind, check_statements, parameter_uses_of},
         statement::Dialect,
         store::{settings_error, target_error},
         target::ProjectionTarget,
@@ -26,7 +26,7 @@ const RECORDS_PER_COMMIT: u32 = 1000;
 pub(in crate::projection) struct ScratchDatabase {
     connection: Connection,
     sql: Vec<String>,
-    destinations: Vec<Vec<Destination>>,
+    uses: Vec<Vec<ParameterUse>>,
     changes: ChangeCapture,
     functions: DeterministicFunctions,
     since_commit: u32,
@@ -62,10 +62,10 @@ impl ScratchDatabase {
         }
         let sql: Vec<_> = definition.statements.iter().map(|statement| statement.text(Dialect::Sqlite)).collect();
         check_statements(&connection, definition, &sql)?;
-        let destinations = destinations_of(&connection, definition, &sql).map_err(failed)?;
+        let uses = parameter_uses_of(&connection, definition, &sql).map_err(failed)?;
         let changes = ChangeCapture::install(&connection).map_err(failed)?;
         connection.execute_batch("BEGIN").map_err(failed)?;
-        Ok(Self { connection, sql, destinations, changes, functions, since_commit: 0 })
+        Ok(Self { connection, sql, uses, changes, functions, since_commit: 0 })
     }
 
     /// Applies the only record of a batch, and appends the rows that it changes to `effects`.
@@ -78,7 +78,7 @@ impl ScratchDatabase {
         batch: &Batch,
         effects: &mut Vec<PreviewedEffect>,
     ) -> Result<(), PreviewError> {
-        let Self { connection, sql, destinations, changes, functions, since_commit } = self;
+        let Self { connection, sql, uses, changes, functions, since_commit } = self;
         if batch.statements.is_empty() {
             return Ok(());
         }
@@ -92,7 +92,7 @@ impl ScratchDatabase {
             run("SAVEPOINT kreplay_record")?;
             for bound in &batch.statements {
                 let mut statement = connection.prepare_cached(&sql[bound.index])?;
-                bind(&mut statement, batch, bound, &destinations[bound.index])?;
+                bind(&mut statement, batch, bound, &uses[bound.index])?;
                 let mut rows = statement.raw_query();
                 while rows.next()?.is_some() {}
             }

@@ -200,15 +200,7 @@ fn apply_in_transaction(
 ) -> Result<AttemptResult, AttemptError> {
     compare_tokens(database)?;
     let SqliteDatabase {
-        connection,
-        partitions,
-        positions,
-        sql,
-        destinations,
-        needs_savepoints,
-        is_group_run,
-        definition,
-        ..
+        connection, partitions, positions, sql, uses, needs_savepoints, is_group_run, definition, ..
     } = database;
     let connection: &Connection = connection;
     let mut statements: Vec<Option<CachedStatement<'_>>> = sql.iter().map(|_| None).collect();
@@ -237,7 +229,7 @@ fn apply_in_transaction(
                 continue;
             }
             let use_savepoint = *needs_savepoints || record.statements.len() > 1;
-            let cache = StatementCache { connection, sql, destinations, statements: &mut statements };
+            let cache = StatementCache { connection, sql, uses, statements: &mut statements };
             if let Err((statement, error)) = execute_record(cache, batch, record, use_savepoint, &mut done.executed) {
                 let mut fault = ClassifiedError::classify(&error);
                 if !fault.is_record_error {

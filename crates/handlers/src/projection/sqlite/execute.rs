@@ -6,7 +6,7 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 
-use super::destination::{Destination, ValueUse};
+use super::parameter_use::{ParameterUse, ValueUse};
 use crate::projection::{
     batch::{Batch, BoundRecord, BoundStatement, Value},
     store::StatementCounts,
@@ -19,7 +19,7 @@ const MAX_SHOWN_DIGITS: usize = 60;
 pub(super) struct StatementCache<'p, 'c> {
     pub(super) connection: &'c Connection,
     pub(super) sql: &'p [String],
-    pub(super) destinations: &'p [Vec<Destination>],
+    pub(super) uses: &'p [Vec<ParameterUse>],
     pub(super) statements: &'p mut [Option<CachedStatement<'c>>],
 }
 
@@ -31,7 +31,7 @@ pub(super) fn execute_record(
     use_savepoint: bool,
     counts: &mut [StatementCounts],
 ) -> Result<(), (usize, rusqlite::Error)> {
-    let StatementCache { connection, sql, destinations, statements } = cache;
+    let StatementCache { connection, sql, uses, statements } = cache;
     let execute_sql = |text: &str| connection.prepare_cached(text).and_then(|mut statement| statement.raw_execute());
     let without_statement = |error| (usize::MAX, error);
     if use_savepoint {
@@ -45,7 +45,7 @@ pub(super) fn execute_record(
                 Some(statement) => statement,
                 none => none.insert(connection.prepare_cached(&sql[bound.index])?),
             };
-            bind(statement, batch, bound, &destinations[bound.index])?;
+            bind(statement, batch, bound, &uses[bound.index])?;
             if statement.column_count() == 0 {
                 return Ok(statement.raw_execute()? as u64);
             }
@@ -86,8 +86,8 @@ pub(super) fn execute_record(
 )]
 struct RoundedNumberError(String);
 
-/// A number that is not a 64-bit integer, in the form that its destination stores.
-fn number(text: &str, to: Destination) -> Result<ValueRef<'_>, RoundedNumberError> {
+/// A number that is not a 64-bit integer, in the form that its target stores.
+fn number(text: &str, to: ParameterUse) -> Result<ValueRef<'_>, RoundedNumberError> {
     let number = Number::parse(text);
     let as_text = ValueRef::Text(text.as_bytes());
     let rounded_error = || RoundedNumberError(text.chars().take(MAX_SHOWN_DIGITS).collect());
@@ -116,14 +116,14 @@ pub(in crate::projection) fn bind(
     statement: &mut rusqlite::Statement<'_>,
     batch: &Batch,
     bound: &BoundStatement,
-    destinations: &[Destination],
+    uses: &[ParameterUse],
 ) -> rusqlite::Result<()> {
     for (at, value) in batch.values(bound).iter().enumerate() {
         let value = match value {
             Value::Null => ValueRef::Null,
             Value::Bool(value) => ValueRef::Integer(i64::from(*value)),
             Value::Integer(number) => ValueRef::Integer(*number),
-            Value::Number(range) => number(batch.text(range), destinations.get(at).copied().unwrap_or_default())
+            Value::Number(range) => number(batch.text(range), uses.get(at).copied().unwrap_or_default())
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?,
             Value::Text(range) | Value::Json(range) => ValueRef::Text(batch.text(range).as_bytes()),
             Value::Bytes(range) => ValueRef::Blob(batch.bytes(range)),

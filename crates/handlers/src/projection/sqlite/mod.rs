@@ -4,12 +4,12 @@
 //! (`group_commit`): SQLite is not faster with several writers, and many small batches share a commit.
 
 mod apply;
-mod destination;
 mod error_class;
 mod execute;
 mod group_commit;
 mod ledger;
 mod open;
+mod parameter_use;
 #[cfg(test)]
 mod sqlite_test;
 
@@ -19,10 +19,10 @@ use parking_lot::Mutex;
 use rusqlite::types::ValueRef;
 
 pub(super) use self::{
-    destination::Destination,
     error_class::ClassifiedError,
     execute::bind,
-    open::{check_statements, destinations_of},
+    open::{check_statements, parameter_uses_of},
+    parameter_use::ParameterUse,
 };
 use kreplay_model::domain::{Offset, TopicPartition, printable};
 

@@ -9,8 +9,8 @@ use std::{
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::{
-    destination::{Destination, destinations},
     error_class, ledger,
+    parameter_use::{ParameterUse, parameter_uses},
 };
 use crate::{
     HandlerError, Positions,
@@ -36,7 +36,7 @@ pub(super) struct SqliteDatabase {
     /// The statements in SQLite's SQL.
     pub(super) sql: Vec<String>,
     /// How each statement uses its parameters.
-    pub(super) destinations: Vec<Vec<Destination>>,
+    pub(super) uses: Vec<Vec<ParameterUse>>,
     /// Whether a statement or trigger may fail after it has changed some rows: then each record needs a savepoint.
     pub(super) needs_savepoints: bool,
     /// The claimed partitions, by their index within the run.
@@ -90,7 +90,7 @@ impl SqliteDatabase {
         ledger::create_tables(&connection).map_err(|error| failed("cannot create kreplay's tables", &error))?;
         let sql = definition.statements.iter().map(|statement| statement.text(Dialect::Sqlite)).collect::<Vec<_>>();
         check_statements(&connection, definition, &sql)?;
-        let destinations = destinations_of(&connection, definition, &sql)
+        let uses = parameter_uses_of(&connection, definition, &sql)
             .map_err(|error| failed("cannot inspect the database", &error))?;
         let identity = identity(path).map_err(|error| target_error(format!("{}: {error}", path.display())))?;
         let needs_savepoints =
@@ -99,7 +99,7 @@ impl SqliteDatabase {
             connection,
             definition: Arc::clone(definition),
             sql,
-            destinations,
+            uses,
             needs_savepoints,
             partitions: Vec::new(),
             positions: None,
@@ -210,13 +210,13 @@ fn check(
 ///
 /// # Errors
 /// SQLite cannot explain a statement.
-pub(in crate::projection) fn destinations_of(
+pub(in crate::projection) fn parameter_uses_of(
     connection: &Connection,
     definition: &Definition,
     sql: &[String],
-) -> rusqlite::Result<Vec<Vec<Destination>>> {
+) -> rusqlite::Result<Vec<Vec<ParameterUse>>> {
     let statements = definition.statements.iter().zip(sql);
-    statements.map(|(statement, sql)| destinations(connection, sql, statement.parameters().len())).collect()
+    statements.map(|(statement, sql)| parameter_uses(connection, sql, statement.parameters().len())).collect()
 }
 
 /// Whether a statement may fail after it has changed some rows: `OR FAIL` and `RAISE(FAIL)` keep earlier changes.

@@ -120,7 +120,9 @@ fn reason(kind: &EventKind) -> Option<String> {
     Some(failure.error.chars().filter(|char| !char.is_ascii_digit()).collect())
 }
 
-fn line(event: &Event) -> String {
+/// An event in one line, with its time and a mark for warnings and errors.
+#[must_use]
+pub fn line(event: &Event) -> String {
     let mark = match event.kind.severity() {
         Severity::Info | Severity::Notice => "",
         Severity::Warning => "warning: ",

@@ -4,11 +4,14 @@ use std::fmt::Write;
 
 use crate::{
     domain::{
-        number::{Count, rate, seconds, whole},
+        number::{Count, rate, seconds, time_left, whole},
         printable,
     },
-    feed::{RunState, RunView, Snapshot},
+    feed::{RunState, RunView, Snapshot, WhatIf},
 };
+
+/// A smaller gain is not worth a line: the model of advice is about this inexact.
+const MIN_SPEEDUP: f64 = 1.1;
 
 /// State, percentage, handled records, rate, lag, time left, and the counts of [`RunView::exceptions`], or the problem
 /// that prevents a run from starting.
@@ -36,7 +39,7 @@ fn describe_run(run: &RunView) -> String {
     }
     let _ = write!(line, "  lag {lag}");
     if let Some(eta) = run.eta_s.filter(|_| !run.state.is_over()) {
-        let _ = write!(line, "  eta {}", seconds(eta));
+        let _ = write!(line, "  eta {}", time_left(eta));
     }
     if let Some(limit) = run.limit.as_ref().filter(|_| run.state == RunState::Running) {
         let _ = write!(line, "  limit {}", printable(&limit.to_string()));
@@ -70,12 +73,19 @@ fn describe_run(run: &RunView) -> String {
     line
 }
 
+/// What would have made a run that has ended faster, if the gain is worth a line; `None` otherwise.
+pub(super) fn advice(snapshot: &Snapshot) -> Option<String> {
+    let run = snapshot.run.as_ref().filter(|run| run.state.is_over())?;
+    let worth: Vec<WhatIf> = run.advice.iter().filter(|one| one.speedup >= MIN_SPEEDUP).cloned().collect();
+    (!worth.is_empty()).then(|| format!("advice   {}", printable(&WhatIf::line(&worth))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         domain::Lag,
-        feed::{Bottleneck, CurrentLimit, GuardView, RetryingView},
+        feed::{Bottleneck, CurrentLimit, GuardView, LiftedLimit, RetryingView},
     };
 
     fn run(state: RunState, lag: Lag) -> RunView {
@@ -91,12 +101,12 @@ mod tests {
     #[test]
     fn a_line_shows_state_percentage_rate_and_time_left() {
         let mut running = run(RunState::Running, Lag::Known(5_679));
-        assert_eq!(describe_run(&running), "running   43 %  4,321 handled  5,912 records/s  lag 5,679  eta 0.96 s");
+        assert_eq!(describe_run(&running), "running   43 %  4,321 handled  5,912 records/s  lag 5,679  eta < 1 s");
         running.totals.skipped = 2;
         running.rebalancing = true;
         running.limit = Some(CurrentLimit { bottleneck: Bottleneck::Key, name: Some("data\u{1b}set".into()) });
         assert!(
-            describe_run(&running).ends_with("eta 0.96 s  limit key data\\u{1b}set  2 skipped  rebalancing"),
+            describe_run(&running).ends_with("eta < 1 s  limit key data\\u{1b}set  2 skipped  rebalancing"),
             "{}",
             describe_run(&running)
         );
@@ -147,6 +157,18 @@ mod tests {
         );
         held.limits.guard = Some(GuardView { records_per_s: None, ..guard });
         assert!(!describe_run(&held).contains("held back"));
+    }
+
+    #[test]
+    fn advice_follows_the_end_of_a_run_if_its_gain_is_worth_a_line() {
+        let mut ended = run(RunState::Done, Lag::Known(0));
+        let one = |lifted, speedup| WhatIf { lifted, key: None, speedup, seconds_saved: 1.0 };
+        ended.advice = vec![one(LiftedLimit::TwiceTheWorkers, 1.9), one(LiftedLimit::NoOrdering, 1.09)];
+        let of = |run: &RunView| advice(&Snapshot { run: Some(run.clone()), ..Snapshot::default() });
+        assert_eq!(of(&ended).as_deref(), Some("advice   twice the workers: 1.90×"));
+        assert_eq!(of(&RunView { state: RunState::Running, ..ended.clone() }), None, "it may change until the end");
+        ended.advice.remove(0);
+        assert_eq!(of(&ended), None);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 use super::{Feed, RunState, Snapshot};
 use crate::domain::number::whole;
 use coalesce::RepeatSuppressor;
+pub use coalesce::line as event_line;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,12 @@ pub async fn follow(feed: Feed, style: ProgressStyle) {
     }
 }
 
+/// The progress of a session in one line.
+#[must_use]
+pub fn status(snapshot: &Snapshot) -> String {
+    line::describe(snapshot)
+}
+
 /// A display of progress.
 trait View {
     fn event(&mut self, line: &str);
@@ -70,6 +77,9 @@ async fn drive(mut feed: Feed, mut view: impl View) {
         }
         view.state(&snapshot, Instant::now());
         if ended {
+            if let Some(line) = line::advice(&snapshot) {
+                view.event(&line);
+            }
             return view.end();
         }
         tokio::select! {

@@ -9,7 +9,7 @@ use crate::{
     domain::Ordering,
     feed::{
         Bottleneck, Charge, Charges, DryRunView, EffectCount, LatencyMs, Owner, PartitionView, Prediction,
-        RebalanceView, RunState, RunView, Throughput, Totals, WhatIf,
+        RebalanceView, RecordTime, RunState, RunView, Throughput, Totals, WhatIf,
     },
 };
 
@@ -37,6 +37,9 @@ pub struct Report {
     pub(super) predicted: Option<Prediction>,
     /// The shortest possible handling time, computed after the run.
     pub(super) ideal: Option<Prediction>,
+    /// The handling time of a record that `ideal` was computed with. Only in the text.
+    #[serde(skip)]
+    pub(super) record_time: Option<RecordTime>,
     /// Ideal time ÷ `handling_s`. 1 is the optimum; time outside handling is not included.
     pub(super) efficiency: Option<f64>,
     /// What the time of the workers was spent on. In a resumed run, only that of this attempt.
@@ -158,6 +161,7 @@ impl Report {
             latency_ms: LatencyMs { p50: rounded(p50), p95: rounded(p95), p99: rounded(p99), max: rounded(max) },
             predicted: ideal,
             ideal,
+            record_time: run.record_time,
             efficiency: run
                 .ideal
                 .filter(|_| run.handling_s > 0.0)

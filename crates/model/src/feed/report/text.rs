@@ -9,7 +9,7 @@ use crate::{
         printable,
     },
     feed::{
-        Bottleneck, DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState, WhatIf,
+        DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState, WhatIf,
         cells::{padding, width},
     },
 };
@@ -50,11 +50,14 @@ pub(super) fn render(report: &Report) -> String {
         ),
     );
     if let Some(planned) = report.plan.predicted {
-        line("predicted", format!("{}, limited by {}", seconds(planned.elapsed_s), limit_text(planned.limit)));
+        line("predicted", format!("{}, limited by {}", seconds(planned.elapsed_s), planned.limit.explained()));
     }
     // The ideal time of a stopped run cannot be compared with the time that it took.
     if let Some(ideal) = report.ideal.filter(|_| report.state == RunState::Done) {
-        line("ideal", format!("{}, limited by {}", seconds(ideal.elapsed_s), limit_text(ideal.limit)));
+        line("ideal", format!("{}, limited by {}", seconds(ideal.elapsed_s), ideal.limit.explained()));
+        if let Some(time) = report.record_time {
+            line("", time.in_words());
+        }
         if let Some(efficiency) = report.efficiency {
             line("efficiency", format!("{:.1} % of the ideal speed", efficiency * 100.0));
         }
@@ -185,18 +188,6 @@ fn time(report: &Report) -> String {
 fn speed(report: &Report) -> String {
     let throughput = report.throughput;
     format!("{} records/s, {}/s", rate(throughput.records_per_s), Bytes(whole(throughput.bytes_per_s)))
-}
-
-fn limit_text(limit: Bottleneck) -> &'static str {
-    match limit {
-        Bottleneck::Workers => "workers: more of them would help",
-        Bottleneck::Partition => "partition: the heaviest one, or how partitions are assigned to workers",
-        Bottleneck::Key => "key: the heaviest one; more workers would not help",
-        Bottleneck::Handler => "handler: the work itself",
-        Bottleneck::Fetch => "fetch: reading from the brokers",
-        Bottleneck::Commit => "commit: committing positions",
-        Bottleneck::Rate => "rate: the configured rate, or the protected group",
-    }
 }
 
 /// What the time of the workers was spent on, one line for each state.

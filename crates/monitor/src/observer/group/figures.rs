@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{EtaVerdict, EtaView, OwnerView, PartitionRow, PositionsExpiry, RateWindow, RatesView};
+use kreplay_model::watch::{
+    EtaBlock, EtaVerdict, EtaView, OwnerView, PartitionRow, PositionsExpiry, RateWindow, RatesView,
+};
 
-use super::GroupTrack;
+use super::{GroupTrack, committed_at};
 use crate::eta::{Owner, OwnerPartition, eta};
-use crate::look::{Commit, CommitAnswer};
 use crate::membership;
 use crate::observer::partition::Logs;
 use crate::rates::{MAIN_WINDOW_S, WINDOWS_S, in_per_s, out_per_s};
@@ -50,6 +51,11 @@ impl GroupTrack {
         }
         let owners: Vec<Owner<'_>> = owners.into_values().collect();
         let found = eta(&owners, now.timestamp_millis(), seed(name));
+        if let Some((block, partition)) = blocked(rows) {
+            let verdict = EtaVerdict::Never;
+            let (slowest, commits_needed) = (Some(partition.to_string()), found.commits_needed);
+            return EtaView { verdict, blocked: Some(block), slowest, commits_needed, ..EtaView::default() };
+        }
         // Where a lag is not known, the group may have more to read.
         let is_partial = unknown_partitions > 0 || owners.is_empty();
         if is_partial && found.verdict == EtaVerdict::Done {
@@ -91,18 +97,23 @@ impl GroupTrack {
     }
 }
 
+/// The first partition whose reader cannot go on, and why.
+fn blocked(rows: &[(TopicPartition, PartitionRow)]) -> Option<(EtaBlock, &TopicPartition)> {
+    let block = |row: &PartitionRow| {
+        if row.ahead.is_some_and(|ahead| ahead > 0) {
+            Some(EtaBlock::Ahead)
+        } else {
+            row.held_by.as_ref().filter(|held| held.wedged).map(|_| EtaBlock::Wedged)
+        }
+    };
+    rows.iter().filter(|(_, row)| !row.abandoned).find_map(|(partition, row)| Some((block(row)?, partition)))
+}
+
 fn owner_name(owner: &OwnerView) -> String {
     match (&owner.client_id, &owner.host) {
         (Some(client), Some(host)) => format!("{client}@{}", host.trim_start_matches('/')),
         (Some(client), None) => client.clone(),
         (None, _) => owner.member_id.clone(),
-    }
-}
-
-fn committed_at(answer: &CommitAnswer) -> Option<DateTime<Utc>> {
-    match answer {
-        CommitAnswer::Offset(Commit { committed_at, .. }) => *committed_at,
-        _ => None,
     }
 }
 

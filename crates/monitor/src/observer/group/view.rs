@@ -221,9 +221,11 @@ impl GroupTrack {
     }
 }
 
-/// Whether the age of a partition with unread records is not known.
+/// Whether the age of a partition with unread records is not known, or a committed offset is beyond the log: records
+/// below it will stay unread.
 fn lacks_an_age<'a>(mut rows: impl Iterator<Item = &'a PartitionRow>) -> bool {
-    rows.any(|row| row.readable.is_some_and(|readable| readable > 0) && row.age_s.is_none())
+    let has = |part: Option<u64>| part.is_some_and(|offsets| offsets > 0);
+    rows.any(|row| (has(row.readable) || has(row.ahead)) && row.age_s.is_none())
 }
 
 /// The largest age, with bounds over all partitions: another one may be older than its best value says.

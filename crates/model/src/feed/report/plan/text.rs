@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write};
 use crate::{
     domain::{
         Offset,
-        number::{Bytes, Count, rate, seconds, whole},
+        number::{Bytes, Count, rate, record_time, seconds, whole},
         printable,
     },
     feed::{
@@ -112,22 +112,12 @@ fn reading(plan: &Forecast) -> String {
 fn settings(plan: &Forecast) -> String {
     let set = &plan.conditions;
     let work = match (set.work_s, set.work_from.as_deref()) {
-        (Some(work_s), Some("given")) => format!("{} per record, as given", work_time(work_s)),
-        (Some(work_s), _) => format!("{} per record", work_time(work_s)),
+        (Some(work_s), Some("given")) => format!("{} per record, as given", record_time(work_s)),
+        (Some(work_s), _) => format!("{} per record", record_time(work_s)),
         (None, _) => "time per record unknown".into(),
     };
     let group = set.group.as_ref().map_or_else(|| "no group".into(), |group| format!("group {group}"));
     format!("concurrency {}, ordering {}, handler {} ({work}), {group}", set.concurrency, set.ordering, set.handler)
-}
-
-fn work_time(seconds: f64) -> String {
-    if seconds >= 1.0 {
-        format!("{seconds:.2} s")
-    } else if seconds >= 1e-3 {
-        format!("{:.2} ms", seconds * 1e3)
-    } else {
-        format!("{:.0} µs", seconds * 1e6)
-    }
 }
 
 fn percent(share: f64) -> String {

@@ -1,16 +1,13 @@
-//! Certificates and keys of TLS clients, from PEM files and from the system.
-
-#[cfg(feature = "registry")]
-pub mod http;
+//! Certificates and keys for TLS, from PEM files and from the system. All errors are one sentence with the path.
 
 use std::{fs, path::Path};
 
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
 /// The certificates of a PEM file.
 ///
 /// # Errors
-/// One sentence with the path: the file cannot be read, or contains no certificate.
+/// The file cannot be read, or contains no certificate.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = read(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
@@ -18,10 +15,19 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String>
     if found.is_empty() { Err(format!("{} contains no PEM certificate", path.display())) } else { Ok(found) }
 }
 
+/// The private key of a PEM file.
+///
+/// # Errors
+/// The file cannot be read, or contains no key without encryption.
+pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(&read(path)?)
+        .map_err(|_| format!("{} contains no unencrypted PEM private key", path.display()))
+}
+
 /// The contents of a PEM file.
 ///
 /// # Errors
-/// One sentence with the path: the file cannot be read.
+/// The file cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }
@@ -50,5 +56,17 @@ mod tests {
             let error = certificates(&path).unwrap_err();
             assert!(error.contains(reason) && error.contains("ca.pem"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_are_read_from_their_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let (chain, key) = (dir.path().join("chain.pem"), dir.path().join("key.pem"));
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(&chain, made.cert.pem()).unwrap();
+        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        assert_eq!(certificates(&chain).unwrap(), [made.cert.der().clone()]);
+        assert!(private_key(&key).is_ok());
+        assert!(private_key(&chain).unwrap_err().contains("contains no unencrypted PEM private key"));
     }
 }

@@ -16,14 +16,14 @@ use crate::{Advice, HandlerError, RecordFailure};
 /// one starts on a new line: at most one line is torn, and nothing is appended to it. A process that opens the file
 /// during another's write may mistake that for a torn line and write an empty line.
 #[derive(Debug)]
-pub(super) struct LineSink {
-    target: SinkTarget,
+pub(super) struct LineOutput {
+    target: LineTarget,
     /// The last line in the file is incomplete.
     is_torn: bool,
 }
 
 #[derive(Debug)]
-enum SinkTarget {
+enum LineTarget {
     Stdout(io::Stdout),
     File(File, PathBuf),
 }
@@ -43,14 +43,14 @@ impl From<WriteError> for RecordFailure {
     }
 }
 
-impl LineSink {
+impl LineOutput {
     pub(super) fn open(path: Option<&Path>) -> Result<Self, HandlerError> {
-        let Some(path) = path else { return Ok(Self { target: SinkTarget::Stdout(io::stdout()), is_torn: false }) };
+        let Some(path) = path else { return Ok(Self { target: LineTarget::Stdout(io::stdout()), is_torn: false }) };
         let failed = |source| HandlerError::Open { path: path.into(), source };
         let file = OpenOptions::new().append(true).create(true).open(path).map_err(failed)?;
         let regular = file.metadata().map_err(failed)?.is_file();
         let is_torn = regular && ends_within_a_line(path).map_err(failed)?;
-        Ok(Self { target: SinkTarget::File(file, path.into()), is_torn })
+        Ok(Self { target: LineTarget::File(file, path.into()), is_torn })
     }
 
     /// Writes whole lines. When it returns without an error they have been passed to the operating system.
@@ -66,19 +66,19 @@ impl LineSink {
             lines
         };
         let result = match &mut self.target {
-            SinkTarget::Stdout(stdout) => {
+            LineTarget::Stdout(stdout) => {
                 let mut stdout = stdout.lock();
                 stdout.write_all(block).and_then(|()| stdout.flush())
             }
-            SinkTarget::File(file, _) => file.write_all(block),
+            LineTarget::File(file, _) => file.write_all(block),
         };
         self.is_torn = result.is_err();
         result.map_err(|error| {
             let is_final = error.kind() == io::ErrorKind::BrokenPipe;
             let text = match &self.target {
-                SinkTarget::Stdout(_) if is_final => "standard output was closed by its reader".into(),
-                SinkTarget::Stdout(_) => format!("cannot write to standard output: {error}"),
-                SinkTarget::File(_, path) => format!("cannot write to {}: {error}", path.display()),
+                LineTarget::Stdout(_) if is_final => "standard output was closed by its reader".into(),
+                LineTarget::Stdout(_) => format!("cannot write to standard output: {error}"),
+                LineTarget::File(_, path) => format!("cannot write to {}: {error}", path.display()),
             };
             WriteError { text, is_final }
         })
@@ -87,7 +87,7 @@ impl LineSink {
     /// Syncs the file to disk.
     pub(super) fn finish(&mut self) -> Result<(), HandlerError> {
         match &self.target {
-            SinkTarget::File(file, path) if file.metadata().is_ok_and(|meta| meta.is_file()) => {
+            LineTarget::File(file, path) if file.metadata().is_ok_and(|meta| meta.is_file()) => {
                 file.sync_all().map_err(|source| HandlerError::Finish { path: path.clone(), source })
             }
             // Every block was flushed; standard output, pipes and devices need no sync.
@@ -117,10 +117,10 @@ mod tests {
         let path = dir.path().join("out.ndjson");
         for (before, after) in [("", "x\n"), ("a\n", "a\nx\n"), ("a\n{\"top", "a\n{\"top\nx\n")] {
             std::fs::write(&path, before).unwrap();
-            let mut sink = LineSink::open(Some(&path)).unwrap();
-            sink.write(b"").unwrap();
-            sink.write(b"x\n").unwrap();
-            sink.finish().unwrap();
+            let mut output = LineOutput::open(Some(&path)).unwrap();
+            output.write(b"").unwrap();
+            output.write(b"x\n").unwrap();
+            output.finish().unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
         }
     }
@@ -128,18 +128,18 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_opened_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        let missing = LineSink::open(Some(&dir.path().join("no/such/dir.ndjson"))).unwrap_err().to_string();
+        let missing = LineOutput::open(Some(&dir.path().join("no/such/dir.ndjson"))).unwrap_err().to_string();
         assert!(missing.contains("no/such/dir.ndjson"), "{missing}");
-        assert!(LineSink::open(Some(dir.path())).is_err());
+        assert!(LineOutput::open(Some(dir.path())).is_err());
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_reported() {
-        let mut sink = LineSink::open(Some(Path::new("/dev/full"))).unwrap();
-        let error = sink.write(b"x\n").unwrap_err().text;
+        let mut output = LineOutput::open(Some(Path::new("/dev/full"))).unwrap();
+        let error = output.write(b"x\n").unwrap_err().text;
         assert!(error.contains("/dev/full") && error.contains("No space left"), "{error}");
-        assert!(sink.is_torn, "the part that was written may end within a line");
-        sink.finish().unwrap();
+        assert!(output.is_torn, "the part that was written may end within a line");
+        output.finish().unwrap();
     }
 }

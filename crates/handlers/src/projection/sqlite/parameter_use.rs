@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 /// The ways in which a parameter's value is used: a bit set of [`ValueUse`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::projection) struct Destination(u8);
+pub(in crate::projection) struct ParameterUse(u8);
 
 /// A way in which a value is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,11 @@ struct Instruction {
 }
 
 /// How each of a statement's parameters is used.
-pub(super) fn destinations(
+pub(super) fn parameter_uses(
     connection: &Connection,
     sql: &str,
     parameters: usize,
-) -> rusqlite::Result<Vec<Destination>> {
+) -> rusqlite::Result<Vec<ParameterUse>> {
     let mut explain = connection.prepare(&format!("EXPLAIN {sql}"))?;
     // EXPLAIN works with unbound parameters.
     let mut rows = explain.raw_query();
@@ -55,7 +55,7 @@ pub(super) fn destinations(
     let mut flow = DataFlow::default();
     // Coroutines and loops jump back, so this is repeated until nothing changes.
     while program.iter().fold(false, |is_new, instruction| flow.apply(instruction) | is_new) {}
-    let mut found = vec![Destination::default(); parameters];
+    let mut found = vec![ParameterUse::default(); parameters];
     for instruction in &program {
         let types = match instruction.opcode.as_str() {
             "TypeCheck" => strict_types(connection, &instruction.p4)?,
@@ -63,8 +63,8 @@ pub(super) fn destinations(
         };
         for (register, affinity) in instruction.affinities(&types) {
             for source in flow.registers.get(&register).into_iter().flatten() {
-                if let (Some(destination), Some(value_use)) = (found.get_mut(*source), use_of(affinity)) {
-                    destination.0 |= value_use as u8;
+                if let (Some(parameter_use), Some(value_use)) = (found.get_mut(*source), use_of(affinity)) {
+                    parameter_use.0 |= value_use as u8;
                 }
             }
         }
@@ -105,7 +105,7 @@ fn use_of(affinity: u8) -> Option<ValueUse> {
     }
 }
 
-impl Destination {
+impl ParameterUse {
     /// Whether the value is used in this way, possibly among others.
     pub(super) fn has(self, value_use: ValueUse) -> bool {
         self.0 & value_use as u8 != 0
