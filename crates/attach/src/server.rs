@@ -105,13 +105,14 @@ fn serve(runtime: &Runtime, server: Server, source: Source, mut stopped: watch::
     let Server { listener, options } = server;
     let instance = RandomState::new().hash_one(std::process::id());
     let shared = Arc::new(Shared { source, options, instance });
+    let ending = stopped.clone();
     runtime.block_on(async {
         // Registers the listener with the runtime, which fails only if the system has no more file descriptors.
         let Ok(listener) = listener.into_async() else { return };
         let mut clients = JoinSet::new();
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => {}
-            () = accept(&listener, &shared, &stopped.clone(), &mut clients) => {}
+            () = accept(&listener, &shared, &ending, &mut clients) => {}
         }
         let ended = async { while clients.join_next().await.is_some() {} };
         // A client that does not read does not delay the end of the process any further.
@@ -119,7 +120,7 @@ fn serve(runtime: &Runtime, server: Server, source: Source, mut stopped: watch::
     });
 }
 
-async fn accept(listener: &Listener, shared: &Arc<Shared>, stopped: &watch::Receiver<bool>, clients: &mut JoinSet<()>) {
+async fn accept(listener: &Listener, shared: &Arc<Shared>, ending: &watch::Receiver<bool>, clients: &mut JoinSet<()>) {
     let places = Arc::new(Semaphore::new(MAX_CLIENTS));
     let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
     loop {
@@ -129,9 +130,9 @@ async fn accept(listener: &Listener, shared: &Arc<Shared>, stopped: &watch::Rece
             continue;
         };
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            let (shared, stopped) = (Arc::clone(shared), stopped.clone());
+            let (shared, ending) = (Arc::clone(shared), ending.clone());
             clients.spawn(async move {
-                connection::serve(reader, writer, &shared, stopped).await;
+                connection::serve(reader, writer, &shared, ending).await;
                 drop(place);
             });
         } else if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {

@@ -273,7 +273,8 @@ fn more_consoles_than_the_limit_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let session = serve(&socket(&folder, "a.sock"), ServerOptions::default());
     block_on(async {
-        let open = || Attachment::open(std::slice::from_ref(&session.address), &AttachOptions::default());
+        let options = AttachOptions::default();
+        let open = || Attachment::open(std::slice::from_ref(&session.address), &options);
         let mut attached = Vec::new();
         for _ in 0..8 {
             attached.push(open().await.unwrap());

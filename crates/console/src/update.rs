@@ -219,7 +219,7 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
         event.seq >= state.feed.events.next_seq() && event.kind.severity() == Severity::Error && is_message(&event.kind)
     });
     if let Some(error) = last_error {
-        let text = clean(&error.kind.to_string()).into_owned();
+        let text = clean(&error.text()).into_owned();
         show_message(state, StatusKind::Error, text);
     }
     let from_seq = state.feed.events.next_seq();

@@ -140,7 +140,7 @@ proptest! {
         prop_assert_eq!((merged.workers.len(), merged.concurrency as usize), (2 * there, 2 * there));
         for process in (0..3).filter(|process| shared.gone != Some(*process)) {
             let name = ["a", "b", "c"][process];
-            let id = process as u32 * 1_000 + 1;
+            let id = process as u32 * 16 + 1;
             let worker = merged.workers.iter().find(|worker| worker.id == id).unwrap();
             prop_assert_eq!(worker.label(), format!("{name}/1"));
         }

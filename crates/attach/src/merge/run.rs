@@ -63,22 +63,19 @@ pub(super) fn merge(parts: &[RunPart<'_>]) -> Option<RunView> {
         latency_counts,
         journey: all().filter_map(|run| run.journey).reduce(worse),
         commit_s: all().filter_map(|run| run.commit_s).reduce(f64::max),
-        ideal: None,
-        // The digest of a key group depends on the order of all of its records, which several processes may have seen.
-        digest: String::new(),
         buffered_bytes: now().fold(0, |sum, run| sum.saturating_add(run.buffered_bytes)),
-        workers: workers::merge(&there),
+        workers: workers::merge(parts, &there),
         charges: all().fold(Charges::default(), |sum, run| sum + run.charges),
-        // What would speed up one process says nothing about all of them.
-        advice: Vec::new(),
         rebalances: rebalances(&there, all().filter_map(|run| run.started_at).min()),
         error: named(&|run| run.error.clone()),
         paused_by: named(&|run| run.paused_by.clone()),
         paused_record: now().find_map(|run| run.paused_record.clone()),
         quarantine: quarantine(now()),
         effects: effects(all()),
-        rehearsal: None,
         partitions,
+        // Digest, advice, ideal time and findings of dry runs do not follow from those of the processes. The digest of a
+        // key group, for example, depends on the order of all of its records, which several processes may have handled.
+        ..RunView::default()
     })
 }
 
@@ -187,7 +184,7 @@ fn rebalances(there: &[&RunPart<'_>], start: Option<chrono::DateTime<chrono::Utc
     run.rebalances.iter().map(|one| RebalanceView { at_s: one.at_s + later_s, ..*one }).collect()
 }
 
-fn quarantine<'a>(runs: impl Iterator<Item = &'a RunView> + Clone) -> QuarantineView {
+fn quarantine<'a>(mut runs: impl Iterator<Item = &'a RunView> + Clone) -> QuarantineView {
     let mut sum = runs.clone().map(|run| &run.quarantine).fold(QuarantineView::default(), |mut sum, more| {
         sum.keys += more.keys;
         sum.records = sum.records.saturating_add(more.records);
@@ -196,7 +193,7 @@ fn quarantine<'a>(runs: impl Iterator<Item = &'a RunView> + Clone) -> Quarantine
         sum.waiting.extend(more.waiting.iter().cloned());
         sum
     });
-    sum.dead_letters = runs.map(|run| run.quarantine.dead_letters).all(|has_topic| has_topic);
+    sum.dead_letters = runs.all(|run| run.quarantine.dead_letters);
     sum.waiting.sort_by(|a, b| b.for_s.total_cmp(&a.for_s));
     sum.waiting.truncate(MAX_SHOWN_KEYS);
     sum

@@ -115,7 +115,9 @@ impl Message for FromServer {
                 Ok(())
             }
             Self::Frame(entries) => {
-                entries.iter().for_each(|entry| append_entry(bytes, entry));
+                for entry in entries {
+                    append_entry(bytes, entry);
+                }
                 Ok(())
             }
             Self::Probe | Self::End => Ok(()),
