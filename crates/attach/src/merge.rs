@@ -40,9 +40,10 @@ struct RunPart<'a> {
     run: &'a RunView,
 }
 
-/// One snapshot of several processes. Without parts, the placeholder of a session that has not begun.
+/// One snapshot of several processes, with a run that has the given id. Without parts, the placeholder of a session that
+/// has not begun.
 #[must_use]
-pub fn merge(parts: &[Part]) -> Snapshot {
+pub fn merge(id: &str, parts: &[Part]) -> Snapshot {
     let mut there: Vec<&Part> = parts.iter().filter(|part| !part.is_gone).collect();
     if there.is_empty() {
         there = parts.iter().collect();
@@ -55,7 +56,7 @@ pub fn merge(parts: &[Part]) -> Snapshot {
             reachable: there.iter().all(|part| part.snapshot.cluster.reachable),
             ..first.snapshot.cluster.clone()
         },
-        run: merged_run(parts),
+        run: merged_run(id, parts),
         finished: parts.iter().flat_map(|part| part.snapshot.finished.clone()).collect(),
         problem: problem.map(|(process, text)| format!("{process}: {text}")),
         catalog: there.iter().find_map(|part| part.snapshot.catalog.clone()),
@@ -65,7 +66,7 @@ pub fn merge(parts: &[Part]) -> Snapshot {
     }
 }
 
-fn merged_run(parts: &[Part]) -> Option<RunView> {
+fn merged_run(id: &str, parts: &[Part]) -> Option<RunView> {
     let runs: Vec<RunPart<'_>> = parts
         .iter()
         .filter_map(|part| {
@@ -73,5 +74,5 @@ fn merged_run(parts: &[Part]) -> Option<RunView> {
             Some(RunPart { process, number: *number, is_gone: *is_gone, run: snapshot.run.as_ref()? })
         })
         .collect();
-    run::merge(&runs)
+    run::merge(id, &runs)
 }

@@ -140,7 +140,9 @@ impl Hub {
             [peer] => peer.snapshot().map(Arc::clone),
             peers => {
                 let parts: Vec<_> = (0..).zip(peers).flat_map(|(number, peer)| peer.parts(number)).collect();
-                (!parts.is_empty()).then(|| Arc::new(merge(&parts)))
+                // It does not change when a process comes or goes: views take another id for another run.
+                let id = format!("{} processes", peers.len());
+                (!parts.is_empty()).then(|| Arc::new(merge(&id, &parts)))
             }
         };
         if let Some(snapshot) = snapshot {

@@ -13,7 +13,7 @@ use kreplay_model::{
 use super::{RunPart, partitions, workers};
 
 /// The run of several processes; `None` without a run.
-pub(super) fn merge(parts: &[RunPart<'_>]) -> Option<RunView> {
+pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
     if parts.is_empty() {
         return None;
     }
@@ -35,7 +35,7 @@ pub(super) fn merge(parts: &[RunPart<'_>]) -> Option<RunView> {
         .filter(|run| !run.state.is_over())
         .max_by(|a, b| a.eta_s.unwrap_or(0.0).total_cmp(&b.eta_s.unwrap_or(0.0)));
     Some(RunView {
-        id: format!("{} processes", parts.iter().map(|part| part.process).collect::<BTreeSet<_>>().len()),
+        id: id.to_owned(),
         state: worst_state(now()),
         started_at: all().filter_map(|run| run.started_at).min(),
         elapsed_s: all().map(|run| run.elapsed_s).fold(0.0, f64::max),
