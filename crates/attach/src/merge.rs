@@ -1,8 +1,8 @@
 //! One snapshot of several processes that share a replay.
 //!
-//! Counters are sums: each process counts what it has done itself, and the last counters of a process that is gone still
-//! count. States, rates and workers are those of the processes that are there. A partition is shown as its owner sees
-//! it.
+//! Counters are sums: each process counts what it has done itself, and the last counters of a process that is gone
+//! still count. States, rates and workers are those of the processes that are there. A partition is shown as its owner
+//! sees it.
 
 mod events;
 #[cfg(test)]
@@ -40,8 +40,8 @@ struct RunPart<'a> {
     run: &'a RunView,
 }
 
-/// One snapshot of several processes, with a run that has the given id. Without parts, the placeholder of a session that
-/// has not begun.
+/// One snapshot of several processes, with a run that has the given id. Without parts, the placeholder of a session
+/// that has not begun.
 #[must_use]
 pub fn merge(id: &str, parts: &[Part]) -> Snapshot {
     let mut there: Vec<&Part> = parts.iter().filter(|part| !part.is_gone).collect();

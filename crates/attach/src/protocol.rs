@@ -3,9 +3,9 @@
 //! Both sides begin with a preamble: a magic number and the version of the protocol. Messages follow: a length, a kind,
 //! and a body. The stream is reliable, so messages have no checksum; the parts of frames have one of their own.
 //!
-//! The client introduces itself with [`Hello`], and the server answers with [`Welcome`] or with a refusal. After that the
-//! server sends frames and probes, and the client answers each probe. The memory for a message grows with the bytes that
-//! arrive, up to a maximum, whatever length it announces.
+//! The client introduces itself with [`Hello`], and the server answers with [`Welcome`] or with a refusal. After that
+//! the server sends frames and probes, and the client answers each probe. The memory for a message grows with the bytes
+//! that arrive, up to a maximum, whatever length it announces.
 
 mod message;
 #[cfg(test)]

@@ -79,8 +79,8 @@ impl Peer {
         self.snapshot.as_ref()
     }
 
-    /// Its parts of a merged snapshot, with the number of its address. Earlier processes of the address, and one that is
-    /// not reached, are gone.
+    /// Its parts of a merged snapshot, with the number of its address. Earlier processes of the address, and one that
+    /// is not reached, are gone.
     pub(super) fn parts(&self, number: u32) -> impl Iterator<Item = Part> {
         let is_lost = matches!(self.connection, AttachConnection::Lost { .. });
         let part = move |is_gone: bool, snapshot: &Arc<Snapshot>| Part {

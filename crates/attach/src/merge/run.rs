@@ -73,8 +73,9 @@ pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
         quarantine: quarantine(now()),
         effects: effects(all()),
         partitions,
-        // Digest, advice, ideal time and findings of dry runs do not follow from those of the processes. The digest of a
-        // key group, for example, depends on the order of all of its records, which several processes may have handled.
+        // Digest, advice, ideal time and findings of dry runs do not follow from those of the processes. The digest of
+        // a key group, for example, depends on the order of all of its records, which several processes may have
+        // handled.
         ..RunView::default()
     })
 }

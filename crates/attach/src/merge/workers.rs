@@ -4,8 +4,8 @@ use kreplay_model::feed::{WorkerOrigin, WorkerView};
 
 use super::RunPart;
 
-/// The smallest distance between the first workers of two processes. It is small because views share out a line for each
-/// number.
+/// The smallest distance between the first workers of two processes. It is small because views share out a line for
+/// each number.
 const MIN_NUMBERS: u32 = 16;
 
 /// The workers of the processes that are there. Their numbers are unique, and do not change when processes come and go:

@@ -135,8 +135,8 @@ fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
     }
 }
 
-/// Writes frames until the source ends. The next frame is made when the one before has been taken, so that a slow client
-/// skips snapshots.
+/// Writes frames until the source ends. The next frame is made when the one before has been taken, so that a slow
+/// client skips snapshots.
 async fn write_frames(
     mut writer: Writer,
     mut cursor: Cursor,
