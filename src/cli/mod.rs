@@ -1,5 +1,6 @@
 //! The command line: parses it, runs its command, and turns the result into output and an exit code.
 
+mod alerting;
 mod args;
 mod attach;
 mod audit;
@@ -15,6 +16,7 @@ mod error;
 mod group_changes;
 mod groups;
 mod history;
+mod inspector;
 mod journal_listing;
 mod keys;
 mod leftovers;

@@ -23,6 +23,8 @@ pub enum Group {
     Quarantine,
     /// The record that paused the run.
     FailedRecord,
+    /// A record that is looked at.
+    Record,
     /// The number of workers.
     Concurrency,
     /// The partition table.
@@ -41,13 +43,14 @@ pub enum Group {
 
 impl Group {
     /// All groups, in the order of the help.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Run,
         Self::Topics,
         Self::Plan,
         Self::Watch,
         Self::Quarantine,
         Self::FailedRecord,
+        Self::Record,
         Self::Concurrency,
         Self::Partitions,
         Self::View,
@@ -67,6 +70,7 @@ impl Group {
             Self::Watch => "Groups",
             Self::Quarantine => "Quarantine",
             Self::FailedRecord => "Failed record",
+            Self::Record => "Record",
             Self::Concurrency => "Concurrency",
             Self::Partitions => "Partitions",
             Self::View => "View",

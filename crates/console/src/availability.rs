@@ -6,11 +6,12 @@ use kreplay_model::{
     control::{Decision, RecordDecision},
     domain::{Concurrency, Ordering},
     feed::RunState,
-    watch::GroupChangeStep,
+    watch::{AlertView, GroupChangeStep},
 };
 
 use crate::{
     action::Action,
+    key::Mode,
     layout::Panel,
     state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
 };
@@ -48,6 +49,14 @@ impl Action {
             Self::Alerts => {
                 no_watch(state).or_else(|| refuse_unless(state.feed.alerts.is_some(), "no look has been evaluated yet"))
             }
+            Self::SilenceRule => {
+                no_watch(state).or_else(|| refuse_unless(state.rule_to_silence().is_some(), "no alert fires"))
+            }
+            Self::EndSilences => {
+                let is_silenced = |alert: &AlertView| alert.silenced_until.is_some();
+                let any = state.feed.alerts.as_ref().is_some_and(|alerts| alerts.alerts.iter().any(is_silenced));
+                no_watch(state).or_else(|| refuse_unless(any, "no alert is silenced"))
+            }
             Self::RefreshGroups | Self::PauseWatch => {
                 no_watch(state).or_else(|| refuse_unless(!state.feed.ended, "the session has ended"))
             }
@@ -65,6 +74,22 @@ impl Action {
             Self::RetryRecord | Self::SkipRecord | Self::DeadLetterRecord => {
                 no_paused_record(state).or_else(|| no_session(state))
             }
+            Self::Errors => refuse_unless(!state.feed.errors.kinds().is_empty(), "no record has failed yet"),
+            Self::Inspect => state.record_to_inspect().err(),
+            Self::ToggleFold | Self::Fold | Self::Unfold | Self::FoldLevel | Self::UnfoldLevel => {
+                refuse_unless(state.shows_record_tree(), "nothing of this record can be folded")
+            }
+            Self::ToggleHex | Self::Search => no_value(state),
+            Self::NextMatch | Self::PreviousMatch => no_value(state).or_else(|| no_search(state)),
+            Self::RetryInspected => undecidable_record(state),
+            Self::SkipInspected => undecidable_record(state).or_else(|| {
+                let why = "only the record that paused the run can be skipped; this one waits with its key";
+                refuse_unless(state.inspects_paused_record(), why)
+            }),
+            Self::DeadLetterInspected => undecidable_record(state).or_else(|| {
+                let is_key = state.inspected_key().is_some();
+                if is_key { undecidable(state, Decision::DeadLetter) } else { None }
+            }),
             Self::MoreWorkers => no_step(state, WorkerStep::More),
             Self::FewerWorkers => no_step(state, WorkerStep::Fewer),
             Self::DoubleWorkers => no_step(state, WorkerStep::Double),
@@ -111,15 +136,16 @@ impl Action {
             | Self::Redraw
             | Self::Workers
             | Self::HeatMap
-            | Self::CursorBack
-            | Self::CursorForward
+            | Self::CursorLeft
+            | Self::CursorRight
             | Self::ZoomIn
             | Self::ZoomOut
             | Self::PreviousMark
             | Self::NextMark
-            | Self::FollowLive
-            | Self::WholeRun
-            | Self::EventLog => None,
+            | Self::Latest
+            | Self::WholeTimeline
+            | Self::EventLog
+            | Self::HotKeys => None,
         }
     }
 }
@@ -329,6 +355,31 @@ pub(crate) fn no_event(state: &State) -> Refusal {
     refuse_unless(!state.user.log.is_empty(&state.feed.events), "there is no event to show")
 }
 
+/// Why there is no value to look at.
+fn no_value(state: &State) -> Refusal {
+    let has_value = state.inspected_record().is_some_and(|record| record.value.is_some());
+    refuse_unless(has_value, "there is no value")
+}
+
+fn no_search(state: &State) -> Refusal {
+    let search = || {
+        let key = state.key_of(Action::Search, Mode::Inspecting);
+        Cow::Owned(key.map_or_else(|| "nothing was searched yet".to_owned(), |key| format!("search with {key} first")))
+    };
+    state.user.inspect.search.is_empty().then(search)
+}
+
+/// Why no decision can be made about the record that is looked at.
+fn undecidable_record(state: &State) -> Refusal {
+    let is_waiting = state.inspects_paused_record() || state.inspected_key().is_some();
+    refuse_unless(is_waiting, "nothing waits for a decision about this record").or_else(|| no_session(state))
+}
+
+/// Why the window of a record has nothing to show.
+pub(crate) fn no_inspected_record(state: &State) -> Refusal {
+    refuse_unless(state.user.inspect.asked.is_some(), "there is no record to show")
+}
+
 /// Why the input or the answer cannot be accepted: the situation may have changed since the question.
 fn not_acceptable(state: &State) -> Refusal {
     match state.user.navigation.dialog {
@@ -357,5 +408,7 @@ fn asked_action(question: Question) -> Option<Action> {
         Question::DecideRecord(RecordDecision::Skip) => Some(Action::SkipRecord),
         Question::DecideRecord(RecordDecision::DeadLetter) => Some(Action::DeadLetterRecord),
         Question::ReplayInstead => Some(Action::Replay),
+        // The alert may be resolved by now; its rule can still be silenced.
+        Question::Silence => None,
     }
 }

@@ -18,6 +18,7 @@ pub mod keymap;
 pub mod layout;
 mod names;
 mod number;
+pub mod record;
 mod runtime;
 pub mod screen;
 pub mod state;
@@ -53,6 +54,10 @@ pub struct ConsoleOptions {
     pub watch: Option<kreplay_model::watch::WatchControl>,
     /// What has happened to the watched groups; `None` if no groups are watched.
     pub group_events: Option<kreplay_model::watch::WatchLog>,
+    /// What silences rules; `None` if no alerts are evaluated.
+    pub silences: Option<kreplay_model::watch::SilenceControl>,
+    /// Control sequences of others for the terminal; `None` if there are none.
+    pub terminal_notices: Option<kreplay_model::watch::TerminalNotices>,
     /// What changes the committed offsets of groups; `None` if nothing does.
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
@@ -62,6 +67,8 @@ pub struct ConsoleOptions {
     pub attached: Option<tokio::sync::watch::Receiver<std::sync::Arc<kreplay_model::attach::AttachView>>>,
     /// What lists the runs that have a journal; `None` if no directory of journals is known.
     pub journals: Option<journal::JournalLister>,
+    /// What reads single records to be looked at; `None` if nothing does.
+    pub inspect: Option<kreplay_model::inspect::InspectControl>,
 }
 
 impl Default for ConsoleOptions {
@@ -76,10 +83,13 @@ impl Default for ConsoleOptions {
             keymap: keymap::Keymap::default(),
             watch: None,
             group_events: None,
+            silences: None,
+            terminal_notices: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
             attached: None,
             journals: None,
+            inspect: None,
         }
     }
 }

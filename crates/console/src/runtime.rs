@@ -10,7 +10,8 @@ use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::attach::AttachView;
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{GroupChangeControl, GroupChangeProgress, WatchControl, WatchLog};
+use kreplay_model::inspect::InspectControl;
+use kreplay_model::watch::{GroupChangeControl, SilenceControl, TerminalNotices, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch::Receiver},
@@ -63,7 +64,10 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         changes: options.changes,
         journals: options.journals,
         listings: mpsc::unbounded_channel(),
+        inspect: options.inspect,
         group_events: options.group_events,
+        silences: options.silences,
+        terminal_notices: options.terminal_notices,
         next_group_event: 0,
         attached: options.attached,
         input: Input::open().map_err(ConsoleError::Open)?,
@@ -164,13 +168,13 @@ async fn next_look<T>(looks: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
     std::future::pending().await
 }
 
-/// The next answer to a change of a group. Waits forever if no group can be changed, or no longer.
-async fn next_change(answers: &mut Option<Receiver<Option<Arc<GroupChangeProgress>>>>) -> Arc<GroupChangeProgress> {
+/// The next answer to a command. Waits forever if nothing answers, or no longer.
+async fn next_answer<T>(answers: &mut Option<Receiver<Option<Arc<T>>>>) -> Arc<T> {
     while let Some(receiver) = answers {
         if receiver.changed().await.is_err() {
             *answers = None;
-        } else if let Some(progress) = receiver.borrow_and_update().clone() {
-            return progress;
+        } else if let Some(answer) = receiver.borrow_and_update().clone() {
+            return answer;
         }
     }
     std::future::pending().await
@@ -192,8 +196,14 @@ struct Runtime {
     journals: Option<JournalLister>,
     /// The lists of these runs.
     listings: (mpsc::UnboundedSender<JournalListing>, mpsc::UnboundedReceiver<JournalListing>),
+    /// What reads single records, if anything does.
+    inspect: Option<InspectControl>,
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
+    /// What silences rules, if anything does.
+    silences: Option<SilenceControl>,
+    /// Control sequences of others for the terminal, if there may be any.
+    terminal_notices: Option<TerminalNotices>,
     /// The sequence number of the next of these events.
     next_group_event: u64,
     /// The processes to which the console is attached.
@@ -224,7 +234,11 @@ impl Runtime {
         if self.journals.is_some() {
             self.apply(Event::JournalAccess)?;
         }
+        if self.inspect.is_some() {
+            self.apply(Event::InspectorBegan)?;
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
+        let mut inspected = self.inspect.as_ref().map(|inspect| inspect.answers.clone());
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -241,11 +255,13 @@ impl Runtime {
                 snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
                 view = next_look(&mut attached) => self.apply(Event::Attached(view))?,
                 Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
-                progress = next_change(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                progress = next_answer(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                answer = next_answer(&mut inspected) => self.apply(Event::Inspected(answer))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());
                     }
+                    self.write_notices()?;
                     self.read_events(&feed)?.or(self.apply(Event::Tick(self.started.elapsed()))?)
                 }
                 () = sleep_until(next_frame), if stale => Next::Continue,
@@ -293,6 +309,14 @@ impl Runtime {
         self.apply(Event::Events(feed.events.since(next)))
     }
 
+    /// Writes the control sequences of others, between two frames.
+    fn write_notices(&mut self) -> Result<(), ConsoleError> {
+        for sequence in self.terminal_notices.iter().flat_map(TerminalNotices::take) {
+            self.screen.write(&sequence).map_err(ConsoleError::Write)?;
+        }
+        Ok(())
+    }
+
     fn read_group_events(&mut self) -> Result<Next, ConsoleError> {
         let Some((events, next)) = self.group_events.as_ref().map(|log| log.since(self.next_group_event)) else {
             return Ok(Next::Continue);
@@ -328,12 +352,22 @@ impl Runtime {
                         watch.send(command);
                     }
                 }
+                Effect::Silence(command) => {
+                    if let Some(silences) = &self.silences {
+                        silences.send(command);
+                    }
+                }
                 Effect::ChangeGroup(command) => {
                     if let Some(changes) = &self.changes {
                         changes.send(command);
                     }
                 }
                 Effect::ListJournals => self.list_journals(),
+                Effect::Inspect(command) => {
+                    if let Some(inspect) = &self.inspect {
+                        inspect.send(command);
+                    }
+                }
                 Effect::Quit => next = Next::Quit,
                 Effect::Suspend => next = next.or(self.suspend()?),
                 Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use kreplay_model::attach::AttachView;
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
+use kreplay_model::inspect::{InspectCommand, Inspection};
 use kreplay_model::watch::{
-    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot,
+    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, SilenceCommand, WatchCommand, WatchEvent, WatchSnapshot,
 };
 use ratatui::layout::Size;
 
@@ -22,10 +23,13 @@ use super::{
 mod attachment;
 mod close;
 mod concurrency;
+mod errors;
 mod event_log;
 mod failed_record;
 mod filter;
 mod group_change;
+mod hot_keys;
+mod inspect;
 mod journals;
 mod launch;
 mod mouse;
@@ -38,6 +42,7 @@ mod rate;
 mod run;
 mod run_pages;
 mod scroll;
+mod silence;
 mod topics;
 mod typing;
 mod watch;
@@ -69,6 +74,10 @@ pub enum Event {
     GroupChange(Arc<GroupChangeProgress>),
     /// The processes to which the console is attached, and the connections to them.
     Attached(Arc<AttachView>),
+    /// Single records can be read, to be looked at.
+    InspectorBegan,
+    /// How far reading a record is.
+    Inspected(Arc<Inspection>),
     /// The session has ended.
     FeedEnded,
     /// A key was pressed.
@@ -94,10 +103,14 @@ pub enum Effect {
     Send(Command),
     /// Send a command to the watcher.
     Watch(WatchCommand),
+    /// Send a command to what evaluates alerts.
+    Silence(SilenceCommand),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
     /// List the runs that have a journal.
     ListJournals,
+    /// Send a command to what reads single records.
+    Inspect(InspectCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -121,6 +134,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
         Event::Attached(view) => attachment::learn(state, view),
+        Event::InspectorBegan => inspect::allow(state),
+        Event::Inspected(answer) => inspect::learn(state, &answer),
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
@@ -226,6 +241,7 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
     for event in &events {
         state.feed.timeline.add_event(event);
     }
+    events.iter().for_each(|event| state.feed.errors.add(event));
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);

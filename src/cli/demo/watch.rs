@@ -8,6 +8,7 @@ use kreplay_attach::{GroupSource, Server};
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
 use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
+use kreplay_notify::Outlet;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -16,6 +17,7 @@ use tokio::{
 use crate::{
     cli::{
         CliError, Exit, ReportArgs,
+        alerting::{GroupAlerts, in_console},
         console_options::{console_options, is_terminal},
         metrics::{bind, serve},
         plain::TypedLines,
@@ -23,7 +25,6 @@ use crate::{
         serve::{bind as bind_attach, serve_groups},
         signals::stop_signal,
         watch::{
-            alerting,
             commands::{Answer, answer, next_line},
             console,
             output::{LONGEST_WATCH, write, write_json_line},
@@ -91,7 +92,9 @@ type Servers = (Option<MetricsServer>, Option<Server>);
 
 /// Opens the console on the simulation.
 async fn show(mut demo: WatchDemo, config: &Config, servers: Servers) -> Result<Exit, CliError> {
-    let (options, alerts) = (console_options(config)?, alerting::alerts(config));
+    let (options, outlet) = in_console(console_options(config)?);
+    // Silences of a simulated cluster are not kept.
+    let alerts = GroupAlerts::start(config, &outlet, None)?;
     let events = WatchLog::default();
     let look = |demo: &mut WatchDemo| {
         let Observation { snapshot, events: happened, .. } = demo.look();
@@ -143,7 +146,7 @@ async fn follow(
     servers: Servers,
     is_plain: bool,
 ) -> Result<Exit, CliError> {
-    let mut alerts = alerting::alerts(config);
+    let mut alerts = GroupAlerts::start(config, &Outlet::StandardError, None)?;
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (log, (evaluated, of_alerts)) = (WatchLog::default(), watch::channel(Arc::default()));

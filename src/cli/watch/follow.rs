@@ -1,10 +1,17 @@
 //! Watches until a time, a condition or a signal.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
-use kreplay_alerts::Alerts;
 use kreplay_attach::GroupSource;
-use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchSnapshot};
+use kreplay_model::{
+    domain::printable,
+    watch::{AlertsSnapshot, WatchCommand, WatchSnapshot},
+};
+use kreplay_notify::Outlet;
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::{
     sync::watch,
@@ -12,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    WatchArgs, alerting, cluster,
+    WatchArgs, cluster,
     commands::{Answer, answer, next_line},
     console,
     output::{LONGEST_WATCH, write, write_json_line},
@@ -21,8 +28,10 @@ use super::{
 use crate::{
     cli::{
         CliError, Exit,
+        alerting::{GroupAlerts, SilenceStore, in_console},
         console_options::{console_options, is_terminal, theme_choice},
         group_changes::GroupChanges,
+        inspector,
         metrics::{bind, serve},
         plain::TypedLines,
         serve::{bind as bind_attach, serve_groups},
@@ -36,7 +45,7 @@ use crate::{
 /// Prints what is seen: JSON, a line for each look; or text, a line for each event and a summary at intervals.
 struct Printer {
     is_json: bool,
-    alerts: Alerts,
+    alerts: GroupAlerts,
     /// Where the alerts on each look are published.
     evaluated: watch::Sender<Arc<AlertsSnapshot>>,
     every: Duration,
@@ -76,9 +85,21 @@ pub(super) fn execute(
     let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json();
     let is_interactive = is_interactive && !args.headless && !args.plain;
     if is_interactive && is_terminal() {
-        return show(config, selection, environment);
+        return show(args, config, selection, environment);
     }
-    print(args, config, selection)
+    print(args, config, selection, environment)
+}
+
+/// The configured alerts, with the silences of the flags.
+fn alerts(
+    args: &WatchArgs,
+    config: &Config,
+    environment: &Environment,
+    outlet: &Outlet,
+) -> Result<GroupAlerts, CliError> {
+    let mut alerts = GroupAlerts::start(config, outlet, SilenceStore::of(config, environment))?;
+    alerts.silence_all(&args.silence)?;
+    Ok(alerts)
 }
 
 /// The watched groups as the source of metrics.
@@ -97,9 +118,16 @@ fn offered(handle: &WatchHandle, alerts: watch::Receiver<Arc<AlertsSnapshot>>) -
 }
 
 /// Opens the console.
-fn show(config: &Config, selection: &GroupSelection, environment: &Environment) -> Result<Exit, CliError> {
+fn show(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
     let changes = GroupChanges::start(config, environment)?;
-    let options = changes.offer(console_options(config)?);
+    let options = inspector::offer(inspector::of_config(config), changes.offer(console_options(config)?))?;
+    let (options, outlet) = in_console(options);
+    let alerts = alerts(args, config, environment, &outlet)?;
     let server = bind(config)?;
     let attach_server = bind_attach(config)?;
     cluster::run(async {
@@ -112,15 +140,39 @@ fn show(config: &Config, selection: &GroupSelection, environment: &Environment) 
         let _served = serve(server, groups(&handle))?;
         let (evaluated, of_alerts) = watch::channel(Arc::default());
         let _offered = serve_groups(attach_server, offered(&handle, of_alerts))?;
-        let alerts = alerting::alerts(config);
         let (looks, control, events) = (handle.snapshots.clone(), handle.control.clone(), handle.events.clone());
         console::show(options, looks, control, events, alerts, evaluated).await?;
         Ok(Exit::Done)
     })
 }
 
+/// Says on standard error why the watch ends without its condition. `missing` is a name or pattern without a group.
+fn explain_wait(wait: Option<&Wait>, missing: Option<&str>) {
+    let Some(wait) = wait else { return };
+    let why = match missing {
+        Some(pattern) => format!("no group matches `{}`", printable(pattern)),
+        None => wait.why_not().to_owned(),
+    };
+    // A failed write to standard error is ignored: the exit code shows it, too.
+    let _ = writeln!(io::stderr(), "kreplay: the condition is not satisfied: {why}");
+}
+
 /// Prints lines.
-fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+fn print(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
+    let (evaluated, of_alerts) = watch::channel(Arc::default());
+    let mut printer = Printer {
+        is_json: args.format.is_json(),
+        alerts: alerts(args, config, environment, &Outlet::StandardError)?,
+        evaluated,
+        every: config.run.progress_interval,
+        next_summary: Instant::now(),
+        next_event: 0,
+    };
     let server = bind(config)?;
     let attach_server = bind_attach(config)?;
     cluster::run(async {
@@ -133,19 +185,11 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        let (evaluated, of_alerts) = watch::channel(Arc::default());
         let _offered = serve_groups(attach_server, offered(&handle, of_alerts))?;
         let mut snapshots = handle.snapshots.clone();
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);
-        let mut printer = Printer {
-            is_json: args.format.is_json(),
-            alerts: alerting::alerts(config),
-            evaluated,
-            every: config.run.progress_interval,
-            next_summary: Instant::now(),
-            next_event: 0,
-        };
+        let mut missing = None;
         // What has happened when the watch ends without its condition being true.
         let mut commands = args.plain.then(TypedLines::open);
         let without_condition = if wait.is_some() { Exit::Stopped } else { Exit::Done };
@@ -162,13 +206,20 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
                     }
                     continue;
                 }
-                () = sleep_until(end) => return Ok(without_condition),
-                () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { without_condition }),
+                () = sleep_until(end) => {
+                    explain_wait(wait.as_ref(), missing.as_deref());
+                    return Ok(without_condition);
+                }
+                () = &mut signal => {
+                    explain_wait(wait.as_ref(), missing.as_deref());
+                    return Ok(if args.duration.is_some() { Exit::Stopped } else { without_condition });
+                }
             }
             let snapshot = snapshots.borrow_and_update().clone();
             let has_reader = printer.show(&handle, &snapshot)?;
             let is_true = wait.as_mut().is_some_and(|wait| wait.take(&snapshot));
-            if is_true && without_group(selection, &snapshot).is_empty() {
+            missing = without_group(selection, &snapshot).first().map(|pattern| (*pattern).to_owned());
+            if is_true && missing.is_none() {
                 return Ok(Exit::Done);
             }
             if !has_reader {

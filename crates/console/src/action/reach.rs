@@ -20,6 +20,9 @@ impl Action {
             | Self::RetryRecord
             | Self::SkipRecord
             | Self::DeadLetterRecord
+            | Self::RetryInspected
+            | Self::SkipInspected
+            | Self::DeadLetterInspected
             | Self::MoreWorkers
             | Self::FewerWorkers
             | Self::DoubleWorkers
@@ -28,6 +31,8 @@ impl Action {
             | Self::ToggleAuto
             | Self::SetRate
             | Self::ExecuteChange
+            | Self::SilenceRule
+            | Self::EndSilences
             | Self::Accept
             | Self::Quit
             | Self::Interrupt
@@ -51,6 +56,17 @@ impl Action {
             | Self::ChangeScope
             | Self::Quarantine
             | Self::FailedRecord
+            | Self::Errors
+            | Self::Inspect
+            | Self::ToggleFold
+            | Self::Fold
+            | Self::Unfold
+            | Self::FoldLevel
+            | Self::UnfoldLevel
+            | Self::ToggleHex
+            | Self::Search
+            | Self::NextMatch
+            | Self::PreviousMatch
             | Self::SortNext
             | Self::SortReverse
             | Self::Filter
@@ -78,15 +94,16 @@ impl Action {
             | Self::HeatMap
             | Self::SwitchLanes
             | Self::SwitchMetric
-            | Self::CursorBack
-            | Self::CursorForward
+            | Self::CursorLeft
+            | Self::CursorRight
             | Self::ZoomIn
             | Self::ZoomOut
             | Self::PreviousMark
             | Self::NextMark
-            | Self::FollowLive
-            | Self::WholeRun
+            | Self::Latest
+            | Self::WholeTimeline
             | Self::EventLog
+            | Self::HotKeys
             | Self::Journals
             | Self::WrapEvents
             | Self::ListJournals => false,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kreplay_model::{
     domain::RateLimit,
-    feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
+    feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView, errors::ErrorKinds},
     timeline::{TimeRange, Timeline},
     watch::AlertsSnapshot,
 };
@@ -21,6 +21,8 @@ pub struct FeedState {
     pub ended: bool,
     /// The latest events.
     pub events: KeptEvents,
+    /// The failed records of the session, by kind of error.
+    pub errors: ErrorKinds,
     /// The current run over time.
     pub history: History,
     /// The runs of the session over time.

@@ -101,6 +101,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         }
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ChangeValue { .. })) => "plan",
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ConfirmChange { .. })) => "execute",
+        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Search(_))) => "search",
         (Action::Close, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "undo",
         (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.table.filter.is_empty() => {
@@ -128,6 +129,14 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
     match action {
         Action::Quarantine
         | Action::FailedRecord
+        | Action::Errors
+        | Action::ToggleFold
+        | Action::Search
+        | Action::NextMatch
+        | Action::ToggleHex
+        | Action::RetryInspected
+        | Action::SkipInspected
+        | Action::DeadLetterInspected
         | Action::StopPlanning
         | Action::OpenGroup
         | Action::ChangeGroup
@@ -176,8 +185,24 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::Changing => {
             &[A::PlanChange, A::ChangeScope, A::ExecuteChange, A::Close, A::Up, A::Down, A::PageDown, A::Help]
         }
-        Mode::Deciding => &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down],
-        Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close],
+        Mode::Alerting => &[A::SilenceRule, A::EndSilences, A::Close, A::Up, A::Down, A::PageDown, A::Help],
+        Mode::Deciding => {
+            &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down, A::Inspect]
+        }
+        Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close, A::Inspect],
+        Mode::Errors => &[A::Inspect, A::Close, A::Up, A::Down],
+        Mode::Inspecting => &[
+            A::Close,
+            A::RetryInspected,
+            A::SkipInspected,
+            A::DeadLetterInspected,
+            A::ToggleFold,
+            A::Search,
+            A::NextMatch,
+            A::ToggleHex,
+            A::Up,
+            A::Down,
+        ],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.user.navigation.front().screen == ScreenId::Partition => &[A::Close, A::Up, A::Down],
@@ -206,6 +231,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Help,
                 A::FailedRecord,
                 A::Quarantine,
+                A::Errors,
                 A::MoreWorkers,
                 A::FewerWorkers,
                 A::TogglePause,
@@ -251,27 +277,27 @@ fn useful_on_charts(screen: ScreenId) -> &'static [Action] {
     match screen {
         ScreenId::HeatMap => &[
             A::Close,
-            A::CursorBack,
-            A::CursorForward,
+            A::CursorLeft,
+            A::CursorRight,
             A::ZoomOut,
             A::ZoomIn,
             A::SwitchMetric,
             A::SortNext,
             A::NextMark,
-            A::FollowLive,
+            A::Latest,
             A::Workers,
             A::Help,
         ],
         _ => &[
             A::Close,
-            A::CursorBack,
-            A::CursorForward,
+            A::CursorLeft,
+            A::CursorRight,
             A::ZoomOut,
             A::ZoomIn,
             A::SwitchLanes,
             A::SortNext,
             A::NextMark,
-            A::FollowLive,
+            A::Latest,
             A::HeatMap,
             A::Help,
         ],

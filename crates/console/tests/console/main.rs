@@ -15,6 +15,7 @@ mod attached;
 mod fixture;
 mod frames;
 mod group_change;
+mod inspect;
 mod keys;
 mod lists;
 mod over_time;

@@ -8,6 +8,7 @@ mod cluster;
 mod dry_run;
 mod effect_count;
 mod epoch;
+pub mod errors;
 mod event;
 mod event_text;
 mod forecast;
