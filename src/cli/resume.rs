@@ -7,7 +7,7 @@ use kreplay_engine::{journal::Journals, replay::JournalOptions};
 
 use super::{
     CliError, Exit, ReportArgs,
-    args::{ClusterArgs, FileArgs, MetricsArgs, RecordArgs, ThemeArgs},
+    args::{ClusterArgs, FileArgs, MetricsArgs, RecordArgs, ServeArgs, ThemeArgs},
     run,
 };
 use crate::config::{Assignment, Config, Environment, Overrides, ResumedSettings};
@@ -37,6 +37,8 @@ pub struct ResumeArgs {
     #[command(flatten)]
     record: RecordArgs,
     #[command(flatten)]
+    serve: ServeArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
     /// Console, report and its destination.
     #[command(flatten)]
@@ -49,6 +51,7 @@ pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &
     args.cluster.put(&mut overrides);
     args.metrics.put(&mut overrides);
     args.record.put(&mut overrides);
+    args.serve.put(&mut overrides);
     args.theme.put(&mut overrides);
     for (flag, key, value) in [
         ("--concurrency", "run.concurrency", &args.concurrency),

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     CliError, WatchDemoArgs,
     args::{
-        ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, RecordArgs, ThemeArgs,
+        ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, RecordArgs, ServeArgs, ThemeArgs,
         decode::DecodeArgs,
         report::ReportArgs,
         selection::{FilterArgs, ScopeArgs, SelectionArgs},
@@ -40,6 +40,8 @@ pub struct ConsoleArgs {
     metrics: MetricsArgs,
     #[command(flatten)]
     record: RecordArgs,
+    #[command(flatten)]
+    serve: ServeArgs,
     #[command(flatten)]
     theme: ThemeArgs,
 }
@@ -86,6 +88,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     record: RecordArgs,
     #[command(flatten)]
+    serve: ServeArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
     /// Console, report and its destination.
     #[command(flatten)]
@@ -128,6 +132,7 @@ impl ConsoleArgs {
         self.safeguards.put(&mut overrides);
         self.metrics.put(&mut overrides);
         self.record.put(&mut overrides);
+        self.serve.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }
@@ -169,6 +174,7 @@ impl DemoArgs {
         self.settings.put("demo", &mut overrides);
         self.metrics.put(&mut overrides);
         self.record.put(&mut overrides);
+        self.serve.put(&mut overrides);
         self.theme.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
     }

@@ -14,7 +14,7 @@ use kreplay_topics::{Channel, NewKey, Strategy};
 use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 
 use super::{AlertsSection, NotifySection, Origin, Properties};
-use crate::{demo::Datasets, metrics::MetricsSettings};
+use crate::{demo::Datasets, metrics::MetricsSettings, serve::ServeSettings};
 
 /// The merged configuration. Its `Debug` output contains no secrets.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// `[recording]`: where runs and watches are recorded.
     pub recording: RecordingSection,
+    /// `[serve]`: consoles that attach to this process.
+    pub serve: ServeSettings,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
     /// `[alerts]`: rules on watched groups and on runs.
@@ -306,6 +308,7 @@ impl Default for Config {
             watch: WatchSection::default(),
             metrics: MetricsSettings::default(),
             recording: RecordingSection::default(),
+            serve: ServeSettings::default(),
             console: ConsoleSection {
                 theme: "auto".into(),
                 mouse: true,

@@ -8,8 +8,8 @@ use super::Config;
 const MIN_SECRET_BYTES: usize = 4;
 
 impl Config {
-    /// The values that are shown masked: properties of clients, and secrets of handlers, the schema registry and the
-    /// metrics.
+    /// The values that are shown masked: properties of clients, and secrets of handlers, the schema registry,
+    /// metrics and attached consoles.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         let handlers = &self.run.handlers;
@@ -26,7 +26,8 @@ impl Config {
             .chain(&decoding.username)
             .chain(&decoding.password)
             .chain(&decoding.token)
-            .chain(&self.metrics.token);
+            .chain(&self.metrics.token)
+            .chain(&self.serve.token);
         let properties = self.kafka.properties.iter().zip(self.kafka.properties.shown());
         let masked = properties.filter(|((_, value), (_, shown))| value != shown && value.len() >= MIN_SECRET_BYTES);
         texts.flat_map(Secret::secrets).chain(masked.map(|((_, value), _)| value.to_owned())).collect()

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use clap::Args;
+use kreplay_attach::{GroupSource, Server};
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
 use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
@@ -22,6 +23,7 @@ use crate::{
         plain::TypedLines,
         print,
         recording::SessionRecording,
+        serve::{bind as bind_attach, serve_groups},
         signals::stop_signal,
         watch::{
             commands::{Answer, answer, next_line},
@@ -54,7 +56,7 @@ pub struct WatchDemoArgs {
     #[arg(long, value_name = "N", requires = "watch")]
     seed: Option<u64>,
     /// Print the groups after 390 simulated seconds, when most verdicts hold, and end
-    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics"])]
+    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics", "serve"])]
     once: bool,
     /// How long to watch, by the clock [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = parse_duration)]
@@ -76,26 +78,29 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, report: &ReportArgs
         }
         return Ok(Exit::Done);
     }
-    let server = bind(config)?;
+    let servers = (bind(config)?, bind_attach(config)?);
     let mut recording = SessionRecording::create(config, "demo --watch")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && report.allows_console() && is_terminal() {
-        let shown = runtime.block_on(show(demo, config, server, &mut recording));
+        let shown = runtime.block_on(show(demo, config, servers, &mut recording));
         recording.finish();
         return shown;
     }
-    let printed = runtime.block_on(follow(demo, args, config, server, report.plain, &mut recording));
+    let printed = runtime.block_on(follow(demo, args, config, servers, report.plain, &mut recording));
     recording.finish();
     printed
 }
+
+/// The servers for metrics and for consoles that attach, if they are configured.
+type Servers = (Option<MetricsServer>, Option<Server>);
 
 /// Opens the console on the simulation.
 async fn show(
     mut demo: WatchDemo,
     config: &Config,
-    server: Option<MetricsServer>,
+    servers: Servers,
     recording: &mut SessionRecording,
 ) -> Result<Exit, CliError> {
     let (options, outlet) = in_console(console_options(config)?);
@@ -108,8 +113,16 @@ async fn show(
         Arc::new(snapshot)
     };
     let (sender, groups) = watch::channel(look(&mut demo));
-    let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
+    let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
+    let (evaluated, of_alerts) = watch::channel(Arc::default());
+    let offered = GroupSource {
+        snapshots: groups.clone(),
+        events: events.clone(),
+        alerts: Some(of_alerts),
+        control: Some(control.clone()),
+    };
+    let _offered = serve_groups(servers.1, offered)?;
     let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
     let simulate = async {
         let mut is_paused = false;
@@ -131,7 +144,7 @@ async fn show(
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control, events.clone(), alerts, recording) => {
+        shown = console::show(options, groups, control, events.clone(), alerts, evaluated, recording) => {
             shown.map(|()| Exit::Done)
         }
         () = simulate => Ok(Exit::Done),
@@ -143,18 +156,20 @@ async fn follow(
     mut demo: WatchDemo,
     args: &WatchDemoArgs,
     config: &Config,
-    server: Option<MetricsServer>,
+    servers: Servers,
     is_plain: bool,
     recording: &mut SessionRecording,
 ) -> Result<Exit, CliError> {
     let mut alerts = GroupAlerts::start(config, &Outlet::StandardError, None)?;
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
-    let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
-    let (evaluated, of_alerts) = watch::channel(Arc::default());
+    let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
+    let (log, (evaluated, of_alerts)) = (WatchLog::default(), watch::channel(Arc::default()));
+    let alerts_seen = Some(of_alerts.clone());
+    let offered = GroupSource { snapshots: groups.clone(), events: log.clone(), alerts: alerts_seen, control: None };
+    let _offered = serve_groups(servers.1, offered)?;
     // Its snapshot holds as long as the sender lives.
     let (_session, feed) = console::feed_of(groups, of_alerts);
-    let happened = WatchLog::default();
-    recording.start(feed, Some(happened.clone()));
+    recording.start(feed, Some(log.clone()));
     let signal = stop_signal();
     tokio::pin!(signal);
     let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
@@ -180,10 +195,10 @@ async fn follow(
         }
         let Observation { snapshot, events, .. } = demo.look();
         let changes = alerts.take(&snapshot);
+        log.extend(events.iter().chain(&changes).cloned());
+        evaluated.send_replace(Arc::new(alerts.snapshot()));
         let snapshot = Arc::new(snapshot);
         sender.send_replace(snapshot.clone());
-        evaluated.send_replace(Arc::new(alerts.snapshot()));
-        happened.extend(events.iter().chain(&changes).cloned());
         let has_reader = if args.json {
             write_json_line(&snapshot, &alerts.snapshot())?
         } else {

@@ -15,17 +15,19 @@ use crate::cli::{CliError, alerting::GroupAlerts, recording::SessionRecording};
 /// Why the console of a watch starts no run.
 const ONLY_WATCHES: &str = "this console watches groups; use `kreplay run` to replay topics";
 
-/// Shows groups until the user quits. What the receiver holds at first is shown at once.
+/// Shows groups until the user quits. What the receiver holds at first is shown at once. The alerts
+/// on each look are published to `evaluated`.
 pub(in crate::cli) async fn show(
     options: ConsoleOptions,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
     control: WatchControl,
     events: WatchLog,
     alerts: GroupAlerts,
+    evaluated: watch::Sender<Arc<AlertsSnapshot>>,
     recording: &mut SessionRecording,
 ) -> Result<(), CliError> {
     groups.mark_changed();
-    let (evaluated, of_alerts) = watch::channel(Arc::default());
+    let of_alerts = evaluated.subscribe();
     let (silences, requests) = SilenceControl::channel();
     let evaluate = evaluate(alerts, groups.clone(), requests, events.clone(), evaluated);
     // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.

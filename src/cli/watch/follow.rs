@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
+use kreplay_attach::GroupSource;
 use kreplay_model::{
     domain::printable,
-    watch::{WatchCommand, WatchSnapshot},
+    watch::{AlertsSnapshot, WatchCommand, WatchSnapshot},
 };
 use kreplay_notify::Outlet;
 use kreplay_watcher::{GroupSelection, WatchHandle};
@@ -34,6 +35,7 @@ use crate::{
         metrics::{bind, serve},
         plain::TypedLines,
         recording::SessionRecording,
+        serve::{bind as bind_attach, serve_groups},
         signals::stop_signal,
     },
     config::{Config, Environment},
@@ -45,6 +47,8 @@ use crate::{
 struct Printer {
     is_json: bool,
     alerts: GroupAlerts,
+    /// Where the alerts on each look are published.
+    evaluated: watch::Sender<Arc<AlertsSnapshot>>,
     every: Duration,
     next_summary: Instant,
     next_event: u64,
@@ -54,6 +58,7 @@ impl Printer {
     /// Returns whether there is still a reader.
     fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
         handle.events.extend(self.alerts.take(snapshot));
+        self.evaluated.send_replace(Arc::new(self.alerts.snapshot()));
         if self.is_json {
             return write_json_line(snapshot, &self.alerts.snapshot());
         }
@@ -103,6 +108,16 @@ fn groups(handle: &WatchHandle) -> Sources {
     Sources { groups: Some(handle.snapshots.clone()), ..Sources::default() }
 }
 
+/// The watched groups for consoles that attach.
+fn offered(handle: &WatchHandle, alerts: watch::Receiver<Arc<AlertsSnapshot>>) -> GroupSource {
+    GroupSource {
+        snapshots: handle.snapshots.clone(),
+        events: handle.events.clone(),
+        alerts: Some(alerts),
+        control: Some(handle.control.clone()),
+    }
+}
+
 /// Opens the console.
 fn show(
     args: &WatchArgs,
@@ -115,6 +130,7 @@ fn show(
     let (options, outlet) = in_console(options);
     let alerts = alerts(args, config, environment, &outlet)?;
     let server = bind(config)?;
+    let attach_server = bind_attach(config)?;
     let mut recording = SessionRecording::create(config, "watch")?;
     let shown = cluster::run(async {
         let (watcher, first) = tokio::select! {
@@ -124,8 +140,10 @@ fn show(
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        let (groups, events) = (handle.snapshots.clone(), handle.events.clone());
-        console::show(options, groups, handle.control.clone(), events, alerts, &mut recording).await?;
+        let (evaluated, of_alerts) = watch::channel(Arc::default());
+        let _offered = serve_groups(attach_server, offered(&handle, of_alerts))?;
+        let (looks, control, events) = (handle.snapshots.clone(), handle.control.clone(), handle.events.clone());
+        console::show(options, looks, control, events, alerts, evaluated, &mut recording).await?;
         Ok(Exit::Done)
     });
     recording.finish();
@@ -150,14 +168,17 @@ fn print(
     selection: &GroupSelection,
     environment: &Environment,
 ) -> Result<Exit, CliError> {
+    let (evaluated, of_alerts) = watch::channel(Arc::default());
     let mut printer = Printer {
         is_json: args.format.is_json(),
         alerts: alerts(args, config, environment, &Outlet::StandardError)?,
+        evaluated,
         every: config.run.progress_interval,
         next_summary: Instant::now(),
         next_event: 0,
     };
     let server = bind(config)?;
+    let attach_server = bind_attach(config)?;
     let mut recording = SessionRecording::create(config, "watch")?;
     let printed = cluster::run(async {
         let signal = stop_signal();
@@ -169,10 +190,10 @@ fn print(
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
+        let _offered = serve_groups(attach_server, offered(&handle, of_alerts.clone()))?;
         let mut snapshots = handle.snapshots.clone();
-        let (evaluated, alerts) = watch::channel(Arc::default());
         // Its snapshot holds as long as the sender lives.
-        let (_session, feed) = console::feed_of(snapshots.clone(), alerts);
+        let (_session, feed) = console::feed_of(snapshots.clone(), of_alerts);
         recording.start(feed, Some(handle.events.clone()));
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);
@@ -204,7 +225,6 @@ fn print(
             }
             let snapshot = snapshots.borrow_and_update().clone();
             let has_reader = printer.show(&handle, &snapshot)?;
-            evaluated.send_replace(Arc::new(printer.alerts.snapshot()));
             let is_true = wait.as_mut().is_some_and(|wait| wait.take(&snapshot));
             missing = without_group(selection, &snapshot).first().map(|pattern| (*pattern).to_owned());
             if is_true && missing.is_none() {

@@ -8,6 +8,7 @@ mod metrics;
 mod recording;
 mod run;
 mod selection;
+mod serve;
 mod table;
 mod topics;
 mod watch;
@@ -61,7 +62,7 @@ const fn minutes(count: u64) -> Duration {
 }
 
 /// The parts of the list, in display order.
-const PARTS: [&[Setting]; 20] = [
+const PARTS: [&[Setting]; 21] = [
     kafka::KAFKA,
     selection::SELECTION,
     run::LIMITS,
@@ -80,6 +81,7 @@ const PARTS: [&[Setting]; 20] = [
     watch::WATCH,
     metrics::METRICS,
     recording::RECORDING,
+    serve::SERVE,
     demo::CONSOLE,
     demo::DEMO,
 ];
@@ -219,6 +221,7 @@ mod tests {
             "watch",
             "metrics",
             "recording",
+            "serve",
             "console",
             "demo",
         ];
