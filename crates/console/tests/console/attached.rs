@@ -40,7 +40,9 @@ fn attached(connections: &[AttachConnection], access: AttachAccess) -> State {
 }
 
 fn sends(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Send(_) | Effect::Watch(_) | Effect::ChangeGroup(_)))
+    effects.iter().any(|effect| {
+        matches!(effect, Effect::Send(_) | Effect::Watch(_) | Effect::Silence(_) | Effect::ChangeGroup(_))
+    })
 }
 
 #[test]
