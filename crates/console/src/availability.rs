@@ -17,6 +17,9 @@ use crate::{
 };
 
 mod attached;
+mod time;
+
+pub(crate) use time::no_timeline;
 
 /// Why an action is not available, in one sentence.
 pub(crate) type Refusal = Option<Cow<'static, str>>;
@@ -25,11 +28,13 @@ impl Action {
     /// Why the action is not available now, in one sentence; `None` if it is.
     #[must_use]
     pub fn refusal(self, state: &State) -> Option<Cow<'static, str>> {
-        attached::refusal_if_attached(self, state).or_else(|| self.refusal_in_session(state))
+        time::refusal_in_past(self, state)
+            .or_else(|| attached::refusal_if_attached(self, state))
+            .or_else(|| self.refusal_at_moment(state))
     }
 
-    /// Why the action is not available in the session that is shown.
-    fn refusal_in_session(self, state: &State) -> Refusal {
+    /// Why the action is not available as of the moment that is shown.
+    fn refusal_at_moment(self, state: &State) -> Refusal {
         match self {
             Self::TogglePause => not_pausable(state),
             Self::Stop => refuse_unless(state.run_is_active(), "no run is active"),
@@ -110,6 +115,27 @@ impl Action {
                 refuse_unless(false, "events are ordered by time")
             }
             Self::SwitchMetric => not_on(state, ScreenId::HeatMap, "figures are chosen on the heat map"),
+            Self::Timeline
+            | Self::CursorLeft
+            | Self::CursorRight
+            | Self::CursorFarLeft
+            | Self::CursorFarRight
+            | Self::ZoomIn
+            | Self::ZoomOut
+            | Self::WholeTimeline
+            | Self::PreviousMark
+            | Self::NextMark
+            | Self::Latest
+            | Self::SetMarker
+            | Self::ShowMoment
+            | Self::Freeze
+            | Self::TogglePlayback
+            | Self::SlowerPlayback
+            | Self::FasterPlayback
+            | Self::SeekBack
+            | Self::SeekForward
+            | Self::SeekFarBack
+            | Self::SeekFarForward => time::refusal_of_time(self, state),
             Self::SortNext
             | Self::SortReverse
             | Self::Filter
@@ -136,14 +162,6 @@ impl Action {
             | Self::Redraw
             | Self::Workers
             | Self::HeatMap
-            | Self::CursorLeft
-            | Self::CursorRight
-            | Self::ZoomIn
-            | Self::ZoomOut
-            | Self::PreviousMark
-            | Self::NextMark
-            | Self::Latest
-            | Self::WholeTimeline
             | Self::EventLog
             | Self::HotKeys => None,
         }

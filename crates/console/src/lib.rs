@@ -34,7 +34,7 @@ pub use announce::Notify;
 pub use runtime::run;
 
 /// Options of the console.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ConsoleOptions {
     /// The theme.
     pub theme: theme::ThemeChoice,
@@ -69,6 +69,8 @@ pub struct ConsoleOptions {
     pub journals: Option<journal::JournalLister>,
     /// What reads single records to be looked at; `None` if nothing does.
     pub inspect: Option<kreplay_model::inspect::InspectControl>,
+    /// A recording to be shown instead of the feed: the feed is not read, and nothing is sent.
+    pub past: Option<Box<dyn kreplay_model::recording::Past>>,
 }
 
 impl Default for ConsoleOptions {
@@ -90,6 +92,7 @@ impl Default for ConsoleOptions {
             attached: None,
             journals: None,
             inspect: None,
+            past: None,
         }
     }
 }
