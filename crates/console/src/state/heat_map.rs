@@ -52,8 +52,8 @@ struct Measured<'a> {
 }
 
 impl HeatMap {
-    /// The map of a grid with at most `max_rows` rows. If there are more partitions, several share a row, which then has
-    /// the worst value of each cell: the lowest rate, or the highest lag or time.
+    /// The map of a grid with at most `max_rows` rows. If there are more partitions, several share a row, which then
+    /// has the worst value of each cell: the lowest rate, or the highest lag or time.
     pub(super) fn new(feed: &FeedState, metric: HeatMetric, order: HeatOrder, grid: TimeGrid, max_rows: usize) -> Self {
         let cells = grid.cells();
         let of_run: HashSet<&TopicPartition> = feed.partitions().iter().map(|partition| &partition.id).collect();

@@ -102,8 +102,8 @@ impl TimeGrid {
         self.from.plus_ms(self.cell_ms.saturating_mul(i64::try_from(index).unwrap_or(i64::MAX)))
     }
 
-    /// The number of cells until the end of the run, or until the moment that is shown. What was measured after it is not
-    /// shown.
+    /// The number of cells until the end of the run, or until the moment that is shown. What was measured after it is
+    /// not shown.
     #[must_use]
     pub fn known_cells(self, run: RunTime) -> usize {
         match self.cell_at(run.last()) {
