@@ -28,6 +28,7 @@ use super::{
     inspector,
     metrics::{bind, serve},
     plain, print,
+    serve::{bind as bind_attach, serve_session},
     signals::{STOP_GRACE, stop_signal},
     watch::background::BackgroundWatch,
 };
@@ -105,6 +106,7 @@ impl SessionView<'_> {
             (None, Outlet::StandardError)
         };
         let server = bind(self.config)?;
+        let attach_server = bind_attach(self.config)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let feed = &session.feed;
@@ -112,9 +114,12 @@ impl SessionView<'_> {
         let history = shows_history.then(|| HistoryRecorder::start(&runtime, feed.clone()));
         let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
         let metrics = serve(server, sources);
+        // Consoles that are attached see the end of the session, so the server ends after it.
+        let served = serve_session(attach_server, &session);
         let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet);
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
+            served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             let feed = &alerting.as_ref().map_err(|error| CliError::Failed(error.to_string()))?.feed;
             match console {
                 Some(options) => self.console(&session, feed, options, &outlet, is_embedded).await,

@@ -16,6 +16,7 @@ use crate::{
     state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
 };
 
+mod attached;
 mod time;
 
 pub(crate) use time::no_timeline;
@@ -27,7 +28,9 @@ impl Action {
     /// Why the action is not available now, in one sentence; `None` if it is.
     #[must_use]
     pub fn refusal(self, state: &State) -> Option<Cow<'static, str>> {
-        time::refusal_in_past(self, state).or_else(|| self.refusal_at_moment(state))
+        time::refusal_in_past(self, state)
+            .or_else(|| attached::refusal_if_attached(self, state))
+            .or_else(|| self.refusal_at_moment(state))
     }
 
     /// Why the action is not available as of the moment that is shown.

@@ -62,6 +62,9 @@ pub struct ConsoleOptions {
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
     pub change_access: state::ChangeAccess,
+    /// The processes to which the console is attached; `None` if its own process has the session. An attached console
+    /// ends no session.
+    pub attached: Option<tokio::sync::watch::Receiver<std::sync::Arc<kreplay_model::attach::AttachView>>>,
     /// What lists the runs that have a journal; `None` if no directory of journals is known.
     pub journals: Option<journal::JournalLister>,
     /// What reads single records to be looked at; `None` if nothing does.
@@ -86,6 +89,7 @@ impl Default for ConsoleOptions {
             terminal_notices: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
+            attached: None,
             journals: None,
             inspect: None,
             past: None,

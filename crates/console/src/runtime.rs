@@ -7,6 +7,7 @@ use std::{
 };
 
 use crossterm::event::{Event as Typed, KeyEventKind};
+use kreplay_model::attach::AttachView;
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
 use kreplay_model::inspect::InspectControl;
@@ -44,9 +45,9 @@ const PLAYBACK_INTERVAL: Duration = Duration::from_millis(100);
 /// Time of an interval in which the timeline is filled from a recording.
 const LOADING_TIME: Duration = Duration::from_millis(50);
 
-/// Runs the console until the user quits, a signal ends the process, or the terminal closes. It then sends a shutdown
-/// command to the session and restores the terminal. If the options have a recording, it is shown instead of the feed,
-/// and nothing is sent.
+/// Runs the console until the user quits, a signal ends the process, or the terminal closes. It then restores the
+/// terminal and, unless it is attached to other processes, sends a shutdown command to the session. If the options have
+/// a recording, it is shown instead of the feed, and nothing is sent.
 ///
 /// From the first call on, the process handles SIGINT, SIGTERM, SIGHUP, and SIGTSTP itself, even after the console has
 /// closed. Code that then waits for the session must handle these signals too.
@@ -61,6 +62,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
     state.feed.changes.access = options.change_access;
+    let is_attached = options.attached.is_some();
     let is_recording = options.past.is_some();
     let past =
         options.past.map_or_else(|| Moments::Feed(LastFrames::new()), |past| Moments::Recording(Recording::new(past)));
@@ -81,12 +83,13 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         silences: options.silences,
         terminal_notices: options.terminal_notices,
         next_group_event: 0,
+        attached: options.attached,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
         suspended_by_us: false,
     };
     let outcome = if is_recording { runtime.play().await } else { runtime.run(feed).await };
-    if !is_recording {
+    if !is_recording && !is_attached {
         control.send(Command::Shutdown);
     }
     match outcome {
@@ -219,6 +222,8 @@ struct Runtime {
     terminal_notices: Option<TerminalNotices>,
     /// The sequence number of the next of these events.
     next_group_event: u64,
+    /// The processes to which the console is attached.
+    attached: Option<Receiver<Arc<AttachView>>>,
     input: Input,
     started: Instant,
     /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
@@ -237,6 +242,10 @@ impl Runtime {
         let (mut groups, mut alerts) = (feed.groups.take(), feed.alerts.take());
         if groups.is_some() {
             self.apply(Event::WatchBegan)?;
+        }
+        let mut attached = self.attached.take();
+        if let Some(view) = &mut attached {
+            view.mark_changed();
         }
         if self.journals.is_some() {
             self.apply(Event::JournalAccess)?;
@@ -264,6 +273,7 @@ impl Runtime {
                     self.keep(|frames| frames.add_alerts(&snapshot));
                     self.apply(Event::Alerts(snapshot))?
                 }
+                view = next_look(&mut attached) => self.apply(Event::Attached(view))?,
                 Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
                 progress = next_answer(&mut answers) => self.apply(Event::GroupChange(progress))?,
                 answer = next_answer(&mut inspected) => self.apply(Event::Inspected(answer))?,

@@ -18,6 +18,7 @@ use super::{
 };
 
 mod alert;
+mod attachment;
 mod change_choice;
 mod change_view;
 mod clock;
@@ -66,6 +67,7 @@ mod worker_step;
 mod workers_view;
 
 pub use alert::Alert;
+pub use attachment::Attachment;
 pub use change_choice::{ChangeChoice, ScopeChoice};
 pub use change_view::{AskedChange, ChangeAccess, ChangeFeed, ChangePhase, ChangeView, change_result};
 pub use comparison::{Compared, DigestMatch, base, compare};
@@ -125,6 +127,8 @@ pub struct State {
     pub playback: Option<Playback>,
     /// What the user did.
     pub user: UserState,
+    /// The processes to which the console is attached; `None` if its own process has the session.
+    pub attachment: Option<Attachment>,
     /// The terminal's size in cells.
     pub size: Size,
     /// Time since the console was opened.
@@ -154,6 +158,7 @@ impl State {
             latest: None,
             playback: None,
             user: UserState::new(home),
+            attachment: None,
             size: Size::new(width, height),
             now: Duration::ZERO,
             hint,

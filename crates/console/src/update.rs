@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use kreplay_model::attach::AttachView;
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
 use kreplay_model::inspect::{InspectCommand, Inspection};
@@ -21,6 +22,7 @@ use super::{
     text::clean,
 };
 
+mod attachment;
 mod close;
 mod concurrency;
 mod cursor;
@@ -76,6 +78,8 @@ pub enum Event {
     Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
+    /// The processes to which the console is attached, and the connections to them.
+    Attached(Arc<AttachView>),
     /// Single records can be read, to be looked at.
     InspectorBegan,
     /// How far reading a record is.
@@ -144,6 +148,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::JournalAccess => journals::begin(state),
         Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
+        Event::Attached(view) => attachment::learn(state, view),
         Event::InspectorBegan => inspect::allow(state),
         Event::Inspected(answer) => inspect::learn(state, &answer),
         Event::FeedEnded => end_feed(state),
@@ -200,6 +205,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     drop_resolved_change(state);
     watch::tick(state, before);
     group_change::tick(state, before);
+    attachment::tick(state, before);
     journals::tick(state, before);
     playback::tick(state, now.saturating_sub(before))
 }
@@ -246,7 +252,7 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
         event.seq >= state.feed.events.next_seq() && event.kind.severity() == Severity::Error && is_message(&event.kind)
     });
     if let Some(error) = last_error {
-        let text = clean(&error.kind.to_string()).into_owned();
+        let text = clean(&error.text()).into_owned();
         show_message(state, StatusKind::Error, text);
     }
     let from_seq = state.feed.events.next_seq();

@@ -66,10 +66,15 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
             }
             spans.extend(limits(run, theme));
         }
-        None if snapshot.at.is_none() && state.feed.watched.is_on() => return watching(state, theme),
+        None if snapshot.at.is_none() && state.feed.watched.is_on() => {
+            let mut spans = watching(state, theme);
+            spans.extend(attachment(state, theme));
+            return spans;
+        }
         None if snapshot.at.is_none() => return vec![Span::styled("◌ connecting…", theme.notice)],
         None => spans.push(Span::styled("○ no run yet", theme.notice)),
     }
+    spans.extend(attachment(state, theme));
     if state.feed.ended {
         spans.push(Span::styled("  ! session ended", theme.warning));
     } else if !snapshot.cluster.reachable {
@@ -85,6 +90,26 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
         cut(&clean(&snapshot.cluster.bootstrap), 32).into_owned()
     };
     spans.push(Span::raw(format!("   {cluster}")));
+    spans
+}
+
+/// That the console is attached, and which connections are lost.
+fn attachment<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
+    let Some(attachment) = &state.attachment else { return Vec::new() };
+    let access = if attachment.is_read_only() { "  attached, read-only" } else { "  attached" };
+    let mut spans = vec![Span::styled(access, theme.notice)];
+    let mut lost = attachment.view.lost();
+    if let (Some((process, _)), Some(since)) = (lost.next(), attachment.lost_since) {
+        let of = if attachment.view.is_merged() {
+            let more = lost.count();
+            let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{}{others}: ", cut(&clean(&process.name), 16))
+        } else {
+            String::new()
+        };
+        let seconds = state.now.saturating_sub(since).as_secs();
+        spans.push(Span::styled(format!("  ! {of}connection lost {seconds} s ago"), theme.bad));
+    }
     spans
 }
 

@@ -11,6 +11,7 @@
 )]
 
 mod alerts;
+mod attached;
 mod fixture;
 mod frames;
 mod group_change;

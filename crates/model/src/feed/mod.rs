@@ -48,7 +48,7 @@ pub use latency_counts::LatencyCounts;
 pub use limits::{GuardView, LimitsView};
 pub use log::{EventLog, LastReport};
 pub use next_run::NextRun;
-pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
+pub use owners::{Owner, PartitionState, PartitionView, WorkerOrigin, WorkerState, WorkerView};
 pub use plan_view::PlanView;
 pub use quarantine::{MAX_SHOWN_KEYS, PausedRecord, QuarantineView, QuarantinedKey};
 pub use run_state::{ExceptionCount, Importance, RetryingView, RunState, RunStatus};
