@@ -125,7 +125,7 @@ fn examples() -> Vec<(String, String)> {
 
 /// Whether a key is an entry of a table with names of its own, which has no defaults in `config show`.
 fn is_entry(key: &str) -> bool {
-    ["kafka.properties.", "console.keys.", "alerts."].iter().any(|table| key.starts_with(table))
+    ["kafka.properties.", "console.keys.", "alerts.", "notify."].iter().any(|table| key.starts_with(table))
 }
 
 /// The keys and values in the output of `config show`; `None` for settings that are not set.
@@ -198,8 +198,21 @@ fn the_alerts_of_the_example_can_be_used_together() {
     let file = dir.path().join("alerts.toml");
     std::fs::write(&file, format!("[alerts]\n{settings}")).unwrap();
     let rules = load(&file).unwrap_or_else(|error| panic!("{error}")).alerts.rules();
-    assert_eq!(rules.len(), alerts.len() + 1, "the rule on verdicts is there, too");
-    assert!(alerts.len() >= 2);
+    let of_runs = load(&file).unwrap_or_else(|error| panic!("{error}")).alerts.run_rules();
+    assert_eq!(rules.len() + of_runs.len(), alerts.len() + 1, "the rule on verdicts is there, too");
+    assert!(alerts.len() >= 2 && !of_runs.is_empty());
+}
+
+#[test]
+fn the_actions_of_the_example_can_be_used_together() {
+    let actions: Vec<_> = examples().into_iter().filter(|(key, _)| key.starts_with("notify.")).collect();
+    let settings: String = actions.iter().map(|(_, text)| text.replace("[notify]\n", "")).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("notify.toml");
+    std::fs::write(&file, format!("[notify]\n{settings}").replace("${env:HOOK_TOKEN}", "token")).unwrap();
+    let configured = load(&file).unwrap_or_else(|error| panic!("{error}")).notify.actions();
+    assert_eq!(configured.len(), actions.len() + 2, "bell and desktop are there, too");
+    assert!(actions.len() >= 3);
 }
 
 #[test]

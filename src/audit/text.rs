@@ -65,8 +65,9 @@ fn coverage(coverage: &AuditCoverage, topics: usize) -> String {
         count => format!(", {} more filtered out", Count(count)),
     };
     format!(
-        "{} records of {topics} topics{filtered}; {} of {} offsets in {}: {how_much}\n",
+        "{} records of {}{filtered}; {} of {} offsets in {}: {how_much}\n",
         Count(coverage.records),
+        if topics == 1 { "1 topic".to_owned() } else { format!("{topics} topics") },
         Count(coverage.offsets_read),
         Count(coverage.offsets),
         seconds(coverage.elapsed_s)

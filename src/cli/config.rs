@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use kreplay_model::domain::printable;
 
-use super::{CliError, RunArgs, RunSettingsArgs, args::PlanningArgs};
+use super::{CliError, RunArgs, RunSettingsArgs, args::PlanningArgs, rules::metrics_warnings};
 use crate::config::{Config, Environment, schema};
 
 /// The flags of `config`.
@@ -59,11 +59,12 @@ pub(super) fn execute(args: &ConfigArgs, environment: &Environment, directory: &
     let mut overrides = settings.overrides();
     planning.put(&mut overrides);
     let config = Config::load(&overrides, environment, directory)?;
-    Ok(match (&args.command, &config.file) {
-        (ConfigCommand::Show(args), _) => config.show(args.changed),
-        (_, Some(file)) => format!("the configuration is valid: {}\n", printable(&file.display().to_string())),
-        (_, None) => "the configuration is valid; no file was found\n".into(),
-    })
+    if let ConfigCommand::Show(args) = &args.command {
+        return Ok(config.show(args.changed));
+    }
+    let Some(file) = &config.file else { return Ok("the configuration is valid; no file was found\n".into()) };
+    let notes: String = metrics_warnings(&config).iter().map(|warning| format!("note: {warning}\n")).collect();
+    Ok(format!("the configuration is valid: {}\n{notes}", printable(&file.display().to_string())))
 }
 
 #[cfg(test)]
@@ -88,6 +89,11 @@ mod tests {
         let good = Some("[run]\nbatch = 1\n");
         assert_eq!(run(&["check"], good).unwrap(), "the configuration is valid: kreplay.toml\n");
         assert_eq!(run(&["check"], None).unwrap(), "the configuration is valid; no file was found\n");
+        let rule = Some("[alerts.a]\ncondition = 'lag > 5'\ntopics = ['x']\n");
+        assert!(run(&["check"], rule).unwrap().ends_with(
+            "\nnote: the rule a never fires in Prometheus with \
+            metrics.level = \"group\"; it needs \"topic\"\n"
+        ));
     }
 
     #[test]

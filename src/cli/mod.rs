@@ -1,5 +1,6 @@
 //! The command line: parses it, runs its command, and turns the result into output and an exit code.
 
+mod alerting;
 mod args;
 mod audit;
 mod bench;

@@ -14,10 +14,12 @@ use kreplay_model::feed::{
     report::{Report, peak_rss_bytes},
 };
 use kreplay_model::timeline::Timeline;
+use kreplay_notify::Outlet;
 use tokio::runtime::Runtime;
 
 use super::{
     CliError, Exit, ReportArgs,
+    alerting::{RunAlerting, in_console},
     args::report::RunReport,
     console_options::{console_options, is_terminal, theme_choice},
     group_changes::GroupChanges,
@@ -90,8 +92,13 @@ impl SessionView<'_> {
         options.start = true;
         // The name of the theme is checked without a console, too.
         theme_choice(self.config)?;
-        let console = with_console.then(|| console_options(self.config)).transpose()?;
-        let console = console.map(|console| inspector::offer(inspector::of_session(&options), console)).transpose()?;
+        let (console, outlet) = if with_console {
+            let offered = inspector::offer(inspector::of_session(&options), console_options(self.config)?)?;
+            let (console, outlet) = in_console(offered);
+            (Some(console), outlet)
+        } else {
+            (None, Outlet::StandardError)
+        };
         let server = bind(self.config)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
@@ -100,15 +107,20 @@ impl SessionView<'_> {
         let history = shows_history.then(|| HistoryRecorder::start(&runtime, feed.clone()));
         let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
         let metrics = serve(server, sources);
+        let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet);
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
+            let feed = &alerting.as_ref().map_err(|error| CliError::Failed(error.to_string()))?.feed;
             match console {
-                Some(options) => self.console(&session, options, is_embedded).await,
-                None => self.headless(&session).await,
+                Some(options) => self.console(&session, feed, options, &outlet, is_embedded).await,
+                None => self.headless(&session, feed).await,
             }
         });
         session.control.send(Command::Shutdown);
         let end = runtime.block_on(join_session(session));
+        if let Ok(alerting) = alerting {
+            alerting.finish(&runtime);
+        }
         let history = history.map(|recorder| recorder.finish(&runtime)).unwrap_or_default();
         shown?;
         if let (Some(problem), None) = (&end.problem, &end.run) {
@@ -117,34 +129,46 @@ impl SessionView<'_> {
         Ok((end, history))
     }
 
-    async fn console(&self, session: &Session, options: ConsoleOptions, is_embedded: bool) -> Result<(), CliError> {
+    async fn console(
+        &self,
+        session: &Session,
+        feed: &Feed,
+        options: ConsoleOptions,
+        outlet: &Outlet,
+        is_embedded: bool,
+    ) -> Result<(), CliError> {
         let options = ConsoleOptions { hint: self.hint.clone(), ..options };
-        let mut feed = session.feed.clone();
-        let Some(groups) = (if is_embedded { None } else { self.groups()? }) else {
+        let mut feed = feed.clone();
+        let Some(groups) = (if is_embedded { None } else { self.groups(outlet)? }) else {
             return open_console(feed, session, options).await;
         };
         feed.groups = Some(groups.watch.snapshots.clone());
         feed.alerts = Some(groups.watch.alerts.clone());
         let watch = Some(groups.watch.control.clone());
-        let options =
-            groups.changes.offer(ConsoleOptions { watch, group_events: Some(groups.watch.events.clone()), ..options });
+        let options = groups.changes.offer(ConsoleOptions {
+            watch,
+            group_events: Some(groups.watch.events.clone()),
+            silences: Some(groups.watch.silences.clone()),
+            ..options
+        });
         open_console(feed, session, options).await
     }
 
     /// Watches the groups of the configured cluster, and offers to change them. `None` if its groups cannot be watched.
-    fn groups(&self) -> Result<Option<Groups>, CliError> {
-        let Some(watch) = BackgroundWatch::start(self.config) else { return Ok(None) };
-        let changes = GroupChanges::start(self.config, &Environment::of_process())?;
+    fn groups(&self, outlet: &Outlet) -> Result<Option<Groups>, CliError> {
+        let environment = Environment::of_process();
+        let Some(watch) = BackgroundWatch::start(self.config, &environment, outlet)? else { return Ok(None) };
+        let changes = GroupChanges::start(self.config, &environment)?;
         Ok(Some(Groups { watch, changes }))
     }
 
     /// Prints progress until the run ends. The first signal drains and ends the run; the second ends the process at
     /// once.
-    async fn headless(&self, session: &Session) -> Result<(), CliError> {
+    async fn headless(&self, session: &Session, feed: &Feed) -> Result<(), CliError> {
         let every = self.config.run.progress_interval;
         let is_plain = self.report.plain;
         let style = if is_plain { ProgressStyle::Lines { every } } else { ProgressStyle::for_stderr(every) };
-        let follow = progress::follow(session.feed.clone(), style);
+        let follow = progress::follow(feed.clone(), style);
         tokio::pin!(follow);
         tokio::select! {
             () = &mut follow => return Ok(()),

@@ -1,8 +1,8 @@
 //! `[alerts]`: a table for each rule, by the name of the rule.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
-use kreplay_alerts::{Condition, Rule, RuleDefinition, RuleName};
+use kreplay_alerts::{Condition, Rule, RuleDefinition, RuleName, RunCondition, RunRule, Selector};
 use kreplay_model::{
     domain::{Glob, duration},
     watch::AlertSeverity,
@@ -13,6 +13,7 @@ use toml::Value;
 use super::{
     Origin, Problem,
     input::{Assignment, Input, quoted},
+    named_tables::by_name,
 };
 
 /// The table.
@@ -21,8 +22,9 @@ pub(super) const TABLE: &str = "alerts";
 pub(super) const PREFIX: &str = "alerts.";
 
 /// The settings of a rule, with their descriptions.
-const FIELDS: [(&str, &str); 9] = [
+const FIELDS: [(&str, &str); 11] = [
     ("enabled", "Whether the rule is evaluated."),
+    ("on", "What the condition is about: watched groups, or the runs of this process."),
     ("groups", "Patterns of groups, such as billing-*. Without any, all groups."),
     ("topics", "Patterns of topics, for conditions on figures of partitions. Without any, all topics of a group."),
     ("condition", "When the alert is true: comparisons joined by `and`, such as lag > 1000 or members != 6."),
@@ -31,7 +33,13 @@ const FIELDS: [(&str, &str); 9] = [
     ("severity", "How urgent it is."),
     ("labels", "Labels of the alert: a list of NAME=VALUE."),
     ("annotations", "Texts about the alert: a list of NAME=VALUE."),
+    (
+        "actions",
+        "What is done when an alert begins to fire and when it is resolved: names of [notify], bell or desktop.",
+    ),
 ];
+/// What a condition can be about.
+const SUBJECTS: [&str; 2] = ["groups", "runs"];
 const SEVERITIES: [AlertSeverity; 3] = [AlertSeverity::Info, AlertSeverity::Warning, AlertSeverity::Critical];
 /// The longest `for` and `keep`.
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
@@ -40,52 +48,69 @@ const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertsSection {
     /// By name, with whether they are evaluated.
-    configured: BTreeMap<RuleName, (Rule, bool)>,
+    configured: BTreeMap<RuleName, (ConfiguredRule, bool)>,
+}
+
+/// A rule on groups or on runs.
+#[derive(Clone, Debug, PartialEq)]
+enum ConfiguredRule {
+    Groups(Rule),
+    Runs(RunRule),
 }
 
 impl AlertsSection {
-    /// The rules to evaluate: those that are enabled, and the one that needs no configuration unless there is a table
+    /// The rules on groups to evaluate: those that are enabled, and the one that needs no configuration unless there is a table
     /// with its name.
     #[must_use]
     pub fn rules(&self) -> Vec<Rule> {
         let default = Rule::on_verdicts();
         let is_configured = self.configured.contains_key(&default.definition().name);
-        let enabled = self.configured.values().filter(|(_, is_enabled)| *is_enabled).map(|(rule, _)| rule.clone());
-        (!is_configured).then_some(default).into_iter().chain(enabled).collect()
+        let of_groups = |rule: &ConfiguredRule| match rule {
+            ConfiguredRule::Groups(rule) => Some(rule.clone()),
+            ConfiguredRule::Runs(_) => None,
+        };
+        (!is_configured).then_some(default).into_iter().chain(self.enabled().filter_map(of_groups)).collect()
+    }
+
+    /// The rules on runs to evaluate.
+    #[must_use]
+    pub fn run_rules(&self) -> Vec<RunRule> {
+        let of_runs = |rule: &ConfiguredRule| match rule {
+            ConfiguredRule::Runs(rule) => Some(rule.clone()),
+            ConfiguredRule::Groups(_) => None,
+        };
+        self.enabled().filter_map(of_runs).collect()
+    }
+
+    fn enabled(&self) -> impl Iterator<Item = &ConfiguredRule> {
+        self.configured.values().filter(|(_, is_enabled)| *is_enabled).map(|(rule, _)| rule)
     }
 }
 
-/// Whether a key, with the prefix of its table, is that of a table here.
-pub(super) fn is_table(prefix: &str, key: &str) -> bool {
-    key == TABLE || prefix == TABLE
+/// The names of the settings.
+pub(super) fn fields() -> impl Iterator<Item = &'static str> {
+    FIELDS.into_iter().map(|(field, _)| field)
 }
 
-/// Checks the key of a setting.
-///
-/// # Errors
-/// No rule has such a setting.
-pub(super) fn check_key(key: &str) -> Result<(), String> {
-    let (table, name) = key.rsplit_once('.').unwrap_or((TABLE, key));
-    if FIELDS.iter().any(|(field, _)| *field == name) {
-        return Ok(());
-    }
-    let names = FIELDS.map(|(field, _)| field).join(", ");
-    Err(format!("unknown setting; [{table}] has {names}"))
-}
-
-/// Builds the rules from the settings of all tables, and returns what is wrong with them.
-pub(super) fn build(assignments: &[Assignment]) -> (AlertsSection, Vec<Problem>) {
-    let mut by_rule: BTreeMap<&str, Vec<&Assignment>> = BTreeMap::new();
-    for assignment in assignments {
-        if let Some((name, _)) = assignment.key.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('.')) {
-            by_rule.entry(name).or_default().push(assignment);
-        }
-    }
+/// Builds the rules from the settings of all tables, and returns what is wrong with them. `has_action` says whether
+/// there is an action of a name.
+pub(super) fn build(assignments: &[Assignment], has_action: impl Fn(&str) -> bool) -> (AlertsSection, Vec<Problem>) {
     let (mut section, mut problems) = (AlertsSection::default(), Vec::new());
-    for (name, assignments) in by_rule {
+    for (name, assignments) in by_name(PREFIX, assignments) {
+        for assignment in assignments.iter().filter(|it| it.key.ends_with(".actions")) {
+            let unknown = assignment.input.list().unwrap_or_default().into_iter().find(|action| !has_action(action));
+            problems.extend(unknown.map(|action| Problem {
+                origin: assignment.origin.clone(),
+                key: Some(assignment.key.clone()),
+                message: format!(
+                    "there is no action {}; write bell, desktop, or add a table [notify.NAME]",
+                    quoted(&action)
+                ),
+            }));
+        }
         match rule(name, &assignments) {
-            Ok((rule, is_enabled)) => {
-                section.configured.insert(rule.definition().name.clone(), (rule, is_enabled));
+            Ok((name, rule, is_enabled)) => {
+                section.configured.insert(name, (rule, is_enabled));
             }
             Err(found) => problems.extend(found),
         }
@@ -97,16 +122,20 @@ pub(super) fn build(assignments: &[Assignment]) -> (AlertsSection, Vec<Problem>)
 struct Draft {
     groups: Vec<Glob>,
     topics: Vec<Glob>,
-    condition: Option<Condition>,
+    /// Whether the condition is about runs.
+    on_runs: bool,
+    /// The condition as text. What it means depends on what it is about.
+    condition: Option<(String, Option<Assignment>)>,
     hold: Duration,
     keep: Duration,
     severity: AlertSeverity,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
+    actions: Vec<String>,
     is_enabled: bool,
 }
 
-fn rule(name: &str, assignments: &[&Assignment]) -> Result<(Rule, bool), Vec<Problem>> {
+fn rule(name: &str, assignments: &[&Assignment]) -> Result<(RuleName, ConfiguredRule, bool), Vec<Problem>> {
     let problem = |assignment: &Assignment, message| Problem {
         origin: assignment.origin.clone(),
         key: Some(assignment.key.clone()),
@@ -125,15 +154,24 @@ fn rule(name: &str, assignments: &[&Assignment]) -> Result<(Rule, bool), Vec<Pro
     if !problems.is_empty() {
         return Err(problems);
     }
-    let Some(condition) = draft.condition else {
-        return Err(vec![of_rule("the rule has no condition; write condition = \"lag > 1000\"".to_owned())]);
+    let Some((text, assignment)) = draft.condition.take() else {
+        let example = if draft.on_runs { "dead_letters > 0" } else { "lag > 1000" };
+        return Err(vec![of_rule(format!("the rule has no condition; write condition = \"{example}\""))]);
     };
-    let mut definition = RuleDefinition::new(name, condition);
-    (definition.selector.groups, definition.selector.topics) = (draft.groups, draft.topics);
-    (definition.hold, definition.keep, definition.severity) = (draft.hold, draft.keep, draft.severity);
-    (definition.labels, definition.annotations) = (draft.labels, draft.annotations);
-    let rule = Rule::new(definition).map_err(|error| vec![of_rule(error.to_string())])?;
-    Ok((rule, draft.is_enabled))
+    let wrong = |message| match &assignment {
+        Some(assignment) => vec![problem(assignment, message)],
+        None => vec![of_rule(message)],
+    };
+    let (is_enabled, on_runs) = (draft.is_enabled, draft.on_runs);
+    let rule = if on_runs {
+        let condition: RunCondition = text.parse().map_err(wrong)?;
+        Rule::for_runs(draft.definition(name.clone(), condition)).map(ConfiguredRule::Runs)
+    } else {
+        let condition: Condition = text.parse().map_err(wrong)?;
+        Rule::new(draft.definition(name.clone(), condition)).map(ConfiguredRule::Groups)
+    };
+    let rule = rule.map_err(|error| vec![of_rule(error.to_string())])?;
+    Ok((name, rule, is_enabled))
 }
 
 impl Draft {
@@ -141,13 +179,29 @@ impl Draft {
         Self {
             groups: Vec::new(),
             topics: Vec::new(),
-            condition: default.map(|rule| rule.condition.clone()),
+            on_runs: false,
+            condition: default.map(|rule| (rule.condition.to_string(), None)),
             hold: Duration::ZERO,
             keep: Duration::ZERO,
             severity: default.map(|rule| rule.severity).unwrap_or_default(),
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
+            actions: Vec::new(),
             is_enabled: true,
+        }
+    }
+
+    fn definition<C>(self, name: RuleName, condition: C) -> RuleDefinition<C> {
+        RuleDefinition {
+            name,
+            selector: Selector { groups: self.groups, topics: self.topics },
+            condition,
+            hold: self.hold,
+            keep: self.keep,
+            severity: self.severity,
+            labels: self.labels,
+            annotations: self.annotations,
+            actions: self.actions,
         }
     }
 
@@ -157,13 +211,16 @@ impl Draft {
             Some("enabled") => self.is_enabled = input.bool()?,
             Some("groups") => self.groups = globs(input)?,
             Some("topics") => self.topics = globs(input)?,
-            Some("condition") => self.condition = Some(input.text()?.parse()?),
+            Some("on") => self.on_runs = on_runs(input)?,
+            Some("condition") => self.condition = Some((input.text()?.to_owned(), Some(assignment.clone()))),
             Some("for") => self.hold = time(input)?,
             Some("keep") => self.keep = time(input)?,
             Some("severity") => self.severity = severity(input)?,
             Some("labels") => self.labels = pairs(input)?,
             Some("annotations") => self.annotations = pairs(input)?,
-            _ => check_key(&assignment.key)?,
+            Some("actions") => self.actions = input.list()?,
+            // Other keys were refused before.
+            _ => {}
         }
         Ok(())
     }
@@ -178,6 +235,12 @@ fn time(input: &Input) -> Result<Duration, String> {
     duration::parse(text)
         .filter(|time| *time <= LONGEST)
         .ok_or_else(|| format!("{} is not a duration from 0s to 31d; write 30s, 5m or 1h30m", quoted(text)))
+}
+
+fn on_runs(input: &Input) -> Result<bool, String> {
+    let text = input.text()?;
+    let is_known = SUBJECTS.contains(&text);
+    is_known.then_some(text == "runs").ok_or_else(|| format!("{} is neither groups nor runs", quoted(text)))
 }
 
 fn severity(input: &Input) -> Result<AlertSeverity, String> {
@@ -196,18 +259,25 @@ fn pairs(input: &Input) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// The configured rules by name, each with its settings.
-pub(super) fn shown(section: &AlertsSection) -> impl Iterator<Item = (&RuleName, [(&'static str, Value); 9])> {
-    section.configured.iter().map(|(name, (rule, is_enabled))| (name, values(rule.definition(), *is_enabled)))
+pub(super) fn shown(section: &AlertsSection) -> impl Iterator<Item = (&str, Vec<(&'static str, Value)>)> {
+    section.configured.iter().map(|(name, (rule, is_enabled))| {
+        let values = match rule {
+            ConfiguredRule::Groups(rule) => values(rule.definition(), "groups", *is_enabled),
+            ConfiguredRule::Runs(rule) => values(rule.definition(), "runs", *is_enabled),
+        };
+        (name.as_str(), values)
+    })
 }
 
-fn values(rule: &RuleDefinition, is_enabled: bool) -> [(&'static str, Value); 9] {
+fn values<C: Display>(rule: &RuleDefinition<C>, on: &str, is_enabled: bool) -> Vec<(&'static str, Value)> {
     let globs = |globs: &[Glob]| Value::from(globs.iter().map(Glob::to_string).collect::<Vec<_>>());
     let pairs = |pairs: &BTreeMap<String, String>| {
         Value::from(pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>())
     };
     let time = |time| Value::from(duration::in_units(time));
-    [
+    vec![
         ("enabled", Value::from(is_enabled)),
+        ("on", Value::from(on)),
         ("groups", globs(&rule.selector.groups)),
         ("topics", globs(&rule.selector.topics)),
         ("condition", Value::from(rule.condition.to_string())),
@@ -216,6 +286,7 @@ fn values(rule: &RuleDefinition, is_enabled: bool) -> [(&'static str, Value); 9]
         ("severity", Value::from(rule.severity.as_str())),
         ("labels", pairs(&rule.labels)),
         ("annotations", pairs(&rule.annotations)),
+        ("actions", Value::from(rule.actions.clone())),
     ]
 }
 
@@ -225,7 +296,10 @@ pub(super) fn schema() -> serde_json::Value {
         let mut described = match field {
             "enabled" => json!({ "type": "boolean", "default": true }),
             "severity" => json!({ "enum": SEVERITIES.map(AlertSeverity::as_str), "default": "warning" }),
-            "groups" | "topics" | "labels" | "annotations" => json!({ "type": "array", "items": { "type": "string" } }),
+            "on" => json!({ "enum": SUBJECTS, "default": "groups" }),
+            "groups" | "topics" | "labels" | "annotations" | "actions" => {
+                json!({ "type": "array", "items": { "type": "string" } })
+            }
             _ => json!({ "type": "string" }),
         };
         described["description"] = help.into();
@@ -233,7 +307,7 @@ pub(super) fn schema() -> serde_json::Value {
     };
     let properties: serde_json::Map<_, _> = FIELDS.into_iter().map(describe).collect();
     json!({
-        "description": "Alerts on watched groups: a table for each rule, by its name.",
+        "description": "Alerts on watched groups and on runs: a table for each rule, by its name.",
         "type": "object",
         "additionalProperties": { "type": "object", "additionalProperties": false, "properties": properties },
     })
@@ -263,6 +337,15 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_on_runs_has_its_own_figures() {
+        let config = load("[alerts.slow]\non = 'runs'\ncondition = 'rate < 500'\nactions = ['bell']\n").unwrap();
+        let rules = config.alerts.run_rules();
+        assert_eq!((rules.len(), config.alerts.rules().len()), (1, 1));
+        assert_eq!(rules[0].definition().condition.to_string(), "rate < 500");
+        assert_eq!(rules[0].definition().actions, ["bell"]);
+    }
+
+    #[test]
     fn the_rule_on_verdicts_can_be_changed_and_disabled() {
         assert!(load("[alerts]\nverdict = { enabled = false }\n").unwrap().alerts.rules().is_empty());
         let rules = load("[alerts.verdict]\nfor = '1m'\n").unwrap().alerts.rules();
@@ -282,11 +365,20 @@ mod tests {
             ("[alerts.a]\ncondition = 'lag > 5'\nlabels = ['x']\n", "`x` is not NAME=VALUE"),
             ("[alerts.a]\ncondition = 'lag > 5'\nlabels = ['group=x']\n", "the label `group` is set by kreplay"),
             ("[alerts.a]\ncondition = 'members != 6'\ntopics = ['x']\n", "members is a figure of the whole group"),
+            (
+                "[alerts.a]\non = 'runs'\ncondition = 'members > 5'\n",
+                "alerts.a.condition: `members` is not a figure of a run",
+            ),
+            ("[alerts.a]\non = 'runs'\n", "write condition = \"dead_letters > 0\""),
+            ("[alerts.a]\non = 'topics'\ncondition = 'lag > 5'\n", "`topics` is neither groups nor runs"),
+            ("[alerts.a]\non = 'runs'\ngroups = ['x']\ncondition = 'lag > 5'\n", "a rule on runs applies to each run"),
+            ("[alerts.a]\ncondition = 'lag > 5'\nactions = ['ops']\n", "there is no action `ops`; write bell, desktop"),
             ("[alerts.'a b']\ncondition = 'lag > 5'\n", "is not the name of a rule"),
             ("[alerts]\na = 5\n", "alerts.a: must be a table, not a number"),
         ] {
             let problem = load(text).unwrap_err();
-            assert!(problem.contains(part) && problem.contains(":2:") != problem.contains(":3:"), "{text}: {problem}");
+            let has_position = [":2:", ":3:"].iter().any(|position| problem.contains(position));
+            assert!(problem.contains(part) && has_position, "{text}: {problem}");
         }
     }
 }

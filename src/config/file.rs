@@ -14,9 +14,9 @@ use toml::{
 };
 
 use super::{
-    ConfigError, Environment, Origin, Problem, alerts, catalog,
+    ConfigError, Environment, Origin, Problem, catalog,
     input::{Assignment, Input},
-    keys,
+    keys, named_tables,
 };
 
 /// Maximum size of a configuration file.
@@ -92,7 +92,7 @@ impl Reader<'_> {
                 if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
             let within = format!("{key}.");
             let is_table = [PROPERTIES, keys::TABLE].iter().any(|table| key == *table || table.starts_with(&within))
-                || alerts::is_table(prefix, &key)
+                || named_tables::is_table(prefix, &key)
                 || catalog::settings().any(|setting| setting.key.starts_with(&within));
             match value.get_ref() {
                 // TOML reads an unquoted dotted key as a table: sasl.password = "…" sets the property of that name.
@@ -117,8 +117,8 @@ impl Reader<'_> {
             self.assignments.push(Assignment { key, input: input(value.get_ref()), origin });
             return;
         }
-        if key.starts_with(alerts::PREFIX) {
-            match alerts::check_key(&key) {
+        if named_tables::has(&key) {
+            match named_tables::check_key(&key) {
                 Ok(()) => {
                     let origin = self.origin(value.span());
                     self.assignments.push(Assignment { key, input: input(value.get_ref()), origin });

@@ -8,7 +8,7 @@ use kreplay_model::domain::Concurrency;
 use super::{
     Config, ConfigError, Environment, Origin, Problem, ResumedSettings, alerts, catalog, file,
     input::{Assignment, Input},
-    keys, property, reference,
+    keys, named_tables, notify, property, reference,
 };
 
 /// The command line's part of a configuration: the file to read, and values.
@@ -32,7 +32,7 @@ impl Config {
     /// All problems, each with its source, its key and the allowed values.
     pub fn load(overrides: &Overrides, environment: &Environment, directory: &Path) -> Result<Self, ConfigError> {
         let mut merge =
-            Merge { config: Self::default(), keys: Vec::new(), alerts: Vec::new(), problems: Vec::new(), environment };
+            Merge { config: Self::default(), keys: Vec::new(), named: Vec::new(), problems: Vec::new(), environment };
         if let Some(resumed) = &overrides.resumed {
             merge.layer_text(&resumed.origin, &resumed.connection);
         }
@@ -122,8 +122,8 @@ struct Merge<'a> {
     config: Config,
     /// The entries of `[console.keys]`. Only a file has them.
     keys: Vec<(Action, Vec<Key>)>,
-    /// The settings of `[alerts]`. Only a file has them.
-    alerts: Vec<Assignment>,
+    /// The settings of `[alerts]` and `[notify]`. Only a file has them.
+    named: Vec<Assignment>,
     problems: Vec<Problem>,
     environment: &'a Environment,
 }
@@ -138,8 +138,8 @@ impl Merge<'_> {
         }
         for assignment in assignments {
             let key = assignment.key.as_str();
-            if key.starts_with(alerts::PREFIX) {
-                self.alerts.push(assignment.clone());
+            if named_tables::has(key) {
+                self.named.push(assignment.clone());
                 self.record_origin(assignment);
                 continue;
             }
@@ -222,7 +222,15 @@ impl Merge<'_> {
     }
 
     fn build_alerts(&mut self) {
-        let (section, problems) = alerts::build(&self.alerts);
+        let (section, problems) = notify::build(&self.named, self.environment);
+        self.config.notify = section;
+        self.problems.extend(problems);
+        let actions = self.config.notify.actions();
+        // An action with a problem is not reported a second time.
+        let prefix = |action: &str| format!("{}{action}.", notify::PREFIX);
+        let is_written = |action: &str| self.named.iter().any(|it| it.key.starts_with(&prefix(action)));
+        let has_action = |action: &str| actions.iter().any(|it| it.name.as_str() == action) || is_written(action);
+        let (section, problems) = alerts::build(&self.named, has_action);
         self.config.alerts = section;
         self.problems.extend(problems);
     }

@@ -19,6 +19,8 @@ mod limits;
 mod list;
 mod merge;
 mod model;
+mod named_tables;
+mod notify;
 mod problem;
 mod property;
 mod reference;
@@ -38,6 +40,7 @@ pub use model::{
     Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection, TopicsSection,
     WatchSection,
 };
+pub use notify::NotifySection;
 pub use problem::{ConfigError, Origin, Problem};
 pub use property::Properties;
 pub use schema::schema;

@@ -13,7 +13,7 @@ use kreplay_monitor::rules::{FLAPPING_COUNT, Rules};
 use kreplay_topics::{Channel, NewKey, Strategy};
 use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 
-use super::{AlertsSection, Origin, Properties};
+use super::{AlertsSection, NotifySection, Origin, Properties};
 use crate::{demo::Datasets, metrics::MetricsSettings};
 
 /// The merged configuration. Its `Debug` output contains no secrets.
@@ -31,8 +31,10 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
-    /// `[alerts]`: rules on watched groups.
+    /// `[alerts]`: rules on watched groups and on runs.
     pub alerts: AlertsSection,
+    /// `[notify]`: actions on alerts.
+    pub notify: NotifySection,
     /// `[demo]`: its data, and the settings that it does not share with `[run]`.
     pub demo: DemoSection,
     /// The file that was read, if any.
@@ -293,6 +295,7 @@ impl Default for Config {
                 keymap: Keymap::default(),
             },
             alerts: AlertsSection::default(),
+            notify: NotifySection::default(),
             demo: DemoSection {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,

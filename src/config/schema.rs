@@ -7,6 +7,7 @@ use super::{
     catalog::{self, Setting},
     keys,
     kind::Kind,
+    notify,
 };
 
 /// A duration as text.
@@ -36,6 +37,7 @@ pub fn schema() -> String {
     });
     root["properties"]["console"]["properties"]["keys"] = keys::schema();
     root["properties"][alerts::TABLE] = alerts::schema();
+    root["properties"][notify::TABLE] = notify::schema();
     for (one, other) in catalog::EXCLUSIVE {
         if let (Some((table, one)), Some((_, other))) = (one.split_once('.'), other.split_once('.')) {
             let both = json!({ "not": { "required": [one, other] } });

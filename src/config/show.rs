@@ -5,7 +5,7 @@ use std::fmt::Write;
 use kreplay_model::domain::printable;
 use toml::Value;
 
-use super::{Config, alerts, catalog, keys};
+use super::{Config, alerts, catalog, keys, notify};
 
 impl Config {
     /// Formats the configuration as TOML. A comment after each value shows its origin; settings without a value are
@@ -37,7 +37,8 @@ impl Config {
                 self.keys(&mut out);
             }
         }
-        self.alerts(&mut out, changed);
+        self.entries(&mut out, alerts::PREFIX, alerts::shown(&self.alerts), changed);
+        self.entries(&mut out, notify::PREFIX, notify::shown(&self.notify), changed);
         out
     }
 
@@ -62,11 +63,18 @@ impl Config {
         }
     }
 
-    fn alerts(&self, out: &mut String, changed: bool) {
-        for (rule, values) in alerts::shown(&self.alerts) {
-            let _ = writeln!(out, "\n[{}{rule}]", alerts::PREFIX);
+    /// The tables of entries with names of their own, each with its settings.
+    fn entries<'a>(
+        &self,
+        out: &mut String,
+        prefix: &str,
+        entries: impl Iterator<Item = (&'a str, Vec<(&'static str, Value)>)>,
+        changed: bool,
+    ) {
+        for (entry, values) in entries {
+            let _ = writeln!(out, "\n[{prefix}{entry}]");
             for (name, value) in values {
-                let key = format!("{}{rule}.{name}", alerts::PREFIX);
+                let key = format!("{prefix}{entry}.{name}");
                 if !changed || self.is_set(&key) {
                     self.line(out, name, &value, &key);
                 }

@@ -22,7 +22,8 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
     let lags = || snapshot.groups.iter().map(|group| group.lag.total);
     let is_whole =
         lags().all(|lag| lag.is_some()) && snapshot.groups.iter().all(|group| group.lag.unknown_partitions == 0);
-    let lag: u64 = lags().flatten().filter_map(|lag| u64::try_from(lag).ok()).sum();
+    let lag = lags().flatten().filter_map(|lag| u64::try_from(lag).ok()).try_fold(0_u64, u64::checked_add);
+    let lag = lag.map_or_else(|| "?".to_owned(), |lag| Count(lag).to_string());
     let oldest = snapshot.groups.iter().filter_map(|group| Some((group.age_s?.value, group)));
     let oldest = oldest.reduce(|oldest, next| if next.0 > oldest.0 { next } else { oldest });
     let noun = if snapshot.groups.len() == 1 { "group" } else { "groups" };
@@ -32,7 +33,7 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
         line.push_str(&verdicts.join(", "));
     }
     // Writing to a string does not fail.
-    let _ = write!(line, "  lag {}{}", if is_whole { "" } else { "≥" }, Count(lag));
+    let _ = write!(line, "  lag {}{lag}", if is_whole { "" } else { "≥" });
     if let Some((age, group)) = oldest.filter(|(age, _)| *age > 0.0) {
         let age = match group.age_exactness {
             Some(TimeExactness::Exact) => seconds(age),

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use chrono::{DateTime, Utc};
 use kreplay_alerts::Condition;
 use kreplay_model::{
-    domain::duration,
+    domain::{duration, number::estimate, printable},
     watch::{GroupView, WatchSnapshot},
 };
 
@@ -21,11 +21,23 @@ pub struct Until {
 }
 
 impl Until {
-    /// Whether all groups satisfy the condition at this look.
+    /// Why it does not hold at this look: a group that does not satisfy the condition, with its figures. `None` if it
+    /// holds.
     #[must_use]
-    pub fn holds(&self, snapshot: &WatchSnapshot) -> bool {
-        let satisfies = |group: &GroupView| self.condition.evaluate(group, snapshot.at, &[]) == Some(true);
-        !snapshot.groups.is_empty() && snapshot.groups.iter().all(satisfies)
+    fn explain(&self, snapshot: &WatchSnapshot) -> Option<String> {
+        if snapshot.groups.is_empty() {
+            return Some("no group is watched".to_owned());
+        }
+        let why = |group: &GroupView| {
+            let why = self.condition.explain(group, snapshot.at, &[])?;
+            Some(format!("{}: {why}", printable(&group.group)))
+        };
+        let mut unsatisfied = snapshot.groups.iter().filter_map(why);
+        let first = unsatisfied.next()?;
+        Some(match unsatisfied.count() {
+            0 => first,
+            others => format!("{first}; {} of {} groups do not satisfy it", others + 1, snapshot.groups.len()),
+        })
     }
 }
 
@@ -34,23 +46,38 @@ impl Until {
 pub struct Wait {
     until: Until,
     true_since: Option<DateTime<Utc>>,
+    /// Why it is not over, as of the latest look.
+    why_not: Option<String>,
 }
 
 impl Wait {
     /// Waits for a condition.
     #[must_use]
     pub fn new(until: Until) -> Self {
-        Self { until, true_since: None }
+        Self { until, true_since: None, why_not: None }
     }
 
     /// Takes the next look. Returns whether the wait is over.
     pub fn take(&mut self, snapshot: &WatchSnapshot) -> bool {
-        if !self.until.holds(snapshot) {
+        if let Some(why) = self.until.explain(snapshot) {
             self.true_since = None;
+            self.why_not = Some(why);
             return false;
         }
         let since = *self.true_since.get_or_insert(snapshot.at);
-        (snapshot.at - since).to_std().is_ok_and(|time| time >= self.until.hold)
+        let time = (snapshot.at - since).to_std().unwrap_or_default();
+        let is_over = time >= self.until.hold;
+        self.why_not = (!is_over).then(|| {
+            let [time, hold] = [time, self.until.hold].map(|time| estimate(time.as_secs_f64()));
+            format!("it had been true for {time} of {hold}")
+        });
+        is_over
+    }
+
+    /// Why it is not over.
+    #[must_use]
+    pub fn why_not(&self) -> &str {
+        self.why_not.as_deref().unwrap_or("no look was completed")
     }
 }
 

@@ -55,7 +55,7 @@ fn look(at_s: i64, groups: Vec<GroupView>) -> WatchSnapshot {
 }
 
 fn holds(condition: &str, groups: &[GroupView]) -> bool {
-    condition.parse::<Until>().unwrap().holds(&look(0, groups.to_vec()))
+    condition.parse::<Until>().unwrap().explain(&look(0, groups.to_vec())).is_none()
 }
 
 /// A partition with readable offsets, of which a probe has counted the records.
@@ -167,4 +167,20 @@ proptest! {
             prop_assert_eq!(wait.take(&look(at, vec![group(Some(lag), GroupState::Stable)])), expected);
         }
     }
+}
+
+#[test]
+fn a_wait_that_is_not_over_says_which_group_does_not_satisfy_the_condition() {
+    let mut wait = Wait::new("lag = 0 for 10s".parse().unwrap());
+    assert_eq!(wait.why_not(), "no look was completed");
+    let mut other = group(Some(7), GroupState::Stable);
+    other.group = "mail".into();
+    assert!(!wait.take(&look(0, vec![group(Some(1204), GroupState::Stable), other])));
+    assert_eq!(wait.why_not(), "billing: lag = 0 is false: lag 1,204; 2 of 2 groups do not satisfy it");
+    assert!(!wait.take(&look(1, Vec::new())));
+    assert_eq!(wait.why_not(), "no group is watched");
+    for at_s in [2, 9] {
+        assert!(!wait.take(&look(at_s, vec![group(Some(0), GroupState::Stable)])));
+    }
+    assert_eq!(wait.why_not(), "it had been true for 7 s of 10 s");
 }

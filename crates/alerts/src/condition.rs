@@ -1,7 +1,7 @@
 //! Conditions on the figures of a group, such as `lag > 1000 and state = Stable`.
 
 mod figure;
-mod parse;
+pub(crate) mod parse;
 mod reading;
 mod relation;
 
@@ -9,7 +9,11 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use kreplay_model::{
-    domain::{Glob, duration, printable},
+    domain::{
+        Glob, duration,
+        number::{self, Count},
+        printable,
+    },
     watch::{GroupView, VerdictKind, VerdictSeverity},
 };
 
@@ -78,7 +82,7 @@ impl Comparison {
         let unknown = "not known";
         match self {
             Self::Count(figure, ..) => match reading::count(*figure, group, topics) {
-                Some(count) => format!("{} {count}", figure.name()),
+                Some(count) => format!("{} {}", figure.name(), count_text(count)),
                 None => format!("{} {unknown}", figure.name()),
             },
             Self::Time(figure, ..) => match reading::seconds(*figure, group, at, topics) {
@@ -97,12 +101,15 @@ impl Comparison {
     }
 }
 
-/// Seconds in whole units; `never` for an infinite time.
+/// A count with thousands separators.
+fn count_text(count: i64) -> String {
+    let sign = if count < 0 { "-" } else { "" };
+    format!("{sign}{}", Count(count.unsigned_abs()))
+}
+
+/// A time; `never` if it is infinite.
 fn seconds_text(seconds: f64) -> String {
-    match Duration::try_from_secs_f64(seconds.round().max(0.0)) {
-        Ok(time) => duration::in_units(time),
-        Err(_) => "never".to_owned(),
-    }
+    if seconds.is_infinite() { "never".to_owned() } else { number::estimate(seconds) }
 }
 
 impl Condition {
@@ -123,11 +130,28 @@ impl Condition {
         is_known.then_some(true)
     }
 
-    /// The figures that it compares with their values, such as `lag 1204, members 3`.
+    /// The figures that it compares with their values, such as `lag 1,204, members 3`.
     #[must_use]
     pub fn describe(&self, group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> String {
-        let described = self.comparisons.iter().map(|comparison| comparison.describe(group, at, topics));
-        described.collect::<Vec<_>>().join(", ")
+        let mut described: Vec<String> = Vec::new();
+        for comparison in &self.comparisons {
+            let text = comparison.describe(group, at, topics);
+            if !described.contains(&text) {
+                described.push(text);
+            }
+        }
+        described.join(", ")
+    }
+
+    /// Why it is not true: the first comparison that is false, or else the first one that is not known. `None` if the
+    /// condition is true.
+    #[must_use]
+    pub fn explain(&self, group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> Option<String> {
+        let with = |truth| self.comparisons.iter().find(|it| it.evaluate(group, at, topics) == truth);
+        if let Some(comparison) = with(Some(false)) {
+            return Some(format!("{comparison} is false: {}", comparison.describe(group, at, topics)));
+        }
+        with(None).map(|comparison| format!("{comparison} is not known"))
     }
 
     /// The figures that it compares.

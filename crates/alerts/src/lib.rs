@@ -1,17 +1,24 @@
-//! Alerts on consumer groups. A [`Rule`] has a [`Condition`] on the figures of a group; [`Alerts`] evaluates rules on
-//! the snapshots of a watch and keeps their states; [`rules_file()`] writes the same rules for Prometheus.
+//! Alerts on consumer groups and on runs. A [`Rule`] has a [`Condition`] on the figures of a group, or a
+//! [`RunCondition`] on those of a run; [`Alerts`] and [`RunAlerts`] evaluate rules on snapshots and keep their states;
+//! [`rules_file()`] writes the rules on groups for Prometheus.
 //!
 //! No clock and no network: the time is that of the snapshot.
 
+mod change;
 mod condition;
 mod evaluation;
 mod rule;
 mod rules_file;
+mod run;
+mod silences;
 
+pub use change::{AlertChange, AlertSubject};
 pub use condition::{Condition, CountFigure, Figure, TimeFigure};
 pub use evaluation::Alerts;
 pub use rule::{Rule, RuleDefinition, RuleError, RuleName, Selector};
-pub use rules_file::{InexpressibleError, RulesFileError, rules_file};
+pub use rules_file::{InexpressibleError, MetricsDetail, RulesFileError, metrics_detail, rules_file};
+pub use run::{RunAlerts, RunCondition, RunRule};
+pub use silences::{LONGEST_SILENCE, Silences};
 
 #[cfg(test)]
 mod fixture;

@@ -7,12 +7,15 @@ use kreplay_model::{
     watch::{AlertSeverity, VerdictSeverity},
 };
 
-use crate::condition::{Comparison, Condition, Relation};
+use crate::{
+    condition::{Comparison, Condition, Relation},
+    run::RunCondition,
+};
 
 /// The longest name of a rule, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 /// Labels that an alert has anyway.
-const RESERVED_LABELS: [&str; 3] = ["alertname", "group", "severity"];
+const RESERVED_LABELS: [&str; 4] = ["alertname", "group", "run", "severity"];
 
 /// A problem with a rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +29,9 @@ pub enum RuleError {
         /// The name of the figure.
         figure: &'static str,
     },
+    /// A rule on runs has patterns.
+    #[error("a rule on runs applies to each run of this process; remove groups and topics")]
+    SelectorOfRuns,
     /// A label or an annotation that Prometheus would refuse.
     #[error("`{0}` is not the name of a label; write letters, digits and _, not a digit or __ at the start")]
     Label(String),
@@ -82,15 +88,15 @@ impl Selector {
     }
 }
 
-/// A rule as it is written.
+/// A rule as it is written, with a condition on groups or on runs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RuleDefinition {
+pub struct RuleDefinition<C = Condition> {
     /// Its name.
     pub name: RuleName,
     /// The groups and topics.
     pub selector: Selector,
     /// When it is true.
-    pub condition: Condition,
+    pub condition: C,
     /// How long the condition must be true before the alert fires (`for`).
     pub hold: Duration,
     /// How long the alert continues to fire after the condition has become false (`keep_firing_for`).
@@ -101,12 +107,21 @@ pub struct RuleDefinition {
     pub labels: BTreeMap<String, String>,
     /// Texts about the alert, such as `summary` or `runbook_url`.
     pub annotations: BTreeMap<String, String>,
+    /// The names of the actions to take when an alert begins to fire or is resolved.
+    pub actions: Vec<String>,
 }
 
-impl RuleDefinition {
-    /// A rule on all groups, with defaults.
+/// How long a condition must be true before an alert fires, and how long the alert fires after that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) hold: Duration,
+    pub(crate) keep: Duration,
+}
+
+impl<C> RuleDefinition<C> {
+    /// A rule on all groups, or on all runs, with defaults.
     #[must_use]
-    pub fn new(name: RuleName, condition: Condition) -> Self {
+    pub fn new(name: RuleName, condition: C) -> Self {
         Self {
             name,
             selector: Selector::default(),
@@ -116,16 +131,53 @@ impl RuleDefinition {
             severity: AlertSeverity::default(),
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        Times { hold: self.hold, keep: self.keep }
+    }
+
+    fn check_labels(&self) -> Result<(), RuleError> {
+        for name in self.labels.keys().chain(self.annotations.keys()) {
+            check_label(name)?;
+        }
+        match self.labels.keys().find(|name| RESERVED_LABELS.contains(&name.as_str())) {
+            Some(name) => Err(RuleError::ReservedLabel(name.clone())),
+            None => Ok(()),
         }
     }
 }
 
 /// A rule that can be evaluated.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rule(RuleDefinition);
+pub struct Rule<C = Condition>(RuleDefinition<C>);
+
+impl<C> Rule<C> {
+    /// What it consists of.
+    #[must_use]
+    pub fn definition(&self) -> &RuleDefinition<C> {
+        &self.0
+    }
+}
+
+impl Rule<RunCondition> {
+    /// Checks a rule on runs.
+    ///
+    /// # Errors
+    /// It selects groups or topics, or a label cannot be set.
+    pub fn for_runs(definition: RuleDefinition<RunCondition>) -> Result<Self, RuleError> {
+        if !definition.selector.groups.is_empty() || !definition.selector.topics.is_empty() {
+            return Err(RuleError::SelectorOfRuns);
+        }
+        definition.check_labels()?;
+        Ok(Self(definition))
+    }
+}
 
 impl Rule {
-    /// Checks a rule.
+    /// Checks a rule on groups.
     ///
     /// # Errors
     /// The topics restrict a figure of the whole group, or a label cannot be set.
@@ -135,13 +187,8 @@ impl Rule {
         {
             return Err(RuleError::NotPerTopic { figure: figure.name() });
         }
-        for name in definition.labels.keys().chain(definition.annotations.keys()) {
-            check_label(name)?;
-        }
-        match definition.labels.keys().find(|name| RESERVED_LABELS.contains(&name.as_str())) {
-            Some(name) => Err(RuleError::ReservedLabel(name.clone())),
-            None => Ok(Self(definition)),
-        }
+        definition.check_labels()?;
+        Ok(Self(definition))
     }
 
     /// The rule that needs no configuration: a verdict of severity `error` fires. Its thresholds are those of the
@@ -152,12 +199,6 @@ impl Rule {
         let condition = Condition { comparisons: vec![comparison] };
         let definition = RuleDefinition::new(RuleName("verdict".to_owned()), condition);
         Self(RuleDefinition { severity: AlertSeverity::Critical, ..definition })
-    }
-
-    /// What it consists of.
-    #[must_use]
-    pub fn definition(&self) -> &RuleDefinition {
-        &self.0
     }
 }
 

@@ -10,8 +10,31 @@ use std::fmt::Write;
 
 use kreplay_model::domain::duration;
 
-use crate::{Rule, RuleName};
+use crate::{CountFigure, Figure, Rule, RuleName};
 use expression::expression;
+
+/// The labels that metrics must have for the expression of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MetricsDetail {
+    /// The group.
+    Group,
+    /// Group and topic.
+    Topic,
+    /// Group, topic and partition.
+    Partition,
+}
+
+/// The labels that metrics must have for the expression of a rule. Without them, Prometheus evaluates it to nothing, and
+/// the alert never fires.
+#[must_use]
+pub fn metrics_detail(rule: &Rule) -> MetricsDetail {
+    let rule = rule.definition();
+    if rule.selector.topics.is_empty() {
+        return MetricsDetail::Group;
+    }
+    let is_largest = |figure| figure == Figure::Count(CountFigure::MaxPartitionLag);
+    if rule.condition.figures().any(is_largest) { MetricsDetail::Partition } else { MetricsDetail::Topic }
+}
 
 /// A rule that PromQL cannot express with the exported metrics.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,8 +87,13 @@ pub fn rules_file(rules: &[Rule], prefix: &str) -> Result<String, RulesFileError
             let _ = writeln!(text, "      {name}: {}", quoted(value));
         }
         text.push_str("    annotations:\n");
-        if !rule.annotations.contains_key("description") {
-            let _ = writeln!(text, "      description: {}", quoted(&format!("{}", rule.condition)));
+        for (name, value) in [
+            ("summary", format!("{} on group {{{{ $labels.group }}}}", rule.name)),
+            ("description", format!("{}; value {{{{ $value }}}}", rule.condition)),
+        ] {
+            if !rule.annotations.contains_key(name) {
+                let _ = writeln!(text, "      {name}: {}", quoted(&value));
+            }
         }
         for (name, value) in &rule.annotations {
             let _ = writeln!(text, "      {name}: {}", quoted(value));

@@ -6,7 +6,7 @@ use kreplay_model::{
     control::{Decision, RecordDecision},
     domain::{Concurrency, Ordering},
     feed::RunState,
-    watch::GroupChangeStep,
+    watch::{AlertView, GroupChangeStep},
 };
 
 use crate::{
@@ -41,6 +41,14 @@ impl Action {
             Self::Groups | Self::Trouble | Self::GroupEvents => no_watch(state),
             Self::Alerts => {
                 no_watch(state).or_else(|| refuse_unless(state.feed.alerts.is_some(), "no look has been evaluated yet"))
+            }
+            Self::SilenceRule => {
+                no_watch(state).or_else(|| refuse_unless(state.rule_to_silence().is_some(), "no alert fires"))
+            }
+            Self::EndSilences => {
+                let is_silenced = |alert: &AlertView| alert.silenced_until.is_some();
+                let any = state.feed.alerts.as_ref().is_some_and(|alerts| alerts.alerts.iter().any(is_silenced));
+                no_watch(state).or_else(|| refuse_unless(any, "no alert is silenced"))
             }
             Self::RefreshGroups | Self::PauseWatch => {
                 no_watch(state).or_else(|| refuse_unless(!state.feed.ended, "the session has ended"))
@@ -121,15 +129,16 @@ impl Action {
             | Self::Redraw
             | Self::Workers
             | Self::HeatMap
-            | Self::CursorBack
-            | Self::CursorForward
+            | Self::CursorLeft
+            | Self::CursorRight
             | Self::ZoomIn
             | Self::ZoomOut
             | Self::PreviousMark
             | Self::NextMark
-            | Self::FollowLive
-            | Self::WholeRun
-            | Self::EventLog => None,
+            | Self::Latest
+            | Self::WholeTimeline
+            | Self::EventLog
+            | Self::HotKeys => None,
         }
     }
 }
@@ -392,5 +401,7 @@ fn asked_action(question: Question) -> Option<Action> {
         Question::DecideRecord(RecordDecision::Skip) => Some(Action::SkipRecord),
         Question::DecideRecord(RecordDecision::DeadLetter) => Some(Action::DeadLetterRecord),
         Question::ReplayInstead => Some(Action::Replay),
+        // The alert may be resolved by now; its rule can still be silenced.
+        Question::Silence => None,
     }
 }

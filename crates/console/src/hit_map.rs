@@ -65,6 +65,10 @@ pub enum Target {
     HeatRow(usize),
     /// An event of the whole log, by its sequence number.
     LoggedEvent(u64),
+    /// A heading of the hot keys, with the id of the column that it sorts by.
+    HotKeyColumn(&'static str),
+    /// A hot key, by its text.
+    HotKey(String),
     /// A heading of the table of runs that have a journal, with the id of the column that it sorts by.
     JournalColumn(&'static str),
     /// A run that has a journal, by its id.

@@ -19,6 +19,8 @@ pub enum Mode {
     Watching,
     /// The window that changes a group is open.
     Changing,
+    /// The window of alerts is open.
+    Alerting,
     /// The plan window is open.
     Planning,
     /// The quarantine window is open.
@@ -27,7 +29,7 @@ pub enum Mode {
     FailedRecord,
     /// The workers or the partitions are shown over time.
     Charting,
-    /// The whole event log, or the runs that have a journal, are shown.
+    /// The whole event log, the hot keys, or the runs that have a journal are shown.
     Listing,
     /// The failures by kind are shown.
     Errors,
@@ -41,12 +43,13 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
         Self::Watching,
         Self::Changing,
+        Self::Alerting,
         Self::Planning,
         Self::Deciding,
         Self::FailedRecord,
@@ -67,6 +70,7 @@ impl Mode {
             Self::Choosing => "topics",
             Self::Watching => "groups",
             Self::Changing => "change",
+            Self::Alerting => "alerts",
             Self::Planning => "plan",
             Self::Deciding => "quarantine",
             Self::FailedRecord => "failed-record",

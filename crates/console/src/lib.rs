@@ -54,6 +54,10 @@ pub struct ConsoleOptions {
     pub watch: Option<kreplay_model::watch::WatchControl>,
     /// What has happened to the watched groups; `None` if no groups are watched.
     pub group_events: Option<kreplay_model::watch::WatchLog>,
+    /// What silences rules; `None` if no alerts are evaluated.
+    pub silences: Option<kreplay_model::watch::SilenceControl>,
+    /// Control sequences of others for the terminal; `None` if there are none.
+    pub terminal_notices: Option<kreplay_model::watch::TerminalNotices>,
     /// What changes the committed offsets of groups; `None` if nothing does.
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
@@ -76,6 +80,8 @@ impl Default for ConsoleOptions {
             keymap: keymap::Keymap::default(),
             watch: None,
             group_events: None,
+            silences: None,
+            terminal_notices: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
             journals: None,

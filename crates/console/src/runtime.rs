@@ -10,7 +10,7 @@ use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
 use kreplay_model::inspect::InspectControl;
-use kreplay_model::watch::{GroupChangeControl, WatchControl, WatchLog};
+use kreplay_model::watch::{GroupChangeControl, SilenceControl, TerminalNotices, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch::Receiver},
@@ -64,6 +64,8 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         listings: mpsc::unbounded_channel(),
         inspect: options.inspect,
         group_events: options.group_events,
+        silences: options.silences,
+        terminal_notices: options.terminal_notices,
         next_group_event: 0,
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
@@ -193,6 +195,10 @@ struct Runtime {
     inspect: Option<InspectControl>,
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
+    /// What silences rules, if anything does.
+    silences: Option<SilenceControl>,
+    /// Control sequences of others for the terminal, if there may be any.
+    terminal_notices: Option<TerminalNotices>,
     /// The sequence number of the next of these events.
     next_group_event: u64,
     input: Input,
@@ -243,6 +249,7 @@ impl Runtime {
                     if input::terminal_has_closed() {
                         return Ok(());
                     }
+                    self.write_notices()?;
                     self.read_events(&feed)?.or(self.apply(Event::Tick(self.started.elapsed()))?)
                 }
                 () = sleep_until(next_frame), if stale => Next::Continue,
@@ -290,6 +297,14 @@ impl Runtime {
         self.apply(Event::Events(feed.events.since(next)))
     }
 
+    /// Writes the control sequences of others, between two frames.
+    fn write_notices(&mut self) -> Result<(), ConsoleError> {
+        for sequence in self.terminal_notices.iter().flat_map(TerminalNotices::take) {
+            self.screen.write(&sequence).map_err(ConsoleError::Write)?;
+        }
+        Ok(())
+    }
+
     fn read_group_events(&mut self) -> Result<Next, ConsoleError> {
         let Some((events, next)) = self.group_events.as_ref().map(|log| log.since(self.next_group_event)) else {
             return Ok(Next::Continue);
@@ -323,6 +338,11 @@ impl Runtime {
                 Effect::Watch(command) => {
                     if let Some(watch) = &self.watch {
                         watch.send(command);
+                    }
+                }
+                Effect::Silence(command) => {
+                    if let Some(silences) = &self.silences {
+                        silences.send(command);
                     }
                 }
                 Effect::ChangeGroup(command) => {

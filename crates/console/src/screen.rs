@@ -28,6 +28,7 @@ mod group_events;
 mod groups;
 mod heat_map;
 mod help;
+mod hot_keys;
 mod journals;
 mod partition;
 mod plan;

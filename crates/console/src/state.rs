@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kreplay_model::{
     domain::{Concurrency, Ordering},
     feed::{PartitionView, RunView, TopicView},
+    watch::AlertState,
 };
 use ratatui::layout::{Rect, Size};
 
@@ -32,6 +33,7 @@ mod group_row;
 mod heat_map;
 mod heat_view;
 mod history;
+mod hot_key_row;
 mod inspect_view;
 mod journal_feed;
 mod journal_row;
@@ -72,13 +74,14 @@ pub use group_row::GroupRow;
 pub use heat_map::{HeatMap, HeatRow};
 pub use heat_view::{HeatMetric, HeatOrder, HeatView};
 pub use history::{History, Mark, MarkKind};
+pub use hot_key_row::HotKeyRow;
 pub use inspect_view::InspectView;
 pub(crate) use inspect_view::{LABEL_CELLS, MAX_WIDTH as RECORD_WIDTH};
 pub use journal_feed::JournalFeed;
 pub use journal_row::JournalRow;
 pub use kept_events::KeptEvents;
 pub use lanes::{Lane, LaneCell, LaneKey, LaneKind, LaneOrder, lanes};
-pub(crate) use lanes::{owner_of, worker_number, workers_of};
+pub(crate) use lanes::{has_stalled, owner_of, worker_number, workers_of};
 pub use log_view::LogView;
 pub use member_row::GroupMemberRow;
 pub use navigation::{Navigation, Place};
@@ -277,6 +280,13 @@ impl State {
         let room = usize::from(self.size.width).saturating_sub(layout::ALERT_FRAME_COLUMNS);
         let alert = self.alert().map(|alert| super::number::cells(wrap(&clean(&alert.text), room).len()));
         layout::areas(self.screen(), self.user.side, alert)
+    }
+
+    /// The rule of the first alert that fires, the most urgent one.
+    #[must_use]
+    pub fn rule_to_silence(&self) -> Option<&str> {
+        let alerts = &self.feed.alerts.as_ref()?.alerts;
+        alerts.iter().find(|alert| alert.state == AlertState::Firing).map(|alert| alert.rule.as_str())
     }
 
     /// The row of the selected key, or the first row without a selection. `None` while the selected key is not in

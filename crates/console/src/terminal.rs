@@ -121,9 +121,17 @@ impl Screen {
         Ok(hits)
     }
 
+    /// Writes a control sequence that changes no cell, such as the bell.
+    pub(super) fn write(&mut self, sequence: &str) -> io::Result<()> {
+        let backend = self.terminal.backend_mut();
+        backend.write_all(sequence.as_bytes())?;
+        io::Write::flush(backend)
+    }
+
     /// Writes what the terminal shows outside of the frames.
     pub(super) fn announce(&mut self, changes: &str, shows_progress: bool) -> io::Result<()> {
-        if changes.is_empty() {
+        let _frame = DrawnFrame::begin();
+        if changes.is_empty() || has_panicked() {
             return Ok(());
         }
         SHOWS_PROGRESS.store(shows_progress, Ordering::SeqCst);

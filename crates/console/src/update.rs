@@ -6,7 +6,7 @@ use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
 use kreplay_model::inspect::{InspectCommand, Inspection};
 use kreplay_model::watch::{
-    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, WatchCommand, WatchEvent, WatchSnapshot,
+    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, SilenceCommand, WatchCommand, WatchEvent, WatchSnapshot,
 };
 use ratatui::layout::Size;
 
@@ -26,6 +26,7 @@ mod event_log;
 mod failed_record;
 mod filter;
 mod group_change;
+mod hot_keys;
 mod inspect;
 mod journals;
 mod launch;
@@ -39,6 +40,7 @@ mod rate;
 mod run;
 mod run_pages;
 mod scroll;
+mod silence;
 mod topics;
 mod typing;
 mod watch;
@@ -97,6 +99,8 @@ pub enum Effect {
     Send(Command),
     /// Send a command to the watcher.
     Watch(WatchCommand),
+    /// Send a command to what evaluates alerts.
+    Silence(SilenceCommand),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
     /// List the runs that have a journal.

@@ -51,7 +51,7 @@ pub(crate) fn of_partitions(group: &GroupView) -> Vec<Position<'_>> {
     group.partitions.iter().filter(|row| !row.abandoned).map(Position::from).collect()
 }
 
-/// The same, summed over each topic. A sum of offsets is that of the known figures; the parts of the lag are known if
+/// The same, summed over each topic. A sum of offsets is that of the known figures, and absent if it does not fit; the parts of the lag are known if
 /// they are known wherever the lag is, so that they add up to it. An age is the largest, a deadline the next one.
 pub(crate) fn of_topics<'a>(partitions: &[Position<'a>]) -> Vec<Position<'a>> {
     let mut topics: BTreeMap<&str, Vec<&Position<'a>>> = BTreeMap::new();
@@ -62,11 +62,17 @@ pub(crate) fn of_topics<'a>(partitions: &[Position<'a>]) -> Vec<Position<'a>> {
 }
 
 fn sum<'a>(topic: &'a str, rows: &[&Position<'a>]) -> Position<'a> {
-    let known =
-        |read: fn(&Position<'a>) -> Option<i64>| rows.iter().filter_map(|row| read(row)).reduce(i64::saturating_add);
+    let known = |read: fn(&Position<'a>) -> Option<i64>| {
+        let mut values = rows.iter().filter_map(|row| read(row));
+        let first = values.next()?;
+        // Summed with more bits: negative lags may bring the sum back into range.
+        let sum = values.fold(i128::from(first), |sum, value| sum + i128::from(value));
+        i64::try_from(sum).ok()
+    };
     let part = |read: fn(&Position<'a>) -> Option<u64>| {
         let parts: Option<Vec<u64>> = rows.iter().filter(|row| row.lag.is_some()).map(|row| read(row)).collect();
-        parts?.into_iter().reduce(u64::saturating_add)
+        let parts = parts.filter(|parts| !parts.is_empty())?;
+        parts.into_iter().try_fold(0, u64::checked_add)
     };
     Position {
         topic,
@@ -123,6 +129,16 @@ mod tests {
         let without_parts = Position { readable: None, ..position("a", 1) };
         let topics = of_topics(&[position("a", 0), without_parts]);
         assert_eq!((topics[0].lag, topics[0].readable, topics[0].lost), (Some(10), None, Some(0)));
+    }
+
+    #[test]
+    fn a_sum_that_does_not_fit_is_absent() {
+        let far =
+            |partition| Position { lag: Some(i64::MIN + 5), ahead: Some(u64::MAX - 5), ..position("a", partition) };
+        let topics = of_topics(&[far(0), far(1)]);
+        assert_eq!((topics[0].lag, topics[0].ahead, topics[0].committed), (None, None, Some(20)));
+        let back = Position { lag: Some(i64::MAX), ..position("a", 2) };
+        assert_eq!(of_topics(&[far(0), position("a", 1), back])[0].lag, Some(9));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod log;
 mod partition;
 mod reason;
 mod rebalance;
+mod terminal_notices;
 mod verdict;
 
 use chrono::{DateTime, Utc};
@@ -25,7 +26,7 @@ pub use change::{
     ChangedRow, GroupChange, GroupChangeCommand, GroupChangeControl, GroupChangePlan, GroupChangeProgress,
     GroupChangeRequest, GroupChangeServer, GroupChangeStep, PlannedOffset, ResetScope, ResetTo, undo_command,
 };
-pub use control::{WatchCommand, WatchControl};
+pub use control::{SilenceCommand, SilenceControl, WatchCommand, WatchControl};
 pub use event::{WatchEvent, WatchEventKind};
 pub use figures::{
     EtaBlock, EtaVerdict, EtaView, LagTotals, Progress, RateWindow, RatesView, SecondsRange, TimeExactness, Trend,
@@ -36,6 +37,7 @@ pub use log::WatchLog;
 pub use partition::{AheadCause, HeldBy, OwnerView, PartitionRow, RecordsLeft, Transaction, Why, WouldBe};
 pub use reason::Reason;
 pub use rebalance::{EarlierRebalances, MovedPartitions, RebalanceEntry, RebalancesView, StoodStill};
+pub use terminal_notices::TerminalNotices;
 pub use verdict::{VerdictKind, VerdictSeverity, VerdictView};
 
 /// All watched groups of a cluster, as of one look.

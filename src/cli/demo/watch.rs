@@ -7,6 +7,7 @@ use clap::Args;
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
 use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
+use kreplay_notify::Outlet;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -15,13 +16,13 @@ use tokio::{
 use crate::{
     cli::{
         CliError, Exit, ReportArgs,
+        alerting::{GroupAlerts, in_console},
         console_options::{console_options, is_terminal},
         metrics::{bind, serve},
         plain::TypedLines,
         print,
         signals::stop_signal,
         watch::{
-            alerting,
             commands::{Answer, answer, next_line},
             console,
             output::{LONGEST_WATCH, write, write_json_line},
@@ -86,7 +87,9 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, report: &ReportArgs
 
 /// Opens the console on the simulation.
 async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer>) -> Result<Exit, CliError> {
-    let (options, alerts) = (console_options(config)?, alerting::alerts(config));
+    let (options, outlet) = in_console(console_options(config)?);
+    // Silences of a simulated cluster are not kept.
+    let alerts = GroupAlerts::start(config, &outlet, None)?;
     let events = WatchLog::default();
     let look = |demo: &mut WatchDemo| {
         let Observation { snapshot, events: happened, .. } = demo.look();
@@ -130,7 +133,7 @@ async fn follow(
     server: Option<MetricsServer>,
     is_plain: bool,
 ) -> Result<Exit, CliError> {
-    let mut alerts = alerting::alerts(config);
+    let mut alerts = GroupAlerts::start(config, &Outlet::StandardError, None)?;
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(server, Sources { groups: Some(groups), ..Sources::default() })?;
     let signal = stop_signal();

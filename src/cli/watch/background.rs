@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog, WatchSnapshot};
+use kreplay_model::watch::{
+    AlertsSnapshot, SilenceCommand, SilenceControl, WatchCommand, WatchControl, WatchLog, WatchSnapshot,
+};
+use kreplay_notify::Outlet;
 use kreplay_watcher::WatchHandle;
 use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
@@ -10,8 +13,14 @@ use tokio::{
     time::sleep,
 };
 
-use super::{alerting, cluster, selection};
-use crate::{cli::CliError, config::Config};
+use super::{cluster, selection};
+use crate::{
+    cli::{
+        CliError,
+        alerting::{GroupAlerts, SilenceStore},
+    },
+    config::{Config, Environment},
+};
 
 /// The time between two attempts to list the groups.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
@@ -24,6 +33,8 @@ pub(in crate::cli) struct BackgroundWatch {
     pub(in crate::cli) alerts: watch::Receiver<Arc<AlertsSnapshot>>,
     /// Steers the watcher, also before the groups are listed.
     pub(in crate::cli) control: WatchControl,
+    /// Silences rules.
+    pub(in crate::cli) silences: SilenceControl,
     /// What has happened.
     pub(in crate::cli) events: WatchLog,
     task: JoinHandle<()>,
@@ -32,8 +43,17 @@ pub(in crate::cli) struct BackgroundWatch {
 impl BackgroundWatch {
     /// Starts watching. `None` if this configuration cannot be used for it, for example with a SASL mechanism that the
     /// client for describe requests does not have; `kreplay watch` says which. Needs a tokio runtime.
-    pub(in crate::cli) fn start(config: &Config) -> Option<Self> {
-        cluster::client(config).ok()?;
+    ///
+    /// # Errors
+    /// The actions of alerts cannot be started.
+    pub(in crate::cli) fn start(
+        config: &Config,
+        environment: &Environment,
+        outlet: &Outlet,
+    ) -> Result<Option<Self>, CliError> {
+        if cluster::client(config).is_err() {
+            return Ok(None);
+        }
         let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
         let placeholder = WatchSnapshot { cluster, ..WatchSnapshot::default() };
         let (sender, snapshots) = watch::channel(Arc::new(placeholder));
@@ -41,8 +61,11 @@ impl BackgroundWatch {
         let events = WatchLog::default();
         let (evaluated, alerts) = watch::channel(Arc::default());
         let outlets = Outlets { snapshots: sender, alerts: evaluated, events: events.clone() };
-        let task = tokio::spawn(run(config.clone().without_history(), outlets, commands));
-        Some(Self { snapshots, alerts, control, events, task })
+        let rules = GroupAlerts::start(config, outlet, SilenceStore::of(config, environment))?;
+        let (silences, requests) = SilenceControl::channel();
+        let inlets = Inlets { commands, silences: requests };
+        let task = tokio::spawn(run(config.clone().without_history(), rules, outlets, inlets));
+        Ok(Some(Self { snapshots, alerts, control, silences, events, task }))
     }
 }
 
@@ -60,9 +83,15 @@ struct Outlets {
     events: WatchLog,
 }
 
-async fn run(config: Config, outlets: Outlets, mut commands: UnboundedReceiver<WatchCommand>) {
+/// What steers the watch.
+struct Inlets {
+    commands: UnboundedReceiver<WatchCommand>,
+    silences: UnboundedReceiver<SilenceCommand>,
+}
+
+async fn run(config: Config, mut alerts: GroupAlerts, outlets: Outlets, inlets: Inlets) {
+    let Inlets { mut commands, mut silences } = inlets;
     let Some(handle) = opened(&config).await else { return };
-    let mut alerts = alerting::alerts(&config);
     let mut looks = handle.snapshots.clone();
     looks.mark_changed();
     let mut next_event = 0;
@@ -78,6 +107,10 @@ async fn run(config: Config, outlets: Outlets, mut commands: UnboundedReceiver<W
                 outlets.events.extend(happened.into_iter().chain(alerts.take(&look)));
                 outlets.alerts.send_replace(Arc::new(alerts.snapshot()));
                 outlets.snapshots.send_replace(look);
+            }
+            Some(command) = silences.recv() => {
+                outlets.events.extend(alerts.obey(&command));
+                outlets.alerts.send_replace(Arc::new(alerts.snapshot()));
             }
             command = commands.recv() => match command {
                 Some(command) => handle.control.send(command),

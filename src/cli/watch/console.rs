@@ -2,16 +2,15 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use kreplay_alerts::Alerts;
 use kreplay_console::{ConsoleOptions, state::ScreenId};
 use kreplay_model::{
     control::Control,
     feed::{ClusterView, EventLog, Feed, Snapshot},
-    watch::{AlertsSnapshot, WatchControl, WatchLog, WatchSnapshot},
+    watch::{AlertsSnapshot, SilenceCommand, SilenceControl, WatchControl, WatchLog, WatchSnapshot},
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
-use crate::cli::CliError;
+use crate::cli::{CliError, alerting::GroupAlerts};
 
 /// Why the console of a watch starts no run.
 const ONLY_WATCHES: &str = "this console watches groups; use `kreplay run` to replay topics";
@@ -22,7 +21,7 @@ pub(in crate::cli) async fn show(
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
     control: WatchControl,
     events: WatchLog,
-    alerts: Alerts,
+    alerts: GroupAlerts,
 ) -> Result<(), CliError> {
     groups.mark_changed();
     let bootstrap = groups.borrow().cluster.clone();
@@ -31,11 +30,17 @@ pub(in crate::cli) async fn show(
     // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.
     let (session, snapshots) = watch::channel(Arc::new(snapshot));
     let (evaluated, of_alerts) = watch::channel(Arc::default());
-    let evaluate = evaluate(alerts, groups.clone(), events.clone(), evaluated);
+    let (silences, requests) = SilenceControl::channel();
+    let evaluate = evaluate(alerts, groups.clone(), requests, events.clone(), evaluated);
     let feed = Feed { snapshots, events: EventLog::default(), groups: Some(groups), alerts: Some(of_alerts) };
     let (commands, _) = Control::channel();
-    let options =
-        ConsoleOptions { home: ScreenId::Trouble, watch: Some(control), group_events: Some(events), ..options };
+    let options = ConsoleOptions {
+        home: ScreenId::Trouble,
+        watch: Some(control),
+        group_events: Some(events),
+        silences: Some(silences),
+        ..options
+    };
     let shown = tokio::select! {
         shown = kreplay_console::run(feed, commands, options) => shown,
         never = evaluate => match never {},
@@ -44,16 +49,25 @@ pub(in crate::cli) async fn show(
     shown.map_err(|error| CliError::Failed(error.to_string()))
 }
 
-/// Evaluates the alerts on each look. After the last look it waits forever.
+/// Evaluates the alerts on each look, and silences rules. After the last look it waits forever.
 async fn evaluate(
-    mut alerts: Alerts,
+    mut alerts: GroupAlerts,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
+    mut silences: UnboundedReceiver<SilenceCommand>,
     events: WatchLog,
     evaluated: watch::Sender<Arc<AlertsSnapshot>>,
 ) -> Infallible {
-    while groups.changed().await.is_ok() {
-        let look = Arc::clone(&groups.borrow_and_update());
-        events.extend(alerts.take(&look));
+    loop {
+        tokio::select! {
+            changed = groups.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                let look = Arc::clone(&groups.borrow_and_update());
+                events.extend(alerts.take(&look));
+            }
+            Some(command) = silences.recv() => events.extend(alerts.obey(&command)),
+        }
         evaluated.send_replace(Arc::new(alerts.snapshot()));
     }
     std::future::pending().await

@@ -1,14 +1,20 @@
 //! Watches until a time, a condition or a signal.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
 
-use kreplay_alerts::Alerts;
-use kreplay_model::watch::{WatchCommand, WatchSnapshot};
+use kreplay_model::{
+    domain::printable,
+    watch::{WatchCommand, WatchSnapshot},
+};
+use kreplay_notify::Outlet;
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    WatchArgs, alerting, cluster,
+    WatchArgs, cluster,
     commands::{Answer, answer, next_line},
     console,
     output::{LONGEST_WATCH, write, write_json_line},
@@ -17,6 +23,7 @@ use super::{
 use crate::{
     cli::{
         CliError, Exit,
+        alerting::{GroupAlerts, SilenceStore, in_console},
         console_options::{console_options, is_terminal, theme_choice},
         group_changes::GroupChanges,
         inspector,
@@ -32,7 +39,7 @@ use crate::{
 /// Prints what is seen: JSON, a line for each look; or text, a line for each event and a summary at intervals.
 struct Printer {
     is_json: bool,
-    alerts: Alerts,
+    alerts: GroupAlerts,
     every: Duration,
     next_summary: Instant,
     next_event: u64,
@@ -69,9 +76,21 @@ pub(super) fn execute(
     let is_interactive = args.until.is_none() && args.duration.is_none() && !args.format.is_json();
     let is_interactive = is_interactive && !args.headless && !args.plain;
     if is_interactive && is_terminal() {
-        return show(config, selection, environment);
+        return show(args, config, selection, environment);
     }
-    print(args, config, selection)
+    print(args, config, selection, environment)
+}
+
+/// The configured alerts, with the silences of the flags.
+fn alerts(
+    args: &WatchArgs,
+    config: &Config,
+    environment: &Environment,
+    outlet: &Outlet,
+) -> Result<GroupAlerts, CliError> {
+    let mut alerts = GroupAlerts::start(config, outlet, SilenceStore::of(config, environment))?;
+    alerts.silence_all(&args.silence)?;
+    Ok(alerts)
 }
 
 /// The watched groups as the source of metrics.
@@ -80,9 +99,16 @@ fn groups(handle: &WatchHandle) -> Sources {
 }
 
 /// Opens the console.
-fn show(config: &Config, selection: &GroupSelection, environment: &Environment) -> Result<Exit, CliError> {
+fn show(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
     let changes = GroupChanges::start(config, environment)?;
     let options = inspector::offer(inspector::of_config(config), changes.offer(console_options(config)?))?;
+    let (options, outlet) = in_console(options);
+    let alerts = alerts(args, config, environment, &outlet)?;
     let server = bind(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {
@@ -92,14 +118,36 @@ fn show(config: &Config, selection: &GroupSelection, environment: &Environment) 
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        let alerts = alerting::alerts(config);
         console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone(), alerts).await?;
         Ok(Exit::Done)
     })
 }
 
+/// Says on standard error why the watch ends without its condition. `missing` is a name or pattern without a group.
+fn explain_wait(wait: Option<&Wait>, missing: Option<&str>) {
+    let Some(wait) = wait else { return };
+    let why = match missing {
+        Some(pattern) => format!("no group matches `{}`", printable(pattern)),
+        None => wait.why_not().to_owned(),
+    };
+    // A failed write to standard error is ignored: the exit code shows it, too.
+    let _ = writeln!(io::stderr(), "kreplay: the condition is not satisfied: {why}");
+}
+
 /// Prints lines.
-fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Result<Exit, CliError> {
+fn print(
+    args: &WatchArgs,
+    config: &Config,
+    selection: &GroupSelection,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
+    let mut printer = Printer {
+        is_json: args.format.is_json(),
+        alerts: alerts(args, config, environment, &Outlet::StandardError)?,
+        every: config.run.progress_interval,
+        next_summary: Instant::now(),
+        next_event: 0,
+    };
     let server = bind(config)?;
     cluster::run(async {
         let signal = stop_signal();
@@ -114,13 +162,7 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
         let mut snapshots = handle.snapshots.clone();
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);
-        let mut printer = Printer {
-            is_json: args.format.is_json(),
-            alerts: alerting::alerts(config),
-            every: config.run.progress_interval,
-            next_summary: Instant::now(),
-            next_event: 0,
-        };
+        let mut missing = None;
         // What has happened when the watch ends without its condition being true.
         let mut commands = args.plain.then(TypedLines::open);
         let without_condition = if wait.is_some() { Exit::Stopped } else { Exit::Done };
@@ -137,13 +179,20 @@ fn print(args: &WatchArgs, config: &Config, selection: &GroupSelection) -> Resul
                     }
                     continue;
                 }
-                () = sleep_until(end) => return Ok(without_condition),
-                () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { without_condition }),
+                () = sleep_until(end) => {
+                    explain_wait(wait.as_ref(), missing.as_deref());
+                    return Ok(without_condition);
+                }
+                () = &mut signal => {
+                    explain_wait(wait.as_ref(), missing.as_deref());
+                    return Ok(if args.duration.is_some() { Exit::Stopped } else { without_condition });
+                }
             }
             let snapshot = snapshots.borrow_and_update().clone();
             let has_reader = printer.show(&handle, &snapshot)?;
             let is_true = wait.as_mut().is_some_and(|wait| wait.take(&snapshot));
-            if is_true && without_group(selection, &snapshot).is_empty() {
+            missing = without_group(selection, &snapshot).first().map(|pattern| (*pattern).to_owned());
+            if is_true && missing.is_none() {
                 return Ok(Exit::Done);
             }
             if !has_reader {

@@ -1,6 +1,5 @@
 //! `kreplay watch`: consumer groups as seen from outside.
 
-pub(super) mod alerting;
 pub(super) mod background;
 mod cluster;
 pub(super) mod commands;
@@ -16,6 +15,7 @@ use kreplay_watcher::GroupSelection;
 
 use super::{
     CliError, Exit,
+    alerting::SilenceRequest,
     args::{ClusterArgs, FileArgs, MetricsArgs, ThemeArgs, format::FormatArgs},
     print,
     signals::exit_on_first_signal,
@@ -62,6 +62,11 @@ pub struct WatchArgs {
     history: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
+    /// Take no actions on the alerts of a rule for a time, 1h by default; `RULE=0s` ends a silence. Can be repeated
+    ///
+    /// Silences are kept for the cluster in the state directory.
+    #[arg(long, value_name = "RULE[=DURATION]", conflicts_with = "once")]
+    silence: Vec<SilenceRequest>,
     /// Refuse to change any group in the console
     #[arg(long)]
     read_only: bool,

@@ -1,6 +1,6 @@
 //! Tests of conditions.
 
-use kreplay_model::watch::{EtaVerdict, MemberRow, Reason, RebalanceEntry};
+use kreplay_model::watch::{EtaVerdict, GroupState, MemberRow, Reason, RebalanceEntry};
 use proptest::prelude::*;
 
 use super::{
@@ -96,7 +96,31 @@ fn a_missing_permission_does_not_make_other_figures_old() {
 fn the_figures_are_described_with_their_values() {
     let condition: Condition = "lag > 1 and age > 5s and lost = 0 and rebalances in 10m > 1".parse().unwrap();
     let text = condition.describe(&group("billing", Some(5)), time(0), &[]);
-    assert_eq!(text, "lag 5, age 30s, lost not known, rebalances in 10m 0");
+    assert_eq!(text, "lag 5, age 30 s, lost not known, rebalances in 10m 0");
+}
+
+#[test]
+fn a_figure_that_is_compared_twice_is_described_once() {
+    let condition: Condition = "severity = error and verdict != lost and lag > 1 and lag < 9".parse().unwrap();
+    let text = condition.describe(&group("billing", Some(5)), time(0), &[]);
+    assert_eq!(text, "verdict falling behind, lag 5");
+}
+
+#[test]
+fn counts_and_times_are_written_as_elsewhere() {
+    let mut one = group("billing", Some(1_234_567));
+    one.age_s = Some(kreplay_model::watch::SecondsRange::exact(774.936));
+    let condition: Condition = "lag > 1 and age > 5s".parse().unwrap();
+    assert_eq!(condition.describe(&one, time(0), &[]), "lag 1,234,567, age 12m 55s");
+}
+
+#[test]
+fn the_first_comparison_that_is_not_true_explains_a_condition() {
+    let one = group("billing", Some(5));
+    let explain = |text: &str| text.parse::<Condition>().unwrap().explain(&one, time(0), &[]);
+    assert_eq!(explain("lag > 1 and lag > 9 and members = 3"), Some("lag > 9 is false: lag 5".to_owned()));
+    assert_eq!(explain("lag > 1 and lost = 0"), Some("lost = 0 is not known".to_owned()));
+    assert_eq!(explain("lag > 1"), None);
 }
 
 #[test]
@@ -109,6 +133,7 @@ fn problems_say_what_to_write() {
         ("speed = 5", "`speed` is not a figure; use lag, max_partition_lag"),
         ("state < Stable", "state can be compared with = and != only"),
         ("state =", "is not a state"),
+        ("state = Bogus", "`Bogus` is not a state of a group; use Empty, Assigning"),
         ("verdict = bad", "`bad` is not a verdict"),
         ("severity = critical", "`critical` is not the severity of a verdict"),
         ("age = 5", "`5` is not a duration"),
@@ -126,6 +151,7 @@ fn conditions() -> impl Strategy<Value = Condition> {
     let equality = || prop::sample::select(vec![Equality::Is, Equality::IsNot]);
     let span = || (0..10_000_000_u64).prop_map(Duration::from_millis);
     let kind = prop::sample::select(vec![VerdictKind::Fine, VerdictKind::StuckPartition, VerdictKind::Lost]);
+    let state = prop::sample::select(GroupState::DEFINED.to_vec());
     let severity = prop::sample::select(vec![VerdictSeverity::Ok, VerdictSeverity::Error]);
     let comparison = prop_oneof![
         (prop::sample::select(COUNTS.to_vec()), relation(), any::<i64>())
@@ -134,7 +160,7 @@ fn conditions() -> impl Strategy<Value = Condition> {
             .prop_map(|(figure, relation, time)| Comparison::Time(figure, relation, time)),
         (span(), relation(), any::<u64>())
             .prop_map(|(window, relation, count)| Comparison::Rebalances(window, relation, count)),
-        (equality(), "[A-Z][a-z]{0,12}").prop_map(|(equality, word)| Comparison::State(equality, word)),
+        (equality(), state).prop_map(|(equality, state)| Comparison::State(equality, state.to_string())),
         (equality(), kind).prop_map(|(equality, kind)| Comparison::Verdict(equality, kind)),
         (relation(), severity).prop_map(|(relation, severity)| Comparison::Severity(relation, severity)),
     ];

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use kreplay_model::domain::duration;
+use kreplay_model::{domain::duration, watch::GroupState};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -19,7 +19,8 @@ impl FromStr for Condition {
     }
 }
 
-fn comparison(text: &str) -> Result<Comparison, String> {
+/// The figure, the operator and the value of a comparison.
+pub(crate) fn parts(text: &str) -> Result<(&str, Relation, &str), String> {
     let text = text.trim();
     let at = text.find(['=', '<', '>', '!']).ok_or_else(|| {
         format!("`{text}` is not a comparison; write a figure, an operator and a value, such as lag = 0")
@@ -29,13 +30,17 @@ fn comparison(text: &str) -> Result<Comparison, String> {
         .iter()
         .find(|(word, _)| rest.starts_with(word))
         .ok_or_else(|| format!("`{text}` has no operator; use =, !=, <, <=, > or >="))?;
-    let value = rest[word.len()..].trim();
+    Ok((figure, *relation, rest[word.len()..].trim()))
+}
+
+fn comparison(text: &str) -> Result<Comparison, String> {
+    let (figure, relation, value) = parts(text)?;
     let name = figure.to_ascii_lowercase();
     if let Some(figure) = COUNTS.into_iter().find(|figure| figure.name() == name) {
-        return Ok(Comparison::Count(figure, *relation, number(&name, value)?));
+        return Ok(Comparison::Count(figure, relation, number(&name, value)?));
     }
     if let Some(figure) = TIMES.into_iter().find(|figure| figure.name() == name) {
-        return Ok(Comparison::Time(figure, *relation, time(value)?));
+        return Ok(Comparison::Time(figure, relation, time(value)?));
     }
     if let Some(window) = name.strip_prefix("rebalances") {
         let window = window
@@ -43,42 +48,48 @@ fn comparison(text: &str) -> Result<Comparison, String> {
             .strip_prefix("in ")
             .map(str::trim)
             .ok_or_else(|| format!("`{figure}` has no period; write rebalances in 10m"))?;
-        return Ok(Comparison::Rebalances(time(window)?, *relation, number("rebalances", value)?));
+        return Ok(Comparison::Rebalances(time(window)?, relation, number("rebalances", value)?));
     }
     match name.as_str() {
-        "state" if value.is_empty() || value.contains(char::is_whitespace) => {
-            Err(format!("`{value}` is not a state; write one of Kafka's words, such as Stable or Empty"))
-        }
-        "state" => Ok(Comparison::State(equality(&name, *relation)?, value.to_owned())),
+        "state" => Ok(Comparison::State(equality(&name, relation)?, state(value)?)),
         "verdict" => {
             let kind = json_word(value).ok_or_else(|| {
                 format!("`{value}` is not a verdict; use a name such as fine, stopped or falling_behind")
             })?;
-            Ok(Comparison::Verdict(equality(&name, *relation)?, kind))
+            Ok(Comparison::Verdict(equality(&name, relation)?, kind))
         }
         "severity" => {
             let severity = json_word(value)
                 .ok_or_else(|| format!("`{value}` is not the severity of a verdict; use ok, info, warning or error"))?;
-            Ok(Comparison::Severity(*relation, severity))
+            Ok(Comparison::Severity(relation, severity))
         }
         _ => Err(format!("`{figure}` is not a figure; use {NAMES}")),
     }
 }
 
-fn number<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
+pub(crate) fn number<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
     value.parse().map_err(|_| format!("`{value}` is not a whole number; {name} is a count"))
 }
 
-fn time(value: &str) -> Result<Duration, String> {
+pub(crate) fn time(value: &str) -> Result<Duration, String> {
     duration::parse(value).ok_or_else(|| format!("`{value}` is not a duration; write 10s or 5m"))
 }
 
-fn equality(name: &str, relation: Relation) -> Result<Equality, String> {
+pub(crate) fn equality(name: &str, relation: Relation) -> Result<Equality, String> {
     match relation {
         Relation::Equal => Ok(Equality::Is),
         Relation::NotEqual => Ok(Equality::IsNot),
         _ => Err(format!("{name} can be compared with = and != only")),
     }
+}
+
+/// Kafka's word for a state, in any case.
+fn state(value: &str) -> Result<String, String> {
+    let state = GroupState::DEFINED.iter().map(GroupState::as_str).find(|word| word.eq_ignore_ascii_case(value));
+    state.map(str::to_owned).ok_or_else(|| {
+        let words = GroupState::DEFINED.iter().map(GroupState::as_str).collect::<Vec<_>>().join(", ");
+        format!("`{value}` is not a state of a group; use {words}")
+    })
 }
 
 /// A unit variant by its name in JSON, such as `falling_behind`, or with hyphens or spaces.

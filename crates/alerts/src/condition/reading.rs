@@ -58,9 +58,9 @@ fn of_group(figure: CountFigure, group: &GroupView) -> Option<i64> {
     let lag = Some(&group.lag).filter(|lag| lag.unknown_partitions == 0)?;
     let empty = || rows(group, &[]).map(without_records).fold(0, i64::saturating_add);
     match figure {
-        CountFigure::Lag => lag.total.map(|lag| lag - empty()),
+        CountFigure::Lag => lag.total.and_then(|lag| lag.checked_sub(empty())),
         CountFigure::MaxPartitionLag => lag.max,
-        CountFigure::Readable => lag.readable.map(|readable| signed(readable) - empty()),
+        CountFigure::Readable => lag.readable.and_then(|readable| signed(readable).checked_sub(empty())),
         CountFigure::Lost => lag.lost.map(signed),
         CountFigure::RecordsLeft => rows(group, &[]).try_fold(0_i64, |sum, row| sum.checked_add(records_left(row)?)),
         CountFigure::Members | CountFigure::IdleMembers | CountFigure::OrphanPartitions => None,
@@ -70,9 +70,9 @@ fn of_group(figure: CountFigure, group: &GroupView) -> Option<i64> {
 /// The same over the partitions of some topics. Of no partitions it is not known.
 fn of_topics(figure: CountFigure, group: &GroupView, topics: &[Glob]) -> Option<i64> {
     let of_row = |row: &PartitionRow| match figure {
-        CountFigure::Lag => row.lag.map(|lag| lag - without_records(row)),
+        CountFigure::Lag => row.lag.and_then(|lag| lag.checked_sub(without_records(row))),
         CountFigure::MaxPartitionLag => row.lag,
-        CountFigure::Readable => row.readable.map(|readable| signed(readable) - without_records(row)),
+        CountFigure::Readable => row.readable.and_then(|readable| signed(readable).checked_sub(without_records(row))),
         CountFigure::Lost => row.lost.map(signed),
         CountFigure::RecordsLeft => records_left(row),
         CountFigure::Members | CountFigure::IdleMembers | CountFigure::OrphanPartitions => None,
@@ -80,7 +80,7 @@ fn of_topics(figure: CountFigure, group: &GroupView, topics: &[Glob]) -> Option<
     let values = rows(group, topics).map(of_row).collect::<Option<Vec<_>>>().filter(|values| !values.is_empty())?;
     match figure {
         CountFigure::MaxPartitionLag => values.into_iter().max(),
-        _ => Some(values.into_iter().fold(0, i64::saturating_add)),
+        _ => values.into_iter().try_fold(0, i64::checked_add),
     }
 }
 

@@ -42,17 +42,17 @@ impl Relation {
     }
 
     /// Its shortest form.
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         RELATIONS.iter().rev().find(|(_, relation)| *relation == self).map_or("=", |(word, _)| word)
     }
 }
 
 impl Equality {
-    pub(super) fn holds(self, is_equal: bool) -> bool {
+    pub(crate) fn holds(self, is_equal: bool) -> bool {
         (self == Self::Is) == is_equal
     }
 
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         if self == Self::Is { "=" } else { "!=" }
     }
 }

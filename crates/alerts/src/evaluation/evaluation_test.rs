@@ -101,7 +101,7 @@ fn an_alert_that_fires_without_data_fires_on_and_says_so() {
     }
     let alert = &alerts.snapshot().alerts[0];
     assert_eq!((alert.state, alert.no_data_since), (AlertState::Firing, Some(time(10))));
-    assert_eq!(alert.value, "lag 2000");
+    assert_eq!(alert.value, "lag 2,000");
 }
 
 #[test]
@@ -192,4 +192,58 @@ proptest! {
             }
         }
     }
+}
+
+/// What actions were told at each look: the group, and whether the alert fires.
+fn told(alerts: &mut Alerts, at_s: i64, lag: i64) -> Vec<(String, bool)> {
+    alerts.take(&look(at_s, vec![group("billing", Some(lag))]));
+    let change = |change: AlertChange| (change.subject.name().to_owned(), change.resolved_at.is_none());
+    alerts.take_changes().into_iter().map(change).collect()
+}
+
+#[test]
+fn actions_are_told_once_when_an_alert_fires_and_once_when_it_is_resolved() {
+    let mut alerts = Alerts::new(vec![rule("lag > 1000", 0, 0)], INTERVAL);
+    let seen: Vec<_> = [(0, 2000), (10, 3000), (20, 0), (30, 0)].map(|(at_s, lag)| told(&mut alerts, at_s, lag)).into();
+    let (fired, resolved) = (vec![("billing".to_owned(), true)], vec![("billing".to_owned(), false)]);
+    assert_eq!(seen, [fired, vec![], resolved, vec![]]);
+}
+
+#[test]
+fn a_change_has_the_labels_and_texts_of_the_alert() {
+    let mut alerts = Alerts::new(vec![rule("lag > 1000", 0, 0)], INTERVAL);
+    alerts.take(&look(5, vec![group("billing", Some(2000))]));
+    let change = alerts.take_changes().remove(0);
+    assert_eq!(change.fired_at, time(5));
+    assert_eq!(
+        (change.all_labels()["alertname"].as_str(), change.all_labels()["group"].as_str()),
+        ("high-lag", "billing")
+    );
+    let annotations = change.all_annotations();
+    assert_eq!(annotations["value"], "lag 2,000");
+    assert_eq!(annotations["summary"], "high-lag on group billing");
+    assert_eq!(annotations["next_step"], "look at the group");
+}
+
+#[test]
+fn a_silenced_alert_takes_no_actions_until_the_silence_ends() {
+    let mut alerts = Alerts::new(vec![rule("lag > 1000", 0, 0)], INTERVAL);
+    let mut silences = Silences::default();
+    silences.add("high-lag", time(0), Duration::from_secs(25));
+    alerts.silence(silences);
+    let state = |alerts: &mut Alerts, at_s, lag| {
+        let told = told(alerts, at_s, lag);
+        (told, alerts.snapshot().alerts.first().map(|alert| alert.state))
+    };
+    assert_eq!(state(&mut alerts, 0, 2000), (vec![], Some(AlertState::Silenced)));
+    assert_eq!(alerts.snapshot().firing(), 0);
+    // It is resolved and fires again: nobody is told.
+    assert_eq!(state(&mut alerts, 10, 0), (vec![], Some(AlertState::Resolved)));
+    assert_eq!(state(&mut alerts, 20, 2000), (vec![], Some(AlertState::Silenced)));
+    assert_eq!(state(&mut alerts, 30, 2000), (vec![("billing".into(), true)], Some(AlertState::Firing)));
+    // What was announced is also resolved during a silence.
+    let mut silences = Silences::default();
+    silences.add("high-lag", time(30), Duration::from_secs(100));
+    alerts.silence(silences);
+    assert_eq!(state(&mut alerts, 40, 0), (vec![("billing".into(), false)], Some(AlertState::Resolved)));
 }

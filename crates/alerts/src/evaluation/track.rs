@@ -5,14 +5,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use kreplay_model::watch::AlertState;
 
-use crate::RuleDefinition;
+use crate::rule::Times;
 
 /// How long a resolved alert is shown, as in Prometheus.
 const RESOLVED_RETENTION: Duration = Duration::from_secs(15 * 60);
 
 /// What changed in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     Fired,
     Resolved,
     LostData,
@@ -21,7 +21,7 @@ pub(super) enum Change {
 
 /// One alert.
 #[derive(Debug, Default)]
-pub(super) struct Track {
+pub(crate) struct Track {
     phase: Phase,
     /// The step before: its time, and whether the condition was true.
     last: Option<(DateTime<Utc>, Option<bool>)>,
@@ -55,9 +55,9 @@ enum Phase {
 impl Track {
     /// Takes the next evaluation. While the condition is not known, only data is lost: the alert neither fires nor
     /// resolves, and the time does not count.
-    pub(super) fn step(
+    pub(crate) fn step(
         &mut self,
-        rule: &RuleDefinition,
+        times: Times,
         patience: Duration,
         at: DateTime<Utc>,
         truth: Option<bool>,
@@ -78,7 +78,7 @@ impl Track {
                 }
                 let counted = self.counted(at, patience, is_true);
                 let before = self.phase;
-                self.phase = before.next(rule, at, is_true, counted);
+                self.phase = before.next(times, at, is_true, counted);
                 changes.extend(before.change(self.phase));
             }
         }
@@ -97,12 +97,12 @@ impl Track {
     }
 
     /// Whether nothing need be remembered.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.phase == Phase::Inactive && self.unknown_since.is_none()
     }
 
     /// The state to show; `None` while the alert is inactive.
-    pub(super) fn state(&self, patience: Duration, at: DateTime<Utc>) -> Option<AlertState> {
+    pub(crate) fn state(&self, patience: Duration, at: DateTime<Utc>) -> Option<AlertState> {
         match self.phase {
             Phase::Firing { .. } => Some(AlertState::Firing),
             _ if self.no_data_since(patience, at).is_some() => Some(AlertState::NoData),
@@ -113,7 +113,7 @@ impl Track {
     }
 
     /// Since when it is in its state.
-    pub(super) fn since(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn since(&self) -> Option<DateTime<Utc>> {
         match self.phase {
             Phase::Pending { since, .. } | Phase::Firing { since, .. } => Some(since),
             Phase::Resolved { at, .. } => Some(at),
@@ -122,7 +122,7 @@ impl Track {
     }
 
     /// When it began to fire.
-    pub(super) fn fired_at(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn fired_at(&self) -> Option<DateTime<Utc>> {
         match self.phase {
             Phase::Firing { fired_at, .. } | Phase::Resolved { fired_at, .. } => Some(fired_at),
             Phase::Inactive | Phase::Pending { .. } => None,
@@ -130,19 +130,19 @@ impl Track {
     }
 
     /// Since when there is no data, once that is reported.
-    pub(super) fn no_data_since(&self, patience: Duration, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(crate) fn no_data_since(&self, patience: Duration, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.unknown_since.filter(|since| elapsed(*since, at) >= patience)
     }
 }
 
 impl Phase {
     /// The next phase. `counted` is the time to add to that during which the condition was as it is.
-    fn next(self, rule: &RuleDefinition, at: DateTime<Utc>, is_true: bool, counted: Duration) -> Self {
+    fn next(self, times: Times, at: DateTime<Utc>, is_true: bool, counted: Duration) -> Self {
         match (self, is_true) {
-            (Self::Inactive | Self::Resolved { .. }, true) => Self::begin(rule, at),
+            (Self::Inactive | Self::Resolved { .. }, true) => Self::begin(times, at),
             (Self::Pending { since, held }, true) => {
                 let held = held + counted;
-                if held >= rule.hold {
+                if held >= times.hold {
                     Self::Firing { since, fired_at: at, false_for: None }
                 } else {
                     Self::Pending { since, held }
@@ -151,7 +151,7 @@ impl Phase {
             (Self::Firing { since, fired_at, .. }, true) => Self::Firing { since, fired_at, false_for: None },
             (Self::Firing { since, fired_at, false_for }, false) => {
                 let false_for = false_for.map_or(Duration::ZERO, |time| time + counted);
-                if false_for < rule.keep {
+                if false_for < times.keep {
                     Self::Firing { since, fired_at, false_for: Some(false_for) }
                 } else {
                     Self::Resolved { at, fired_at }
@@ -163,8 +163,8 @@ impl Phase {
     }
 
     /// The phase of an alert whose condition has become true.
-    fn begin(rule: &RuleDefinition, at: DateTime<Utc>) -> Self {
-        if rule.hold.is_zero() {
+    fn begin(times: Times, at: DateTime<Utc>) -> Self {
+        if times.hold.is_zero() {
             Self::Firing { since: at, fired_at: at, false_for: None }
         } else {
             Self::Pending { since: at, held: Duration::ZERO }

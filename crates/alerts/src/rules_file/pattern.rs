@@ -30,6 +30,29 @@ fn push_literal(regex: &mut String, c: char) {
     regex.push(c);
 }
 
+/// The alternatives of an open brace.
+struct Alternatives {
+    /// The expression before the brace.
+    before: String,
+    /// The expressions of the alternatives before the present one.
+    complete: Vec<String>,
+}
+
+impl Alternatives {
+    /// The expression up to the closing brace, whose last alternative is `last`. In a pattern, an empty alternative
+    /// matches nothing, not even an empty text.
+    fn close(self, last: String) -> String {
+        let Self { mut before, complete } = self;
+        let alternatives: Vec<String> = complete.into_iter().chain([last]).filter(|it| !it.is_empty()).collect();
+        if !alternatives.is_empty() {
+            before.push_str("(?:");
+            before.push_str(&alternatives.join("|"));
+            before.push(')');
+        }
+        before
+    }
+}
+
 /// The expression of one pattern. `?` is one character here, and one byte in the pattern: they differ for names that
 /// are not ASCII.
 fn regex(text: &str) -> Result<String, InexpressibleError> {
@@ -38,27 +61,24 @@ fn regex(text: &str) -> Result<String, InexpressibleError> {
         return Err(failed());
     }
     let mut regex = String::new();
-    let mut open_braces = 0_u32;
+    let mut open: Vec<Alternatives> = Vec::new();
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
-        match c {
-            '*' => regex.push_str(".*"),
-            '?' => regex.push('.'),
-            '{' => {
-                open_braces += 1;
-                regex.push_str("(?:");
+        match (c, open.last_mut()) {
+            ('*', _) => regex.push_str(".*"),
+            ('?', _) => regex.push('.'),
+            ('{', _) => open.push(Alternatives { before: std::mem::take(&mut regex), complete: Vec::new() }),
+            ('}', Some(_)) => {
+                let alternatives = open.pop().ok_or_else(failed)?;
+                regex = alternatives.close(regex);
             }
-            '}' if open_braces > 0 => {
-                open_braces -= 1;
-                regex.push(')');
-            }
-            ',' if open_braces > 0 => regex.push('|'),
-            '[' => regex.push_str(&class(&mut rest).ok_or_else(failed)?),
-            '\\' => push_literal(&mut regex, rest.next().ok_or_else(failed)?),
-            c => push_literal(&mut regex, c),
+            (',', Some(alternatives)) => alternatives.complete.push(std::mem::take(&mut regex)),
+            ('[', _) => regex.push_str(&class(&mut rest).ok_or_else(failed)?),
+            ('\\', _) => push_literal(&mut regex, rest.next().ok_or_else(failed)?),
+            (c, _) => push_literal(&mut regex, c),
         }
     }
-    if open_braces > 0 {
+    if !open.is_empty() {
         return Err(failed());
     }
     // A pattern also matches the name that equals its text.
@@ -110,7 +130,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_expression_matches_what_the_pattern_matches(
-            text in r"([ab.]|\*|\?|\[[ab]\]|\[!a-c\]|\{a,b\*\}|\\\*|\\\[){0,5}",
+            text in r"([ab.]|\*|\?|\[[ab]\]|\[!a-c\]|\{a,b\*\}|\{a,\}|\{,\}|\{\}|\{b,\{,a\}\}|\\\*|\\\[){0,5}",
             name in r"[ab.*\[\]]{0,5}",
         ) {
             let glob: Glob = text.parse().unwrap();

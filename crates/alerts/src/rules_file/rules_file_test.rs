@@ -51,6 +51,24 @@ fn conditions_have_expressions() {
 }
 
 #[test]
+fn rules_on_topics_need_metrics_with_more_labels() {
+    for (condition, topics, detail) in [
+        ("max_partition_lag > 5", &[][..], MetricsDetail::Group),
+        ("lag > 5 and age > 5s", &["orders"], MetricsDetail::Topic),
+        ("lag > 5 and max_partition_lag > 5", &["orders"], MetricsDetail::Partition),
+    ] {
+        assert_eq!(metrics_detail(&rule(condition, &[], topics)), detail, "{condition}");
+    }
+}
+
+#[test]
+fn the_texts_of_an_alert_name_the_group_and_the_value() {
+    let text = rules_file(&[rule("lag > 5", &[], &[])], "k_").unwrap();
+    assert!(text.contains("summary: \"r on group {{ $labels.group }}\""), "{text}");
+    assert!(text.contains("description: \"lag > 5; value {{ $value }}\""), "{text}");
+}
+
+#[test]
 fn what_cannot_be_expressed_is_refused() {
     for (condition, topics, part) in [
         ("no_progress > 5m", &[][..], "no metric has the figure no_progress"),

@@ -31,6 +31,8 @@ impl Action {
             | Self::ToggleAuto
             | Self::SetRate
             | Self::ExecuteChange
+            | Self::SilenceRule
+            | Self::EndSilences
             | Self::Accept
             | Self::Quit
             | Self::Interrupt
@@ -92,15 +94,16 @@ impl Action {
             | Self::HeatMap
             | Self::SwitchLanes
             | Self::SwitchMetric
-            | Self::CursorBack
-            | Self::CursorForward
+            | Self::CursorLeft
+            | Self::CursorRight
             | Self::ZoomIn
             | Self::ZoomOut
             | Self::PreviousMark
             | Self::NextMark
-            | Self::FollowLive
-            | Self::WholeRun
+            | Self::Latest
+            | Self::WholeTimeline
             | Self::EventLog
+            | Self::HotKeys
             | Self::Journals
             | Self::WrapEvents
             | Self::ListJournals => false,

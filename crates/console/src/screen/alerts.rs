@@ -9,6 +9,7 @@ use ratatui::{
 
 use super::foot;
 use crate::{
+    action::Action,
     hit_map::HitMap,
     key::Mode,
     layout::centred,
@@ -45,7 +46,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
         0 => TITLE.to_owned(),
         firing => format!("{TITLE}  {} firing", number::count(firing as u64)),
     };
-    let inner = frame::window(buf, area, &title, &foot::of_window(state, Mode::Reading, true), theme);
+    let inner = frame::window(buf, area, &title, &foot(state), theme);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     if lines.is_empty() {
         let line = Rect { height: 1, ..inner };
@@ -60,6 +61,15 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
         paint::text(buf, at.x, at.y, at.width, &line.text, line.style);
         paint::aligned(buf, at, &line.right, theme.muted, Alignment::Right);
     }
+}
+
+fn foot(state: &State) -> String {
+    let parts: [(&[Action], &str); 3] = [
+        (&[Action::SilenceRule], "silences the first"),
+        (&[Action::Up, Action::Down], "scroll"),
+        (&[Action::Close], "closes"),
+    ];
+    foot::of_keys(state, Mode::Alerting, &parts)
 }
 
 /// The lines of an alert: what it is, the figures of its condition, and the next step.
@@ -78,6 +88,9 @@ fn lines(alert: &AlertView, room: usize, theme: &Theme) -> Vec<Line> {
     if !alert.value.is_empty() {
         add(&alert.value, theme.popup);
     }
+    if let Some(until) = alert.silenced_until {
+        add(&format!("silenced until {} UTC", until.format("%Y-%m-%d %H:%M")), theme.popup.patch(theme.muted));
+    }
     if let Some(since) = alert.no_data_since {
         let condition = format!("not known since {} UTC: {}", since.format("%H:%M:%S"), alert.condition);
         add(&condition, theme.popup.patch(theme.warning));
@@ -93,6 +106,7 @@ fn sign(alert: &AlertView, theme: &Theme) -> (&'static str, Style) {
         (AlertState::Firing, AlertSeverity::Critical) => ("✗", theme.bad),
         (AlertState::Firing, AlertSeverity::Warning) => ("!", theme.warning),
         (AlertState::Firing, AlertSeverity::Info) => ("!", theme.notice),
+        (AlertState::Silenced, _) => ("-", theme.muted),
         (AlertState::NoData, _) => ("?", theme.warning),
         (AlertState::Pending, _) => ("◌", theme.notice),
         (AlertState::Resolved, _) => ("✓", theme.good),

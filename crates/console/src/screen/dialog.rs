@@ -29,6 +29,7 @@ pub(super) fn render(buf: &mut Buffer, dialog: &Dialog, state: &State, theme: &T
         | Dialog::GroupFilter(_)
         | Dialog::GroupPartitionFilter(_)
         | Dialog::EventFilter(_)
+        | Dialog::HotKeyFilter(_)
         | Dialog::JournalFilter(_) => {}
     }
 }

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 
 use super::{
     alerts, change, compare, dashboard, errors, event, event_log, failed_record, group, group_events, groups, heat_map,
-    help, journals, partition, plan, quarantine, record, run, topics, trouble, workers,
+    help, hot_keys, journals, partition, plan, quarantine, record, run, topics, trouble, workers,
 };
 use crate::{
     action::Action,
@@ -35,6 +35,8 @@ pub enum Moves {
     HeatRow,
     /// The event under the cursor.
     LoggedEvent,
+    /// The selected hot key.
+    SelectedHotKey,
     /// The selected run of the journals.
     SelectedJournal,
     /// The selected kind of error.
@@ -60,6 +62,8 @@ pub enum Filters {
     GroupPartitions,
     /// Events of the log.
     Events,
+    /// Hot keys.
+    HotKeys,
     /// Runs that have a journal.
     Journals,
 }
@@ -266,6 +270,15 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::LoggedEvent,
         filters: Some(Filters::Events),
         view: |buf, hits, _, state, theme| event_log::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::HotKeys,
+        title: hot_keys::TITLE,
+        refusal: |state| Action::HotKeys.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::SelectedHotKey,
+        filters: Some(Filters::HotKeys),
+        view: |buf, hits, _, state, theme| hot_keys::render(buf, hits, state, theme),
     },
     Screen {
         id: ScreenId::Journals,

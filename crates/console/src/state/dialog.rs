@@ -22,6 +22,8 @@ pub enum Question {
     DecideRecord(RecordDecision),
     /// Stop the active run and replay the chosen topics?
     ReplayInstead,
+    /// Take no actions on the alerts of a rule for a time?
+    Silence,
 }
 
 /// A question or prompt in front of the screens. It receives all keys.
@@ -69,6 +71,8 @@ pub enum Dialog {
     GroupPartitionFilter(String),
     /// The input of the filter of the event log, with its previous value.
     EventFilter(String),
+    /// The input of the filter of the hot keys, with its previous value.
+    HotKeyFilter(String),
     /// The input of the filter of the runs that have a journal, with its previous value.
     JournalFilter(String),
     /// The text to search in a record.
@@ -90,6 +94,7 @@ impl Dialog {
             | Self::GroupFilter(_)
             | Self::GroupPartitionFilter(_)
             | Self::EventFilter(_)
+            | Self::HotKeyFilter(_)
             | Self::JournalFilter(_)
             | Self::Search(_) => Mode::Typing,
         }
@@ -105,6 +110,7 @@ impl Dialog {
                 | Self::GroupFilter(_)
                 | Self::GroupPartitionFilter(_)
                 | Self::EventFilter(_)
+                | Self::HotKeyFilter(_)
                 | Self::JournalFilter(_)
         )
     }

@@ -55,7 +55,7 @@ screens! {
     /// One watched group.
     Group(Watching, Page),
     /// The alerts on watched groups.
-    Alerts(Reading, Window),
+    Alerts(Alerting, Window),
     /// What has happened to the watched groups.
     GroupEvents(Reading, Window),
     /// A change of a watched group's committed offsets: choosing it, its plan, and its result.
@@ -82,6 +82,8 @@ screens! {
     HeatMap(Charting, Page),
     /// All events that are kept.
     EventLog(Listing, Page),
+    /// The keys with the most records, and those in quarantine.
+    HotKeys(Listing, Page),
     /// The runs that have a journal.
     Journals(Listing, Page),
     /// The failed records by kind of error.

@@ -32,6 +32,8 @@ pub struct UserState {
     pub heat: HeatView,
     /// The whole event log.
     pub event_log: EventLogView,
+    /// The hot keys.
+    pub hot_keys: TableState<String>,
     /// The table of runs that have a journal.
     pub journal: TableState<String>,
     /// The failed records by kind: the selected one, by its pattern.
@@ -62,6 +64,7 @@ impl UserState {
             workers: WorkersView::default(),
             heat: HeatView::default(),
             event_log: EventLogView::default(),
+            hot_keys: TableState::default(),
             journal: newest_first(),
             errors: most_frequent_first(),
             inspect: InspectView::default(),

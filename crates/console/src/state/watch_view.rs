@@ -66,6 +66,8 @@ pub struct WatchView {
     pub rebalances_from: usize,
     /// The change of a group.
     pub change: ChangeView,
+    /// The rule that the question about a silence is about.
+    pub silencing: Option<Arc<str>>,
     /// Whether the user has paused the watch.
     pub paused: bool,
     /// The groups that the watcher was last told to be visible.
@@ -83,6 +85,7 @@ impl Default for WatchView {
             members: largest_lag_first(),
             rebalances_from: 0,
             change: ChangeView::default(),
+            silencing: None,
             paused: false,
             visible: Arc::default(),
         }

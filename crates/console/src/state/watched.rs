@@ -30,7 +30,7 @@ pub enum Watched {
 pub struct TopicGroups {
     /// The number of groups that read the topic.
     pub groups: u64,
-    /// The sum of their known lags; `None` if no lag is known.
+    /// The sum of their known lags; `None` if no lag is known, or if the sum does not fit.
     pub lag: Option<i64>,
     /// Whether the lag of one of the partitions is not known.
     pub partly_unknown: bool,
@@ -84,6 +84,8 @@ impl Watched {
 /// The groups of each topic. Abandoned partitions do not count.
 fn by_topic(groups: &[GroupView]) -> BTreeMap<String, TopicGroups> {
     let mut topics: BTreeMap<String, TopicGroups> = BTreeMap::new();
+    // More bits than a lag has: a committed offset may be far from the log.
+    let mut lags: BTreeMap<&str, i128> = BTreeMap::new();
     for group in groups {
         let rows = || group.partitions.iter().filter(|row| !row.abandoned);
         for topic in rows().map(|row| row.topic.as_str()).collect::<BTreeSet<_>>() {
@@ -92,9 +94,15 @@ fn by_topic(groups: &[GroupView]) -> BTreeMap<String, TopicGroups> {
         for row in rows() {
             let Some(topic) = topics.get_mut(&row.topic) else { continue };
             match row.lag {
-                Some(lag) => topic.lag = Some(topic.lag.unwrap_or(0).saturating_add(lag)),
+                Some(lag) => *lags.entry(&row.topic).or_default() += i128::from(lag),
                 None => topic.partly_unknown = true,
             }
+        }
+    }
+    for (name, lag) in lags {
+        if let Some(topic) = topics.get_mut(name) {
+            topic.lag = i64::try_from(lag).ok();
+            topic.partly_unknown |= topic.lag.is_none();
         }
     }
     topics

@@ -6,7 +6,7 @@ use super::{Effect, Event, errors, focus, group_change, inspect, journals, quara
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
-    state::{GroupPanel, Layer, PartitionRow, Scrollable, State, TroubleKey},
+    state::{GroupPanel, HotKeyRow, Layer, PartitionRow, Scrollable, State, TroubleKey},
 };
 
 /// Lines scrolled per wheel notch.
@@ -45,6 +45,8 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         | Target::Lane(_)
         | Target::HeatRow(_)
         | Target::LoggedEvent(_)
+        | Target::HotKeyColumn(_)
+        | Target::HotKey(_)
         | Target::JournalColumn(_)
         | Target::Journal(_) => scroll::on_run_page(state, by),
         Target::Window | Target::Prompt => scroll::text(state, by),
@@ -87,6 +89,8 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Lane(key) => state.user.workers.selected = Some(key),
         Target::HeatRow(row) => state.user.heat.row = row,
         Target::LoggedEvent(seq) => state.user.event_log.table.selected = Some(seq),
+        Target::HotKeyColumn(column) => state.user.hot_keys.sort_by::<HotKeyRow<'_>>(column),
+        Target::HotKey(key) => state.user.hot_keys.selected = Some(key),
         Target::JournalColumn(column) => journals::sort_by(state, column),
         Target::Journal(id) => state.user.journal.selected = Some(id),
         Target::Window => close_window(state),

@@ -2,7 +2,7 @@
 
 use kreplay_model::control::Command;
 
-use super::{Effect, failed_record, quarantine, run, topics};
+use super::{Effect, failed_record, quarantine, run, silence, topics};
 use crate::state::{Question, State};
 
 /// Performs the action of a confirmed question.
@@ -16,5 +16,6 @@ pub(super) fn confirm(state: &mut State, question: Question) -> Vec<Effect> {
         Question::DecideKey(decision, hash) => quarantine::send_key(state, decision, hash),
         Question::DecideRecord(decision) => failed_record::send(state, decision),
         Question::ReplayInstead => topics::replay_chosen(state),
+        Question::Silence => silence::send(state),
     }
 }

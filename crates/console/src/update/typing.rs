@@ -67,6 +67,9 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
         Some(Dialog::EventFilter(_)) => {
             filter::edit_events(state, change);
         }
+        Some(Dialog::HotKeyFilter(_)) => {
+            filter::edit_hot_keys(state, change);
+        }
         Some(Dialog::JournalFilter(_)) => {
             filter::edit_journals(state, change);
         }

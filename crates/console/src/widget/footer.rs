@@ -185,6 +185,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::Changing => {
             &[A::PlanChange, A::ChangeScope, A::ExecuteChange, A::Close, A::Up, A::Down, A::PageDown, A::Help]
         }
+        Mode::Alerting => &[A::SilenceRule, A::EndSilences, A::Close, A::Up, A::Down, A::PageDown, A::Help],
         Mode::Deciding => {
             &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down, A::Inspect]
         }
@@ -276,27 +277,27 @@ fn useful_on_charts(screen: ScreenId) -> &'static [Action] {
     match screen {
         ScreenId::HeatMap => &[
             A::Close,
-            A::CursorBack,
-            A::CursorForward,
+            A::CursorLeft,
+            A::CursorRight,
             A::ZoomOut,
             A::ZoomIn,
             A::SwitchMetric,
             A::SortNext,
             A::NextMark,
-            A::FollowLive,
+            A::Latest,
             A::Workers,
             A::Help,
         ],
         _ => &[
             A::Close,
-            A::CursorBack,
-            A::CursorForward,
+            A::CursorLeft,
+            A::CursorRight,
             A::ZoomOut,
             A::ZoomIn,
             A::SwitchLanes,
             A::SortNext,
             A::NextMark,
-            A::FollowLive,
+            A::Latest,
             A::HeatMap,
             A::Help,
         ],

@@ -1,14 +1,15 @@
 //! The screen of alerts, and the number of alerts that fire.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use insta::assert_snapshot;
 use kreplay_console::{
     action::Action,
-    state::{ScreenId, State},
-    update::Event,
+    key::{Key, Mode},
+    state::{ScreenId, State, StatusKind},
+    update::{Effect, Event, perform},
 };
-use kreplay_model::watch::{AlertSeverity, AlertState, AlertView, AlertsSnapshot};
+use kreplay_model::watch::{AlertSeverity, AlertState, AlertView, AlertsSnapshot, SilenceCommand};
 
 use crate::{fixture::*, watch_fixture::*};
 
@@ -22,6 +23,7 @@ fn alert(rule: &str, group: &str, state: AlertState, severity: AlertSeverity) ->
         state,
         since: time(3.0),
         fired_at: None,
+        silenced_until: (state == AlertState::Silenced).then(|| time(3_603.0)),
         no_data_since: (state == AlertState::NoData).then(|| time(2.0)),
         condition: "max_partition_lag > 1000".into(),
         value: if state == AlertState::NoData { String::new() } else { "max_partition_lag 4512".into() },
@@ -43,6 +45,7 @@ pub(crate) fn some() -> AlertsSnapshot {
         alert("high-lag", "billing", AlertState::Firing, AlertSeverity::Warning),
         away,
         alert("high-lag", "payments", AlertState::NoData, AlertSeverity::Warning),
+        alert("lost", "export", AlertState::Silenced, AlertSeverity::Warning),
         alert("high-lag", "search", AlertState::Pending, AlertSeverity::Warning),
         alert("high-lag", "mail", AlertState::Resolved, AlertSeverity::Warning),
     ];
@@ -110,4 +113,38 @@ fn the_screen_opens_once_rules_were_evaluated() {
     act(&mut state, Action::Alerts);
     assert_eq!(front(&state), ScreenId::Trouble);
     assert_eq!(state.user.status.as_ref().map(|status| status.text.as_str()), Some("no look has been evaluated yet"));
+}
+
+#[test]
+fn silencing_asks_first_and_names_the_rule() {
+    let mut state = showing(80, 24, some());
+    assert_eq!(state.mode(), Mode::Alerting);
+    assert_eq!(perform(&mut state, Action::SilenceRule), []);
+    assert_snapshot!("silence_80x24", text(&state));
+    // Another alert is the first one now; the question keeps its rule.
+    apply(&mut state, Event::Alerts(Arc::new(many())));
+    let silence = SilenceCommand::Silence { rule: "verdict".into(), length: Duration::from_secs(3600) };
+    assert_eq!(perform(&mut state, Action::Accept), [Effect::Silence(silence)]);
+    assert_eq!(front(&state), ScreenId::Alerts);
+    apply(&mut state, Event::Alerts(Arc::new(some())));
+    assert_eq!(perform(&mut state, Action::EndSilences), [Effect::Silence(SilenceCommand::EndAll)]);
+}
+
+#[test]
+fn without_an_alert_that_fires_there_is_nothing_to_silence() {
+    let mut state = showing(80, 24, none());
+    for action in [Action::SilenceRule, Action::EndSilences] {
+        assert_eq!(perform(&mut state, action), []);
+        assert_eq!(state.user.navigation.dialog, None);
+        assert_eq!(state.user.status.as_ref().map(|status| status.kind), Some(StatusKind::Refused));
+    }
+}
+
+#[test]
+fn keys_of_the_screen_behind_have_no_effect_in_the_window() {
+    let mut state = showing(80, 24, some());
+    for key in ['c', 'e', 'i', 'r'] {
+        apply(&mut state, Event::Key(Key::char(key)));
+        assert_eq!(front(&state), ScreenId::Alerts, "{key}");
+    }
 }

@@ -61,7 +61,7 @@ fn a_key_has_one_action_per_mode() {
 
 #[test]
 fn every_action_is_in_the_catalogue_once_and_in_the_help() {
-    let mut state = running(160, 120);
+    let mut state = running(160, 140);
     act(&mut state, Action::Help);
     let help = text(&state);
     for entry in CATALOGUE {

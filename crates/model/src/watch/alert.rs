@@ -36,7 +36,7 @@ impl fmt::Display for AlertSeverity {
     }
 }
 
-/// The state of an alert. Except for `NoData` they are those of Prometheus.
+/// The state of an alert. Except for `NoData` and `Silenced` they are those of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertState {
@@ -44,6 +44,8 @@ pub enum AlertState {
     Firing,
     /// The condition cannot be evaluated, and the alert did not fire before.
     NoData,
+    /// It would fire, but its rule is silenced.
+    Silenced,
     /// The condition is true, but not yet for the time of the rule.
     Pending,
     /// The alert fired before, and the condition has become false.
@@ -55,6 +57,7 @@ impl fmt::Display for AlertState {
         f.pad(match self {
             Self::Firing => "firing",
             Self::NoData => "no data",
+            Self::Silenced => "silenced",
             Self::Pending => "pending",
             Self::Resolved => "resolved",
         })
@@ -78,6 +81,9 @@ pub struct AlertView {
     pub fired_at: Option<DateTime<Utc>>,
     /// Since when the condition cannot be evaluated. An alert that fires continues to fire.
     pub no_data_since: Option<DateTime<Utc>>,
+    /// When the silence of its rule ends; `None` if it is not silenced.
+    #[serde(default)]
+    pub silenced_until: Option<DateTime<Utc>>,
     /// The condition of the rule.
     pub condition: String,
     /// The figures of the condition when they were last known, such as `lag 1204`.

@@ -1,6 +1,6 @@
 //! Commands from a view to the watcher.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -33,6 +33,41 @@ impl WatchControl {
     /// Sends a command without waiting for its effect, which the snapshots show.
     pub fn send(&self, command: WatchCommand) {
         // Fails if the watcher has ended; then there is nothing left to command.
+        let _ = self.sender.send(command);
+    }
+}
+
+/// A view's command about alerts on groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SilenceCommand {
+    /// Takes no actions on the alerts of a rule for a time.
+    Silence {
+        /// The name of the rule.
+        rule: String,
+        /// For how long.
+        length: Duration,
+    },
+    /// Ends all silences.
+    EndAll,
+}
+
+/// Sends commands about alerts. Clones reach the same receiver. Commands have no effect once nothing is evaluated.
+#[derive(Clone, Debug)]
+pub struct SilenceControl {
+    sender: mpsc::UnboundedSender<SilenceCommand>,
+}
+
+impl SilenceControl {
+    /// Creates a control and the receiver for what evaluates alerts.
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<SilenceCommand>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self { sender }, receiver)
+    }
+
+    /// Sends a command without waiting for its effect, which the alerts show.
+    pub fn send(&self, command: SilenceCommand) {
+        // Fails if nothing is evaluated any more.
         let _ = self.sender.send(command);
     }
 }

@@ -145,6 +145,13 @@ pub enum WatchEventKind {
         /// The rule.
         rule: String,
     },
+    /// An action on an alert failed.
+    ActionFailed {
+        /// The action.
+        action: String,
+        /// Why, in one sentence.
+        reason: String,
+    },
 }
 
 impl WatchEventKind {
@@ -158,9 +165,9 @@ impl WatchEventKind {
                 VerdictSeverity::Info | VerdictSeverity::Ok => Severity::Notice,
             },
             Self::AlertFired { severity: AlertSeverity::Critical, .. } | Self::RecordsLost { .. } => Severity::Error,
-            Self::AlertFired { severity: AlertSeverity::Warning, .. } | Self::AlertWithoutData { .. } => {
-                Severity::Warning
-            }
+            Self::AlertFired { severity: AlertSeverity::Warning, .. }
+            | Self::AlertWithoutData { .. }
+            | Self::ActionFailed { .. } => Severity::Warning,
             Self::Truncated { .. } | Self::Rewound { .. } | Self::PermissionMissing { .. } => Severity::Warning,
             Self::StateChanged { .. } => Severity::Info,
             _ => Severity::Notice,
@@ -206,6 +213,7 @@ impl fmt::Display for WatchEventKind {
             Self::AlertResolved { rule } => write!(f, "alert {rule} is resolved"),
             Self::AlertWithoutData { rule } => write!(f, "alert {rule} has no data"),
             Self::AlertHasData { rule } => write!(f, "alert {rule} has data again"),
+            Self::ActionFailed { action, reason } => write!(f, "the action {action} failed: {reason}"),
         }
     }
 }

@@ -65,6 +65,18 @@ pub enum GroupState {
 }
 
 impl GroupState {
+    /// The states that Kafka's protocols define.
+    pub const DEFINED: [Self; 8] = [
+        Self::Empty,
+        Self::Assigning,
+        Self::Reconciling,
+        Self::Stable,
+        Self::Dead,
+        Self::NotReady,
+        Self::PreparingRebalance,
+        Self::CompletingRebalance,
+    ];
+
     /// Kafka's word.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -96,19 +108,7 @@ impl fmt::Display for GroupState {
 
 impl From<String> for GroupState {
     fn from(word: String) -> Self {
-        [
-            Self::Empty,
-            Self::Assigning,
-            Self::Reconciling,
-            Self::Stable,
-            Self::Dead,
-            Self::NotReady,
-            Self::PreparingRebalance,
-            Self::CompletingRebalance,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == word)
-        .unwrap_or(Self::Other(word))
+        Self::DEFINED.into_iter().find(|state| state.as_str() == word).unwrap_or(Self::Other(word))
     }
 }
 

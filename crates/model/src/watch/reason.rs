@@ -33,6 +33,8 @@ pub enum Reason {
     TimedOut,
     /// The cluster does not support the request.
     Unsupported,
+    /// The sum does not fit 64 bits: at least one committed offset is far from the log.
+    TooLarge,
     /// Kafka has no figure: the lag of a share group before consumption began.
     NotReported,
     /// Any other error.
@@ -54,6 +56,7 @@ impl fmt::Display for Reason {
             Self::GroupGone => f.write_str("the group does not exist"),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Unsupported => f.write_str("the cluster does not support the request"),
+            Self::TooLarge => f.write_str("the sum is larger than 64 bits can hold"),
             Self::NotReported => f.write_str("Kafka does not report it"),
             Self::Other(text) => f.write_str(text),
         }

@@ -44,7 +44,7 @@ pub fn age(bracket: Bracket, in_order: bool, now_ms: i64) -> Option<Age> {
     if exactness == TimeExactness::Bracket && high - low > MAX_UNKNOWN_WIDTH_S && high > 2.0 * low {
         return None;
     }
-    let value = if exactness == TimeExactness::AtLeast { low } else { f64::midpoint(low, high) };
+    let value = if exactness == TimeExactness::AtLeast { low } else { whole_milliseconds(f64::midpoint(low, high)) };
     Some(Age { seconds: SecondsRange { value, low, high }, exactness })
 }
 
@@ -61,7 +61,12 @@ pub fn behind_s(bracket: Bracket, newest_ms: i64) -> Option<f64> {
 pub fn deadline_s(age: Age, retention_ms: u64) -> Option<f64> {
     let known = matches!(age.exactness, TimeExactness::Exact | TimeExactness::Bracket);
     let kept_s = seconds(i64::try_from(retention_ms).unwrap_or(i64::MAX));
-    known.then(|| (kept_s - age.seconds.high).max(0.0))
+    known.then(|| whole_milliseconds(kept_s - age.seconds.high).max(0.0))
+}
+
+/// Rounds seconds to milliseconds, which timestamps have: differences of fractions have more digits than are known.
+fn whole_milliseconds(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a duration for display")]
@@ -83,6 +88,12 @@ mod tests {
 
     fn bracket(low: i64, high: i64) -> Bracket {
         Bracket { low_ms: Some(low), high_ms: Some(high), named: false }
+    }
+
+    #[test]
+    fn a_deadline_has_milliseconds() {
+        let exact = Age { seconds: SecondsRange::exact(86_399.936), exactness: TimeExactness::Exact };
+        assert_eq!(deadline_s(exact, 87_174_872), Some(774.936));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Verdicts about the log: lost records, deadlines, transactions, positions that do not fit the log.
 
+use kreplay_model::domain::number::Count;
 use kreplay_model::watch::{AheadCause, EtaVerdict, VerdictKind, VerdictView};
 
 use super::text::{and_others, bounds_text, duration_text, name};
@@ -34,7 +35,8 @@ fn lost(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let (committed, start) = (first.row.committed?, first.row.log_start?);
     let place = and_others(&name(first.row).to_string(), partitions.len());
     let evidence = format!(
-        "{offsets} offsets of {} were deleted before the group read them: committed {committed}, the log starts at {start}.",
+        "{} offsets of {} were deleted before the group read them: committed {committed}, the log starts at {start}.",
+        Count(offsets),
         name(first.row)
     );
     let next = "Raise the retention, or add consumers; the deleted records can only come from their source.";
@@ -85,8 +87,9 @@ fn wedged(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         format!(" Producer {}{state}.", open.producer_id)
     });
     let evidence = format!(
-        "The last stable offset of {} has not moved for {frozen}; {offsets} offsets wait behind it.{detail}",
-        name(first.row)
+        "The last stable offset of {} has not moved for {frozen}; {} offsets wait behind it.{detail}",
+        name(first.row),
+        Count(offsets)
     );
     let next = "End the transaction: restart its producer, or abort it with `kafka-transactions.sh abort`.";
     let place = and_others(&name(first.row).to_string(), partitions.len());
@@ -103,8 +106,9 @@ fn ahead(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     };
     let (committed, end) = (first.row.committed?, first.row.end?);
     let evidence = format!(
-        "The committed offset {committed} of {} is {offsets} offsets beyond the end {end}.{cause}",
-        name(first.row)
+        "The committed offset {committed} of {} is {} offsets beyond the end {end}.{cause}",
+        name(first.row),
+        Count(offsets)
     );
     let next = "Reset the offsets of these partitions: new records below the committed offset are not read.";
     let place = and_others(&name(first.row).to_string(), partitions.len());
@@ -122,8 +126,9 @@ fn rewound(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let (offsets, first) = *partitions.first()?;
     let place = and_others(&name(first.row).to_string(), partitions.len());
     let evidence = format!(
-        "The committed offset of {} went back and is {offsets} offsets below where it was ({}).",
+        "The committed offset of {} went back and is {} offsets below where it was ({}).",
         name(first.row),
+        Count(offsets),
         first.rewound_from?
     );
     Some(view(VerdictKind::Rewound, format!("rewound on {place}"), evidence, None))

@@ -1,9 +1,10 @@
 //! Verdicts about progress: stopped, stuck, falling behind, and the good ones. [`GroupFacts::patience_ms`] is the time
 //! after which a group makes no progress.
 
+use kreplay_model::domain::number::{Count, rate};
 use kreplay_model::watch::{EtaVerdict, GroupState, Trend, VerdictKind, VerdictView};
 
-use super::text::{and_others, bounds_text, duration_text, name};
+use super::text::{and_others, bounds_text, duration_text, lag_text, name};
 use super::{GroupFacts, PartitionFacts, view};
 
 pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
@@ -70,7 +71,7 @@ fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         "{} has stood at offset {committed} for {} with {} readable offsets, while other partitions of its member advance.",
         name(first.row),
         duration_text(seconds(facts.now_ms - since)),
-        first.readable()
+        Count(first.readable())
     );
     let text = format!("stuck partition {}", and_others(&name(first.row).to_string(), stuck.len()));
     let next = format!("Look at the record {}@{committed}; `kreplay groups skip` moves past it.", name(first.row));
@@ -83,10 +84,10 @@ fn falling_behind(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         return None;
     }
     let rates = match (facts.view.rates.in_per_s, facts.view.rates.out_per_s) {
-        (Some(input), Some(output)) => format!("; {input:.1} offsets/s arrive, {output:.1} are read"),
+        (Some(input), Some(output)) => format!("; {} offsets/s arrive, {} are read", rate(input), rate(output)),
         _ => String::new(),
     };
-    let evidence = format!("The lag of {lag} offsets grows{rates}.");
+    let evidence = format!("The lag of {} offsets grows{rates}.", lag_text(lag));
     let next = "Add consumers up to the number of partitions, or make the handling of a record faster.";
     Some(view(VerdictKind::FallingBehind, "falling behind".to_owned(), evidence, Some(next)))
 }
@@ -110,7 +111,7 @@ fn catching_up(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         }
         _ => ("catching up".to_owned(), String::new()),
     };
-    Some(view(VerdictKind::CatchingUp, text, format!("The lag of {lag} offsets shrinks{when}."), None))
+    Some(view(VerdictKind::CatchingUp, text, format!("The lag of {} offsets shrinks{when}.", lag_text(lag)), None))
 }
 
 /// The verdict where nothing is wrong.
@@ -122,12 +123,13 @@ pub(super) fn healthy(facts: &GroupFacts<'_>) -> VerdictView {
         );
         return view(VerdictKind::Unknown, "unknown".to_owned(), why, None);
     };
-    let unread: u64 = facts.partitions.iter().map(PartitionFacts::readable).sum();
-    let is_quiet = unread == 0 && facts.view.lag.held_back == Some(0) && facts.view.rates.in_per_s == Some(0.0);
+    let has_read_all = facts.partitions.iter().all(|partition| partition.readable() == 0);
+    let is_quiet = has_read_all && facts.view.lag.held_back == Some(0) && facts.view.rates.in_per_s == Some(0.0);
     if is_quiet {
         let evidence = "Nothing is left to read, and nothing has arrived in the last minute.".to_owned();
         return view(VerdictKind::Quiet, "quiet".to_owned(), evidence, None);
     }
+    let lag = lag_text(lag);
     let evidence = match facts.view.age_s {
         Some(age) => format!("Lag {lag} offsets; the oldest unread record is {} old.", duration_text(age.value)),
         None => format!("Lag {lag} offsets."),

@@ -1,8 +1,16 @@
 //! Words of evidence.
 
-use kreplay_model::domain::TopicPartition;
-use kreplay_model::domain::number::{long, whole};
+use kreplay_model::domain::{
+    TopicPartition,
+    number::{Count, long, whole},
+};
 use kreplay_model::watch::PartitionRow;
+
+/// A lag with thousands separators.
+pub(super) fn lag_text(lag: i64) -> String {
+    let sign = if lag < 0 { "-" } else { "" };
+    format!("{sign}{}", Count(lag.unsigned_abs()))
+}
 
 /// A duration in the notation of the console: `0.3 s`, `30 s`, `3m 12s`, `3h 12m`.
 #[must_use]

@@ -75,6 +75,14 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
                 ),
             }
         }
+        Question::Silence => (
+            "Silence the rule?",
+            vec![format!(
+                "No actions are taken on alerts of the rule {} for 1 hour. If they still fire then, they are taken. The \
+                 silence is kept when kreplay ends.",
+                clean(state.user.watch.silencing.as_deref().unwrap_or_default())
+            )],
+        ),
         Question::ReplayInstead => (
             "Replay these topics instead?",
             vec![

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{
-    GroupState, GroupType, GroupView, LagTotals, PartitionRow, RecordsLeft, SecondsRange, TimeExactness, VerdictView,
-    WatchEventKind,
+    GroupState, GroupType, GroupView, LagTotals, PartitionRow, Reason, RecordsLeft, SecondsRange, TimeExactness,
+    VerdictView, WatchEventKind,
 };
 
 use super::members::member_rows;
@@ -68,6 +68,8 @@ impl GroupTrack {
             }
             known => known,
         };
+        let has_lags = lag.total.is_none() && counted().any(|(_, row)| row.lag.is_some());
+        let too_large = has_lags.then_some(Reason::TooLarge);
         GroupView {
             group: name.to_string(),
             r#type: description.map(|group| group.group_type).or(listed.map(|listed| listed.0)).unwrap_or_default(),
@@ -96,7 +98,7 @@ impl GroupTrack {
             positions_expire: self.positions_expire(now, logs),
             seen_by: self.seen_by,
             as_of: self.description.at(),
-            why_unknown: self.description.why().or_else(|| self.commits.why()),
+            why_unknown: self.description.why().or_else(|| self.commits.why()).or(too_large),
             lag,
             partitions: rows.into_iter().map(|(_, row)| row).collect(),
         }

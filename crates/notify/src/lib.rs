@@ -1,0 +1,20 @@
+//! Actions on alerts: what is done when an alert begins to fire, and when it is resolved.
+//!
+//! A [`Notifier`] has a thread for each [`Action`]. Notices wait in a bounded queue, so that nothing else waits for an
+//! action, and a slow or failing action does not delay the others. A notice that cannot be delivered is retried with
+//! growing delays, and then reported as a [`Failure`].
+
+mod action;
+mod delivery;
+mod endpoint;
+mod http;
+mod notice;
+mod notifier;
+mod payload;
+mod worker;
+
+pub use action::{Action, ActionError, ActionKind, ActionName, BELL, DESKTOP, DesktopProtocol};
+pub use delivery::Outlet;
+pub use endpoint::{Endpoint, Header};
+pub use notice::Notice;
+pub use notifier::{Failure, Notifier};

@@ -1,0 +1,123 @@
+//! Passes notices to the threads of actions.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    Action, ActionName, Notice, Outlet,
+    worker::{Pace, Worker},
+};
+
+/// The number of notices that can wait for an action.
+const QUEUE: usize = 100;
+/// The number of failures that are kept until they are taken; the oldest are dropped first.
+const MAX_FAILURES: usize = 100;
+
+/// A notice that an action did not deliver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The action.
+    pub action: ActionName,
+    /// What the alert is about: the label `group`, or `run`.
+    pub subject: String,
+    /// One sentence without secrets.
+    pub reason: String,
+}
+
+/// The failures that were not taken yet.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(Mutex<VecDeque<Failure>>);
+
+impl Failures {
+    pub(crate) fn add(&self, action: &ActionName, notice: &Notice, reason: String) {
+        let subject = [notice.label("group"), notice.label("run")].into_iter().find(|label| !label.is_empty());
+        let subject = subject.unwrap_or_default().to_owned();
+        let mut failures = self.0.lock();
+        if failures.len() == MAX_FAILURES {
+            failures.pop_front();
+        }
+        failures.push_back(Failure { action: action.clone(), subject, reason });
+    }
+}
+
+/// Actions, each with a thread of its own.
+#[derive(Debug)]
+pub struct Notifier {
+    queues: BTreeMap<ActionName, SyncSender<Notice>>,
+    failures: Arc<Failures>,
+    /// Closed when all threads have ended.
+    ended: Receiver<()>,
+}
+
+impl Notifier {
+    /// Starts the threads of actions. Control sequences for the terminal go to `outlet`.
+    ///
+    /// # Errors
+    /// The system cannot start a thread.
+    pub fn start(actions: impl IntoIterator<Item = Action>, outlet: &Outlet) -> io::Result<Self> {
+        Self::start_with(actions, outlet, Pace::default())
+    }
+
+    fn start_with(actions: impl IntoIterator<Item = Action>, outlet: &Outlet, pace: Pace) -> io::Result<Self> {
+        let failures = Arc::<Failures>::default();
+        let (alive, ended) = channel();
+        let mut queues = BTreeMap::new();
+        for action in actions {
+            let (queue, notices) = sync_channel(QUEUE);
+            queues.insert(action.name.clone(), queue);
+            let (outlet, alive) = (outlet.clone(), alive.clone());
+            let worker = Worker { action, notices, failures: Arc::clone(&failures), pace };
+            thread::Builder::new().name("notify".to_owned()).spawn(move || {
+                worker.run(&outlet);
+                drop(alive);
+            })?;
+        }
+        Ok(Self { queues, failures, ended })
+    }
+
+    /// Passes a notice to an action. Never waits: a notice for which the queue has no room has failed. An action that
+    /// does not exist does nothing.
+    pub fn notify(&self, action: &ActionName, notice: &Notice) {
+        let Some(queue) = self.queues.get(action) else { return };
+        let reason = match queue.try_send(notice.clone()) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => format!("{QUEUE} notices wait already; this one was dropped"),
+            Err(TrySendError::Disconnected(_)) => "its thread has ended".to_owned(),
+        };
+        self.failures.add(action, notice, reason);
+    }
+
+    /// The failures since the last call, oldest first.
+    #[must_use]
+    pub fn failures(&self) -> Vec<Failure> {
+        self.failures.0.lock().drain(..).collect()
+    }
+
+    /// Waits until all notices are delivered or given up, but no longer than `timeout`. Returns the failures since the
+    /// last call of [`failures`](Self::failures), and whether everything was done in time.
+    #[must_use]
+    pub fn finish(self, timeout: Duration) -> (Vec<Failure>, bool) {
+        let Self { queues, failures, ended } = self;
+        drop(queues);
+        let deadline = Instant::now() + timeout;
+        // Nothing is sent: the channel is closed when the last thread ends.
+        let is_done = ended.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            != Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+        let left = failures.0.lock().drain(..).collect();
+        (left, is_done)
+    }
+}
+
+#[cfg(test)]
+#[path = "notifier/notifier_test.rs"]
+mod tests;

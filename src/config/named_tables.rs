@@ -1,0 +1,40 @@
+//! Tables whose entries have names that the user chooses: `[alerts.NAME]` and `[notify.NAME]`. Only a file has them.
+
+use std::collections::BTreeMap;
+
+use super::{alerts, input::Assignment, notify};
+
+/// Whether a key, with the prefix of its table, is that of such a table.
+pub(super) fn is_table(prefix: &str, key: &str) -> bool {
+    [alerts::TABLE, notify::TABLE].iter().any(|table| key == *table || prefix == *table)
+}
+
+/// Whether a key is that of a setting in such a table.
+pub(super) fn has(key: &str) -> bool {
+    key.starts_with(alerts::PREFIX) || key.starts_with(notify::PREFIX)
+}
+
+/// Checks the key of a setting.
+///
+/// # Errors
+/// The table has no such setting.
+pub(super) fn check_key(key: &str) -> Result<(), String> {
+    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let names: Vec<&str> =
+        if key.starts_with(alerts::PREFIX) { alerts::fields().collect() } else { notify::fields().collect() };
+    if names.contains(&name) {
+        return Ok(());
+    }
+    Err(format!("unknown setting; [{table}] has {}", names.join(", ")))
+}
+
+/// The settings of each entry of the table with this prefix, by the name of the entry.
+pub(super) fn by_name<'a>(prefix: &str, assignments: &'a [Assignment]) -> BTreeMap<&'a str, Vec<&'a Assignment>> {
+    let mut entries: BTreeMap<&str, Vec<&Assignment>> = BTreeMap::new();
+    for assignment in assignments {
+        if let Some((name, _)) = assignment.key.strip_prefix(prefix).and_then(|rest| rest.rsplit_once('.')) {
+            entries.entry(name).or_default().push(assignment);
+        }
+    }
+    entries
+}
