@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod dlq;
 pub mod metrics;
+pub mod serve;
 pub mod watch;
 
 pub use kreplay_console as console;

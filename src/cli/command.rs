@@ -3,8 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    AuditArgs, BenchArgs, CompareArgs, CompletionsArgs, ConfigArgs, ConsoleArgs, DemoArgs, DlqArgs, GroupsArgs,
-    KeysArgs, ManArgs, PlanArgs, ResumeArgs, RulesArgs, RunArgs, RunsArgs, ThemesArgs, TopicsArgs, WatchArgs,
+    AttachArgs, AuditArgs, BenchArgs, CompareArgs, CompletionsArgs, ConfigArgs, ConsoleArgs, DemoArgs, DlqArgs,
+    GroupsArgs, KeysArgs, ManArgs, PlanArgs, ResumeArgs, RulesArgs, RunArgs, RunsArgs, ThemesArgs, TopicsArgs,
+    WatchArgs,
 };
 
 /// Replay Kafka topics in parallel without breaking the order of each key
@@ -74,6 +75,12 @@ pub enum Command {
     /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure and says
     /// which records are read.
     Watch(WatchArgs),
+    /// Open the console on running processes: runs and watches that were started with --serve
+    ///
+    /// Several addresses make one dashboard: partitions as their owners see them, the workers of all processes, and
+    /// sums. The console changes nothing without --control, and closing it stops no run. A lost connection is opened
+    /// again; until then, the last state is shown. docs/attach.md has examples.
+    Attach(AttachArgs),
     /// List the alert rules of the configuration, or print them as a rules file of Prometheus
     Rules(RulesArgs),
     /// Check or show the configuration, or print its schema

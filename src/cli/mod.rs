@@ -2,6 +2,7 @@
 
 mod alerting;
 mod args;
+mod attach;
 mod audit;
 mod bench;
 mod command;
@@ -28,6 +29,7 @@ mod rules;
 mod run;
 mod run_args;
 mod runs;
+mod serve;
 mod signals;
 mod themes;
 mod topics;
@@ -44,12 +46,13 @@ use std::{
 use clap::Parser as _;
 
 pub use args::{
-    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ThemeArgs,
+    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ServeArgs, ThemeArgs,
     decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
     settings::{SafeguardArgs, SettingsArgs},
 };
+pub use attach::AttachArgs;
 pub use audit::AuditArgs;
 pub use bench::BenchArgs;
 pub use command::{Cli, Command};
@@ -130,6 +133,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Topics(args)) => topics::execute(args, &environment, directory),
         Some(Command::Groups(args)) => groups::execute(args, &environment, directory),
         Some(Command::Watch(args)) => watch::execute(args, &environment, directory),
+        Some(Command::Attach(args)) => attach::execute(args, &environment, directory),
         Some(Command::Demo(args)) if args.watch.watch => {
             demo::watch(&args.watch, &args.load(&environment, directory)?, &args.report)
         }

@@ -7,7 +7,7 @@ use kreplay_engine::{journal::Journals, replay::JournalOptions};
 
 use super::{
     CliError, Exit, ReportArgs,
-    args::{ClusterArgs, FileArgs, MetricsArgs, ThemeArgs},
+    args::{ClusterArgs, FileArgs, MetricsArgs, ServeArgs, ThemeArgs},
     run,
 };
 use crate::config::{Assignment, Config, Environment, Overrides, ResumedSettings};
@@ -35,6 +35,8 @@ pub struct ResumeArgs {
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
+    serve: ServeArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
     /// Console, report and its destination.
     #[command(flatten)]
@@ -46,6 +48,7 @@ pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &
     let mut overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     args.cluster.put(&mut overrides);
     args.metrics.put(&mut overrides);
+    args.serve.put(&mut overrides);
     args.theme.put(&mut overrides);
     for (flag, key, value) in [
         ("--concurrency", "run.concurrency", &args.concurrency),

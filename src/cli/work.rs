@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     path::Path,
+    time::Duration,
 };
 
 use kreplay_console::ConsoleOptions;
@@ -27,6 +28,7 @@ use super::{
     inspector,
     metrics::{bind, serve},
     plain, print,
+    serve::{bind as bind_attach, serve_session},
     signals::{STOP_GRACE, stop_signal},
     watch::background::BackgroundWatch,
 };
@@ -34,6 +36,10 @@ use crate::{
     config::{Config, Environment, ProtocolChoice},
     metrics::Sources,
 };
+
+/// After a signal, a run that is just being started has this time to begin, so that its end is shown. The wait for the
+/// end of the session follows.
+const START_GRACE: Duration = Duration::from_millis(50);
 
 /// How to show a session and its result.
 pub(super) struct SessionView<'a> {
@@ -100,6 +106,7 @@ impl SessionView<'_> {
             (None, Outlet::StandardError)
         };
         let server = bind(self.config)?;
+        let attach_server = bind_attach(self.config)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let feed = &session.feed;
@@ -107,9 +114,12 @@ impl SessionView<'_> {
         let history = shows_history.then(|| HistoryRecorder::start(&runtime, feed.clone()));
         let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
         let metrics = serve(server, sources);
+        // Consoles that are attached see the end of the session, so the server ends after it.
+        let served = serve_session(attach_server, &session);
         let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet);
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
+            served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             let feed = &alerting.as_ref().map_err(|error| CliError::Failed(error.to_string()))?.feed;
             match console {
                 Some(options) => self.console(&session, feed, options, &outlet, is_embedded).await,
@@ -245,9 +255,9 @@ fn has_started(feed: &Feed) -> bool {
     feed.snapshots.borrow().run.as_ref().is_some_and(|run| run.started_at.is_some())
 }
 
-/// Returns after [`STOP_GRACE`] if no run has started by then; otherwise never.
+/// Returns after [`START_GRACE`] if no run has started by then; otherwise never.
 async fn stopped_before_start(feed: &Feed) {
-    tokio::time::sleep(STOP_GRACE).await;
+    tokio::time::sleep(START_GRACE).await;
     if has_started(feed) {
         std::future::pending::<()>().await;
     }

@@ -56,6 +56,11 @@ impl Assignment {
         Self { key: key.into(), input: Input::Untyped(value.into()), origin: Origin::Flag(flag.into()) }
     }
 
+    /// A secret in a file that a flag names, as `${file:PATH}` in the configuration file.
+    pub fn secret_file(flag: &str, key: &str, path: &str) -> Self {
+        Self { key: key.into(), input: Input::Text(format!("${{file:{path}}}")), origin: Origin::Flag(flag.into()) }
+    }
+
     /// The values of a repeatable flag.
     #[must_use]
     pub fn flag_list(flag: &str, key: &str, values: Vec<String>) -> Self {

@@ -14,7 +14,7 @@ use kreplay_topics::{Channel, NewKey, Strategy};
 use kreplay_wire::DEFAULT_REQUESTS_PER_SECOND;
 
 use super::{AlertsSection, NotifySection, Origin, Properties};
-use crate::{demo::Datasets, metrics::MetricsSettings};
+use crate::{demo::Datasets, metrics::MetricsSettings, serve::ServeSettings};
 
 /// The merged configuration. Its `Debug` output contains no secrets.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Config {
     pub watch: WatchSection,
     /// `[metrics]`: the export of metrics.
     pub metrics: MetricsSettings,
+    /// `[serve]`: consoles that attach to this process.
+    pub serve: ServeSettings,
     /// `[console]`: theme, mouse and keys.
     pub console: ConsoleSection,
     /// `[alerts]`: rules on watched groups and on runs.
@@ -288,6 +290,7 @@ impl Default for Config {
             topics: TopicsSection::default(),
             watch: WatchSection::default(),
             metrics: MetricsSettings::default(),
+            serve: ServeSettings::default(),
             console: ConsoleSection {
                 theme: "auto".into(),
                 mouse: true,

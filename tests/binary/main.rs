@@ -12,6 +12,7 @@ use kreplay_testkit as support;
 
 mod alerts;
 mod announcements;
+mod attach;
 mod bench;
 mod console;
 mod failures;

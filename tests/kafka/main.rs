@@ -12,6 +12,7 @@
 
 use kreplay_testkit as support;
 
+mod attach;
 mod audit;
 mod bench;
 mod chaos;

@@ -1,7 +1,5 @@
 //! Whether an action is available now, and if not, why.
 
-mod record;
-
 use std::borrow::Cow;
 
 use kreplay_model::{
@@ -17,7 +15,13 @@ use crate::{
     state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
 };
 
+mod attached;
+mod record;
+mod time;
+
 pub(crate) use record::no_inspected_record;
+pub(crate) use time::no_timeline;
+
 use record::{no_search, no_value, undecidable_record};
 
 /// Why an action is not available, in one sentence.
@@ -26,8 +30,15 @@ pub(crate) type Refusal = Option<Cow<'static, str>>;
 impl Action {
     /// Why the action is not available now, in one sentence; `None` if it is.
     #[must_use]
-    #[allow(clippy::too_many_lines, reason = "one line for each action")]
     pub fn refusal(self, state: &State) -> Option<Cow<'static, str>> {
+        time::refusal_in_past(self, state)
+            .or_else(|| attached::refusal_if_attached(self, state))
+            .or_else(|| self.refusal_at_moment(state))
+    }
+
+    /// Why the action is not available as of the moment that is shown.
+    #[allow(clippy::too_many_lines, reason = "one line for each action")]
+    fn refusal_at_moment(self, state: &State) -> Refusal {
         match self {
             Self::TogglePause => not_pausable(state),
             Self::Stop => refuse_unless(state.run_is_active(), "no run is active"),
@@ -108,6 +119,27 @@ impl Action {
                 refuse_unless(false, "events are ordered by time")
             }
             Self::SwitchMetric => not_on(state, ScreenId::HeatMap, "figures are chosen on the heat map"),
+            Self::Timeline
+            | Self::CursorLeft
+            | Self::CursorRight
+            | Self::CursorFarLeft
+            | Self::CursorFarRight
+            | Self::ZoomIn
+            | Self::ZoomOut
+            | Self::WholeTimeline
+            | Self::PreviousMark
+            | Self::NextMark
+            | Self::Latest
+            | Self::SetMarker
+            | Self::ShowMoment
+            | Self::Freeze
+            | Self::TogglePlayback
+            | Self::SlowerPlayback
+            | Self::FasterPlayback
+            | Self::SeekBack
+            | Self::SeekForward
+            | Self::SeekFarBack
+            | Self::SeekFarForward => time::refusal_of_time(self, state),
             Self::SortNext
             | Self::SortReverse
             | Self::Filter
@@ -134,14 +166,6 @@ impl Action {
             | Self::Redraw
             | Self::Workers
             | Self::HeatMap
-            | Self::CursorLeft
-            | Self::CursorRight
-            | Self::ZoomIn
-            | Self::ZoomOut
-            | Self::PreviousMark
-            | Self::NextMark
-            | Self::Latest
-            | Self::WholeTimeline
             | Self::EventLog
             | Self::HotKeys => None,
         }

@@ -1,6 +1,6 @@
 //! What can be clicked and what scrolls, as it was drawn.
 
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::{domain::TopicPartition, timeline::Moment};
 use ratatui::layout::{Position, Rect};
 
 use super::{
@@ -73,6 +73,10 @@ pub enum Target {
     JournalColumn(&'static str),
     /// A run that has a journal, by its id.
     Journal(String),
+    /// The timeline, outside its columns.
+    Timeline,
+    /// A moment of the timeline.
+    Moment(Moment),
     /// A window that a click closes.
     Window,
     /// A question or prompt. It is answered only by keys, never by a stray click.

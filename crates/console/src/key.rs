@@ -39,11 +39,15 @@ pub enum Mode {
     Typing,
     /// A yes-or-no question is open.
     Asking,
+    /// The timeline is open.
+    Timeline,
+    /// A recording is shown, whatever else is open except questions and text input.
+    Playback,
 }
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
@@ -59,6 +63,8 @@ impl Mode {
         Self::Inspecting,
         Self::Typing,
         Self::Asking,
+        Self::Timeline,
+        Self::Playback,
     ];
 
     /// The name of the mode in messages and in the output of commands.
@@ -80,6 +86,8 @@ impl Mode {
             Self::Inspecting => "record",
             Self::Typing => "input",
             Self::Asking => "question",
+            Self::Timeline => "timeline",
+            Self::Playback => "playback",
         }
     }
 }
@@ -106,6 +114,12 @@ impl Key {
     #[must_use]
     pub const fn ctrl(c: char) -> Self {
         Self { code: KeyCode::Char(c), ctrl: true, alt: false }
+    }
+
+    /// A non-character key with Control.
+    #[must_use]
+    pub const fn ctrl_code(code: KeyCode) -> Self {
+        Self { code, ctrl: true, alt: false }
     }
 
     /// A non-character key.

@@ -34,7 +34,7 @@ pub use announce::Notify;
 pub use runtime::run;
 
 /// Options of the console.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ConsoleOptions {
     /// The theme.
     pub theme: theme::ThemeChoice,
@@ -62,10 +62,15 @@ pub struct ConsoleOptions {
     pub changes: Option<kreplay_model::watch::GroupChangeControl>,
     /// Whether groups can be changed, and if not, why.
     pub change_access: state::ChangeAccess,
+    /// The processes to which the console is attached; `None` if its own process has the session. An attached console
+    /// ends no session.
+    pub attached: Option<tokio::sync::watch::Receiver<std::sync::Arc<kreplay_model::attach::AttachView>>>,
     /// What lists the runs that have a journal; `None` if no directory of journals is known.
     pub journals: Option<journal::JournalLister>,
     /// What reads single records to be looked at; `None` if nothing does.
     pub inspect: Option<kreplay_model::inspect::InspectControl>,
+    /// A recording to be shown instead of the feed: the feed is not read, and nothing is sent.
+    pub past: Option<Box<dyn kreplay_model::recording::Past>>,
 }
 
 impl Default for ConsoleOptions {
@@ -84,8 +89,10 @@ impl Default for ConsoleOptions {
             terminal_notices: None,
             changes: None,
             change_access: state::ChangeAccess::default(),
+            attached: None,
             journals: None,
             inspect: None,
+            past: None,
         }
     }
 }

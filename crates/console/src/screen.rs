@@ -37,6 +37,7 @@ mod record;
 mod run;
 mod run_page;
 mod table;
+mod timeline;
 mod topics;
 mod trouble;
 mod watch_page;

@@ -11,15 +11,17 @@ use ratatui::layout::{Rect, Size};
 
 use super::{
     action::Action,
-    key::Mode,
+    key::{Key, Mode},
     keymap::Keymap,
     layout::{self, Areas},
     text::{clean, wrap},
 };
 
 mod alert;
+mod attachment;
 mod change_choice;
 mod change_view;
+mod clock;
 mod comparison;
 mod dialog;
 mod error_row;
@@ -32,7 +34,6 @@ mod group_partition_row;
 mod group_row;
 mod heat_map;
 mod heat_view;
-mod history;
 mod hot_key_row;
 mod inspect_view;
 mod journal_feed;
@@ -41,14 +42,21 @@ mod kept_events;
 mod lanes;
 mod log_view;
 mod member_row;
+mod moment;
 mod navigation;
 mod partition_row;
 mod partition_table;
 mod pending;
 mod planned_offset_row;
+mod playback;
+mod run_history;
 mod screen_id;
 mod status;
+mod time_columns;
 mod time_window;
+mod timeline_marks;
+mod timeline_strip;
+mod timeline_view;
 mod topic_row;
 mod topics;
 mod trouble;
@@ -59,6 +67,7 @@ mod worker_step;
 mod workers_view;
 
 pub use alert::Alert;
+pub use attachment::Attachment;
 pub use change_choice::{ChangeChoice, ScopeChoice};
 pub use change_view::{AskedChange, ChangeAccess, ChangeFeed, ChangePhase, ChangeView, change_result};
 pub use comparison::{Compared, DigestMatch, base, compare};
@@ -73,7 +82,6 @@ pub use group_partition_row::GroupPartitionRow;
 pub use group_row::GroupRow;
 pub use heat_map::{HeatMap, HeatRow};
 pub use heat_view::{HeatMetric, HeatOrder, HeatView};
-pub use history::{History, Mark, MarkKind};
 pub use hot_key_row::HotKeyRow;
 pub use inspect_view::InspectView;
 pub(crate) use inspect_view::{LABEL_CELLS, MAX_WIDTH as RECORD_WIDTH};
@@ -85,13 +93,20 @@ pub(crate) use lanes::{has_stalled, owner_of, worker_number, workers_of};
 pub use log_view::LogView;
 pub use member_row::GroupMemberRow;
 pub use navigation::{Navigation, Place};
+pub(crate) use partition_row::MAX_TREND_CELLS;
 pub use partition_row::PartitionRow;
 pub use partition_table::Rows;
 pub use pending::Pending;
 pub use planned_offset_row::PlannedOffsetRow;
+pub use playback::{Playback, SPEEDS};
+pub use run_history::{ChartMark, ChartMarkKind, RunHistory};
 pub use screen_id::{Layer, ScreenId};
 pub use status::{Status, StatusKind};
+pub use time_columns::{COLUMN_LENGTHS_MS, TimeColumns};
 pub use time_window::{RunTime, TimeGrid, TimeWindow};
+pub use timeline_marks::TimelineMark;
+pub use timeline_strip::{Strip, StripFigure};
+pub use timeline_view::{TimelineSubject, TimelineView};
 pub use topic_row::TopicRow;
 pub use topics::Topics;
 pub use trouble::{TroubleItem, TroubleKey, TroubleView, evidence, needs_attention};
@@ -104,10 +119,16 @@ pub use workers_view::WorkersView;
 /// The state of the console.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// What the feed said.
+    /// What the feed said, as of the moment that is shown.
     pub feed: FeedState,
+    /// What the feed said last, without its timeline, while an earlier moment is shown.
+    pub latest: Option<Box<FeedState>>,
+    /// The playback, if a recording is shown.
+    pub playback: Option<Playback>,
     /// What the user did.
     pub user: UserState,
+    /// The processes to which the console is attached; `None` if its own process has the session.
+    pub attachment: Option<Attachment>,
     /// The terminal's size in cells.
     pub size: Size,
     /// Time since the console was opened.
@@ -134,7 +155,10 @@ impl State {
     pub fn with_home(home: ScreenId, width: u16, height: u16, hint: Option<String>) -> Self {
         Self {
             feed: FeedState::default(),
+            latest: None,
+            playback: None,
             user: UserState::new(home),
+            attachment: None,
             size: Size::new(width, height),
             now: Duration::ZERO,
             hint,
@@ -247,6 +271,24 @@ impl State {
     pub fn mode(&self) -> Mode {
         let navigation = &self.user.navigation;
         navigation.dialog.as_ref().map_or(navigation.front().screen.mode(), Dialog::mode)
+    }
+
+    /// The mode of the keys that apply besides those of [`Self::mode`], while a recording is shown.
+    #[must_use]
+    pub fn playback_mode(&self) -> Option<Mode> {
+        (self.playback.is_some() && self.user.navigation.dialog.is_none()).then_some(Mode::Playback)
+    }
+
+    /// The action of a key. Keys of the playback come first, except on the timeline, whose cursor they would displace.
+    #[must_use]
+    pub fn action_of(&self, key: Key) -> Option<Action> {
+        let mode = self.mode();
+        let (first, second) = match self.playback_mode() {
+            Some(playback) if mode == Mode::Timeline => (mode, Some(playback)),
+            Some(playback) => (playback, Some(mode)),
+            None => (mode, None),
+        };
+        self.keymap.lookup(first, key).or_else(|| self.keymap.lookup(second?, key))
     }
 
     /// Whether the last frame showed only a part of the text in front.

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{Concurrency, RateLimit};
 
 /// A user's command to a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Starts a run if none is active: the first one, or the same again. If no topics are selected yet, lists the
     /// cluster's topics.
@@ -42,7 +45,8 @@ pub enum Command {
 }
 
 /// A decision about a key in quarantine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Retry its records, in order.
     Release,
@@ -51,7 +55,8 @@ pub enum Decision {
 }
 
 /// A decision about the record that paused a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RecordDecision {
     /// Skip and count it.
     Skip,

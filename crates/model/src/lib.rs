@@ -3,6 +3,7 @@
 //! It has no Kafka client and no network; headless progress is written to standard error, and reports read the memory
 //! of the process.
 
+pub mod attach;
 pub mod audit;
 pub mod control;
 pub mod domain;

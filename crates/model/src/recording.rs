@@ -8,6 +8,7 @@
 //! Nothing here has a clock or opens files.
 
 mod contents;
+mod decoder;
 mod encoder;
 mod entry;
 mod frames;
@@ -20,6 +21,7 @@ mod tracks;
 
 use std::{fmt, sync::Arc};
 
+pub use decoder::{DecodeError, Decoder};
 pub use encoder::{EncodeError, Encoder, WHOLE_INTERVAL_MS};
 pub use entry::{Entry, EntryHead, EntryKind};
 pub use frames::Frames;

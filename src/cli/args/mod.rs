@@ -88,6 +88,24 @@ pub struct MetricsArgs {
     pub names: Option<String>,
 }
 
+/// Consoles that attach to the process.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Attach")]
+pub struct ServeArgs {
+    /// Let `kreplay attach` show this process: path of a Unix socket, or a loopback address such as 127.0.0.1:9310
+    ///
+    /// A loopback address needs a token; with port 0, the address is printed. docs/attach.md has examples.
+    #[arg(long = "serve", id = "serve", value_name = "PATH|HOST:PORT")]
+    pub address: Option<String>,
+    /// File with the token that attached consoles must have [default: $KREPLAY_SERVE_TOKEN]
+    #[arg(long = "serve-token-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[allow(clippy::doc_markdown, reason = "the text of --help")]
+    pub token_file: Option<String>,
+    /// Let attached consoles pause, stop and change the run
+    #[arg(long = "serve-control")]
+    pub control: bool,
+}
+
 /// The generated data of the demo.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Demo")]
@@ -171,6 +189,19 @@ impl MetricsArgs {
         put(into, "--metrics-level", "metrics.level", self.level.as_ref());
         put(into, "--metrics-names", "metrics.names", self.names.as_ref());
     }
+}
+
+impl ServeArgs {
+    pub(super) fn put(&self, into: &mut Overrides) {
+        put(into, "--serve", "serve.address", self.address.as_ref());
+        put_token(into, "--serve-token-file", self.token_file.as_ref());
+        put(into, "--serve-control", "serve.control", self.control.then(|| "true".to_owned()).as_ref());
+    }
+}
+
+/// The token of attached consoles, from a file.
+pub(super) fn put_token(into: &mut Overrides, flag: &str, file: Option<&String>) {
+    into.assignments.extend(file.map(|path| Assignment::secret_file(flag, "serve.token", path)));
 }
 
 impl ThemeArgs {

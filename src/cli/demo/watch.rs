@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use clap::Args;
+use kreplay_attach::{GroupSource, Server};
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
 use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
@@ -21,6 +22,7 @@ use crate::{
         metrics::{bind, serve},
         plain::TypedLines,
         print,
+        serve::{bind as bind_attach, serve_groups},
         signals::stop_signal,
         watch::{
             commands::{Answer, answer, next_line},
@@ -53,7 +55,7 @@ pub struct WatchDemoArgs {
     #[arg(long, value_name = "N", requires = "watch")]
     seed: Option<u64>,
     /// Print the groups after 390 simulated seconds, when most verdicts hold, and end
-    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics"])]
+    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics", "serve"])]
     once: bool,
     /// How long to watch, by the clock [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = parse_duration)]
@@ -75,18 +77,21 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, report: &ReportArgs
         }
         return Ok(Exit::Done);
     }
-    let server = bind(config)?;
+    let servers = (bind(config)?, bind_attach(config)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && report.allows_console() && is_terminal() {
-        return runtime.block_on(show(demo, config, server));
+        return runtime.block_on(show(demo, config, servers));
     }
-    runtime.block_on(follow(demo, args, config, server, report.plain))
+    runtime.block_on(follow(demo, args, config, servers, report.plain))
 }
 
+/// The servers for metrics and for consoles that attach, if they are configured.
+type Servers = (Option<MetricsServer>, Option<Server>);
+
 /// Opens the console on the simulation.
-async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer>) -> Result<Exit, CliError> {
+async fn show(mut demo: WatchDemo, config: &Config, servers: Servers) -> Result<Exit, CliError> {
     let (options, outlet) = in_console(console_options(config)?);
     // Silences of a simulated cluster are not kept.
     let alerts = GroupAlerts::start(config, &outlet, None)?;
@@ -97,8 +102,16 @@ async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer
         Arc::new(snapshot)
     };
     let (sender, groups) = watch::channel(look(&mut demo));
-    let _served = serve(server, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
+    let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
+    let (evaluated, of_alerts) = watch::channel(Arc::default());
+    let offered = GroupSource {
+        snapshots: groups.clone(),
+        events: events.clone(),
+        alerts: Some(of_alerts),
+        control: Some(control.clone()),
+    };
+    let _offered = serve_groups(servers.1, offered)?;
     let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
     let simulate = async {
         let mut is_paused = false;
@@ -120,7 +133,7 @@ async fn show(mut demo: WatchDemo, config: &Config, server: Option<MetricsServer
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control, events.clone(), alerts) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, events.clone(), alerts, evaluated) => shown.map(|()| Exit::Done),
         () = simulate => Ok(Exit::Done),
     }
 }
@@ -130,12 +143,15 @@ async fn follow(
     mut demo: WatchDemo,
     args: &WatchDemoArgs,
     config: &Config,
-    server: Option<MetricsServer>,
+    servers: Servers,
     is_plain: bool,
 ) -> Result<Exit, CliError> {
     let mut alerts = GroupAlerts::start(config, &Outlet::StandardError, None)?;
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
-    let _served = serve(server, Sources { groups: Some(groups), ..Sources::default() })?;
+    let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
+    let (log, (evaluated, of_alerts)) = (WatchLog::default(), watch::channel(Arc::default()));
+    let offered = GroupSource { snapshots: groups, events: log.clone(), alerts: Some(of_alerts), control: None };
+    let _offered = serve_groups(servers.1, offered)?;
     let signal = stop_signal();
     tokio::pin!(signal);
     let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
@@ -161,6 +177,8 @@ async fn follow(
         }
         let Observation { snapshot, events, .. } = demo.look();
         let changes = alerts.take(&snapshot);
+        log.extend(events.iter().chain(&changes).cloned());
+        evaluated.send_replace(Arc::new(alerts.snapshot()));
         let snapshot = Arc::new(snapshot);
         sender.send_replace(snapshot.clone());
         let has_reader = if args.json {

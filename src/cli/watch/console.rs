@@ -15,13 +15,15 @@ use crate::cli::{CliError, alerting::GroupAlerts};
 /// Why the console of a watch starts no run.
 const ONLY_WATCHES: &str = "this console watches groups; use `kreplay run` to replay topics";
 
-/// Shows groups until the user quits. What the receiver holds at first is shown at once.
+/// Shows groups until the user quits. What the receiver holds at first is shown at once. The alerts
+/// on each look are published to `evaluated`.
 pub(in crate::cli) async fn show(
     options: ConsoleOptions,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
     control: WatchControl,
     events: WatchLog,
     alerts: GroupAlerts,
+    evaluated: watch::Sender<Arc<AlertsSnapshot>>,
 ) -> Result<(), CliError> {
     groups.mark_changed();
     let bootstrap = groups.borrow().cluster.clone();
@@ -29,7 +31,7 @@ pub(in crate::cli) async fn show(
     let snapshot = Snapshot { cluster, problem: Some(ONLY_WATCHES.to_owned()), ..Snapshot::default() };
     // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.
     let (session, snapshots) = watch::channel(Arc::new(snapshot));
-    let (evaluated, of_alerts) = watch::channel(Arc::default());
+    let of_alerts = evaluated.subscribe();
     let (silences, requests) = SilenceControl::channel();
     let evaluate = evaluate(alerts, groups.clone(), requests, events.clone(), evaluated);
     let feed = Feed { snapshots, events: EventLog::default(), groups: Some(groups), alerts: Some(of_alerts) };

@@ -2,16 +2,21 @@
 
 use std::{
     io::{self, Write as _},
+    sync::Arc,
     time::Duration,
 };
 
+use kreplay_attach::GroupSource;
 use kreplay_model::{
     domain::printable,
-    watch::{WatchCommand, WatchSnapshot},
+    watch::{AlertsSnapshot, WatchCommand, WatchSnapshot},
 };
 use kreplay_notify::Outlet;
 use kreplay_watcher::{GroupSelection, WatchHandle};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     WatchArgs, cluster,
@@ -29,6 +34,7 @@ use crate::{
         inspector,
         metrics::{bind, serve},
         plain::TypedLines,
+        serve::{bind as bind_attach, serve_groups},
         signals::stop_signal,
     },
     config::{Config, Environment},
@@ -40,6 +46,8 @@ use crate::{
 struct Printer {
     is_json: bool,
     alerts: GroupAlerts,
+    /// Where the alerts on each look are published.
+    evaluated: watch::Sender<Arc<AlertsSnapshot>>,
     every: Duration,
     next_summary: Instant,
     next_event: u64,
@@ -49,6 +57,7 @@ impl Printer {
     /// Returns whether there is still a reader.
     fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
         handle.events.extend(self.alerts.take(snapshot));
+        self.evaluated.send_replace(Arc::new(self.alerts.snapshot()));
         if self.is_json {
             return write_json_line(snapshot, &self.alerts.snapshot());
         }
@@ -98,6 +107,16 @@ fn groups(handle: &WatchHandle) -> Sources {
     Sources { groups: Some(handle.snapshots.clone()), ..Sources::default() }
 }
 
+/// The watched groups for consoles that attach.
+fn offered(handle: &WatchHandle, alerts: watch::Receiver<Arc<AlertsSnapshot>>) -> GroupSource {
+    GroupSource {
+        snapshots: handle.snapshots.clone(),
+        events: handle.events.clone(),
+        alerts: Some(alerts),
+        control: Some(handle.control.clone()),
+    }
+}
+
 /// Opens the console.
 fn show(
     args: &WatchArgs,
@@ -110,6 +129,7 @@ fn show(
     let (options, outlet) = in_console(options);
     let alerts = alerts(args, config, environment, &outlet)?;
     let server = bind(config)?;
+    let attach_server = bind_attach(config)?;
     cluster::run(async {
         let (watcher, first) = tokio::select! {
             opened = cluster::open(config, selection.clone()) => opened?,
@@ -118,7 +138,10 @@ fn show(
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        console::show(options, handle.snapshots.clone(), handle.control.clone(), handle.events.clone(), alerts).await?;
+        let (evaluated, of_alerts) = watch::channel(Arc::default());
+        let _offered = serve_groups(attach_server, offered(&handle, of_alerts))?;
+        let (looks, control, events) = (handle.snapshots.clone(), handle.control.clone(), handle.events.clone());
+        console::show(options, looks, control, events, alerts, evaluated).await?;
         Ok(Exit::Done)
     })
 }
@@ -141,14 +164,17 @@ fn print(
     selection: &GroupSelection,
     environment: &Environment,
 ) -> Result<Exit, CliError> {
+    let (evaluated, of_alerts) = watch::channel(Arc::default());
     let mut printer = Printer {
         is_json: args.format.is_json(),
         alerts: alerts(args, config, environment, &Outlet::StandardError)?,
+        evaluated,
         every: config.run.progress_interval,
         next_summary: Instant::now(),
         next_event: 0,
     };
     let server = bind(config)?;
+    let attach_server = bind_attach(config)?;
     cluster::run(async {
         let signal = stop_signal();
         tokio::pin!(signal);
@@ -159,6 +185,7 @@ fn print(
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
+        let _offered = serve_groups(attach_server, offered(&handle, of_alerts))?;
         let mut snapshots = handle.snapshots.clone();
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);

@@ -7,6 +7,7 @@ mod kafka;
 mod metrics;
 mod run;
 mod selection;
+mod serve;
 mod table;
 mod topics;
 mod watch;
@@ -60,7 +61,7 @@ const fn minutes(count: u64) -> Duration {
 }
 
 /// The parts of the list, in display order.
-const PARTS: [&[Setting]; 19] = [
+const PARTS: [&[Setting]; 20] = [
     kafka::KAFKA,
     selection::SELECTION,
     run::LIMITS,
@@ -78,6 +79,7 @@ const PARTS: [&[Setting]; 19] = [
     handlers::EXPORT,
     watch::WATCH,
     metrics::METRICS,
+    serve::SERVE,
     demo::CONSOLE,
     demo::DEMO,
 ];
@@ -216,6 +218,7 @@ mod tests {
             "export",
             "watch",
             "metrics",
+            "serve",
             "console",
             "demo",
         ];

@@ -33,8 +33,11 @@ const MOVING: &[Mode] = &[
     Mode::Errors,
     Mode::Inspecting,
 ];
+const TIMELINE: &[Mode] = &[Mode::Timeline];
+const PLAYBACK: &[Mode] = &[Mode::Playback];
 const CHARTING: &[Mode] = &[Mode::Charting];
 const LISTING: &[Mode] = &[Mode::Listing];
+const OVER_TIME: &[Mode] = &[Mode::Charting, Mode::Timeline];
 const RUN_PAGES: &[Mode] = &[Mode::Dashboard, Mode::Charting, Mode::Listing];
 
 /// Defines the actions and their entries: name, group, label, description, and the keys by modes.
@@ -205,7 +208,8 @@ actions! {
         READING => [Key::char('c')]),
     Help(View, "help", "Show all keys",
         MOVING => [Key::char('?'), Key::code(KeyCode::F(1))],
-        CHARTING => [Key::char('?'), Key::code(KeyCode::F(1))]),
+        CHARTING => [Key::char('?'), Key::code(KeyCode::F(1))],
+        TIMELINE => [Key::char('?'), Key::code(KeyCode::F(1))]),
 
     Up(Move, "up", "Up",
         MOVING => [Key::code(KeyCode::Up), Key::char('k')],
@@ -247,6 +251,7 @@ actions! {
         FAILED_RECORD => [Key::code(KeyCode::Esc), Key::char('q')],
         ERRORS => [Key::code(KeyCode::Esc), Key::char('q')],
         INSPECTING => [Key::code(KeyCode::Esc), Key::char('q')],
+        TIMELINE => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
     DeleteLeft(Dialog, "delete", "Delete the last character",
         &[Mode::Typing] => [Key::code(KeyCode::Backspace), Key::ctrl('h')]),
@@ -271,21 +276,21 @@ actions! {
     SwitchMetric(Charts, "figure", "Show another figure on the heat map",
         CHARTING => [Key::char('m')]),
     CursorLeft(Charts, "earlier", "Move the cursor to the cell before",
-        CHARTING => [Key::code(KeyCode::Left), Key::char('h')]),
+        OVER_TIME => [Key::code(KeyCode::Left), Key::char('h')]),
     CursorRight(Charts, "later", "Move the cursor to the next cell",
-        CHARTING => [Key::code(KeyCode::Right), Key::char('l')]),
+        OVER_TIME => [Key::code(KeyCode::Right), Key::char('l')]),
     ZoomIn(Charts, "zoom in", "Show half of the time",
-        CHARTING => [Key::char('>')]),
+        OVER_TIME => [Key::char('>')]),
     ZoomOut(Charts, "zoom out", "Show twice as much time",
-        CHARTING => [Key::char('<')]),
+        OVER_TIME => [Key::char('<')]),
     PreviousMark(Charts, "previous event", "Move the cursor to the event before",
-        CHARTING => [Key::char('{')]),
+        &[Mode::Charting, Mode::Timeline, Mode::Playback] => [Key::char('{')]),
     NextMark(Charts, "next event", "Move the cursor to the next event",
-        CHARTING => [Key::char('}')]),
+        &[Mode::Charting, Mode::Timeline, Mode::Playback] => [Key::char('}')]),
     Latest(Charts, "live", "Follow the latest moment again",
-        CHARTING => [Key::code(KeyCode::End)]),
+        OVER_TIME => [Key::code(KeyCode::End)]),
     WholeTimeline(Charts, "whole run", "Show the whole run",
-        CHARTING => [Key::char('W')]),
+        OVER_TIME => [Key::char('W')]),
     EventLog(Charts, "log", "Show all events of the session, with a filter",
         RUN_PAGES => [Key::char('v')]),
     WrapEvents(Charts, "wrap", "Wrap long events of the log, or cut them",
@@ -296,6 +301,33 @@ actions! {
         RUN_PAGES => [Key::char('J')]),
     ListJournals(Charts, "reload", "List the runs that have a journal again",
         LISTING => [Key::char('r')]),
+
+    Timeline(Time, "timeline", "Show the figures over time",
+        &[Mode::Dashboard, Mode::Watching, Mode::Timeline] => [Key::char('T')]),
+    CursorFarLeft(Time, "far earlier", "Move the cursor ten columns to the left",
+        TIMELINE => [Key::ctrl_code(KeyCode::Left), Key::char('H')]),
+    CursorFarRight(Time, "far later", "Move the cursor ten columns to the right",
+        TIMELINE => [Key::ctrl_code(KeyCode::Right), Key::char('L')]),
+    SetMarker(Time, "marker", "Compare other moments with this one, or no longer",
+        TIMELINE => [Key::char('m')]),
+    ShowMoment(Time, "show", "Show the moment under the cursor on all screens",
+        TIMELINE => [Key::code(KeyCode::Enter)]),
+    Freeze(Time, "freeze", "Stay at this moment, or return to the latest one",
+        &[Mode::Dashboard, Mode::Choosing, Mode::Watching, Mode::Timeline] => [Key::char('F')]),
+    TogglePlayback(Time, "play", "Play the recording, or pause",
+        PLAYBACK => [Key::char(' '), Key::char('p')]),
+    SlowerPlayback(Time, "slower", "Play more slowly",
+        PLAYBACK => [Key::char(',')]),
+    FasterPlayback(Time, "faster", "Play faster",
+        PLAYBACK => [Key::char('.')]),
+    SeekBack(Time, "back", "Go back a second",
+        PLAYBACK => [Key::code(KeyCode::Left)]),
+    SeekForward(Time, "forward", "Go forward a second",
+        PLAYBACK => [Key::code(KeyCode::Right)]),
+    SeekFarBack(Time, "far back", "Go back ten seconds",
+        PLAYBACK => [Key::ctrl_code(KeyCode::Left)]),
+    SeekFarForward(Time, "far forward", "Go forward ten seconds",
+        PLAYBACK => [Key::ctrl_code(KeyCode::Right)]),
 }
 
 /// Mouse gestures and their one-line descriptions for the help.

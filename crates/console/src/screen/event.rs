@@ -48,5 +48,5 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
 
 fn lines(event: &Event, state: &State) -> Vec<String> {
     let width = MAX_WIDTH.min(state.screen().width).saturating_sub(COLUMNS_AROUND);
-    wrap(&clean(&event.kind.to_string()), usize::from(width))
+    wrap(&clean(&event.text()), usize::from(width))
 }

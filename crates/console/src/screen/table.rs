@@ -4,11 +4,11 @@ use ratatui::buffer::Buffer;
 
 use super::{
     alerts, change, compare, dashboard, errors, event, event_log, failed_record, group, group_events, groups, heat_map,
-    help, hot_keys, journals, partition, plan, quarantine, record, run, topics, trouble, workers,
+    help, hot_keys, journals, partition, plan, quarantine, record, run, timeline, topics, trouble, workers,
 };
 use crate::{
     action::Action,
-    availability::{Refusal, no_event, no_group, no_group_to_change, no_inspected_record, no_partition},
+    availability::{Refusal, no_event, no_group, no_group_to_change, no_inspected_record, no_partition, no_timeline},
     hit_map::HitMap,
     state::{Place, ScreenId, State},
     theme::Theme,
@@ -306,6 +306,15 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::RecordLines,
         filters: None,
         view: |buf, hits, _, state, theme| record::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Timeline,
+        title: timeline::TITLE,
+        refusal: no_timeline,
+        stays_open: |_| true,
+        moves: Moves::Nothing,
+        filters: None,
+        view: |buf, hits, _, state, theme| timeline::render(buf, hits, state, theme),
     },
 ];
 

@@ -88,9 +88,16 @@ fn foot(state: &State) -> String {
 }
 
 /// The name of a lane.
-pub(super) fn name(key: &LaneKey) -> String {
+pub(super) fn name(state: &State, key: &LaneKey) -> String {
+    let workers = state.run().map_or(&[][..], |run| &run.workers);
+    let of_process = |number: u32| {
+        let worker = workers.iter().find(|worker| worker.id == number && worker.origin.is_some())?;
+        Some(clean(&worker.label()).into_owned())
+    };
     match key {
-        LaneKey::Workers(first, last) if first == last => format!("worker-{first}"),
+        LaneKey::Workers(first, last) if first == last => {
+            of_process(*first).unwrap_or_else(|| format!("worker-{first}"))
+        }
         LaneKey::Workers(first, last) => format!("worker-{first}…{last}"),
         LaneKey::Partition(id) => clean(&id.to_string()).into_owned(),
     }
@@ -100,7 +107,7 @@ pub(super) fn name(key: &LaneKey) -> String {
 fn label(buf: &mut Buffer, at: Rect, state: &State, lane: &Lane, theme: &Theme) {
     let (sign, style) = sign(state, lane, theme);
     paint::text(buf, at.x, at.y, 1, sign, theme.popup.patch(style));
-    let name = name(&lane.key);
+    let name = name(state, &lane.key);
     paint::text(buf, at.x + 2, at.y, number::cells(NAME_COLUMNS), &shorten(&name, NAME_COLUMNS), theme.popup);
     let mean = Line::styled(format!("{:>5}", number::percent(lane.mean())), theme.popup);
     paint::line(buf, at.x + 18, at.y, 5, &mean);

@@ -25,7 +25,7 @@ impl<'a> EventRow<'a> {
     /// The row of an event.
     #[must_use]
     pub fn new(event: &'a Event) -> Self {
-        Self { event, text: event.kind.to_string() }
+        Self { event, text: event.text() }
     }
 
     /// The time in UTC.

@@ -90,4 +90,6 @@ screens! {
     Errors(Errors, Window),
     /// A record, read from the cluster.
     Record(Inspecting, Window),
+    /// The figures of runs, or of a watched group, over time.
+    Timeline(Timeline, Page),
 }

@@ -3,7 +3,8 @@
 use kreplay_model::domain::TopicPartition;
 
 use super::{
-    EventLogView, HeatView, InspectView, LogView, Navigation, Pending, ScreenId, Status, Topics, WatchView, WorkersView,
+    EventLogView, HeatView, InspectView, LogView, Navigation, Pending, ScreenId, Status, TimelineView, Topics,
+    WatchView, WorkersView,
 };
 use crate::{layout::Panel, table::TableState};
 
@@ -40,6 +41,8 @@ pub struct UserState {
     pub errors: TableState<String>,
     /// The record that is looked at.
     pub inspect: InspectView,
+    /// The timeline.
+    pub timeline: TimelineView,
     /// The open screens and the dialog in front of them.
     pub navigation: Navigation,
     /// The message in the footer.
@@ -68,6 +71,7 @@ impl UserState {
             journal: newest_first(),
             errors: most_frequent_first(),
             inspect: InspectView::default(),
+            timeline: TimelineView::default(),
             navigation: Navigation::new(home),
             status: None,
             pending: None,

@@ -2,7 +2,9 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, Event, errors, focus, group_change, inspect, journals, quarantine, scroll, topics, watch};
+use super::{
+    Effect, Event, errors, focus, group_change, inspect, journals, quarantine, scroll, timeline, topics, watch,
+};
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
@@ -49,6 +51,7 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         | Target::HotKey(_)
         | Target::JournalColumn(_)
         | Target::Journal(_) => scroll::on_run_page(state, by),
+        Target::Timeline | Target::Moment(_) => timeline::zoom(state, by < 0),
         Target::Window | Target::Prompt => scroll::text(state, by),
     }
     Vec::new()
@@ -95,8 +98,10 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Journal(id) => state.user.journal.selected = Some(id),
         Target::Window => close_window(state),
         // A click beside the rows must not close the window, because reopening would change the selection.
+        Target::Moment(at) => return timeline::move_to(state, at),
         Target::TopicList
         | Target::Page
+        | Target::Timeline
         | Target::Watch
         | Target::Change
         | Target::Quarantine

@@ -4,8 +4,8 @@ use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
     Effect, ask, close, concurrency, event_log, failed_record, filter, focus, group_change, inspect, journals, launch,
-    navigate, plan, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message, silence, topics,
-    typing, watch,
+    navigate, past, plan, playback, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message,
+    silence, timeline, topics, typing, watch,
 };
 use crate::{
     action::Action,
@@ -112,6 +112,14 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::DeleteAll => in_view(state, typing::delete_all),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
+        Action::CursorLeft if is_timeline(state) => timeline::step(state, -1),
+        Action::CursorRight if is_timeline(state) => timeline::step(state, 1),
+        Action::ZoomIn if is_timeline(state) => in_view(state, |state| timeline::zoom(state, true)),
+        Action::ZoomOut if is_timeline(state) => in_view(state, |state| timeline::zoom(state, false)),
+        Action::PreviousMark if !state.is_charting() => timeline::to_mark(state, false),
+        Action::NextMark if !state.is_charting() => timeline::to_mark(state, true),
+        Action::Latest if is_timeline(state) => timeline::to_latest(state),
+        Action::WholeTimeline if is_timeline(state) => in_view(state, |state| state.user.timeline.column_ms = None),
         Action::Workers => in_view(state, |state| navigate::toggle(state, ScreenId::Workers)),
         Action::HeatMap => in_view(state, |state| navigate::toggle(state, ScreenId::HeatMap)),
         Action::SwitchLanes => in_view(state, |state| state.user.workers.next_kind()),
@@ -129,6 +137,19 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::HotKeys => in_view(state, |state| navigate::toggle(state, ScreenId::HotKeys)),
         Action::Journals => journals::toggle(state),
         Action::ListJournals => journals::list(state),
+        Action::Timeline => in_view(state, timeline::toggle),
+        Action::CursorFarLeft => timeline::step(state, -timeline::FAR_COLUMNS),
+        Action::CursorFarRight => timeline::step(state, timeline::FAR_COLUMNS),
+        Action::SetMarker => in_view(state, timeline::set_marker),
+        Action::ShowMoment => past::show_cursor(state),
+        Action::Freeze => past::toggle(state),
+        Action::TogglePlayback => playback::toggle(state),
+        Action::SlowerPlayback => playback::change_speed(state, false),
+        Action::FasterPlayback => playback::change_speed(state, true),
+        Action::SeekBack => playback::seek_by(state, -playback::STEP_MS),
+        Action::SeekForward => playback::seek_by(state, playback::STEP_MS),
+        Action::SeekFarBack => playback::seek_by(state, -playback::FAR_STEP_MS),
+        Action::SeekFarForward => playback::seek_by(state, playback::FAR_STEP_MS),
     }
 }
 
@@ -147,6 +168,11 @@ fn refuse(state: &mut State, action: Action, reason: String) {
 /// Whether watched groups are in front, so that the keys of tables and panels act on these.
 fn watches(state: &State) -> bool {
     state.mode() == Mode::Watching
+}
+
+/// Whether the timeline is in front, so that the keys for moving in time act on it.
+fn is_timeline(state: &State) -> bool {
+    state.user.navigation.front().screen == ScreenId::Timeline
 }
 
 /// Changes only the view.

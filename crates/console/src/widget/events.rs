@@ -53,7 +53,7 @@ pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &St
         let severity = event.kind.severity();
         let (sign, style) = symbol::severity(severity, theme);
         let text_style = if severity >= Severity::Warning { style } else { theme.base };
-        let text = event.kind.to_string();
+        let text = event.text();
         let line = Line::from(vec![
             Span::styled(event.at.format("%H:%M:%S%.3f ").to_string(), theme.muted),
             Span::styled(format!("{sign} "), style),

@@ -8,7 +8,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{paint, symbol};
+use super::{moment, paint, symbol};
 use crate::{
     number::{self, Forms},
     state::State,
@@ -33,8 +33,16 @@ pub(crate) fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     buf.set_style(area, base);
     let mut left = vec![Span::styled(" kreplay ", theme.strong), Span::raw("  ")];
     left.extend(status(state, theme));
-    let end = paint::line(buf, area.x, area.y, area.width, &Line::from(left));
     let right = area.right().saturating_sub(1);
+    if let Some((text, style)) = moment::text(state, theme) {
+        // The moment is always visible; the state of the run is cut off first.
+        let cells = number::cells(width(&text)).min(right.saturating_sub(area.x));
+        let start = right - cells;
+        paint::line(buf, area.x, area.y, start.saturating_sub(area.x + 1), &Line::from(left));
+        paint::text(buf, start, area.y, cells, &text, base.patch(style));
+        return;
+    }
+    let end = paint::line(buf, area.x, area.y, area.width, &Line::from(left));
     let description = description(state, usize::from(right.saturating_sub(end + 2)));
     if end < right {
         paint::aligned(buf, Rect::new(end, area.y, right - end, 1), &description, Style::new(), Alignment::Right);
@@ -58,10 +66,15 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
             }
             spans.extend(limits(run, theme));
         }
-        None if snapshot.at.is_none() && state.feed.watched.is_on() => return watching(state, theme),
+        None if snapshot.at.is_none() && state.feed.watched.is_on() => {
+            let mut spans = watching(state, theme);
+            spans.extend(attachment(state, theme));
+            return spans;
+        }
         None if snapshot.at.is_none() => return vec![Span::styled("◌ connecting…", theme.notice)],
         None => spans.push(Span::styled("○ no run yet", theme.notice)),
     }
+    spans.extend(attachment(state, theme));
     if state.feed.ended {
         spans.push(Span::styled("  ! session ended", theme.warning));
     } else if !snapshot.cluster.reachable {
@@ -77,6 +90,26 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
         cut(&clean(&snapshot.cluster.bootstrap), 32).into_owned()
     };
     spans.push(Span::raw(format!("   {cluster}")));
+    spans
+}
+
+/// That the console is attached, and which connections are lost.
+fn attachment<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
+    let Some(attachment) = &state.attachment else { return Vec::new() };
+    let access = if attachment.is_read_only() { "  attached, read-only" } else { "  attached" };
+    let mut spans = vec![Span::styled(access, theme.notice)];
+    let mut lost = attachment.view.lost();
+    if let (Some((process, _)), Some(since)) = (lost.next(), attachment.lost_since) {
+        let of = if attachment.view.is_merged() {
+            let more = lost.count();
+            let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{}{others}: ", cut(&clean(&process.name), 16))
+        } else {
+            String::new()
+        };
+        let seconds = state.now.saturating_sub(since).as_secs();
+        spans.push(Span::styled(format!("  ! {of}connection lost {seconds} s ago"), theme.bad));
+    }
     spans
 }
 

@@ -13,12 +13,13 @@ use crate::{
     layout::Panel,
     number,
     state::{Scrollable, State},
-    text::clean,
+    text::{clean, shorten, width},
     theme::Theme,
 };
 
-/// Column widths.
+/// Column widths. The number has the name of its process if several are shown.
 const NUMBER_WIDTH: u16 = 4;
+const MAX_LABEL_WIDTH: u16 = 14;
 const STATE_WIDTH: u16 = 9;
 const COUNT_WIDTH: u16 = 9;
 const RATE_WIDTH: u16 = 7;
@@ -45,7 +46,9 @@ pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &St
         paint::aligned(buf, centre, "no workers yet", theme.muted, Alignment::Center);
         return;
     }
-    let columns = columns(inner, workers.iter().any(|worker| !worker.partitions.is_empty()));
+    let labels = workers.iter().filter(|worker| worker.origin.is_some()).map(|worker| width(&clean(&worker.label())));
+    let number_width = number::cells(labels.max().unwrap_or(0)).clamp(NUMBER_WIDTH, MAX_LABEL_WIDTH);
+    let columns = columns(inner, number_width, workers.iter().any(|worker| !worker.partitions.is_empty()));
     let owned = if columns[5].width < MIN_NAMES_WIDTH { "own" } else { "own partitions" };
     let heads = ["#", "state", "handled", "rate/s", "busy", owned];
     for (at, name) in columns.iter().zip(heads).filter(|(at, name)| usize::from(at.width) >= name.len()) {
@@ -58,13 +61,13 @@ pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &St
 }
 
 /// The columns. If lanes are shared, no worker owns partitions, and bars use the width of the names.
-fn columns(inner: Rect, owned: bool) -> [Rect; 6] {
-    let fixed = NUMBER_WIDTH + STATE_WIDTH + COUNT_WIDTH + RATE_WIDTH + PERCENT_WIDTH + 5;
+fn columns(inner: Rect, number_width: u16, owned: bool) -> [Rect; 6] {
+    let fixed = number_width + STATE_WIDTH + COUNT_WIDTH + RATE_WIDTH + PERCENT_WIDTH + 5;
     let rest = inner.width.saturating_sub(fixed);
     let bar = if owned { rest.saturating_sub(30).min(12) } else { rest.saturating_sub(1).min(30) };
     // One extra column before the names, and one before the border.
     let names = rest.saturating_sub(bar + 2);
-    let widths = [NUMBER_WIDTH, STATE_WIDTH, COUNT_WIDTH, RATE_WIDTH, PERCENT_WIDTH + bar, names];
+    let widths = [number_width, STATE_WIDTH, COUNT_WIDTH, RATE_WIDTH, PERCENT_WIDTH + bar, names];
     let mut x = inner.x;
     let mut columns = widths.map(|width| {
         let at = Rect::new(x, inner.y, width.min(inner.right().saturating_sub(x)), 1);
@@ -79,7 +82,9 @@ fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, ov
     let [number_at, state_at, handled_at, rate_at, busy_at, own_at] =
         columns.map(|column| Rect { y: column.y + line, ..column });
     let (sign, word, style) = symbol::worker(worker.state, theme);
-    paint::aligned(buf, number_at, &worker.id.to_string(), theme.base, Alignment::Right);
+    let label = worker.label();
+    let label = shorten(&clean(&label), usize::from(number_at.width)).into_owned();
+    paint::aligned(buf, number_at, &label, theme.base, Alignment::Right);
     paint::text(buf, state_at.x, state_at.y, state_at.width, &format!("{sign} {word}"), style);
     let handled = number::counts(worker.handled);
     paint::aligned(buf, handled_at, handled.fit(handled_at.width), theme.base, Alignment::Right);

@@ -37,7 +37,7 @@ pub(crate) fn time(seconds: f64) -> DateTime<Utc> {
 }
 
 pub(crate) fn event(seq: u64, at_s: f64, kind: EventKind) -> feed::Event {
-    feed::Event { seq, at: time(at_s), kind }
+    feed::Event { seq, at: time(at_s), process: None, kind }
 }
 
 pub(crate) fn partition(topic: &str, number: i32) -> TopicPartition {
@@ -190,6 +190,7 @@ fn workers_view(workers: u32, handled: u64, speed: f64, state: RunState, orderin
                     .collect(),
                 _ => Vec::new(),
             },
+            origin: None,
         })
         .collect()
 }

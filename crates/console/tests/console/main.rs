@@ -11,6 +11,7 @@
 )]
 
 mod alerts;
+mod attached;
 mod fixture;
 mod frames;
 mod group_change;
@@ -18,10 +19,12 @@ mod inspect;
 mod keys;
 mod lists;
 mod over_time;
+mod past;
 mod plan;
 mod screens;
 mod situations;
 mod storm;
+mod timeline;
 mod topics;
 mod update;
 mod watch;

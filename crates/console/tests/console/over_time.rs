@@ -163,7 +163,7 @@ fn the_cursor_reads_a_worker_that_has_stalled() {
     }
     let shown = text(&state);
     assert!(shown.contains("at 4 s"), "{shown}");
-    assert!(shown.contains("worker-3: 92 % in the handler, 919 records/s; otherwise mostly "), "{shown}");
+    assert!(shown.contains("worker-3: 92 % in the handler, 919 records/s; otherwise mostly"), "{shown}");
     press_code(&mut state, KeyCode::End);
     assert!(text(&state).contains("● live"));
 }

@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn event(seq: u64, kind: EventKind) -> Event {
-        Event { seq, at: DateTime::from_timestamp(i64::try_from(seq).unwrap(), 0).unwrap(), kind }
+        Event { seq, at: DateTime::from_timestamp(i64::try_from(seq).unwrap(), 0).unwrap(), kind, process: None }
     }
 
     #[test]

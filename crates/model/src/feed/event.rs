@@ -15,9 +15,24 @@ pub struct Event {
     pub seq: u64,
     /// When it happened.
     pub at: DateTime<Utc>,
+    /// The process in which it happened; `None` unless several processes are shown together. External data: views must
+    /// escape it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
+}
+
+impl Event {
+    /// What happened, preceded by the process if there is one.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.process {
+            Some(process) => format!("{process}: {}", self.kind),
+            None => self.kind.to_string(),
+        }
+    }
 }
 
 /// Who performed a rebalance.

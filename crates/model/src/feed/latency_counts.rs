@@ -52,6 +52,25 @@ impl LatencyCounts {
         Self { counts: left.filter(|(_, count)| *count > 0).collect() }
     }
 
+    /// Adds the counts of another process.
+    pub fn merge(&mut self, other: &Self) {
+        let (mine, theirs) = (std::mem::take(&mut self.counts), &other.counts);
+        let (mut mine, mut theirs) = (mine.into_iter().peekable(), theirs.iter().copied().peekable());
+        loop {
+            let next = match (mine.peek(), theirs.peek()) {
+                (Some((one, _)), Some((other, _))) if one == other => {
+                    let (Some((bucket, count)), Some((_, more))) = (mine.next(), theirs.next()) else { return };
+                    Some((bucket, count.saturating_add(more)))
+                }
+                (Some((one, _)), Some((other, _))) if one > other => theirs.next(),
+                (None, _) => theirs.next(),
+                _ => mine.next(),
+            };
+            let Some(next) = next else { return };
+            self.counts.push(next);
+        }
+    }
+
     /// The number of records.
     #[must_use]
     pub fn records(&self) -> u64 {
@@ -132,6 +151,16 @@ mod tests {
         ) {
             let all = [before.clone(), after.clone()].concat();
             prop_assert_eq!(counted(&all).since(&counted(&before)), counted(&after));
+        }
+
+        #[test]
+        fn merged_counts_are_those_of_all_times(
+            one in prop::collection::vec(0..=u64::MAX, 0..20),
+            other in prop::collection::vec(0..=u64::MAX, 0..20),
+        ) {
+            let mut merged = counted(&one);
+            merged.merge(&counted(&other));
+            prop_assert_eq!(merged, counted(&[one, other].concat()));
         }
 
         #[test]

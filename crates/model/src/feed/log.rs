@@ -48,16 +48,28 @@ struct Inner {
     events: VecDeque<Event>,
 }
 
+impl Inner {
+    /// Appends an event with the next sequence number.
+    fn push(&mut self, event: Event) {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        if self.events.len() == MAX_EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(Event { seq, ..event });
+    }
+}
+
 impl EventLog {
     /// Appends an event with the current time.
     pub fn push(&self, kind: EventKind) {
+        self.inner.lock().push(Event { seq: 0, at: Utc::now(), process: None, kind });
+    }
+
+    /// Appends events of other logs. They keep their times and get the next sequence numbers.
+    pub fn extend(&self, events: impl IntoIterator<Item = Event>) {
         let mut inner = self.inner.lock();
-        let seq = inner.next_seq;
-        inner.next_seq += 1;
-        if inner.events.len() == MAX_EVENTS {
-            inner.events.pop_front();
-        }
-        inner.events.push_back(Event { seq, at: Utc::now(), kind });
+        events.into_iter().for_each(|event| inner.push(event));
     }
 
     /// Reports information about normal operation, in one sentence.
@@ -112,6 +124,18 @@ mod tests {
         assert!(last.is_reported() && last.clear() && !last.clear());
         log.warn_once(&mut last, "b");
         assert_eq!(log.next_seq(), 3);
+    }
+
+    #[test]
+    fn events_of_other_logs_keep_their_time_and_get_new_numbers() {
+        let (log, other) = (EventLog::default(), EventLog::default());
+        log.push(EventKind::Paused);
+        let at = Utc::now() - chrono::TimeDelta::hours(1);
+        let process = Some("a".to_owned());
+        other.push(EventKind::Resumed);
+        log.extend(other.since(0).into_iter().map(|event| Event { at, process: process.clone(), ..event }));
+        let event = log.since(1).pop().unwrap();
+        assert_eq!((event.seq, event.at, event.text()), (1, at, format!("a: {}", EventKind::Resumed)));
     }
 
     #[test]

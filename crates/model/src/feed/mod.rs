@@ -13,7 +13,6 @@ mod event;
 mod event_text;
 mod forecast;
 mod handling_times;
-mod history;
 mod latency_counts;
 mod limits;
 mod log;
@@ -45,12 +44,11 @@ pub use forecast::{
     Planning, PlanningView, Recommendation, RecordBytes,
 };
 pub use handling_times::{HANDLING_TIME_BOUNDS_US, HandlingTimes};
-pub use history::{Recent, Series};
 pub use latency_counts::LatencyCounts;
 pub use limits::{GuardView, LimitsView};
 pub use log::{EventLog, LastReport};
 pub use next_run::NextRun;
-pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
+pub use owners::{Owner, PartitionState, PartitionView, WorkerOrigin, WorkerState, WorkerView};
 pub use plan_view::PlanView;
 pub use quarantine::{MAX_SHOWN_KEYS, PausedRecord, QuarantineView, QuarantinedKey};
 pub use run_state::{ExceptionCount, Importance, RetryingView, RunState, RunStatus};

@@ -141,4 +141,27 @@ pub struct WorkerView {
     pub charges: Charges,
     /// The partitions that it owns; empty if lanes are shared.
     pub partitions: Vec<TopicPartition>,
+    /// Where it runs; `None` unless several processes are shown together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<WorkerOrigin>,
+}
+
+/// The process of a worker that is shown together with those of other processes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerOrigin {
+    /// The name of the process. External data: views must escape it.
+    pub process: String,
+    /// The number of the worker in its process, starting at 0.
+    pub number: u32,
+}
+
+impl WorkerView {
+    /// Its number or, if several processes are shown together, the name of its process and its number there.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match &self.origin {
+            Some(WorkerOrigin { process, number }) => format!("{process}/{number}"),
+            None => self.id.to_string(),
+        }
+    }
 }

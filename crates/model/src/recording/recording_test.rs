@@ -54,7 +54,7 @@ fn snapshot(handled: u64, workers: u32) -> Snapshot {
 
 fn event(seq: u64, is_mark: bool) -> Event {
     let kind = if is_mark { EventKind::Paused } else { EventKind::Notice { text: format!("notice {seq}") } };
-    Event { seq, at: DateTime::UNIX_EPOCH, kind }
+    Event { seq, at: DateTime::UNIX_EPOCH, process: None, kind }
 }
 
 fn group_event(number: usize, is_mark: bool) -> WatchEvent {

@@ -18,7 +18,7 @@ fn partition(number: i32) -> TopicPartition {
 }
 
 fn event(seq: u64, at_ms: i64, kind: EventKind) -> Event {
-    Event { seq, at: DateTime::from_timestamp_millis(at_ms).unwrap(), kind }
+    Event { seq, at: DateTime::from_timestamp_millis(at_ms).unwrap(), process: None, kind }
 }
 
 fn kind() -> impl Strategy<Value = EventKind> {

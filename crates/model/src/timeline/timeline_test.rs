@@ -109,6 +109,7 @@ proptest! {
             .map(|(seq, (at, to))| Event {
                 seq,
                 at: DateTime::from_timestamp(START_S + at, 0).unwrap(),
+                process: None,
                 kind: EventKind::ConcurrencyChanged { from: 0, to, reason: None },
             })
             .collect();
@@ -216,11 +217,11 @@ fn a_late_snapshot_of_the_same_run_is_ignored() {
 fn many_failures_do_not_displace_a_rebalance() {
     let mut timeline = Timeline::default();
     let rebalanced = EventKind::RebalanceFinished { by: RebalanceKind::Own, duration_ms: 5, moved: 1 };
-    timeline.add_event(&Event { seq: 0, at: time(1.0), kind: rebalanced });
+    timeline.add_event(&Event { seq: 0, at: time(1.0), process: None, kind: rebalanced });
     let offset = crate::domain::Offset::ZERO;
     let failure = Failure { partition: partition(), offset, key: None, attempt: 1, error: "e".into() };
     for seq in 1..=2 * Marks::MAX_PER_CLASS as u64 {
-        timeline.add_event(&Event { seq, at: time(2.0), kind: EventKind::Retried(failure.clone()) });
+        timeline.add_event(&Event { seq, at: time(2.0), process: None, kind: EventKind::Retried(failure.clone()) });
     }
     let marks = timeline.marks(range(0.0, 3.0));
     assert_eq!(marks.len(), Marks::MAX_PER_CLASS + 1);

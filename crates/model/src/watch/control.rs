@@ -2,10 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 /// A view's command to the watcher. None of them changes anything on the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WatchCommand {
     /// These groups, by name, are visible now and are observed most often. It replaces the groups of the command
     /// before.

@@ -31,6 +31,9 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
             ],
         ),
         Question::Stop => ("Stop the run?", vec![in_flight, rest]),
+        Question::Quit if state.attachment.is_some() => {
+            ("Quit?", vec!["Only this console closes. The run continues in its own process.".into()])
+        }
         Question::Quit => ("Quit?", vec!["A run is active and will be stopped before its end.".into(), in_flight, rest]),
         Question::DecideAll(Decision::Release) => (
             "Release all keys?",

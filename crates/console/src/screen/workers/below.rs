@@ -63,7 +63,7 @@ pub(super) fn lines(
     lines.resize(4, Line::default());
     if let Some(worker) = worker {
         lines.extend(time_by_state(
-            &name(&LaneKey::Workers(worker.id, worker.id)),
+            &name(state, &LaneKey::Workers(worker.id, worker.id)),
             &worker.charges,
             text_columns,
             theme,

@@ -332,6 +332,7 @@ impl Run {
                 busy_ns: total_busy_ns,
                 charges: slot.ledgers.charges_at(now),
                 partitions: own.remove(&id).unwrap_or_default(),
+                origin: None,
             });
         }
         views

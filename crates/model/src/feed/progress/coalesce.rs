@@ -140,7 +140,7 @@ mod tests {
     };
 
     fn event(seq: u64, ms: i64, kind: EventKind) -> Event {
-        Event { seq, at: DateTime::from_timestamp_millis(ms).unwrap(), kind }
+        Event { seq, at: DateTime::from_timestamp_millis(ms).unwrap(), process: None, kind }
     }
 
     fn assigned(seq: u64, ms: i64) -> Event {

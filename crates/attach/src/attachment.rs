@@ -1,0 +1,209 @@
+//! Several running processes as one feed.
+
+mod hub;
+mod peer;
+
+use std::sync::Arc;
+
+use kreplay_model::{
+    attach::{AttachAccess, AttachView},
+    control::{Command, Control},
+    domain::Secret,
+    feed::{EventLog, Feed, Snapshot},
+    watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog, WatchSnapshot},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    Address, AttachError,
+    client::{Access, Connection, Link, connect, follow},
+    protocol::RemoteCommand,
+};
+use hub::{Hub, Outlets};
+use peer::Peer;
+
+/// Updates that wait to be processed; a process whose updates wait is read no further.
+const MAX_WAITING_UPDATES: usize = 16;
+/// Commands that wait to be sent to a process; more are dropped. The user gives them by hand.
+const MAX_WAITING_COMMANDS: usize = 16;
+
+/// How to attach.
+#[derive(Clone, Debug, Default)]
+pub struct AttachOptions {
+    /// The token of the processes.
+    pub token: Option<Secret>,
+    /// Whether commands are sent, if the processes take them.
+    pub control: bool,
+}
+
+/// Running processes as one feed. It ends when all of them have ended; the connections close when this is dropped.
+#[derive(Debug)]
+pub struct Attachment {
+    /// What the processes say. If there are several, their snapshots are merged.
+    pub feed: Feed,
+    /// Whether one of them offers a session.
+    pub has_session: bool,
+    /// What has happened to the watched groups, if one of them watches any.
+    pub group_events: Option<WatchLog>,
+    /// The connections.
+    pub view: watch::Receiver<Arc<AttachView>>,
+    /// Where commands to the sessions go. Those that the processes do not take are dropped.
+    pub control: Control,
+    /// Where commands to the watch go.
+    pub watch: Option<WatchControl>,
+    /// Ends them when it is dropped.
+    _tasks: JoinSet<()>,
+}
+
+impl Attachment {
+    /// Connects to the processes. One that cannot be reached is tried again while others are shown.
+    ///
+    /// # Errors
+    /// The first [`AttachError`] if none of them can be reached.
+    pub async fn open(addresses: &[Address], options: &AttachOptions) -> Result<Self, AttachError> {
+        let access = Access { token: options.token.clone(), control: options.control };
+        let opened = connect_all(addresses, &access).await?;
+        let welcomes = || opened.iter().filter_map(|opened| Some(&opened.as_ref().ok()?.welcome));
+        let has_session = welcomes().any(|welcome| welcome.session);
+        let has_groups = welcomes().any(|welcome| welcome.groups);
+        let takes_commands = welcomes().all(|welcome| welcome.control);
+        let peers = names(addresses)
+            .into_iter()
+            .zip(&opened)
+            .map(|(name, opened)| Peer::new(name, opened.as_ref().err().map(ToString::to_string)));
+        let mut hub = Hub::new(peers.collect(), access_of(options.control, takes_commands));
+
+        let (sender, updates) = mpsc::channel(MAX_WAITING_UPDATES);
+        let mut tasks = JoinSet::new();
+        let mut commands = Vec::new();
+        for (number, (address, opened)) in addresses.iter().zip(opened).enumerate() {
+            let (command, receiver) = mpsc::channel(MAX_WAITING_COMMANDS);
+            commands.push(command);
+            let (address, access, updates) = (address.clone(), access.clone(), sender.clone());
+            tasks.spawn(follow(opened.ok(), Link { address, access, number, updates, commands: receiver }));
+        }
+        let (snapshots, of_session) = watch::channel(Arc::<Snapshot>::default());
+        let (groups, of_groups) = watch::channel(Arc::<WatchSnapshot>::default());
+        let (alerts, of_alerts) = watch::channel(Arc::<AlertsSnapshot>::default());
+        let (views, view) = watch::channel(hub.view());
+        let (events, group_events) = (EventLog::default(), WatchLog::default());
+        let outlets =
+            Outlets { snapshots, groups, alerts, views, events: events.clone(), group_events: group_events.clone() };
+        tasks.spawn(async move { hub.run(updates, &outlets).await });
+
+        let (control, session_commands) = Control::channel();
+        let (watch, watch_commands) = WatchControl::channel();
+        let may_send = options.control && takes_commands;
+        let receivers = if may_send { commands } else { Vec::new() };
+        forward(session_commands, receivers.clone()).map_err(AttachError::Start)?;
+        tasks.spawn(forward_to_watch(watch_commands, receivers));
+        Ok(Self {
+            feed: Feed {
+                snapshots: of_session,
+                events,
+                groups: has_groups.then_some(of_groups),
+                alerts: has_groups.then_some(of_alerts),
+            },
+            has_session,
+            group_events: has_groups.then_some(group_events),
+            view,
+            control,
+            watch: has_groups.then_some(watch),
+            _tasks: tasks,
+        })
+    }
+}
+
+/// Connects to all processes at the same time. An error if none can be reached.
+async fn connect_all(
+    addresses: &[Address],
+    access: &Access,
+) -> Result<Vec<Result<Connection, AttachError>>, AttachError> {
+    let mut connecting = JoinSet::new();
+    for (number, address) in addresses.iter().cloned().enumerate() {
+        let access = access.clone();
+        connecting.spawn(async move { (number, connect(&address, &access).await) });
+    }
+    let mut opened: Vec<_> = addresses.iter().map(|address| Err(AttachError::Silent(address.clone()))).collect();
+    while let Some(finished) = connecting.join_next().await {
+        if let Ok((number, result)) = finished
+            && let Some(slot) = opened.get_mut(number)
+        {
+            *slot = result;
+        }
+    }
+    if opened.iter().any(Result::is_ok) {
+        return Ok(opened);
+    }
+    match opened.into_iter().next() {
+        Some(Err(error)) => Err(error),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The names of the processes. Equal ones are numbered.
+fn names(addresses: &[Address]) -> Vec<String> {
+    let names: Vec<String> = addresses.iter().map(Address::name).collect();
+    let number = |(at, name): (usize, &String)| {
+        let before = names[..at].iter().filter(|other| *other == name).count();
+        if before == 0 { name.clone() } else { format!("{name}-{}", before + 1) }
+    };
+    names.iter().enumerate().map(number).collect()
+}
+
+fn access_of(asked_for_control: bool, takes_commands: bool) -> AttachAccess {
+    let why = match (asked_for_control, takes_commands) {
+        (true, true) => return AttachAccess::Control,
+        (true, false) => "the process takes no commands; start it with --serve-control",
+        (false, _) => "this console is attached read-only; attach with --control",
+    };
+    AttachAccess::ReadOnly { why: why.to_owned() }
+}
+
+/// Forwards commands of the console to all processes. The end of the console is not a command to them.
+fn forward(
+    commands: std::sync::mpsc::Receiver<Command>,
+    processes: Vec<mpsc::Sender<RemoteCommand>>,
+) -> std::io::Result<()> {
+    let forward = move || {
+        // Ends when the console has dropped its control.
+        for command in commands {
+            if command != Command::Shutdown {
+                send(&processes, &RemoteCommand::Session(command));
+            }
+        }
+    };
+    std::thread::Builder::new().name("attach-control".into()).spawn(forward).map(drop)
+}
+
+async fn forward_to_watch(
+    mut commands: mpsc::UnboundedReceiver<WatchCommand>,
+    processes: Vec<mpsc::Sender<RemoteCommand>>,
+) {
+    while let Some(command) = commands.recv().await {
+        if !matches!(command, WatchCommand::LookAt(_)) {
+            send(&processes, &RemoteCommand::Watch(command));
+        }
+    }
+}
+
+fn send(processes: &[mpsc::Sender<RemoteCommand>], command: &RemoteCommand) {
+    for process in processes {
+        // A process that takes no more commands is lost or has ended, which the console shows.
+        let _ = process.try_send(command.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_names_are_numbered() {
+        let addresses = ["a/run.sock", "b/run.sock", "other", "c/run.sock"].map(|text| text.parse().unwrap());
+        assert_eq!(names(&addresses), ["run", "run-2", "other", "run-3"]);
+    }
+}

@@ -1,0 +1,78 @@
+//! One snapshot of several processes that share a replay.
+//!
+//! Counters are sums: each process counts what it has done itself, and the last counters of a process that is gone
+//! still count. States, rates and workers are those of the processes that are there. A partition is shown as its owner
+//! sees it.
+
+mod events;
+#[cfg(test)]
+mod merge_test;
+mod partitions;
+mod run;
+mod workers;
+
+use std::sync::Arc;
+
+use kreplay_model::feed::{ClusterView, PlanningView, RunView, Snapshot};
+
+pub use events::Interleaver;
+
+/// The snapshot of one process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The name of the process.
+    pub process: String,
+    /// The number of its address, from which the numbers of its workers are made. Only processes that are gone may have
+    /// the number of another part.
+    pub number: u32,
+    /// Whether the process is gone: it works no longer, but what it has done still counts.
+    pub is_gone: bool,
+    /// What it said last.
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// A part that has a run.
+#[derive(Clone, Copy, Debug)]
+struct RunPart<'a> {
+    process: &'a str,
+    number: u32,
+    is_gone: bool,
+    run: &'a RunView,
+}
+
+/// One snapshot of several processes, with a run that has the given id. Without parts, the placeholder of a session
+/// that has not begun.
+#[must_use]
+pub fn merge(id: &str, parts: &[Part]) -> Snapshot {
+    let mut there: Vec<&Part> = parts.iter().filter(|part| !part.is_gone).collect();
+    if there.is_empty() {
+        there = parts.iter().collect();
+    }
+    let Some(first) = there.first() else { return Snapshot::default() };
+    let problem = there.iter().find_map(|part| Some((&part.process, part.snapshot.problem.as_ref()?)));
+    Snapshot {
+        at: parts.iter().filter_map(|part| part.snapshot.at).max(),
+        cluster: ClusterView {
+            reachable: there.iter().all(|part| part.snapshot.cluster.reachable),
+            ..first.snapshot.cluster.clone()
+        },
+        run: merged_run(id, parts),
+        finished: parts.iter().flat_map(|part| part.snapshot.finished.clone()).collect(),
+        problem: problem.map(|(process, text)| format!("{process}: {text}")),
+        catalog: there.iter().find_map(|part| part.snapshot.catalog.clone()),
+        listing: there.iter().any(|part| part.snapshot.listing),
+        next: first.snapshot.next.clone(),
+        planning: PlanningView::default(),
+    }
+}
+
+fn merged_run(id: &str, parts: &[Part]) -> Option<RunView> {
+    let runs: Vec<RunPart<'_>> = parts
+        .iter()
+        .filter_map(|part| {
+            let Part { process, number, is_gone, snapshot } = part;
+            Some(RunPart { process, number: *number, is_gone: *is_gone, run: snapshot.run.as_ref()? })
+        })
+        .collect();
+    run::merge(id, &runs)
+}

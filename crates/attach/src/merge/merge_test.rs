@@ -1,0 +1,209 @@
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use kreplay_model::{
+    domain::{Lag, Offset, TopicPartition},
+    feed::{
+        Charge, Charges, Event, EventKind, Owner, PartitionState, PartitionView, RunState, RunView, Snapshot, Totals,
+        WorkerView,
+    },
+};
+use proptest::prelude::*;
+
+use super::*;
+
+const END: i64 = 1_000;
+
+fn offset(raw: i64) -> Offset {
+    Offset::new(raw).unwrap()
+}
+
+/// A partition as its owner sees it, or as other processes do.
+fn row(partition: i32, position: i64, handled: u64, is_owner: bool) -> PartitionView {
+    PartitionView {
+        id: TopicPartition::new("orders", partition),
+        state: if is_owner { PartitionState::Active } else { PartitionState::Elsewhere },
+        first: offset(0),
+        end: offset(END),
+        position: offset(position),
+        lag: Lag::between(offset(position), offset(END)),
+        ahead: u64::from(is_owner),
+        handled,
+        owner: if is_owner { Owner::Shared } else { Owner::None },
+        records_per_s: if is_owner { 10.0 } else { 0.0 },
+        p95_ms: None,
+        handling_times: Default::default(),
+    }
+}
+
+fn part(number: u32, is_gone: bool, run: RunView) -> Part {
+    let snapshot = Arc::new(Snapshot { run: Some(run), ..Snapshot::default() });
+    Part { process: ["a", "b", "c"][number as usize].to_owned(), number, is_gone, snapshot }
+}
+
+fn running(partitions: Vec<PartitionView>) -> RunView {
+    let mut charges = Charges::default();
+    charges.add_ns(Charge::Handling, 7);
+    RunView {
+        state: RunState::Running,
+        totals: Totals { handled: partitions.iter().map(|row| row.handled).sum(), ..Totals::default() },
+        concurrency: 2,
+        workers: (0..2).map(|id| WorkerView { id, ..WorkerView::default() }).collect(),
+        charges,
+        partitions,
+        ..RunView::default()
+    }
+}
+
+/// What three processes did: for each partition, its owner, and what each process has handled and where it is.
+#[derive(Clone, Debug)]
+struct Shared {
+    partitions: Vec<(usize, [(i64, u64); 3])>,
+    gone: Option<usize>,
+    latencies: [Vec<u64>; 3],
+    counters: [[u32; 4]; 3],
+}
+
+fn shared() -> impl Strategy<Value = Shared> {
+    let of_process = || (0..=END, 0..10_000_u64);
+    let partition = (0..3_usize, [of_process(), of_process(), of_process()]);
+    let latencies = || prop::collection::vec(any::<u64>(), 0..8);
+    (
+        prop::collection::vec(partition, 1..12),
+        prop::option::of(0..3_usize),
+        [latencies(), latencies(), latencies()],
+        any::<[[u32; 4]; 3]>(),
+    )
+        .prop_map(|(partitions, gone, latencies, counters)| Shared { partitions, gone, latencies, counters })
+}
+
+impl Shared {
+    fn parts(&self) -> Vec<Part> {
+        (0..3).map(|process| self.part(process)).collect()
+    }
+
+    fn part(&self, process: usize) -> Part {
+        let rows = (0..).zip(&self.partitions).map(|(partition, (owner, processes))| {
+            let (position, handled) = processes[process];
+            row(partition, position, handled, *owner == process)
+        });
+        let mut run = running(rows.collect());
+        let [retried, skipped, lost, barriers] = self.counters[process].map(u64::from);
+        run.totals = Totals { retried, skipped, lost, barriers, ..run.totals };
+        for time in &self.latencies[process] {
+            run.latency_counts.add(*time, 1);
+        }
+        part(process as u32, self.gone == Some(process), run)
+    }
+}
+
+proptest! {
+    #[test]
+    fn totals_are_the_sums_of_the_parts(shared in shared()) {
+        let parts = shared.parts();
+        let merged = merge("r", &parts).run.unwrap();
+        let runs = || parts.iter().map(|part| part.snapshot.run.as_ref().unwrap());
+        let sum = |of: fn(&Totals) -> u64| runs().map(|run| of(&run.totals)).sum::<u64>();
+        prop_assert_eq!(merged.totals.handled, sum(|totals| totals.handled));
+        prop_assert_eq!(merged.totals.retried, sum(|totals| totals.retried));
+        prop_assert_eq!(merged.totals.skipped, sum(|totals| totals.skipped));
+        prop_assert_eq!(merged.totals.lost, sum(|totals| totals.lost));
+        prop_assert_eq!(merged.totals.barriers, sum(|totals| totals.barriers));
+        prop_assert_eq!(merged.partitions.iter().map(|row| row.handled).sum::<u64>(), merged.totals.handled);
+        prop_assert_eq!(merged.latency_counts.records(), runs().map(|run| run.latency_counts.records()).sum::<u64>());
+        prop_assert_eq!(merged.charges.total_ns(), 21);
+        let lag: u64 = merged.partitions.iter().map(|row| row.lag.known().unwrap()).sum();
+        prop_assert_eq!(merged.totals.lag, Lag::Known(lag));
+        prop_assert_eq!(merged.plan.records, shared.partitions.len() as u64 * END.unsigned_abs());
+    }
+
+    #[test]
+    fn each_partition_is_shown_once_as_its_owner_sees_it(shared in shared()) {
+        let merged = merge("r", &shared.parts()).run.unwrap();
+        prop_assert_eq!(merged.partitions.len(), shared.partitions.len());
+        for (shown, (owner, processes)) in merged.partitions.iter().zip(&shared.partitions) {
+            if shared.gone == Some(*owner) {
+                // No other process has taken it over.
+                prop_assert_eq!(&shown.owner, &Owner::None);
+                prop_assert!(shown.state != PartitionState::Active);
+            } else {
+                prop_assert_eq!(shown.position.get(), processes[*owner].0);
+                prop_assert_eq!(&shown.owner, &Owner::Member(["a", "b", "c"][*owner].to_owned()));
+            }
+        }
+    }
+
+    #[test]
+    fn workers_are_those_of_the_processes_that_are_there(shared in shared()) {
+        let merged = merge("r", &shared.parts()).run.unwrap();
+        let there = 3 - usize::from(shared.gone.is_some());
+        prop_assert_eq!((merged.workers.len(), merged.concurrency as usize), (2 * there, 2 * there));
+        for process in (0..3).filter(|process| shared.gone != Some(*process)) {
+            let name = ["a", "b", "c"][process];
+            let id = process as u32 * 16 + 1;
+            let worker = merged.workers.iter().find(|worker| worker.id == id).unwrap();
+            prop_assert_eq!(worker.label(), format!("{name}/1"));
+        }
+    }
+
+    #[test]
+    fn events_are_released_once_and_in_the_order_of_their_times(
+        times in prop::collection::vec(0..100_i64, 0..40),
+        up_to in prop::collection::vec(0..100_i64, 0..5),
+    ) {
+        let at = |ms: i64| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(ms);
+        let mut events = Interleaver::default();
+        events.push((0..).zip(&times).map(|(seq, ms)| Event { seq, at: at(*ms), process: None, kind: EventKind::Paused }));
+        let mut released = Vec::new();
+        for ms in up_to {
+            let now = events.release(at(ms));
+            prop_assert!(now.iter().all(|event| event.at <= at(ms)));
+            released.extend(now);
+        }
+        released.extend(events.release(at(1_000)));
+        let expected = {
+            let mut sorted: Vec<(i64, u64)> = times.iter().copied().zip(0..).collect();
+            sorted.sort_unstable();
+            sorted
+        };
+        let found: Vec<_> = released.iter().map(|event| (event.at.timestamp_millis(), event.seq)).collect();
+        prop_assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_process_that_is_gone_is_counted_once_after_another_has_taken_over() {
+    let dead = running(vec![row(0, 400, 420, true)]);
+    let before = running(vec![row(0, 0, 0, false)]);
+    let after = running(vec![row(0, 450, 50, true)]);
+    let orphaned = merge("r", &[part(0, true, dead.clone()), part(1, false, before)]).run.unwrap();
+    assert_eq!((orphaned.totals.handled, &orphaned.partitions[0].owner), (420, &Owner::None));
+    let taken_over = merge("r", &[part(0, true, dead), part(1, false, after)]).run.unwrap();
+    assert_eq!(taken_over.totals.handled, 470);
+    let shown = &taken_over.partitions[0];
+    assert_eq!((shown.position.get(), shown.handled, shown.lag), (450, 470, Lag::Known(550)));
+    assert_eq!(shown.owner, Owner::Member("b".to_owned()));
+}
+
+#[test]
+fn the_state_is_the_worst_of_the_runs_that_have_not_ended() {
+    let in_state = |number, state| part(number, false, RunView { state, ..running(Vec::new()) });
+    for (a, b, expected) in [
+        (RunState::Running, RunState::Paused, RunState::Paused),
+        (RunState::Running, RunState::Done, RunState::Running),
+        (RunState::Failed, RunState::Running, RunState::Running),
+        (RunState::Done, RunState::Failed, RunState::Failed),
+        (RunState::Done, RunState::Cancelled, RunState::Cancelled),
+        (RunState::Done, RunState::Done, RunState::Done),
+    ] {
+        assert_eq!(merge("r", &[in_state(0, a), in_state(1, b)]).run.unwrap().state, expected, "{a} {b}");
+    }
+    let failed = RunView { state: RunState::Failed, error: Some("disk full".into()), ..running(Vec::new()) };
+    let merged = merge("r", &[part(0, false, running(Vec::new())), part(1, false, failed)]).run.unwrap();
+    assert_eq!(merged.error.as_deref(), Some("b: disk full"));
+}
+
+#[test]
+fn without_processes_there_is_only_the_placeholder() {
+    assert_eq!(merge("r", &[]), Snapshot::default());
+}

@@ -1,0 +1,191 @@
+//! One client.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use kreplay_model::{control::Command, recording::Encoder, watch::WatchCommand};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+use super::{
+    GroupSource, ServerOptions, Source,
+    cursor::Cursor,
+    listener::{Reader, Writer},
+};
+use crate::{
+    protocol::{
+        FromClient, FromServer, Hello, MAX_COMMAND_BYTES, MAX_HELLO_BYTES, ProtocolError, RemoteCommand, Welcome, read,
+        read_preamble, write, write_preamble,
+    },
+    token,
+};
+
+/// The time that a client has to introduce itself.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// The interval of probes. They are sent beside frames, too: a client that answers is one that reads.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// The time after which a client that says nothing is taken for dead.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time that a client has to take a message.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The shortest time between two frames.
+const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(100);
+/// After a frame was encoded, at least this many times as long passes before the next one: a client costs at most a
+/// tenth of one processor, however large the snapshots are.
+const PAUSE_FACTOR: u32 = 9;
+/// Refusals of commands that wait to be written; more are left out.
+const MAX_WAITING_REFUSALS: usize = 16;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) source: Source,
+    pub(super) options: ServerOptions,
+    /// A random number that identifies this process.
+    pub(super) instance: u64,
+}
+
+/// Serves a client until it leaves, misbehaves, or the source ends.
+pub(super) async fn serve(mut reader: Reader, mut writer: Writer, shared: &Shared, stopped: watch::Receiver<bool>) {
+    let Ok(Ok(Some(hello))) = timeout(HELLO_TIMEOUT, greet(&mut reader, &mut writer, shared)).await else { return };
+    let (refuse, refusals) = mpsc::channel(MAX_WAITING_REFUSALS);
+    // What a client does wrong concerns only its connection.
+    tokio::select! {
+        _ = read_commands(reader, shared, hello.control, refuse) => {}
+        _ = write_frames(writer, Cursor::new(shared.source.clone()), refusals, stopped) => {}
+    }
+}
+
+/// Sends a client away.
+pub(super) async fn refuse(mut writer: Writer, why: String) {
+    let refuse = async {
+        write_preamble(&mut writer).await?;
+        write(&mut writer, &FromServer::Refused(why)).await
+    };
+    let _ = timeout(Duration::from_secs(1), refuse).await;
+}
+
+/// Exchanges the first messages. `None` if the client may not stay.
+async fn greet(reader: &mut Reader, writer: &mut Writer, shared: &Shared) -> Result<Option<Hello>, ProtocolError> {
+    write_preamble(writer).await?;
+    read_preamble(reader).await?;
+    let Some(FromClient::Hello(hello)) = read(reader, MAX_HELLO_BYTES).await? else { return Ok(None) };
+    if !token::is_allowed(shared.options.token.as_ref(), hello.token.as_deref()) {
+        write(writer, &FromServer::Refused("the token is missing or not valid".to_owned())).await?;
+        return Ok(None);
+    }
+    let welcome = Welcome {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        instance: shared.instance,
+        run: shared.source.run_id(),
+        session: shared.source.session.is_some(),
+        groups: shared.source.groups.is_some(),
+        control: shared.options.control,
+    };
+    write(writer, &FromServer::Welcome(welcome)).await?;
+    Ok(Some(hello))
+}
+
+/// Reads until the client leaves.
+async fn read_commands(
+    mut reader: Reader,
+    shared: &Shared,
+    asked_for_control: bool,
+    refuse: mpsc::Sender<String>,
+) -> Result<(), ProtocolError> {
+    loop {
+        let message = timeout(CLIENT_TIMEOUT, read(&mut reader, MAX_COMMAND_BYTES)).await;
+        let Some(message) = message.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? else { return Ok(()) };
+        let refusal = match message {
+            FromClient::Alive => None,
+            FromClient::Hello(_) => return Err(ProtocolError::Damaged),
+            FromClient::Command(_) if !shared.options.control => {
+                Some("the process takes no commands; start it with --serve-control")
+            }
+            FromClient::Command(_) if !asked_for_control => Some("this console is attached read-only"),
+            FromClient::Command(command) => execute(command, &shared.source),
+        };
+        if let Some(why) = refusal {
+            // If many wait, the client has been told why already.
+            let _ = refuse.try_send(why.to_owned());
+        }
+    }
+}
+
+/// Executes a command, or returns why not.
+fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
+    match (command, source) {
+        (RemoteCommand::Session(Command::Shutdown), _) => Some("an attached console cannot end the process"),
+        (RemoteCommand::Session(command), Source { session: Some(session), .. }) => {
+            session.control.send(command);
+            None
+        }
+        // What is visible in the process's own console decides which groups are observed most often.
+        (RemoteCommand::Watch(WatchCommand::LookAt(_)), _) => None,
+        (RemoteCommand::Watch(command), Source { groups: Some(GroupSource { control: Some(control), .. }), .. }) => {
+            control.send(command);
+            None
+        }
+        (RemoteCommand::Session(_), _) => Some("the process has no session"),
+        (RemoteCommand::Watch(_), _) => Some("the process has no watch that takes commands"),
+    }
+}
+
+/// Writes frames until the source ends. The next frame is made when the one before has been taken, so that a slow
+/// client skips snapshots.
+async fn write_frames(
+    mut writer: Writer,
+    mut cursor: Cursor,
+    mut refusals: mpsc::Receiver<String>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), ProtocolError> {
+    let mut encoder = Encoder::default();
+    let mut probes = interval(PROBE_INTERVAL);
+    probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_open = true;
+    loop {
+        let began = Instant::now();
+        let entries = encoder.encode(&cursor.frame()).map_err(|_| ProtocolError::Damaged)?;
+        let pause = (began.elapsed() * PAUSE_FACTOR).max(MIN_FRAME_INTERVAL);
+        if !entries.is_empty() {
+            write_in_time(&mut writer, &FromServer::Frame(entries)).await?;
+        }
+        if !is_open {
+            return write_in_time(&mut writer, &FromServer::End).await;
+        }
+        let next = sleep(pause);
+        tokio::pin!(next);
+        let mut is_due = false;
+        // Waits until a frame is due and there is something to say.
+        loop {
+            tokio::select! {
+                () = &mut next, if !is_due => is_due = true,
+                open = cursor.changed(), if is_due => {
+                    is_open = open;
+                    break;
+                }
+                () = stop(&mut stopped) => {
+                    is_open = false;
+                    break;
+                }
+                _ = probes.tick() => write_in_time(&mut writer, &FromServer::Probe).await?,
+                Some(why) = refusals.recv() => write_in_time(&mut writer, &FromServer::CommandRefused(why)).await?,
+            }
+        }
+    }
+}
+
+/// Waits until the server ends.
+async fn stop(stopped: &mut watch::Receiver<bool>) {
+    // An error means that the server is gone already.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+async fn write_in_time(writer: &mut Writer, message: &FromServer) -> Result<(), ProtocolError> {
+    let written = timeout(WRITE_TIMEOUT, write(writer, message)).await;
+    written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}

@@ -1,0 +1,350 @@
+//! Servers and consoles that attach to them, over real sockets.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking, in its helpers too")]
+
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::net::{UnixListener, UnixStream},
+    path::Path,
+    sync::{Arc, mpsc::Receiver},
+    time::Duration,
+};
+
+use kreplay_attach::{
+    Address, AttachError, AttachOptions, Attachment, BindError, Server, ServerOptions, Serving, SessionSource, Source,
+};
+use kreplay_model::{
+    attach::{AttachAccess, AttachConnection},
+    control::{Command, Control},
+    domain::{Secret, SecretFormat},
+    feed::{EventKind, EventLog, PartitionView, RunState, RunView, Snapshot},
+};
+use tokio::{sync::watch, time::timeout};
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { timeout(TIMEOUT, future).await.unwrap() })
+}
+
+fn socket(folder: &tempfile::TempDir, name: &str) -> Address {
+    Address::Socket(folder.path().join(name))
+}
+
+fn path(address: &Address) -> &Path {
+    let Address::Socket(path) = address else { panic!("{address}") };
+    path
+}
+
+/// A session that a test publishes.
+struct Session {
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    events: EventLog,
+    commands: Receiver<Command>,
+    serving: Serving,
+    address: Address,
+}
+
+fn serve(address: &Address, options: ServerOptions) -> Session {
+    let (snapshots, receiver) = watch::channel(Arc::default());
+    let (control, commands) = Control::channel();
+    let events = EventLog::default();
+    let source = SessionSource { snapshots: receiver, events: events.clone(), control };
+    let server = Server::bind(address, options).unwrap();
+    let address = server.address().clone();
+    let serving = server.serve(Source { session: Some(source), groups: None }).unwrap();
+    Session { snapshots, events, commands, serving, address }
+}
+
+/// A snapshot of a run that has handled this number of records.
+fn handled(count: u64) -> Arc<Snapshot> {
+    let mut run = RunView { id: "run".into(), state: RunState::Running, concurrency: 2, ..RunView::default() };
+    run.totals.handled = count;
+    Arc::new(Snapshot { at: Some(chrono::Utc::now()), run: Some(run), ..Snapshot::default() })
+}
+
+/// Waits until the console shows a run for which `found` is true.
+async fn wait_for(attachment: &Attachment, found: impl Fn(&RunView) -> bool) -> Arc<Snapshot> {
+    let mut snapshots = attachment.feed.snapshots.clone();
+    let shown = snapshots.wait_for(|snapshot| snapshot.run.as_ref().is_some_and(&found)).await;
+    Arc::clone(&shown.unwrap())
+}
+
+fn with_control() -> ServerOptions {
+    ServerOptions { control: true, ..ServerOptions::default() }
+}
+
+fn token(text: &str) -> Option<Secret> {
+    Some(Secret::plain(SecretFormat::Secret, text.to_owned()))
+}
+
+#[test]
+fn a_console_sees_the_snapshots_the_events_and_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = serve(&socket(&folder, "a.sock"), ServerOptions::default());
+    session.events.push(EventKind::Paused);
+    session.snapshots.send_replace(handled(1));
+    block_on(async {
+        let attachment = Attachment::open(&[session.address.clone()], &AttachOptions::default()).await.unwrap();
+        assert!(attachment.has_session && attachment.watch.is_none());
+        wait_for(&attachment, |run| run.totals.handled == 1).await;
+        for count in 2..20 {
+            session.snapshots.send_replace(handled(count));
+        }
+        session.events.push(EventKind::Resumed);
+        wait_for(&attachment, |run| run.totals.handled == 19).await;
+        session.snapshots.send_replace(handled(20));
+        let socket = path(&session.address).to_owned();
+        drop(session.serving);
+        assert!(!socket.exists());
+        let mut snapshots = attachment.feed.snapshots.clone();
+        while snapshots.changed().await.is_ok() {}
+        assert_eq!(snapshots.borrow().run.as_ref().unwrap().totals.handled, 20);
+        let events = attachment.feed.events.since(0);
+        assert_eq!(
+            events.iter().map(|event| &event.kind).collect::<Vec<_>>(),
+            [&EventKind::Paused, &EventKind::Resumed]
+        );
+        assert!(events.iter().all(|event| event.process.is_none()));
+        assert_eq!(attachment.view.borrow().processes[0].connection, AttachConnection::Ended);
+    });
+}
+
+#[test]
+fn commands_are_refused_without_control_and_executed_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let closed = serve(&socket(&folder, "closed.sock"), ServerOptions::default());
+    let open = serve(&socket(&folder, "open.sock"), with_control());
+    block_on(async {
+        for (session, control, access_is_full) in [(&closed, true, false), (&open, false, false), (&open, true, true)] {
+            session.snapshots.send_replace(handled(1));
+            let options = AttachOptions { control, ..AttachOptions::default() };
+            let attachment = Attachment::open(&[session.address.clone()], &options).await.unwrap();
+            wait_for(&attachment, |run| run.totals.handled == 1).await;
+            assert_eq!(attachment.view.borrow().access == AttachAccess::Control, access_is_full);
+            attachment.control.send(Command::Shutdown);
+            attachment.control.send(Command::Pause);
+            if access_is_full {
+                let received = async {
+                    loop {
+                        match session.commands.try_recv() {
+                            Ok(command) => return command,
+                            Err(_) => tokio::task::yield_now().await,
+                        }
+                    }
+                };
+                assert_eq!(timeout(TIMEOUT, received).await.unwrap(), Command::Pause);
+            }
+        }
+    });
+    for session in [closed, open] {
+        drop(session.serving);
+        assert!(session.commands.try_recv().is_err());
+    }
+}
+
+/// The first messages of a client that asks for control, in bytes.
+fn introduction(extra: &[u8]) -> Vec<u8> {
+    let mut bytes = b"kreplay\n\x01\0".to_vec();
+    for (kind, body) in [(1, &b"{\"program\":\"0\",\"token\":null,\"control\":true}"[..]), (3, extra)] {
+        if !body.is_empty() {
+            bytes.extend(u32::try_from(body.len() + 1).unwrap().to_le_bytes());
+            bytes.push(kind);
+            bytes.extend(body);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn the_server_itself_refuses_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    for (options, command, reason) in [
+        (ServerOptions::default(), "\"pause\"", "start it with --serve-control"),
+        (with_control(), "\"shutdown\"", "cannot end the process"),
+    ] {
+        let session = serve(&socket(&folder, "a.sock"), options);
+        let mut stream = UnixStream::connect(path(&session.address)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.write_all(&introduction(format!("{{\"session\":{command}}}").as_bytes())).unwrap();
+        let mut answer = Vec::new();
+        while !String::from_utf8_lossy(&answer).contains(reason) {
+            let mut chunk = [0; 4096];
+            let count = stream.read(&mut chunk).unwrap();
+            assert_ne!(count, 0, "{}", String::from_utf8_lossy(&answer));
+            answer.extend(&chunk[..count]);
+        }
+        drop(session.serving);
+        assert!(session.commands.try_recv().is_err());
+    }
+}
+
+#[test]
+fn a_loopback_address_needs_the_token() {
+    let address: Address = "127.0.0.1:0".parse().unwrap();
+    assert!(matches!(Server::bind(&address, ServerOptions::default()), Err(BindError::NoToken(_))));
+    let session = serve(&address, ServerOptions { token: token("s3cret"), ..ServerOptions::default() });
+    session.snapshots.send_replace(handled(7));
+    block_on(async {
+        for wrong in [None, token("secret")] {
+            let options = AttachOptions { token: wrong, control: false };
+            let refused = Attachment::open(&[session.address.clone()], &options).await.unwrap_err();
+            let AttachError::Refused { why, .. } = &refused else { panic!("{refused}") };
+            assert_eq!(why, "the token is missing or not valid");
+        }
+        let options = AttachOptions { token: token("s3cret"), control: false };
+        let attachment = Attachment::open(&[session.address.clone()], &options).await.unwrap();
+        wait_for(&attachment, |run| run.totals.handled == 7).await;
+    });
+}
+
+#[test]
+fn a_client_that_never_reads_delays_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = serve(&socket(&folder, "a.sock"), ServerOptions::default());
+    // More than what fits into the buffers of a socket.
+    let large = |count: u64| {
+        let mut snapshot = Snapshot::clone(&handled(count));
+        let mut state = count;
+        let mut random = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state
+        };
+        snapshot.problem = Some((0..40_000).map(|_| format!("{:x}", random())).collect());
+        Arc::new(snapshot)
+    };
+    let mut silent = UnixStream::connect(path(&session.address)).unwrap();
+    silent.write_all(&introduction(&[])).unwrap();
+    block_on(async {
+        let attachment = Attachment::open(&[session.address.clone()], &AttachOptions::default()).await.unwrap();
+        for count in 1..=20 {
+            session.snapshots.send_replace(large(count));
+            wait_for(&attachment, |run| run.totals.handled == count).await;
+        }
+    });
+    // The end waits for the silent client no longer than its time limit.
+    drop(session.serving);
+    drop(silent);
+}
+
+#[test]
+fn garbage_concerns_only_its_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = serve(&socket(&folder, "a.sock"), ServerOptions::default());
+    session.snapshots.send_replace(handled(3));
+    for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"kreplay\n\x09\0", b"kreplay\n\x01\0\xff\xff\xff\xff", b"k"] {
+        let mut stream = UnixStream::connect(path(&session.address)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.write_all(garbage).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        // The connection is closed, with an error if the server has not read everything.
+        drop(stream.read_to_end(&mut answer));
+        assert_eq!(answer, b"kreplay\n\x01\0");
+    }
+    block_on(async {
+        let attachment = Attachment::open(&[session.address.clone()], &AttachOptions::default()).await.unwrap();
+        wait_for(&attachment, |run| run.totals.handled == 3).await;
+    });
+}
+
+#[test]
+fn what_answers_otherwise_is_described() {
+    let folder = tempfile::tempdir().unwrap();
+    for (answer, expected) in [
+        (&b"kreplay\n\x09\0"[..], "the other side uses version 9 of the protocol"),
+        (b"220 mail.example.org ESMTP\r\n", "the other side is not kreplay"),
+        (b"krep", "the connection ended within a message"),
+    ] {
+        let address = socket(&folder, "other.sock");
+        let listener = UnixListener::bind(path(&address)).unwrap();
+        let answering = std::thread::spawn(move || listener.accept().unwrap().0.write_all(answer).unwrap());
+        let error = block_on(Attachment::open(&[address.clone()], &AttachOptions::default())).unwrap_err();
+        answering.join().unwrap();
+        assert!(error.to_string().contains(expected), "{error}");
+        std::fs::remove_file(path(&address)).unwrap();
+    }
+    let nothing = block_on(Attachment::open(&[socket(&folder, "none.sock")], &AttachOptions::default())).unwrap_err();
+    assert!(matches!(nothing, AttachError::Unreachable { .. }), "{nothing}");
+}
+
+#[test]
+fn more_consoles_than_the_limit_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = serve(&socket(&folder, "a.sock"), ServerOptions::default());
+    block_on(async {
+        let options = AttachOptions::default();
+        let open = || Attachment::open(std::slice::from_ref(&session.address), &options);
+        let mut attached = Vec::new();
+        for _ in 0..8 {
+            attached.push(open().await.unwrap());
+        }
+        let refused = open().await.unwrap_err();
+        assert!(refused.to_string().contains("8 consoles are attached already"), "{refused}");
+    });
+}
+
+/// A run whose only partition this process owns or not.
+fn sharing(owns: bool, count: u64) -> Arc<Snapshot> {
+    let mut snapshot = Snapshot::clone(&handled(count));
+    let owner = if owns { kreplay_model::feed::Owner::Shared } else { kreplay_model::feed::Owner::None };
+    let row = serde_json::json!({
+        "topic": "orders", "partition": 0, "state": if owns { "active" } else { "elsewhere" }, "first": 0, "end": 100,
+        "position": count, "lag": {"known": 100 - count}, "handled": count, "owner": owner, "records_per_s": 0.0,
+        "p95_ms": null
+    });
+    let row: PartitionView = serde_json::from_value(row).unwrap();
+    snapshot.run.iter_mut().for_each(|run| run.partitions = vec![row.clone()]);
+    Arc::new(snapshot)
+}
+
+#[test]
+fn several_processes_are_one_run_with_named_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let a = serve(&socket(&folder, "a.sock"), ServerOptions::default());
+    let b = serve(&socket(&folder, "b.sock"), ServerOptions::default());
+    a.snapshots.send_replace(sharing(true, 30));
+    b.snapshots.send_replace(sharing(false, 12));
+    a.events.push(EventKind::Paused);
+    b.events.push(EventKind::Resumed);
+    a.events.push(EventKind::Paused);
+    block_on(async {
+        // The third one never answers, and does not keep the others from being shown.
+        let addresses = [a.address.clone(), b.address.clone(), socket(&folder, "c.sock")];
+        let attachment = Attachment::open(&addresses, &AttachOptions::default()).await.unwrap();
+        let shown = wait_for(&attachment, |run| run.totals.handled == 42).await;
+        let run = shown.run.as_ref().unwrap();
+        assert_eq!(
+            (run.concurrency, run.partitions.len(), run.partitions[0].owner.to_string()),
+            (4, 1, "a".to_owned())
+        );
+        assert_eq!(run.totals.lag.known(), Some(70));
+        let view = Arc::clone(&attachment.view.borrow());
+        assert_eq!(view.lost().map(|(process, _)| process.name.as_str()).collect::<Vec<_>>(), ["c"]);
+        // The process that owned the partition ends, and the other one takes over.
+        a.snapshots.send_replace(sharing(false, 30));
+        drop(a.serving);
+        b.snapshots.send_replace(sharing(true, 15));
+        wait_for(&attachment, |run| run.totals.handled == 45 && run.partitions[0].owner.to_string() == "b").await;
+        drop(b.serving);
+        let events = loop {
+            let events = attachment.feed.events.since(0);
+            if events.len() == 5 {
+                break events;
+            }
+            tokio::task::yield_now().await;
+        };
+        let texts: Vec<_> = events.iter().map(kreplay_model::feed::Event::text).collect();
+        let [paused, resumed] = [EventKind::Paused, EventKind::Resumed].map(|kind| kind.to_string());
+        assert_eq!(
+            texts,
+            [
+                format!("a: {paused}"),
+                format!("b: {resumed}"),
+                format!("a: {paused}"),
+                "a: the process has ended".to_owned(),
+                "b: the process has ended".to_owned(),
+            ]
+        );
+    });
+}

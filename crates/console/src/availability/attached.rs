@@ -1,0 +1,42 @@
+//! What cannot be done in a console that is attached to other processes.
+
+use kreplay_model::attach::{AttachAccess, AttachView};
+
+use super::Refusal;
+use crate::{action::Action, state::State};
+
+/// Why an action is not available in an attached console; `None` in one that is not attached.
+pub(super) fn refusal_if_attached(action: Action, state: &State) -> Refusal {
+    let attachment = state.attachment.as_ref()?;
+    if !sends_command(action, state) {
+        return None;
+    }
+    if let AttachAccess::ReadOnly { why } = &attachment.view.access {
+        return Some(why.clone().into());
+    }
+    if attachment.is_lost() {
+        return Some("the connection is lost; kreplay connects again".into());
+    }
+    refusal_if_several(action, &attachment.view)
+}
+
+/// Whether an action sends a command to the process. Prompts and questions belong to actions that were available.
+fn sends_command(action: Action, state: &State) -> bool {
+    match action {
+        Action::Accept | Action::Quit | Action::Interrupt | Action::Suspend => false,
+        Action::Plan => !state.shows_plan() && !state.has_plan_to_show(),
+        Action::Topics => !state.feed.lists_topics(),
+        Action::ListTopics | Action::PlanAgain | Action::StopPlanning | Action::RefreshGroups | Action::PauseWatch => {
+            true
+        }
+        action => action.changes_outside(),
+    }
+}
+
+/// Why a command cannot be sent to several processes. Each would apply it to itself.
+fn refusal_if_several(action: Action, view: &AttachView) -> Refusal {
+    let is_meant_for_all =
+        matches!(action, Action::TogglePause | Action::Stop | Action::RefreshGroups | Action::PauseWatch);
+    let is_refused = view.is_merged() && !is_meant_for_all;
+    is_refused.then_some("several processes are shown; attach to one of them for this".into())
+}

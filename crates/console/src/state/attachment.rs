@@ -1,0 +1,28 @@
+//! The processes to which the console is attached.
+
+use std::{sync::Arc, time::Duration};
+
+use kreplay_model::attach::{AttachAccess, AttachView};
+
+/// The processes to which the console is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The processes, and the connections to them.
+    pub view: Arc<AttachView>,
+    /// Since when at least one connection is lost, on the console's clock.
+    pub lost_since: Option<Duration>,
+}
+
+impl Attachment {
+    /// Whether no commands are sent.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        matches!(self.view.access, AttachAccess::ReadOnly { .. })
+    }
+
+    /// Whether no process is reached, so that everything shown is as of the last frame.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        !self.view.processes.is_empty() && self.view.lost().count() == self.view.processes.len()
+    }
+}

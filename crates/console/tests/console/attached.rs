@@ -1,0 +1,124 @@
+//! A console that is attached to other processes.
+
+use std::{sync::Arc, time::Duration};
+
+use kreplay_console::{
+    action::{Action, CATALOGUE},
+    state::{Dialog, Question, State},
+    update::{Effect, Event, update},
+};
+use kreplay_model::{
+    attach::{AttachAccess, AttachConnection, AttachView, AttachedProcess},
+    control::Command,
+    feed::{EventKind, WorkerOrigin},
+};
+
+use crate::fixture::*;
+
+const READ_ONLY: &str = "this console is attached read-only";
+
+fn view(connections: &[AttachConnection], access: AttachAccess) -> Event {
+    let name = |at| char::from(b'a' + at).to_string();
+    let processes = (0..)
+        .zip(connections)
+        .map(|(at, connection)| AttachedProcess { name: name(at), connection: connection.clone() });
+    Event::Attached(Arc::new(AttachView { processes: processes.collect(), access }))
+}
+
+fn read_only() -> AttachAccess {
+    AttachAccess::ReadOnly { why: READ_ONLY.to_owned() }
+}
+
+fn lost() -> AttachConnection {
+    AttachConnection::Lost { why: "connection refused".to_owned() }
+}
+
+fn attached(connections: &[AttachConnection], access: AttachAccess) -> State {
+    let mut state = running(120, 40);
+    apply(&mut state, view(connections, access));
+    state
+}
+
+fn sends(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Send(_) | Effect::Watch(_) | Effect::ChangeGroup(_)))
+}
+
+#[test]
+fn nothing_is_sent_while_the_console_is_attached_read_only() {
+    for entry in CATALOGUE {
+        let mut state = attached(&[AttachConnection::Open], read_only());
+        let effects = act(&mut state, entry.action);
+        assert!(!sends(&effects), "{:?}: {effects:?}", entry.action);
+        // A question that is open by then belongs to an action that sends nothing.
+        let confirmed = act(&mut state, Action::Accept);
+        assert!(!sends(&confirmed), "{:?}: {confirmed:?}", entry.action);
+        if entry.action == Action::TogglePause {
+            assert_eq!(state.user.status.as_ref().map(|status| status.text.as_str()), Some(READ_ONLY));
+        }
+    }
+}
+
+#[test]
+fn quitting_says_that_the_run_continues() {
+    let mut state = attached(&[AttachConnection::Open], read_only());
+    assert!(text(&state).contains("attached, read-only"));
+    assert!(act(&mut state, Action::Quit).is_empty());
+    assert_eq!(dialog(&state), Some(&Dialog::Ask(Question::Quit)));
+    assert!(text(&state).contains("Only this console closes. The run continues in its own process."));
+    assert_eq!(act(&mut state, Action::Accept), [Effect::Quit]);
+}
+
+#[test]
+fn with_control_commands_are_sent() {
+    let mut state = attached(&[AttachConnection::Open], AttachAccess::Control);
+    assert!(!text(&state).contains("read-only"));
+    assert_eq!(act(&mut state, Action::TogglePause), [Effect::Send(Command::Pause)]);
+    assert!(sends(&act(&mut state, Action::MoreWorkers)));
+}
+
+#[test]
+fn several_processes_take_only_commands_for_all_of_them() {
+    let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], AttachAccess::Control);
+    assert_eq!(act(&mut state, Action::TogglePause), [Effect::Send(Command::Pause)]);
+    assert!(act(&mut state, Action::MoreWorkers).is_empty());
+    let status = state.user.status.as_ref().map(|status| status.text.as_str());
+    assert_eq!(status, Some("several processes are shown; attach to one of them for this"));
+}
+
+#[test]
+fn a_lost_connection_is_shown_with_its_time_until_it_is_open_again() {
+    let mut state = attached(&[AttachConnection::Open], AttachAccess::Control);
+    apply(&mut state, Event::Tick(Duration::from_secs(10)));
+    apply(&mut state, view(&[lost()], AttachAccess::Control));
+    apply(&mut state, Event::Tick(Duration::from_secs(12)));
+    apply(&mut state, view(&[lost()], AttachAccess::Control));
+    draw(&mut state);
+    state.stale = false;
+    apply(&mut state, Event::Tick(Duration::from_secs(17)));
+    assert!(state.stale && text(&state).contains("! connection lost 7 s ago"), "{}", text(&state));
+    assert!(act(&mut state, Action::TogglePause).is_empty());
+    apply(&mut state, view(&[AttachConnection::Open], AttachAccess::Control));
+    assert!(!text(&state).contains("connection lost"));
+}
+
+#[test]
+fn one_of_several_lost_processes_is_named() {
+    let state = attached(&[AttachConnection::Open, lost(), lost()], AttachAccess::Control);
+    assert!(text(&state).contains("! b and 1 more: connection lost 0 s ago"), "{}", text(&state));
+}
+
+#[test]
+fn workers_and_events_have_the_names_of_their_processes() {
+    let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], read_only());
+    change_run(&mut state, |run| {
+        for worker in &mut run.workers {
+            worker.origin = Some(WorkerOrigin { process: "replay-b".to_owned(), number: worker.id });
+        }
+    });
+    let next = state.feed.events.next_seq();
+    let named = |kind| kreplay_model::feed::Event { process: Some("replay-b".to_owned()), ..event(next, 9.0, kind) };
+    let effects = update(&mut state, Event::Events(vec![named(EventKind::Paused)]));
+    assert!(effects.is_empty());
+    let text = text(&state);
+    assert!(text.contains("replay-b/0") && text.contains(&format!("replay-b: {}", EventKind::Paused)), "{text}");
+}

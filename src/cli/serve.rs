@@ -1,0 +1,48 @@
+//! Serving consoles that attach, for all commands that have it.
+
+use std::io::{self, Write as _};
+
+use kreplay_attach::{Address, GroupSource, Server, Serving, SessionSource, Source};
+use kreplay_engine::replay::Session;
+
+use super::CliError;
+use crate::config::Config;
+
+/// Begins to listen, if an address is configured. Prints the address to standard error if the system chose the port. To
+/// be called before anything is contacted.
+///
+/// # Errors
+/// [`CliError::Usage`] if the address cannot be used.
+pub(super) fn bind(config: &Config) -> Result<Option<Server>, CliError> {
+    let Some(address) = &config.serve.address else { return Ok(None) };
+    let bound = Server::bind(address, config.serve.options());
+    let server = bound.map_err(|error| CliError::Usage(error.to_string()))?;
+    if matches!(address, Address::Loopback(loopback) if loopback.port() == 0) {
+        // A failed write to standard error is ignored: the server works without it.
+        let _ = writeln!(io::stderr(), "kreplay: consoles attach to {}", server.address());
+    }
+    Ok(Some(server))
+}
+
+/// Serves a session until the result is dropped.
+///
+/// # Errors
+/// [`CliError::Failed`] if the thread cannot be started.
+pub(super) fn serve_session(server: Option<Server>, session: &Session) -> Result<Option<Serving>, CliError> {
+    let (snapshots, events) = (session.feed.snapshots.clone(), session.feed.events.clone());
+    let session = SessionSource { snapshots, events, control: session.control.clone() };
+    serve(server, Source { session: Some(session), groups: None })
+}
+
+/// Serves watched groups until the result is dropped.
+///
+/// # Errors
+/// [`CliError::Failed`] if the thread cannot be started.
+pub(super) fn serve_groups(server: Option<Server>, groups: GroupSource) -> Result<Option<Serving>, CliError> {
+    serve(server, Source { session: None, groups: Some(groups) })
+}
+
+fn serve(server: Option<Server>, source: Source) -> Result<Option<Serving>, CliError> {
+    let started = server.map(|server| server.serve(source)).transpose();
+    started.map_err(|error| CliError::Failed(format!("cannot serve consoles: {error}")))
+}

@@ -1,0 +1,96 @@
+//! One dashboard of three processes of a group, one of which is killed.
+
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use kreplay::feed::{Owner, RunState, RunView};
+use kreplay_attach::{Address, AttachOptions, Attachment};
+
+use crate::support::{
+    broker::{self, Broker, unique_name},
+    process::{Program, Running},
+    produce::NewRecord,
+    timeouts::{RUN_TIMEOUT, scaled},
+    wait,
+};
+
+const PARTITIONS: i32 = 24;
+const RECORDS: usize = 24_000;
+const PROCESSES: [&str; 3] = ["a", "b", "c"];
+
+fn start(broker: &Broker, topic: &str, group: &str, socket: &PathBuf) -> Running {
+    let run = Program::kreplay().args(["run", "--bootstrap-server", broker.bootstrap(), "--topics", topic]);
+    let run = run.args(["--group", group, "--concurrency", "4", "--handler", "simulate:4ms", "--headless"]);
+    let run = run.args(["--report", "json", "--serve"]).args([socket]);
+    run.timeout(RUN_TIMEOUT).spawn()
+}
+
+/// The processes that own partitions.
+fn owners(run: &RunView) -> BTreeSet<&str> {
+    let process = |owner: &'_ Owner| matches!(owner, Owner::Member(_));
+    let owned = run.partitions.iter().filter(|partition| process(&partition.owner));
+    owned
+        .filter_map(|partition| match &partition.owner {
+            Owner::Member(name) => Some(name.split_once('/').map_or(name.as_str(), |(process, _)| process)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn processes_of_workers(run: &RunView) -> BTreeSet<&str> {
+    run.workers.iter().filter_map(|worker| Some(worker.origin.as_ref()?.process.as_str())).collect()
+}
+
+async fn wait_for(attachment: &Attachment, what: &str, found: impl Fn(&RunView) -> bool) -> RunView {
+    let mut snapshots = attachment.feed.snapshots.clone();
+    let waiting = snapshots.wait_for(|snapshot| snapshot.run.as_ref().is_some_and(&found));
+    let shown = tokio::time::timeout(scaled(RUN_TIMEOUT), waiting).await;
+    let run = shown.map(|shown| shown.unwrap().run.clone().unwrap());
+    run.unwrap_or_else(|_| panic!("no {what}: {:#?}", attachment.feed.snapshots.borrow().run))
+}
+
+#[test]
+fn a_killed_process_is_counted_once_and_others_take_over() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("attached", PARTITIONS), unique_name("attached"));
+    let records: Vec<_> =
+        (0..RECORDS).map(|at| NewRecord::keyed(format!("key-{}", at % 500), format!("{at}"))).collect();
+    broker.produce(&topic, &records);
+    let folder = tempfile::tempdir().unwrap();
+    let sockets = PROCESSES.map(|name| folder.path().join(format!("{name}.sock")));
+    let [killed, b, c] = sockets.clone().map(|socket| start(broker, &topic, &group, &socket));
+    for socket in &sockets {
+        wait::until("the socket", Duration::from_secs(60), || socket.exists().then_some(()));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (total, of_killed) = runtime.block_on(async {
+        let addresses = sockets.map(Address::Socket);
+        let attachment = Attachment::open(&addresses, &AttachOptions::default()).await.unwrap();
+        let all = wait_for(&attachment, "work in three processes", |run| {
+            owners(run).len() == 3 && run.totals.handled > 1_000 && processes_of_workers(run).len() == 3
+        });
+        let all = all.await;
+        assert_eq!((all.partitions.len(), all.plan.records), (PARTITIONS as usize, RECORDS as u64));
+        drop(killed.kill());
+        let two = wait_for(&attachment, "work in two processes", |run| {
+            processes_of_workers(run) == BTreeSet::from(["b", "c"]) && owners(run) == BTreeSet::from(["b", "c"])
+        });
+        let two = two.await;
+        assert!(two.totals.handled >= all.totals.handled, "{} after {}", two.totals.handled, all.totals.handled);
+        let done = wait_for(&attachment, "end", |run| run.state == RunState::Done).await;
+        assert_eq!(done.totals.lag.known(), Some(0));
+        assert_eq!(done.partitions.iter().map(|partition| partition.handled).sum::<u64>(), done.totals.handled);
+        let of_killed: u64 = {
+            let reports = [b, c].map(|process| {
+                let finished = process.finish().expect_success();
+                let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+                report["totals"]["handled"].as_u64().unwrap()
+            });
+            done.totals.handled - reports.iter().sum::<u64>()
+        };
+        (done.totals.handled, of_killed)
+    });
+    // What the killed process has handled since its last frame or its last commit is missing, or was handled again.
+    let records = RECORDS as u64;
+    assert!(of_killed > 0 && of_killed < records, "{of_killed} of {total}");
+    assert!(total.abs_diff(records) < records / 10, "{total} of {records}");
+}
