@@ -11,15 +11,18 @@ use kreplay_model::{
 
 use crate::{
     action::Action,
-    key::Mode,
     layout::Panel,
     state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
 };
 
 mod attached;
+mod record;
 mod time;
 
+pub(crate) use record::no_inspected_record;
 pub(crate) use time::no_timeline;
+
+use record::{no_search, no_value, undecidable_record};
 
 /// Why an action is not available, in one sentence.
 pub(crate) type Refusal = Option<Cow<'static, str>>;
@@ -34,6 +37,7 @@ impl Action {
     }
 
     /// Why the action is not available as of the moment that is shown.
+    #[allow(clippy::too_many_lines, reason = "one line for each action")]
     fn refusal_at_moment(self, state: &State) -> Refusal {
         match self {
             Self::TogglePause => not_pausable(state),
@@ -371,31 +375,6 @@ pub(crate) fn no_partition(state: &State) -> Refusal {
 /// Why no event can be shown.
 pub(crate) fn no_event(state: &State) -> Refusal {
     refuse_unless(!state.user.log.is_empty(&state.feed.events), "there is no event to show")
-}
-
-/// Why there is no value to look at.
-fn no_value(state: &State) -> Refusal {
-    let has_value = state.inspected_record().is_some_and(|record| record.value.is_some());
-    refuse_unless(has_value, "there is no value")
-}
-
-fn no_search(state: &State) -> Refusal {
-    let search = || {
-        let key = state.key_of(Action::Search, Mode::Inspecting);
-        Cow::Owned(key.map_or_else(|| "nothing was searched yet".to_owned(), |key| format!("search with {key} first")))
-    };
-    state.user.inspect.search.is_empty().then(search)
-}
-
-/// Why no decision can be made about the record that is looked at.
-fn undecidable_record(state: &State) -> Refusal {
-    let is_waiting = state.inspects_paused_record() || state.inspected_key().is_some();
-    refuse_unless(is_waiting, "nothing waits for a decision about this record").or_else(|| no_session(state))
-}
-
-/// Why the window of a record has nothing to show.
-pub(crate) fn no_inspected_record(state: &State) -> Refusal {
-    refuse_unless(state.user.inspect.asked.is_some(), "there is no record to show")
 }
 
 /// Why the input or the answer cannot be accepted: the situation may have changed since the question.

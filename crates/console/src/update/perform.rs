@@ -15,6 +15,7 @@ use crate::{
 };
 
 /// Performs a user action, or shows why it is not available. Nothing else checks whether an action may be performed.
+#[allow(clippy::too_many_lines, reason = "one line for each action")]
 pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
     state.stale = true;
     if let Some(reason) = action.refusal(state) {
