@@ -61,7 +61,7 @@ mod tests {
         #[test]
         fn the_pieces_are_the_text_and_fit(text in "[ -~]{0,60}|\\PC{0,40}", room in 3_usize..30) {
             let parts: Vec<&str> = Parts::new(&text, room).collect();
-            prop_assert_eq!(parts.concat(), text);
+            prop_assert_eq!(parts.concat(), text.as_str());
             prop_assert!(parts.iter().all(|part| width(part) <= room || part.chars().count() == 1));
         }
     }
