@@ -15,6 +15,7 @@ mod error;
 mod group_changes;
 mod groups;
 mod history;
+mod inspector;
 mod journal_listing;
 mod keys;
 mod leftovers;

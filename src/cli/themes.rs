@@ -195,7 +195,7 @@ mod tests {
         assert!(marked.len() == 1 && marked[0].starts_with("nord "), "{text}");
         let text = listed(&theme_file, Some(config.clone())).unwrap();
         assert!(text.ends_with("A theme file. (chosen by the configuration)\n"), "{text}");
-        assert!(matches!(listed("blue", Some(config.clone())), Err(CliError::Usage(_))));
+        assert!(matches!(listed("blue", Some(config.clone())), Err(CliError::Config(_))));
         assert_eq!(listed("blue", None).unwrap().lines().count(), BUILT_IN.len(), "the list is there all the same");
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     path::Path,
+    time::Duration,
 };
 
 use kreplay_console::ConsoleOptions;
@@ -24,6 +25,7 @@ use super::{
     console_options::{console_options, is_terminal, theme_choice},
     group_changes::GroupChanges,
     history::HistoryRecorder,
+    inspector,
     metrics::{bind, serve},
     plain, print,
     signals::{STOP_GRACE, stop_signal},
@@ -33,6 +35,10 @@ use crate::{
     config::{Config, Environment, ProtocolChoice},
     metrics::Sources,
 };
+
+/// After a signal, a run that is just being started has this time to begin, so that its end is shown. The wait for the
+/// end of the session follows.
+const START_GRACE: Duration = Duration::from_millis(50);
 
 /// How to show a session and its result.
 pub(super) struct SessionView<'a> {
@@ -92,8 +98,9 @@ impl SessionView<'_> {
         // The name of the theme is checked without a console, too.
         theme_choice(self.config)?;
         let (console, outlet) = if with_console {
-            let (options, outlet) = in_console(console_options(self.config)?);
-            (Some(options), outlet)
+            let offered = inspector::offer(inspector::of_session(&options), console_options(self.config)?)?;
+            let (console, outlet) = in_console(offered);
+            (Some(console), outlet)
         } else {
             (None, Outlet::StandardError)
         };
@@ -243,9 +250,9 @@ fn has_started(feed: &Feed) -> bool {
     feed.snapshots.borrow().run.as_ref().is_some_and(|run| run.started_at.is_some())
 }
 
-/// Returns after [`STOP_GRACE`] if no run has started by then; otherwise never.
+/// Returns after [`START_GRACE`] if no run has started by then; otherwise never.
 async fn stopped_before_start(feed: &Feed) {
-    tokio::time::sleep(STOP_GRACE).await;
+    tokio::time::sleep(START_GRACE).await;
     if has_started(feed) {
         std::future::pending::<()>().await;
     }

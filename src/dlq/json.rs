@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Valid UTF-8 as a string, other bytes as an object with base64, and null if absent. The handler `ndjson` uses the
 /// same form.
-pub(super) fn bytes(bytes: Option<&[u8]>) -> Value {
+pub(crate) fn bytes(bytes: Option<&[u8]>) -> Value {
     match bytes.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
         None => Value::Null,
         Some((_, Ok(text))) => Value::from(text),
@@ -18,7 +18,7 @@ pub(super) fn bytes(bytes: Option<&[u8]>) -> Value {
 
 /// Pretty-printed JSON with all control characters escaped. They only occur in strings, where the escape has the same
 /// meaning.
-pub(super) fn to_escaped_json(list: &impl Serialize) -> Result<String, serde_json::Error> {
+pub(crate) fn to_escaped_json(list: &impl Serialize) -> Result<String, serde_json::Error> {
     let text = serde_json::to_string_pretty(list)?;
     let mut out = String::with_capacity(text.len() + 1);
     for c in text.chars() {

@@ -2,7 +2,7 @@
 
 mod error;
 mod filter;
-mod json;
+pub(crate) mod json;
 mod letter;
 mod list;
 mod pace;

@@ -31,7 +31,8 @@ fn title_and_focus_reports_are_restored_at_the_end() {
 #[test]
 fn the_end_of_a_run_rings_the_bell_if_the_terminal_has_lost_the_keyboard() {
     let rings = |focus: &str| {
-        let args = ["demo", "--events", "2000", "--work", "2ms", "--concurrency", "2"];
+        // With another theme, the request for the background ends with a bell character.
+        let args = ["demo", "--theme", "dark", "--events", "2000", "--work", "2ms", "--concurrency", "2"];
         let mut console = Terminal::kreplay(&args, 24, 80);
         console.wait_for("run under way", RUN_TIMEOUT, |screen| screen.contains("► running"));
         console.send(focus);

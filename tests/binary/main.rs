@@ -15,6 +15,7 @@ mod announcements;
 mod bench;
 mod console;
 mod failures;
+mod inspect;
 mod metrics;
 mod ndjson;
 mod plain;

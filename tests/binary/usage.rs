@@ -104,5 +104,9 @@ fn the_configuration_is_checked_and_shown_without_secrets() {
         &["config", "check", "--config", file],
         "kreplay.toml:2:8: console.keys.stop: the key p is also bound to toggle-pause in dashboard; choose another key",
     );
-    expect_refused(&["keys", "--config", file], "console.keys.stop");
+    // The list is printed all the same: the error of an unknown action recommends this command.
+    let listed = Program::kreplay().args(["keys", "--config", file]).timeout(RUN_TIMEOUT).run();
+    assert_eq!(listed.code(), Some(2), "{listed:?}");
+    assert!(listed.stderr.contains("console.keys.stop"), "{listed:?}");
+    assert!(listed.stdout.contains("(! the key p is also bound to toggle-pause"), "{listed:?}");
 }

@@ -3,6 +3,7 @@
 
 mod broker;
 mod demo;
+mod inspect;
 mod producer;
 mod support;
 mod tiers;

@@ -33,6 +33,7 @@ mod follow;
 mod group_processes;
 mod groups;
 mod http;
+mod inspect;
 mod kafka_tools;
 mod key_order;
 mod lag;

@@ -7,6 +7,7 @@ mod catalogue;
 mod reach;
 
 pub use catalogue::{Action, CATALOGUE, MOUSE};
+pub use reach::Reach;
 
 /// The group of an action in the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,10 +20,14 @@ pub enum Group {
     Plan,
     /// Watched groups.
     Watch,
+    /// Earlier moments, and the timeline.
+    Time,
     /// Quarantined keys.
     Quarantine,
     /// The record that paused the run.
     FailedRecord,
+    /// A record that is looked at.
+    Record,
     /// The number of workers.
     Concurrency,
     /// The partition table.
@@ -41,13 +46,15 @@ pub enum Group {
 
 impl Group {
     /// All groups, in the order of the help.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Run,
         Self::Topics,
         Self::Plan,
         Self::Watch,
+        Self::Time,
         Self::Quarantine,
         Self::FailedRecord,
+        Self::Record,
         Self::Concurrency,
         Self::Partitions,
         Self::View,
@@ -65,8 +72,10 @@ impl Group {
             Self::Topics => "Topics",
             Self::Plan => "Plan",
             Self::Watch => "Groups",
+            Self::Time => "Time",
             Self::Quarantine => "Quarantine",
             Self::FailedRecord => "Failed record",
+            Self::Record => "Record",
             Self::Concurrency => "Concurrency",
             Self::Partitions => "Partitions",
             Self::View => "View",

@@ -98,7 +98,7 @@ impl Announcer {
             }
         }
         if self.abilities.progress {
-            let progress = state.run().and_then(Progress::of);
+            let progress = state.latest_feed().run().and_then(Progress::of);
             if self.progress != progress {
                 out.push_str(&match progress {
                     Some(Progress::Percent(percent)) => format!("\u{1b}]9;4;1;{percent}\u{1b}\\"),
@@ -117,7 +117,7 @@ impl Announcer {
 
     /// The run, if it has ended since the last call.
     fn ended<'a>(&mut self, state: &'a State) -> Option<&'a RunView> {
-        let run = state.run()?;
+        let run = state.latest_feed().run()?;
         let now = (run.id.clone(), run.state.is_over());
         let before = self.run.replace(now.clone());
         before.is_some_and(|(id, was_over)| id == now.0 && !was_over && now.1).then_some(run)
@@ -148,7 +148,7 @@ fn percent(run: &RunView) -> u64 {
 
 /// The title of the window: the run with its progress, or the watched groups.
 fn title(state: &State) -> String {
-    if let Some(run) = state.run() {
+    if let Some(run) = state.latest_feed().run() {
         let status = match run.status() {
             // The time until the retry would change the title with each snapshot.
             RunStatus::Retrying(_) => "retrying".to_owned(),
@@ -157,7 +157,7 @@ fn title(state: &State) -> String {
         let percent = if run.state.is_over() { String::new() } else { format!("{} % ", percent(run)) };
         return clean(&format!("{percent}{status} · kreplay")).into_owned();
     }
-    let groups = state.feed.watched.groups();
+    let groups = state.latest_feed().watched.groups();
     if groups.is_empty() {
         return "kreplay".to_owned();
     }

@@ -11,9 +11,14 @@ use kreplay_model::{
 
 use crate::{
     action::Action,
+    key::Mode,
     layout::Panel,
     state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
 };
+
+mod time;
+
+pub(crate) use time::no_timeline;
 
 /// Why an action is not available, in one sentence.
 pub(crate) type Refusal = Option<Cow<'static, str>>;
@@ -22,6 +27,11 @@ impl Action {
     /// Why the action is not available now, in one sentence; `None` if it is.
     #[must_use]
     pub fn refusal(self, state: &State) -> Option<Cow<'static, str>> {
+        time::refusal_in_past(self, state).or_else(|| self.refusal_at_moment(state))
+    }
+
+    /// Why the action is not available as of the moment that is shown.
+    fn refusal_at_moment(self, state: &State) -> Refusal {
         match self {
             Self::TogglePause => not_pausable(state),
             Self::Stop => refuse_unless(state.run_is_active(), "no run is active"),
@@ -66,6 +76,22 @@ impl Action {
             Self::RetryRecord | Self::SkipRecord | Self::DeadLetterRecord => {
                 no_paused_record(state).or_else(|| no_session(state))
             }
+            Self::Errors => refuse_unless(!state.feed.errors.kinds().is_empty(), "no record has failed yet"),
+            Self::Inspect => state.record_to_inspect().err(),
+            Self::ToggleFold | Self::Fold | Self::Unfold | Self::FoldLevel | Self::UnfoldLevel => {
+                refuse_unless(state.shows_record_tree(), "nothing of this record can be folded")
+            }
+            Self::ToggleHex | Self::Search => no_value(state),
+            Self::NextMatch | Self::PreviousMatch => no_value(state).or_else(|| no_search(state)),
+            Self::RetryInspected => undecidable_record(state),
+            Self::SkipInspected => undecidable_record(state).or_else(|| {
+                let why = "only the record that paused the run can be skipped; this one waits with its key";
+                refuse_unless(state.inspects_paused_record(), why)
+            }),
+            Self::DeadLetterInspected => undecidable_record(state).or_else(|| {
+                let is_key = state.inspected_key().is_some();
+                if is_key { undecidable(state, Decision::DeadLetter) } else { None }
+            }),
             Self::MoreWorkers => no_step(state, WorkerStep::More),
             Self::FewerWorkers => no_step(state, WorkerStep::Fewer),
             Self::DoubleWorkers => no_step(state, WorkerStep::Double),
@@ -86,6 +112,27 @@ impl Action {
                 refuse_unless(false, "events are ordered by time")
             }
             Self::SwitchMetric => not_on(state, ScreenId::HeatMap, "figures are chosen on the heat map"),
+            Self::Timeline
+            | Self::CursorLeft
+            | Self::CursorRight
+            | Self::CursorFarLeft
+            | Self::CursorFarRight
+            | Self::ZoomIn
+            | Self::ZoomOut
+            | Self::WholeTimeline
+            | Self::PreviousMark
+            | Self::NextMark
+            | Self::Latest
+            | Self::SetMarker
+            | Self::ShowMoment
+            | Self::Freeze
+            | Self::TogglePlayback
+            | Self::SlowerPlayback
+            | Self::FasterPlayback
+            | Self::SeekBack
+            | Self::SeekForward
+            | Self::SeekFarBack
+            | Self::SeekFarForward => time::refusal_of_time(self, state),
             Self::SortNext
             | Self::SortReverse
             | Self::Filter
@@ -112,15 +159,8 @@ impl Action {
             | Self::Redraw
             | Self::Workers
             | Self::HeatMap
-            | Self::CursorBack
-            | Self::CursorForward
-            | Self::ZoomIn
-            | Self::ZoomOut
-            | Self::PreviousMark
-            | Self::NextMark
-            | Self::FollowLive
-            | Self::WholeRun
-            | Self::EventLog => None,
+            | Self::EventLog
+            | Self::HotKeys => None,
         }
     }
 }
@@ -328,6 +368,31 @@ pub(crate) fn no_partition(state: &State) -> Refusal {
 /// Why no event can be shown.
 pub(crate) fn no_event(state: &State) -> Refusal {
     refuse_unless(!state.user.log.is_empty(&state.feed.events), "there is no event to show")
+}
+
+/// Why there is no value to look at.
+fn no_value(state: &State) -> Refusal {
+    let has_value = state.inspected_record().is_some_and(|record| record.value.is_some());
+    refuse_unless(has_value, "there is no value")
+}
+
+fn no_search(state: &State) -> Refusal {
+    let search = || {
+        let key = state.key_of(Action::Search, Mode::Inspecting);
+        Cow::Owned(key.map_or_else(|| "nothing was searched yet".to_owned(), |key| format!("search with {key} first")))
+    };
+    state.user.inspect.search.is_empty().then(search)
+}
+
+/// Why no decision can be made about the record that is looked at.
+fn undecidable_record(state: &State) -> Refusal {
+    let is_waiting = state.inspects_paused_record() || state.inspected_key().is_some();
+    refuse_unless(is_waiting, "nothing waits for a decision about this record").or_else(|| no_session(state))
+}
+
+/// Why the window of a record has nothing to show.
+pub(crate) fn no_inspected_record(state: &State) -> Refusal {
+    refuse_unless(state.user.inspect.asked.is_some(), "there is no record to show")
 }
 
 /// Why the input or the answer cannot be accepted: the situation may have changed since the question.

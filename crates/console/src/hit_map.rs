@@ -1,6 +1,6 @@
 //! What can be clicked and what scrolls, as it was drawn.
 
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::{domain::TopicPartition, timeline::Moment};
 use ratatui::layout::{Position, Rect};
 
 use super::{
@@ -29,6 +29,14 @@ pub enum Target {
     Quarantine,
     /// A quarantined key, by its hash.
     QuarantinedKey(u64),
+    /// The window of failed records by kind, outside its rows.
+    Errors,
+    /// A kind of failed records, by its pattern.
+    ErrorKind(String),
+    /// The window of a record, outside its lines.
+    Record,
+    /// A line of a record, by its number.
+    RecordLine(usize),
     /// The watched groups, outside their rows.
     Watch,
     /// A heading of the table of watched groups, with the id of the column that it sorts by.
@@ -57,10 +65,18 @@ pub enum Target {
     HeatRow(usize),
     /// An event of the whole log, by its sequence number.
     LoggedEvent(u64),
+    /// A heading of the hot keys, with the id of the column that it sorts by.
+    HotKeyColumn(&'static str),
+    /// A hot key, by its text.
+    HotKey(String),
     /// A heading of the table of runs that have a journal, with the id of the column that it sorts by.
     JournalColumn(&'static str),
     /// A run that has a journal, by its id.
     Journal(String),
+    /// The timeline, outside its columns.
+    Timeline,
+    /// A moment of the timeline.
+    Moment(Moment),
     /// A window that a click closes.
     Window,
     /// A question or prompt. It is answered only by keys, never by a stray click.

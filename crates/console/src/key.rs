@@ -29,17 +29,25 @@ pub enum Mode {
     FailedRecord,
     /// The workers or the partitions are shown over time.
     Charting,
-    /// The whole event log, or the runs that have a journal, are shown.
+    /// The whole event log, the hot keys, or the runs that have a journal are shown.
     Listing,
+    /// The failures by kind are shown.
+    Errors,
+    /// A record is shown.
+    Inspecting,
     /// Text is being entered.
     Typing,
     /// A yes-or-no question is open.
     Asking,
+    /// The timeline is open.
+    Timeline,
+    /// A recording is shown, whatever else is open except questions and text input.
+    Playback,
 }
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
@@ -51,8 +59,12 @@ impl Mode {
         Self::FailedRecord,
         Self::Charting,
         Self::Listing,
+        Self::Errors,
+        Self::Inspecting,
         Self::Typing,
         Self::Asking,
+        Self::Timeline,
+        Self::Playback,
     ];
 
     /// The name of the mode in messages and in the output of commands.
@@ -70,8 +82,12 @@ impl Mode {
             Self::FailedRecord => "failed-record",
             Self::Charting => "chart",
             Self::Listing => "list",
+            Self::Errors => "errors",
+            Self::Inspecting => "record",
             Self::Typing => "input",
             Self::Asking => "question",
+            Self::Timeline => "timeline",
+            Self::Playback => "playback",
         }
     }
 }
@@ -98,6 +114,12 @@ impl Key {
     #[must_use]
     pub const fn ctrl(c: char) -> Self {
         Self { code: KeyCode::Char(c), ctrl: true, alt: false }
+    }
+
+    /// A non-character key with Control.
+    #[must_use]
+    pub const fn ctrl_code(code: KeyCode) -> Self {
+        Self { code, ctrl: true, alt: false }
     }
 
     /// A non-character key.

@@ -18,6 +18,7 @@ pub mod keymap;
 pub mod layout;
 mod names;
 mod number;
+pub mod record;
 mod runtime;
 pub mod screen;
 pub mod state;
@@ -33,7 +34,7 @@ pub use announce::Notify;
 pub use runtime::run;
 
 /// Options of the console.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ConsoleOptions {
     /// The theme.
     pub theme: theme::ThemeChoice,
@@ -63,6 +64,10 @@ pub struct ConsoleOptions {
     pub change_access: state::ChangeAccess,
     /// What lists the runs that have a journal; `None` if no directory of journals is known.
     pub journals: Option<journal::JournalLister>,
+    /// What reads single records to be looked at; `None` if nothing does.
+    pub inspect: Option<kreplay_model::inspect::InspectControl>,
+    /// A recording to be shown instead of the feed: the feed is not read, and nothing is sent.
+    pub past: Option<Box<dyn kreplay_model::recording::Past>>,
 }
 
 impl Default for ConsoleOptions {
@@ -82,6 +87,8 @@ impl Default for ConsoleOptions {
             changes: None,
             change_access: state::ChangeAccess::default(),
             journals: None,
+            inspect: None,
+            past: None,
         }
     }
 }

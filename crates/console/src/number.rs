@@ -1,10 +1,12 @@
 //! Formats numbers: counts, rates, durations, sizes, and percentages.
 
+mod clock;
 mod forms;
 mod watched;
 
 use kreplay_model::domain::number::{Count, estimate, long};
 
+pub(super) use clock::clock;
 pub(super) use forms::{Forms, counts, exact_times, latencies, rates, sizes, times, times_left};
 pub(super) use watched::{ages, etas, lags};
 

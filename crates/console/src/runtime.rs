@@ -9,9 +9,8 @@ use std::{
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
-use kreplay_model::watch::{
-    GroupChangeControl, GroupChangeProgress, SilenceControl, TerminalNotices, WatchControl, WatchLog,
-};
+use kreplay_model::inspect::InspectControl;
+use kreplay_model::watch::{GroupChangeControl, SilenceControl, TerminalNotices, WatchControl, WatchLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch::Receiver},
@@ -31,13 +30,23 @@ use super::{
     update::{Effect, Event, update},
 };
 
+mod past;
+
+use past::{LastFrames, Moments, Recording};
+
 /// Minimum time between two frames, for at most 30 frames per second.
 const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(34);
 /// Interval for removing expired messages and reading the event log.
 const TICK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Interval at which a recording is played.
+const PLAYBACK_INTERVAL: Duration = Duration::from_millis(100);
+/// Time of an interval in which the timeline is filled from a recording.
+const LOADING_TIME: Duration = Duration::from_millis(50);
+
 /// Runs the console until the user quits, a signal ends the process, or the terminal closes. It then sends a shutdown
-/// command to the session and restores the terminal.
+/// command to the session and restores the terminal. If the options have a recording, it is shown instead of the feed,
+/// and nothing is sent.
 ///
 /// From the first call on, the process handles SIGINT, SIGTERM, SIGHUP, and SIGTSTP itself, even after the console has
 /// closed. Code that then waits for the session must handle these signals too.
@@ -52,17 +61,22 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
     state.feed.changes.access = options.change_access;
+    let is_recording = options.past.is_some();
+    let past =
+        options.past.map_or_else(|| Moments::Feed(LastFrames::new()), |past| Moments::Recording(Recording::new(past)));
     let runtime = Runtime {
         state,
         theme,
         screen,
         announcer,
         hits: HitMap::default(),
+        past,
         control: control.clone(),
         watch: options.watch,
         changes: options.changes,
         journals: options.journals,
         listings: mpsc::unbounded_channel(),
+        inspect: options.inspect,
         group_events: options.group_events,
         silences: options.silences,
         terminal_notices: options.terminal_notices,
@@ -71,8 +85,10 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         started: Instant::now(),
         suspended_by_us: false,
     };
-    let outcome = runtime.run(feed).await;
-    control.send(Command::Shutdown);
+    let outcome = if is_recording { runtime.play().await } else { runtime.run(feed).await };
+    if !is_recording {
+        control.send(Command::Shutdown);
+    }
     match outcome {
         // A closed terminal ends the session cleanly, like SIGHUP.
         Err(ConsoleError::Read(_) | ConsoleError::Write(_)) if input::terminal_has_closed() => Ok(()),
@@ -163,13 +179,13 @@ async fn next_look<T>(looks: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
     std::future::pending().await
 }
 
-/// The next answer to a change of a group. Waits forever if no group can be changed, or no longer.
-async fn next_change(answers: &mut Option<Receiver<Option<Arc<GroupChangeProgress>>>>) -> Arc<GroupChangeProgress> {
+/// The next answer to a command. Waits forever if nothing answers, or no longer.
+async fn next_answer<T>(answers: &mut Option<Receiver<Option<Arc<T>>>>) -> Arc<T> {
     while let Some(receiver) = answers {
         if receiver.changed().await.is_err() {
             *answers = None;
-        } else if let Some(progress) = receiver.borrow_and_update().clone() {
-            return progress;
+        } else if let Some(answer) = receiver.borrow_and_update().clone() {
+            return answer;
         }
     }
     std::future::pending().await
@@ -182,6 +198,8 @@ struct Runtime {
     announcer: Announcer,
     /// What the last frame shows.
     hits: HitMap,
+    /// Where earlier moments are looked up.
+    past: Moments,
     control: Control,
     /// The watcher of groups, if there is one.
     watch: Option<WatchControl>,
@@ -191,6 +209,8 @@ struct Runtime {
     journals: Option<JournalLister>,
     /// The lists of these runs.
     listings: (mpsc::UnboundedSender<JournalListing>, mpsc::UnboundedReceiver<JournalListing>),
+    /// What reads single records, if anything does.
+    inspect: Option<InspectControl>,
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
     /// What silences rules, if anything does.
@@ -221,7 +241,11 @@ impl Runtime {
         if self.journals.is_some() {
             self.apply(Event::JournalAccess)?;
         }
+        if self.inspect.is_some() {
+            self.apply(Event::InspectorBegan)?;
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
+        let mut inspected = self.inspect.as_ref().map(|inspect| inspect.answers.clone());
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -233,11 +257,16 @@ impl Runtime {
                     self.read_feed(&mut feed)?.or(ended.map_or(Ok(Next::Continue), |event| self.apply(event))?)
                 }
                 snapshot = next_look(&mut groups) => {
+                    self.keep(|frames| frames.add_look(&snapshot));
                     self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
                 }
-                snapshot = next_look(&mut alerts) => self.apply(Event::Alerts(snapshot))?,
+                snapshot = next_look(&mut alerts) => {
+                    self.keep(|frames| frames.add_alerts(&snapshot));
+                    self.apply(Event::Alerts(snapshot))?
+                }
                 Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
-                progress = next_change(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                progress = next_answer(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                answer = next_answer(&mut inspected) => self.apply(Event::Inspected(answer))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());
@@ -247,22 +276,86 @@ impl Runtime {
                 }
                 () = sleep_until(next_frame), if stale => Next::Continue,
             };
-            if next == Next::Quit || self.drain_input()? == Next::Quit {
+            if next == Next::Quit || self.finish_step(&mut next_frame)? == Next::Quit {
                 return Ok(());
             }
-            if terminal::has_panicked() {
-                return Err(ConsoleError::Panicked);
+        }
+    }
+
+    /// Shows a recording. Nothing is read from a session, and nothing is sent.
+    async fn play(mut self) -> Result<(), ConsoleError> {
+        let mut signals = Signals::listen().map_err(ConsoleError::Open)?;
+        let mut tick = interval(PLAYBACK_INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next_frame = tokio::time::Instant::now();
+        if let Moments::Recording(recording) = &self.past
+            && let Some(range) = recording.range()
+        {
+            self.apply(Event::Recording(range))?;
+        }
+        loop {
+            let stale = self.state.stale;
+            let next = tokio::select! {
+                action = signals.next() => self.handle_signal(&action)?,
+                input = self.input.next() => self.handle_input(input)?,
+                _ = tick.tick() => {
+                    if input::terminal_has_closed() {
+                        return Ok(());
+                    }
+                    self.fill_timeline()?.or(self.apply(Event::Tick(self.started.elapsed()))?)
+                }
+                () = sleep_until(next_frame), if stale => Next::Continue,
+            };
+            if next == Next::Quit || self.finish_step(&mut next_frame)? == Next::Quit {
+                return Ok(());
             }
-            let now = tokio::time::Instant::now();
-            if self.state.stale && now >= next_frame {
-                self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
-                self.state.stale = false;
+        }
+    }
+
+    /// Processes all pending input, and draws if something has changed and a frame is due.
+    fn finish_step(&mut self, next_frame: &mut tokio::time::Instant) -> Result<Next, ConsoleError> {
+        if self.drain_input()? == Next::Quit {
+            return Ok(Next::Quit);
+        }
+        if terminal::has_panicked() {
+            return Err(ConsoleError::Panicked);
+        }
+        let now = tokio::time::Instant::now();
+        if self.state.stale && now >= *next_frame {
+            self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
+            self.state.stale = false;
+            if self.state.playback.is_none() {
                 let changes = self.announcer.update(&self.state);
                 let shows_progress = self.announcer.shows_progress();
                 self.screen.announce(&changes, shows_progress).map_err(ConsoleError::Write)?;
-                next_frame = now + MIN_FRAME_INTERVAL;
-                self.apply(Event::Drawn(self.hits.extents().clone()))?;
             }
+            *next_frame = now + MIN_FRAME_INTERVAL;
+            self.apply(Event::Drawn(self.hits.extents().clone()))?;
+        }
+        Ok(Next::Continue)
+    }
+
+    /// Adds moments of the recording to the timeline for a short time.
+    fn fill_timeline(&mut self) -> Result<Next, ConsoleError> {
+        let began = Instant::now();
+        while began.elapsed() < LOADING_TIME {
+            let Moments::Recording(recording) = &mut self.past else { break };
+            if recording.is_loaded() {
+                break;
+            }
+            if let Some(frame) = recording.next_for_timeline()
+                && self.apply(Event::RecordedMoment(Box::new(frame)))? == Next::Quit
+            {
+                return Ok(Next::Quit);
+            }
+        }
+        Ok(Next::Continue)
+    }
+
+    /// Keeps what the feed says, so that it can be shown again.
+    fn keep(&mut self, add: impl FnOnce(&mut LastFrames)) {
+        if let Some(frames) = self.past.of_feed() {
+            add(frames);
         }
     }
 
@@ -279,15 +372,18 @@ impl Runtime {
     fn read_feed(&mut self, feed: &mut Feed) -> Result<Next, ConsoleError> {
         let after_events = self.read_events(feed)?;
         let snapshot = feed.snapshots.borrow_and_update().clone();
+        self.keep(|frames| frames.add_snapshot(&snapshot));
         Ok(after_events.or(self.apply(Event::Snapshot(snapshot))?))
     }
 
     fn read_events(&mut self, feed: &Feed) -> Result<Next, ConsoleError> {
-        let next = self.state.feed.events.next_seq();
+        let next = self.state.latest_feed().events.next_seq();
         if feed.events.next_seq() <= next {
             return Ok(Next::Continue);
         }
-        self.apply(Event::Events(feed.events.since(next)))
+        let events = feed.events.since(next);
+        self.keep(|frames| frames.add_events(&events));
+        self.apply(Event::Events(events))
     }
 
     /// Writes the control sequences of others, between two frames.
@@ -303,6 +399,7 @@ impl Runtime {
             return Ok(Next::Continue);
         };
         self.next_group_event = next;
+        self.keep(|frames| frames.add_group_events(&events));
         self.apply(Event::GroupEvents(events))
     }
 
@@ -343,7 +440,16 @@ impl Runtime {
                         changes.send(command);
                     }
                 }
+                Effect::ShowMoment(at) => {
+                    let frame = self.past.state_at(at).map(Box::new);
+                    next = next.or(self.apply(Event::Moment(at, frame))?);
+                }
                 Effect::ListJournals => self.list_journals(),
+                Effect::Inspect(command) => {
+                    if let Some(inspect) = &self.inspect {
+                        inspect.send(command);
+                    }
+                }
                 Effect::Quit => next = Next::Quit,
                 Effect::Suspend => next = next.or(self.suspend()?),
                 Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,

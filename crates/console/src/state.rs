@@ -11,7 +11,7 @@ use ratatui::layout::{Rect, Size};
 
 use super::{
     action::Action,
-    key::Mode,
+    key::{Key, Mode},
     keymap::Keymap,
     layout::{self, Areas},
     text::{clean, wrap},
@@ -20,8 +20,10 @@ use super::{
 mod alert;
 mod change_choice;
 mod change_view;
+mod clock;
 mod comparison;
 mod dialog;
+mod error_row;
 mod event_log;
 mod event_row;
 mod extents;
@@ -31,21 +33,29 @@ mod group_partition_row;
 mod group_row;
 mod heat_map;
 mod heat_view;
-mod history;
+mod hot_key_row;
+mod inspect_view;
 mod journal_feed;
 mod journal_row;
 mod kept_events;
 mod lanes;
 mod log_view;
 mod member_row;
+mod moment;
 mod navigation;
 mod partition_row;
 mod partition_table;
 mod pending;
 mod planned_offset_row;
+mod playback;
+mod run_history;
 mod screen_id;
 mod status;
+mod time_columns;
 mod time_window;
+mod timeline_marks;
+mod timeline_strip;
+mod timeline_view;
 mod topic_row;
 mod topics;
 mod trouble;
@@ -60,6 +70,7 @@ pub use change_choice::{ChangeChoice, ScopeChoice};
 pub use change_view::{AskedChange, ChangeAccess, ChangeFeed, ChangePhase, ChangeView, change_result};
 pub use comparison::{Compared, DigestMatch, base, compare};
 pub use dialog::{Dialog, Question};
+pub use error_row::ErrorRow;
 pub use event_log::EventLogView;
 pub use event_row::EventRow;
 pub use extents::{Extent, Extents, Scrollable};
@@ -69,22 +80,31 @@ pub use group_partition_row::GroupPartitionRow;
 pub use group_row::GroupRow;
 pub use heat_map::{HeatMap, HeatRow};
 pub use heat_view::{HeatMetric, HeatOrder, HeatView};
-pub use history::{History, Mark, MarkKind};
+pub use hot_key_row::HotKeyRow;
+pub use inspect_view::InspectView;
+pub(crate) use inspect_view::{LABEL_CELLS, MAX_WIDTH as RECORD_WIDTH};
 pub use journal_feed::JournalFeed;
 pub use journal_row::JournalRow;
 pub use kept_events::KeptEvents;
 pub use lanes::{Lane, LaneCell, LaneKey, LaneKind, LaneOrder, lanes};
-pub(crate) use lanes::{owner_of, worker_number, workers_of};
+pub(crate) use lanes::{has_stalled, owner_of, worker_number, workers_of};
 pub use log_view::LogView;
 pub use member_row::GroupMemberRow;
 pub use navigation::{Navigation, Place};
+pub(crate) use partition_row::MAX_TREND_CELLS;
 pub use partition_row::PartitionRow;
 pub use partition_table::Rows;
 pub use pending::Pending;
 pub use planned_offset_row::PlannedOffsetRow;
+pub use playback::{Playback, SPEEDS};
+pub use run_history::{ChartMark, ChartMarkKind, RunHistory};
 pub use screen_id::{Layer, ScreenId};
 pub use status::{Status, StatusKind};
+pub use time_columns::{COLUMN_LENGTHS_MS, TimeColumns};
 pub use time_window::{RunTime, TimeGrid, TimeWindow};
+pub use timeline_marks::TimelineMark;
+pub use timeline_strip::{Strip, StripFigure};
+pub use timeline_view::{TimelineSubject, TimelineView};
 pub use topic_row::TopicRow;
 pub use topics::Topics;
 pub use trouble::{TroubleItem, TroubleKey, TroubleView, evidence, needs_attention};
@@ -97,8 +117,12 @@ pub use workers_view::WorkersView;
 /// The state of the console.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// What the feed said.
+    /// What the feed said, as of the moment that is shown.
     pub feed: FeedState,
+    /// What the feed said last, without its timeline, while an earlier moment is shown.
+    pub latest: Option<Box<FeedState>>,
+    /// The playback, if a recording is shown.
+    pub playback: Option<Playback>,
     /// What the user did.
     pub user: UserState,
     /// The terminal's size in cells.
@@ -127,6 +151,8 @@ impl State {
     pub fn with_home(home: ScreenId, width: u16, height: u16, hint: Option<String>) -> Self {
         Self {
             feed: FeedState::default(),
+            latest: None,
+            playback: None,
             user: UserState::new(home),
             size: Size::new(width, height),
             now: Duration::ZERO,
@@ -240,6 +266,24 @@ impl State {
     pub fn mode(&self) -> Mode {
         let navigation = &self.user.navigation;
         navigation.dialog.as_ref().map_or(navigation.front().screen.mode(), Dialog::mode)
+    }
+
+    /// The mode of the keys that apply besides those of [`Self::mode`], while a recording is shown.
+    #[must_use]
+    pub fn playback_mode(&self) -> Option<Mode> {
+        (self.playback.is_some() && self.user.navigation.dialog.is_none()).then_some(Mode::Playback)
+    }
+
+    /// The action of a key. Keys of the playback come first, except on the timeline, whose cursor they would displace.
+    #[must_use]
+    pub fn action_of(&self, key: Key) -> Option<Action> {
+        let mode = self.mode();
+        let (first, second) = match self.playback_mode() {
+            Some(playback) if mode == Mode::Timeline => (mode, Some(playback)),
+            Some(playback) => (playback, Some(mode)),
+            None => (mode, None),
+        };
+        self.keymap.lookup(first, key).or_else(|| self.keymap.lookup(second?, key))
     }
 
     /// Whether the last frame showed only a part of the text in front.

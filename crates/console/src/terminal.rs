@@ -130,7 +130,8 @@ impl Screen {
 
     /// Writes what the terminal shows outside of the frames.
     pub(super) fn announce(&mut self, changes: &str, shows_progress: bool) -> io::Result<()> {
-        if changes.is_empty() {
+        let _frame = DrawnFrame::begin();
+        if changes.is_empty() || has_panicked() {
             return Ok(());
         }
         SHOWS_PROGRESS.store(shows_progress, Ordering::SeqCst);

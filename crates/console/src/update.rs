@@ -4,6 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
+use kreplay_model::inspect::{InspectCommand, Inspection};
+use kreplay_model::recording::Frame;
+use kreplay_model::timeline::{Moment, TimeRange};
 use kreplay_model::watch::{
     AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, SilenceCommand, WatchCommand, WatchEvent, WatchSnapshot,
 };
@@ -20,16 +23,22 @@ use super::{
 
 mod close;
 mod concurrency;
+mod cursor;
+mod errors;
 mod event_log;
 mod failed_record;
 mod filter;
 mod group_change;
+mod hot_keys;
+mod inspect;
 mod journals;
 mod launch;
 mod mouse;
 mod navigate;
+mod past;
 mod perform;
 mod plan;
+mod playback;
 mod quarantine;
 mod question;
 mod rate;
@@ -37,6 +46,7 @@ mod run;
 mod run_pages;
 mod scroll;
 mod silence;
+mod timeline;
 mod topics;
 mod typing;
 mod watch;
@@ -66,8 +76,18 @@ pub enum Event {
     Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
+    /// Single records can be read, to be looked at.
+    InspectorBegan,
+    /// How far reading a record is.
+    Inspected(Arc<Inspection>),
     /// The session has ended.
     FeedEnded,
+    /// What the feed had said at a moment that was asked for; `None` if it is not kept.
+    Moment(Moment, Option<Box<Frame>>),
+    /// A recording is shown, whose moments have this range.
+    Recording(TimeRange),
+    /// A moment of the recording, for the timeline. They come in order.
+    RecordedMoment(Box<Frame>),
     /// A key was pressed.
     Key(Key),
     /// Text was pasted.
@@ -91,12 +111,16 @@ pub enum Effect {
     Send(Command),
     /// Send a command to the watcher.
     Watch(WatchCommand),
+    /// Look up what the feed had said at a moment, and answer with [`Event::Moment`].
+    ShowMoment(Moment),
     /// Send a command to what evaluates alerts.
     Silence(SilenceCommand),
     /// Send a command to what changes groups.
     ChangeGroup(GroupChangeCommand),
     /// List the runs that have a journal.
     ListJournals,
+    /// Send a command to what reads single records.
+    Inspect(InspectCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -108,6 +132,7 @@ pub enum Effect {
 /// Updates the state for an event and returns the effects to execute.
 #[must_use = "effects must be executed"]
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
+    let Some(event) = past::keep(state, event) else { return Vec::new() };
     match event {
         Event::Snapshot(snapshot) => apply_snapshot(state, snapshot),
         Event::Events(events) => add_events(state, events),
@@ -119,7 +144,12 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::JournalAccess => journals::begin(state),
         Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
+        Event::InspectorBegan => inspect::allow(state),
+        Event::Inspected(answer) => inspect::learn(state, &answer),
         Event::FeedEnded => end_feed(state),
+        Event::Moment(at, frame) => past::show(state, at, frame.map(|frame| *frame)),
+        Event::Recording(range) => playback::open(state, range),
+        Event::RecordedMoment(frame) => playback::learn(state, &frame),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
         Event::Click(target) => mouse::click(state, target),
@@ -162,6 +192,7 @@ fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
 
 fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     let before = std::mem::replace(&mut state.now, now);
+    state.stale |= state.latest.is_some() && before.as_secs() != now.as_secs();
     if state.user.status.as_ref().is_some_and(|status| status.is_expired(now)) {
         state.user.status = None;
         state.stale = true;
@@ -170,7 +201,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     watch::tick(state, before);
     group_change::tick(state, before);
     journals::tick(state, before);
-    Vec::new()
+    playback::tick(state, now.saturating_sub(before))
 }
 
 fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
@@ -179,7 +210,6 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     }
     state.feed.timeline.add_snapshot(&snapshot);
     if let Some(run) = &snapshot.run {
-        state.feed.history.record(run);
         if state.run().is_none_or(|before| before.id != run.id) {
             state.user.table.offset = 0;
             state.user.workers_from = 0;
@@ -223,6 +253,7 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
     for event in &events {
         state.feed.timeline.add_event(event);
     }
+    events.iter().for_each(|event| state.feed.errors.add(event));
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);
@@ -248,11 +279,10 @@ fn is_message(kind: &EventKind) -> bool {
 
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.stale = true;
-    let mode = state.mode();
-    if let Some(action) = state.keymap.lookup(mode, key) {
+    if let Some(action) = state.action_of(key) {
         return perform(state, action);
     }
-    if mode == Mode::Typing {
+    if state.mode() == Mode::Typing {
         typing::press(state, key);
     }
     Vec::new()

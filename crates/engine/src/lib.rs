@@ -26,6 +26,7 @@
 
 pub mod decode;
 pub mod handler;
+pub mod inspect;
 pub mod journal;
 pub mod plan;
 pub mod replay;

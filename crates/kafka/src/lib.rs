@@ -13,6 +13,7 @@ mod group_offsets;
 mod held_back;
 mod native;
 pub mod producer;
+mod record_lookup;
 mod topic_limits;
 
 pub use catalog::{Catalog, CatalogError, GroupInfo, LogEnds, TopicInfo};
@@ -30,4 +31,5 @@ pub use group_admin::{
 pub use group_lag::{GroupLag, GroupLagError, ObservedLag};
 pub use group_member::{GroupMember, GroupMetadata};
 pub use group_offsets::{Commit, GroupOffsets};
+pub use record_lookup::{FoundRecord, RecordLookup, RecordLookupError};
 pub use topic_limits::{TimestampRefusal, TopicLimits, default_limits, span, topic_limits};

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod control;
 pub mod domain;
 pub mod feed;
+pub mod inspect;
 pub mod recording;
 pub mod timeline;
 pub mod watch;

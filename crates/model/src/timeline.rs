@@ -63,6 +63,8 @@ use probe::Probes;
 pub struct RunExtent {
     /// The run's id.
     pub id: String,
+    /// When it started.
+    pub started: Moment,
     /// From its first snapshot to its last one.
     pub range: TimeRange,
 }
@@ -71,6 +73,7 @@ pub struct RunExtent {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
     longest_gap_ms: i64,
+    longest_look_gap_ms: i64,
     runs: VecDeque<RunExtent>,
     probes: Probes,
     figures: Figures,
@@ -92,16 +95,14 @@ impl Timeline {
     pub const LONGEST_GAP_OF_RUNS: Duration = Duration::from_secs(10);
     /// Maximum number of runs whose extents are kept; the oldest are dropped first.
     pub const MAX_RUNS: usize = 1_000;
-    /// The longest gap that can be set: ten minutes, in milliseconds.
-    const MAX_GAP_MS: i64 = 600_000;
 
     /// An empty timeline. Nothing is known about the time between two snapshots that are further apart than
     /// `longest_gap`, which is limited to ten minutes; for a watch, choose a few of its intervals.
     #[must_use]
     pub fn new(longest_gap: Duration) -> Self {
         Self {
-            longest_gap_ms: i64::try_from(longest_gap.as_millis())
-                .map_or(Self::MAX_GAP_MS, |ms| ms.min(Self::MAX_GAP_MS)),
+            longest_gap_ms: bounded_gap_ms(longest_gap),
+            longest_look_gap_ms: bounded_gap_ms(longest_gap),
             runs: VecDeque::new(),
             probes: Probes::default(),
             figures: Figures::default(),
@@ -110,6 +111,12 @@ impl Timeline {
             ownership: Ownership::default(),
             marks: Marks::default(),
         }
+    }
+
+    /// The same timeline with another longest gap between two looks at consumer groups. It is limited to ten minutes.
+    #[must_use]
+    pub fn with_longest_gap_of_looks(self, longest_gap: Duration) -> Self {
+        Self { longest_look_gap_ms: bounded_gap_ms(longest_gap), ..self }
     }
 
     /// Adds a snapshot. One of the current run that is no newer than the last one is ignored.
@@ -124,9 +131,10 @@ impl Timeline {
 
     fn add_run(&mut self, run: &RunView) {
         let started = run.started_at.map(Moment::from);
-        let Some(at) = started.and_then(|started| started.plus_s(run.elapsed_s)) else { return };
+        let Some(started) = started else { return };
+        let Some(at) = started.plus_s(run.elapsed_s) else { return };
         if self.runs.back().is_none_or(|last| last.id != run.id) {
-            self.begin_run(run, at);
+            self.begin_run(run, started, at);
         }
         let Some(probe) = self.probes.next(at, self.longest_gap_ms) else { return };
         if let Some(extent) = self.runs.back_mut() {
@@ -136,7 +144,7 @@ impl Timeline {
         self.detail.record(run, at, self.longest_gap_ms);
     }
 
-    fn begin_run(&mut self, run: &RunView, at: Moment) {
+    fn begin_run(&mut self, run: &RunView, started: Moment, at: Moment) {
         if self.probes.last().is_some_and(|last| at < last) {
             // The clock was set back: the earlier runs and this one have no common order.
             self.figures = Figures::default();
@@ -149,7 +157,7 @@ impl Timeline {
         if self.runs.len() == Self::MAX_RUNS {
             self.runs.pop_front();
         }
-        self.runs.push_back(RunExtent { id: run.id.clone(), range: TimeRange::new(at, at) });
+        self.runs.push_back(RunExtent { id: run.id.clone(), started, range: TimeRange::new(at, at) });
     }
 
     /// Adds an event of the session. The order in which events are added does not matter, and one that was added before
@@ -161,7 +169,7 @@ impl Timeline {
 
     /// Adds a look at consumer groups. One that is no newer than the last one is ignored.
     pub fn add_watch(&mut self, look: &WatchSnapshot) {
-        self.groups.record(look, self.longest_gap_ms);
+        self.groups.record(look, self.longest_look_gap_ms);
     }
 
     /// Adds an event of a watched group. One that was added before is ignored.
@@ -173,6 +181,12 @@ impl Timeline {
     #[must_use]
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = &RunExtent> + ExactSizeIterator {
         self.runs.iter()
+    }
+
+    /// From the first look at consumer groups to the last one; `None` before the first.
+    #[must_use]
+    pub fn looks(&self) -> Option<TimeRange> {
+        self.groups.looks()
     }
 
     /// A figure over time.
@@ -250,4 +264,11 @@ impl Timeline {
             + self.ownership.len()
             + self.marks.len()
     }
+}
+
+/// The longest gap that can be set: ten minutes, in milliseconds.
+const MAX_GAP_MS: i64 = 600_000;
+
+fn bounded_gap_ms(gap: Duration) -> i64 {
+    i64::try_from(gap.as_millis()).map_or(MAX_GAP_MS, |ms| ms.min(MAX_GAP_MS))
 }

@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use chrono::Utc;
@@ -50,10 +51,10 @@ pub(super) fn execute(args: &BenchArgs, environment: &Environment, directory: &P
     // Until the cluster has answered, there is nothing to remove.
     exit_soon_after_unless(&stop, &is_open)?;
     let mut setup = BenchSetup::open(cluster(&config), config.kafka.connect_timeout)?;
+    let reached = args.check(&config, &setup).and_then(|()| reach(&setup, config.kafka.connect_timeout));
     is_open.store(true, Relaxed);
     let mut targets = ScratchTargets::new(setup.prefix(), args.postgres(&config)).map_err(BenchError::from)?;
-    let measured =
-        args.check(&config, &setup).and_then(|()| args.measure_on(&mut setup, &mut targets, &config, rates, &stop));
+    let measured = reached.and_then(|()| args.measure_on(&mut setup, &mut targets, &config, rates, &stop));
     // Temporary topics, schemas and files are removed whatever the outcome.
     let errors = [targets.remove(), setup.close()].into_iter().filter_map(Result::err);
     let failures = errors.inspect(|error| print_stderr(&format!("kreplay: {error}"))).count();
@@ -79,6 +80,17 @@ pub(super) fn execute(args: &BenchArgs, environment: &Environment, directory: &P
         }
     }
     Ok(if failures == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// Waits until the cluster answers.
+fn reach(setup: &BenchSetup, timeout: Duration) -> Result<(), Failure> {
+    if setup.is_embedded() {
+        return Ok(());
+    }
+    let client = Client::new(setup.kafka(), &<_>::default()).map_err(BenchError::from)?;
+    let answered = Catalog::new(&client, timeout).topics();
+    client.close();
+    answered.map(drop).map_err(|error| CliError::of(&error).into())
 }
 
 enum Failure {

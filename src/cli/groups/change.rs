@@ -15,6 +15,7 @@ use kreplay_groups::{
     WriteAccess, change_list, execute, plan_delete, plan_forget, plan_skip, plan_undo, stored_changes, write_csv,
 };
 use kreplay_kafka::{GroupAdmin, KafkaConfig};
+use kreplay_model::domain::printable;
 
 use crate::{
     cli::{
@@ -133,7 +134,8 @@ impl Change {
         }
         let Some(access) = &self.access else {
             if format == PlanFormat::Text && plan.has_changes() {
-                print("nothing was changed; add --execute --confirm GROUP to execute this plan\n")?;
+                let group = printable(self.admin.group());
+                print(&format!("nothing was changed; add --execute --confirm {group} to execute this plan\n"))?;
             }
             return Ok(Exit::Done);
         };

@@ -2,6 +2,7 @@
 
 mod change;
 mod read;
+mod record;
 mod reset;
 
 use std::path::Path;

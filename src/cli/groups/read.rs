@@ -6,11 +6,12 @@ use clap::Args;
 use kreplay_model::domain::Glob;
 use kreplay_watcher::GroupSelection;
 
+use super::record;
 use crate::{
     cli::{
         CliError, Exit,
         args::format::FormatArgs,
-        print,
+        inspector, print,
         signals::exit_on_first_signal,
         watch::{TargetArgs, close_look, exit_of, json},
     },
@@ -43,6 +44,11 @@ pub(super) struct DescribeArgs {
     /// Print partitions as CSV, in the column order of Kafka's tool
     #[arg(long, conflicts_with_all = ["json", "output_format"], help_heading = "Output")]
     csv: bool,
+    /// Also print the record at the committed offset of each partition that makes no progress
+    ///
+    /// Reads at most 10 records of each group. They are decoded as the configuration says (`decode`).
+    #[arg(long, conflicts_with = "csv", help_heading = "Output")]
+    record: bool,
 }
 
 impl ListArgs {
@@ -62,13 +68,18 @@ impl DescribeArgs {
         exit_on_first_signal()?;
         let selection = GroupSelection(self.groups.clone());
         let snapshot = close_look(&config, &selection)?;
-        let text = if self.format.is_json() {
+        let inspector = self.record.then(|| inspector::of_config(&config));
+        let text = if let (true, Some(inspector)) = (self.format.is_json(), &inspector) {
+            record::json(&snapshot, inspector)?
+        } else if self.format.is_json() {
             json(&snapshot)?
         } else if self.csv {
             kafka_csv(&snapshot)
                 .map_err(|problem| CliError::Failed(format!("the rows cannot be written: {problem}")))?
         } else {
-            snapshot.groups.iter().map(details).collect::<Vec<_>>().join("\n")
+            let records =
+                |group| inspector.as_ref().map(|inspector| record::text(group, inspector)).unwrap_or_default();
+            snapshot.groups.iter().map(|group| details(group) + &records(group)).collect::<Vec<_>>().join("\n")
         };
         print(&text)?;
         Ok(exit_of(&selection, &snapshot))

@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(RunCommand::parse(" \n"), None);
         for (line, reason) in [
             ("workers", "write workers N"),
-            ("workers 0", "from 1 to 1000"),
+            ("workers 0", "must be 1 to 1000, not 0"),
             ("rate fast", "`fast` is not a rate"),
             ("pause now", "unknown command `pause now`; help lists the commands"),
             ("\u{1b}[2J", "unknown command `\\u{1b}[2J`"),

@@ -26,6 +26,7 @@ use crate::{
         alerting::{GroupAlerts, SilenceStore, in_console},
         console_options::{console_options, is_terminal, theme_choice},
         group_changes::GroupChanges,
+        inspector,
         metrics::{bind, serve},
         plain::TypedLines,
         signals::stop_signal,
@@ -105,7 +106,8 @@ fn show(
     environment: &Environment,
 ) -> Result<Exit, CliError> {
     let changes = GroupChanges::start(config, environment)?;
-    let (options, outlet) = in_console(changes.offer(console_options(config)?));
+    let options = inspector::offer(inspector::of_config(config), changes.offer(console_options(config)?))?;
+    let (options, outlet) = in_console(options);
     let alerts = alerts(args, config, environment, &outlet)?;
     let server = bind(config)?;
     cluster::run(async {

@@ -1,8 +1,37 @@
-//! Whether an action changes anything outside the console.
+//! What an action reaches outside the console.
 
 use super::Action;
 
+/// What an action reaches outside the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing.
+    View,
+    /// It asks the session or the watch for something, which changes nothing in the cluster.
+    Request,
+    /// It changes, or may change, something: the run, the settings of the next one, records, groups, or the process.
+    Change,
+}
+
 impl Action {
+    /// What the action reaches outside the console.
+    #[must_use]
+    pub fn reach(self) -> Reach {
+        match self {
+            _ if self.changes_outside() => Reach::Change,
+            Self::Topics
+            | Self::ListTopics
+            | Self::Plan
+            | Self::PlanAgain
+            | Self::StopPlanning
+            | Self::RefreshGroups
+            | Self::PauseWatch
+            | Self::ChangeGroup
+            | Self::PlanChange => Reach::Request,
+            _ => Reach::View,
+        }
+    }
+
     /// Whether the action changes, or may change, anything outside the console: the run, the settings of the next one,
     /// records, or the process. Requests that only read from the cluster do not.
     #[must_use]
@@ -20,6 +49,9 @@ impl Action {
             | Self::RetryRecord
             | Self::SkipRecord
             | Self::DeadLetterRecord
+            | Self::RetryInspected
+            | Self::SkipInspected
+            | Self::DeadLetterInspected
             | Self::MoreWorkers
             | Self::FewerWorkers
             | Self::DoubleWorkers
@@ -53,6 +85,17 @@ impl Action {
             | Self::ChangeScope
             | Self::Quarantine
             | Self::FailedRecord
+            | Self::Errors
+            | Self::Inspect
+            | Self::ToggleFold
+            | Self::Fold
+            | Self::Unfold
+            | Self::FoldLevel
+            | Self::UnfoldLevel
+            | Self::ToggleHex
+            | Self::Search
+            | Self::NextMatch
+            | Self::PreviousMatch
             | Self::SortNext
             | Self::SortReverse
             | Self::Filter
@@ -80,18 +123,32 @@ impl Action {
             | Self::HeatMap
             | Self::SwitchLanes
             | Self::SwitchMetric
-            | Self::CursorBack
-            | Self::CursorForward
+            | Self::CursorLeft
+            | Self::CursorRight
             | Self::ZoomIn
             | Self::ZoomOut
             | Self::PreviousMark
             | Self::NextMark
-            | Self::FollowLive
-            | Self::WholeRun
+            | Self::Latest
+            | Self::WholeTimeline
             | Self::EventLog
+            | Self::HotKeys
             | Self::Journals
             | Self::WrapEvents
-            | Self::ListJournals => false,
+            | Self::ListJournals
+            | Self::Timeline
+            | Self::CursorFarLeft
+            | Self::CursorFarRight
+            | Self::SetMarker
+            | Self::ShowMoment
+            | Self::Freeze
+            | Self::TogglePlayback
+            | Self::SlowerPlayback
+            | Self::FasterPlayback
+            | Self::SeekBack
+            | Self::SeekForward
+            | Self::SeekFarBack
+            | Self::SeekFarForward => false,
         }
     }
 }

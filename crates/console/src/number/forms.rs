@@ -97,8 +97,12 @@ fn sane(value: f64) -> f64 {
 
 fn shorter_time(long: String, value: f64) -> Forms {
     let close: String = long.chars().filter(|c| *c != ' ').collect();
-    let first =
-        if long.contains('.') { format!("{value:.0}s") } else { long.split(' ').next().unwrap_or_default().to_owned() };
+    let first = if long.contains('.') {
+        format!("{value:.0}s")
+    } else {
+        // Of `3m 12s`, the minutes. `23 s` has only one number, which needs its unit.
+        long.split(' ').find(|part| part.ends_with(char::is_alphabetic) && part.len() > 1).unwrap_or(&close).to_owned()
+    };
     Forms::of(long).then([close, first])
 }
 

@@ -20,11 +20,16 @@ pub(super) fn render(buf: &mut Buffer, dialog: &Dialog, state: &State, theme: &T
             group_prompt::value(buf, *choice, text, error.as_deref(), state, theme);
         }
         Dialog::ConfirmChange { text, error } => group_prompt::name(buf, text, error.as_deref(), state, theme),
+        Dialog::Search(text) => {
+            let ask = ["Search", "A text in names and values", "", "searches"];
+            number_prompt::prompt(buf, ask, text, None, state, theme);
+        }
         Dialog::Filter(_)
         | Dialog::TopicFilter(_)
         | Dialog::GroupFilter(_)
         | Dialog::GroupPartitionFilter(_)
         | Dialog::EventFilter(_)
+        | Dialog::HotKeyFilter(_)
         | Dialog::JournalFilter(_) => {}
     }
 }

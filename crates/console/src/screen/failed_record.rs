@@ -60,8 +60,9 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let choices = [
         (Action::RetryRecord, " retry   "),
         (Action::SkipRecord, " skip   "),
-        (Action::DeadLetterRecord, " dead-letter"),
+        (Action::DeadLetterRecord, " dead-letter   "),
     ];
-    let choices: Vec<Span<'_>> = choices.into_iter().filter_map(choice).flatten().collect();
+    let look = Some((Action::Inspect, " show the record")).filter(|(action, _)| action.refusal(state).is_none());
+    let choices: Vec<Span<'_>> = choices.into_iter().chain(look).filter_map(choice).flatten().collect();
     paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &Line::from(choices));
 }

@@ -32,7 +32,7 @@ const TIME_CELLS: usize = 11;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &State, theme: &Theme) {
     let group = group(state);
-    let events = state.feed.group_history.events(group, MAX_SHOWN);
+    let events = state.feed.group_history().events(group, MAX_SHOWN);
     let area = area(state);
     let room = usize::from(area.width.saturating_sub(4));
     let lines: Vec<(String, Style)> = events.iter().flat_map(|event| lines(event, group, room, theme)).collect();

@@ -8,10 +8,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{
-    run_page,
-    workers::{beside, cell_length},
-};
+use super::run_page::{self, beside, cell_length};
 use crate::{
     hit_map::{HitMap, Target},
     number,
@@ -24,9 +21,9 @@ use crate::{
 pub(super) const TITLE: &str = "Heat map";
 /// Columns of the name in front of a row.
 const LABEL_COLUMNS: u16 = 20;
-/// Columns of the sum behind a row, on a wide screen.
-const SUM_COLUMNS: u16 = 11;
-const MIN_WIDTH_WITH_SUMS: u16 = 110;
+/// Columns of the highest value of a row, on a wide screen.
+const HIGHEST_COLUMNS: u16 = 11;
+const MIN_WIDTH_WITH_HIGHEST: u16 = 110;
 /// Lines below the map: a gap, two lines at the cursor, and the legend.
 const LINES_BELOW: u16 = 4;
 /// Shades from the lowest value above 0 to the highest, for terminals without the colours of the ramp.
@@ -42,8 +39,8 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         return;
     };
     let view = &state.user.heat;
-    let has_sums = state.size.width >= MIN_WIDTH_WITH_SUMS;
-    let columns = state.size.width.saturating_sub(4 + LABEL_COLUMNS + if has_sums { SUM_COLUMNS } else { 0 });
+    let has_highest = state.size.width >= MIN_WIDTH_WITH_HIGHEST;
+    let columns = state.size.width.saturating_sub(4 + LABEL_COLUMNS + if has_highest { HIGHEST_COLUMNS } else { 0 });
     let grid = view.window.grid(run, columns);
     let Some(parts) = state.areas() else { return };
     let lines = parts.footer.y.saturating_sub(parts.header.y + 3 + time_axis::ROWS + LINES_BELOW);
@@ -51,8 +48,9 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let map = fitted(state, grid, lines, ramp.is_some());
     // With more rows than lines, a line has two rows: one in each half of its cells.
     let halves = map.rows.len() > usize::from(lines);
-    let live = if view.window.is_fixed() { "" } else { "● live" };
-    let Some(inner) = run_page::frame(buf, hits, &title(state, &map, grid), live, state, theme) else { return };
+    let live = if view.window.is_fixed() { "" } else { "   ● live" };
+    let foot = format!("a cell is {}{live}", cell_length(grid));
+    let Some(inner) = run_page::frame(buf, hits, &title(state, &map), &foot, state, theme) else { return };
     hits.add_extent(Scrollable::TimeAxis(ScreenId::HeatMap), grid.cells(), usize::from(columns));
     hits.add_extent(Scrollable::Screen(ScreenId::HeatMap), map.rows.len(), map.rows.len());
     let plot = Rect { x: inner.x + LABEL_COLUMNS, width: columns, height: lines, ..inner };
@@ -73,9 +71,9 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
             let is_under_cursor = cell == cursor && shown.is_some();
             draw_cell(buf, whole, &map, &values, halves, ramp.as_ref(), is_under_cursor, theme);
         }
-        if has_sums && let Some(one) = shown.or_else(|| rows.first()) {
-            let sum = Line::styled(format!("{:>10}", highest_in(&map, one)), theme.popup.patch(theme.muted));
-            paint::line(buf, body.right(), at.y, SUM_COLUMNS, &sum);
+        if has_highest && let Some(one) = shown.or_else(|| rows.first()) {
+            let highest = Line::styled(format!("{:>10}", highest_in(&map, one)), theme.popup.patch(theme.muted));
+            paint::line(buf, body.right(), at.y, HIGHEST_COLUMNS, &highest);
         }
         hits.add(at, Target::HeatRow(first));
     }
@@ -105,7 +103,7 @@ fn fitted(state: &State, grid: TimeGrid, lines: u16, has_ramp: bool) -> HeatMap 
 }
 
 /// The figure, the number of partitions, how they are ordered, and how many are in a row.
-fn title(state: &State, map: &HeatMap, grid: TimeGrid) -> String {
+fn title(state: &State, map: &HeatMap) -> String {
     let order = match state.user.heat.order {
         HeatOrder::Name => "by name",
         HeatOrder::Total => "the largest first",
@@ -118,7 +116,7 @@ fn title(state: &State, map: &HeatMap, grid: TimeGrid) -> String {
     };
     let partitions = number::count(map.partitions as u64);
     let metric = metric_name(map.metric);
-    format!("{TITLE}  {metric} of {partitions} partitions, {order}{together}  a cell is {}", cell_length(grid))
+    format!("{TITLE}  {metric} of {partitions} partitions, {order}{together}")
 }
 
 fn metric_name(metric: HeatMetric) -> &'static str {

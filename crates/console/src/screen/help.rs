@@ -65,7 +65,7 @@ fn longest(columns: &[Vec<HelpLine>]) -> usize {
 /// The sections in two columns if they fit, otherwise in one.
 fn columns(screen: Rect, keymap: &Keymap) -> Vec<Vec<HelpLine>> {
     let mut first = sections(keymap);
-    let second = if screen.width < COLUMN_WIDTH * 2 { Vec::new() } else { first.split_off(5) };
+    let second = if screen.width < COLUMN_WIDTH * 2 { Vec::new() } else { first.split_off(8) };
     [first, second].into_iter().filter(|sections| !sections.is_empty()).map(lines).collect()
 }
 

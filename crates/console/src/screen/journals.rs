@@ -101,7 +101,7 @@ fn details(run: &JournaledRun, room: usize, theme: &Theme) -> Vec<Line<'static>>
         let seen = summary.seen_at.format("%Y-%m-%d %H:%M:%S");
         let planned = number::count(summary.records);
         let text = format!("{planned} offsets planned, {attempts}{group}, last seen {seen} UTC");
-        add("journal", &text, 1, |theme| theme.popup);
+        add("journal", &text, 2, |theme| theme.popup);
         add("topics", &summary.topics.join(", "), 2, |theme| theme.popup);
     }
     lines

@@ -2,7 +2,7 @@
 
 use kreplay_model::{
     domain::Offset,
-    feed::{PartitionState, PartitionView, Recent, RunState},
+    feed::{PartitionState, PartitionView, RunState},
 };
 use ratatui::{
     buffer::Buffer,
@@ -16,7 +16,7 @@ use crate::{
     key::Mode,
     layout::centred,
     number,
-    state::State,
+    state::{MAX_TREND_CELLS, State},
     text::{clean, cut, wrap},
     theme::Theme,
     widget::{frame, paint, symbol, table::sparkline},
@@ -70,7 +70,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         put(buf, label, value, *style);
     }
     let trend: Vec<f32> =
-        state.feed.history.trend(&partition.id).map(|trend| trend.last(Recent::CAPACITY).collect()).unwrap_or_default();
+        state.feed.run_history().map(|history| history.trend(&partition.id, MAX_TREND_CELLS)).unwrap_or_default();
     put(buf, "trend", &sparkline(&trend), theme.chart);
     if y < inner.bottom() {
         let bar = Rect::new(inner.x, y, inner.width.saturating_sub(7), 1);

@@ -7,7 +7,9 @@ use crate::{
     action::Action,
     hit_map::{HitMap, Target},
     layout::inside,
-    state::State,
+    number,
+    state::{State, TimeGrid},
+    text::{shorten, width},
     theme::Theme,
     widget::{footer, frame, header},
 };
@@ -48,4 +50,16 @@ pub(super) fn nothing_measured(buf: &mut Buffer, area: Rect, state: &State, them
         "nothing has been measured yet; the first second of the run is needed".to_owned()
     };
     watch_page::remark(buf, area, &text, theme);
+}
+
+/// The length of a cell.
+#[allow(clippy::cast_precision_loss, reason = "milliseconds below 2^53")]
+pub(super) fn cell_length(grid: TimeGrid) -> String {
+    let seconds = grid.cell_ms() as f64 / 1000.0;
+    if seconds < 60.0 { format!("{seconds:.0} s") } else { number::seconds(seconds) }
+}
+
+/// Shortens a text to the room beside another one.
+pub(super) fn beside(text: &str, room: u16, used: &str) -> String {
+    shorten(text, usize::from(room).saturating_sub(width(used))).into_owned()
 }

@@ -3,12 +3,12 @@
 use ratatui::buffer::Buffer;
 
 use super::{
-    alerts, change, compare, dashboard, event, event_log, failed_record, group, group_events, groups, heat_map, help,
-    journals, partition, plan, quarantine, run, topics, trouble, workers,
+    alerts, change, compare, dashboard, errors, event, event_log, failed_record, group, group_events, groups, heat_map,
+    help, hot_keys, journals, partition, plan, quarantine, record, run, timeline, topics, trouble, workers,
 };
 use crate::{
     action::Action,
-    availability::{Refusal, no_event, no_group, no_group_to_change, no_partition},
+    availability::{Refusal, no_event, no_group, no_group_to_change, no_inspected_record, no_partition, no_timeline},
     hit_map::HitMap,
     state::{Place, ScreenId, State},
     theme::Theme,
@@ -35,8 +35,14 @@ pub enum Moves {
     HeatRow,
     /// The event under the cursor.
     LoggedEvent,
+    /// The selected hot key.
+    SelectedHotKey,
     /// The selected run of the journals.
     SelectedJournal,
+    /// The selected kind of error.
+    SelectedError,
+    /// The cursor among the lines of a record.
+    RecordLines,
     /// The lines of the screen's text.
     Lines,
     /// Nothing.
@@ -56,6 +62,8 @@ pub enum Filters {
     GroupPartitions,
     /// Events of the log.
     Events,
+    /// Hot keys.
+    HotKeys,
     /// Runs that have a journal.
     Journals,
 }
@@ -264,6 +272,15 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         view: |buf, hits, _, state, theme| event_log::render(buf, hits, state, theme),
     },
     Screen {
+        id: ScreenId::HotKeys,
+        title: hot_keys::TITLE,
+        refusal: |state| Action::HotKeys.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::SelectedHotKey,
+        filters: Some(Filters::HotKeys),
+        view: |buf, hits, _, state, theme| hot_keys::render(buf, hits, state, theme),
+    },
+    Screen {
         id: ScreenId::Journals,
         title: journals::TITLE,
         refusal: |state| Action::Journals.refusal(state),
@@ -271,6 +288,33 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::SelectedJournal,
         filters: Some(Filters::Journals),
         view: |buf, hits, _, state, theme| journals::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Errors,
+        title: errors::TITLE,
+        refusal: |state| Action::Errors.refusal(state),
+        stays_open: |_| true,
+        moves: Moves::SelectedError,
+        filters: None,
+        view: |buf, hits, _, state, theme| errors::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Record,
+        title: record::TITLE,
+        refusal: no_inspected_record,
+        stays_open: |_| true,
+        moves: Moves::RecordLines,
+        filters: None,
+        view: |buf, hits, _, state, theme| record::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Timeline,
+        title: timeline::TITLE,
+        refusal: no_timeline,
+        stays_open: |_| true,
+        moves: Moves::Nothing,
+        filters: None,
+        view: |buf, hits, _, state, theme| timeline::render(buf, hits, state, theme),
     },
 ];
 

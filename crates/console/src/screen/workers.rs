@@ -7,7 +7,7 @@ use crate::{
     hit_map::{HitMap, Target},
     number,
     state::{Lane, LaneCell, LaneKey, LaneKind, LaneOrder, ScreenId, Scrollable, State, TimeGrid, workers_of},
-    text::{clean, shorten, width},
+    text::{clean, shorten},
     theme::Theme,
     widget::{paint, partitions::place, time_axis},
 };
@@ -50,7 +50,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let first = view.first_row(&lanes, usize::from(height));
     let position = place(first, usize::from(height), lanes.len());
     paint::text(buf, inner.x, inner.y, LABEL_COLUMNS - 1, &position, theme.popup.patch(theme.muted));
-    let heading = if view.kind == LaneKind::Workers { "  worker            busy" } else { "  partition         mean" };
+    let heading = if view.kind == LaneKind::Workers { "  worker           busy" } else { "  partition        mean" };
     paint::text(buf, inner.x, inner.y + 1, LABEL_COLUMNS - 1, heading, theme.popup.patch(theme.column));
     for (line, (index, lane)) in lanes.iter().enumerate().skip(first).take(usize::from(height)).enumerate() {
         let at = Rect { y: inner.y + time_axis::ROWS + number::cells(line), height: 1, ..inner };
@@ -79,14 +79,7 @@ fn title(state: &State, lanes: &[Lane], grid: TimeGrid) -> String {
         Some(LaneOrder::Idle) => ", the least busy first",
         Some(LaneOrder::Stalled) => ", the most stalled first",
     };
-    format!("{TITLE}  {} {by}{order}  a cell is {}", number::count(count as u64), cell_length(grid))
-}
-
-/// The length of a cell.
-#[allow(clippy::cast_precision_loss, reason = "milliseconds below 2^53")]
-pub(super) fn cell_length(grid: TimeGrid) -> String {
-    let seconds = grid.cell_ms() as f64 / 1000.0;
-    if seconds < 60.0 { format!("{seconds:.0} s") } else { number::seconds(seconds) }
+    format!("{TITLE}  {} {by}{order}  a cell is {}", number::count(count as u64), run_page::cell_length(grid))
 }
 
 fn foot(state: &State) -> String {
@@ -150,9 +143,4 @@ fn cells(buf: &mut Buffer, plot: Rect, grid: TimeGrid, lane: &Lane, cursor: Opti
             buf.set_style(Rect { x, width: wide, ..plot }.intersection(plot), theme.selected);
         }
     }
-}
-
-/// Shortens a text to the room beside another one.
-pub(super) fn beside(text: &str, room: u16, used: &str) -> String {
-    shorten(text, usize::from(room).saturating_sub(width(used))).into_owned()
 }

@@ -71,8 +71,12 @@ pub enum Dialog {
     GroupPartitionFilter(String),
     /// The input of the filter of the event log, with its previous value.
     EventFilter(String),
+    /// The input of the filter of the hot keys, with its previous value.
+    HotKeyFilter(String),
     /// The input of the filter of the runs that have a journal, with its previous value.
     JournalFilter(String),
+    /// The text to search in a record.
+    Search(String),
 }
 
 impl Dialog {
@@ -90,7 +94,9 @@ impl Dialog {
             | Self::GroupFilter(_)
             | Self::GroupPartitionFilter(_)
             | Self::EventFilter(_)
-            | Self::JournalFilter(_) => Mode::Typing,
+            | Self::HotKeyFilter(_)
+            | Self::JournalFilter(_)
+            | Self::Search(_) => Mode::Typing,
         }
     }
 
@@ -104,6 +110,7 @@ impl Dialog {
                 | Self::GroupFilter(_)
                 | Self::GroupPartitionFilter(_)
                 | Self::EventFilter(_)
+                | Self::HotKeyFilter(_)
                 | Self::JournalFilter(_)
         )
     }

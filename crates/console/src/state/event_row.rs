@@ -5,10 +5,9 @@ use std::borrow::Cow;
 use kreplay_model::feed::{Event, Severity};
 
 use crate::{
-    symbol,
     table::{Cell, Column, Kind, TableRow, Value, Width},
     text::clean,
-    theme::{Role, Theme},
+    theme::Role,
 };
 
 /// An event of the log.
@@ -51,19 +50,11 @@ impl TableRow for EventRow<'_> {
     type Key = u64;
 
     fn columns() -> Vec<Column<Self>> {
-        let sign = |row: &Self| {
-            let role: Role = match row.event.kind.severity() {
-                Severity::Info => |theme| theme.muted,
-                Severity::Notice => |theme| theme.notice,
-                Severity::Warning => |theme| theme.warning,
-                Severity::Error => |theme| theme.bad,
-            };
-            Cell::name(symbol::severity(row.event.kind.severity(), &Theme::default()).0, role)
-        };
         vec![
             Column::new("time", "time", Width::fixed(12), |row: &Self| Cell::name(row.time(), BASE))
                 .value(Kind::Text, |row| Value::text(row.time())),
-            Column::new("level", "", Width::fixed(1), sign).value(Kind::State, |row| Value::text(row.level())),
+            Column::new("level", "level", Width::fixed(7), |row: &Self| Cell::name(row.level(), BASE))
+                .value(Kind::State, |row| Value::text(row.level())),
             Column::new("text", "event", Width::share(10), |row: &Self| Cell::name(clean(&row.text), BASE))
                 .value(Kind::Text, |row| Value::text(row.text.as_str())),
         ]

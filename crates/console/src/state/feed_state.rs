@@ -1,40 +1,60 @@
 //! What the feed said: the latest snapshot, the latest events, and the history made from them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kreplay_model::{
     domain::RateLimit,
-    feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
-    timeline::{TimeRange, Timeline},
+    feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView, errors::ErrorKinds},
+    timeline::{Moment, TimeRange, Timeline},
     watch::AlertsSnapshot,
 };
 
-use super::{ChangeFeed, GroupHistory, History, JournalFeed, KeptEvents, RunTime, Watched};
+use super::{ChangeFeed, JournalFeed, KeptEvents, RunTime, Watched};
+
+/// Looks at groups that are further apart than this say nothing about the time between them.
+const LONGEST_GAP_OF_LOOKS: Duration = Duration::from_secs(60);
 
 /// What the feed said. It holds nothing that the user did, so that another one can be shown under the same
 /// [`super::UserState`]: an earlier moment, a recording, or another process.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FeedState {
+    /// The moment that is shown; `None` is the latest one.
+    pub moment: Option<Moment>,
     /// The latest snapshot of the session.
     pub snapshot: Arc<Snapshot>,
     /// Whether the session has ended.
     pub ended: bool,
     /// The latest events.
     pub events: KeptEvents,
-    /// The current run over time.
-    pub history: History,
-    /// The runs of the session over time.
+    /// The failed records of the session, by kind of error.
+    pub errors: ErrorKinds,
+    /// Runs and watched groups over time. It may go on after the moment that is shown.
     pub timeline: Timeline,
     /// The watched consumer groups.
     pub watched: Watched,
     /// The alerts on them; `None` if no rules were evaluated yet.
     pub alerts: Option<Arc<AlertsSnapshot>>,
-    /// The watched groups over time, and what has happened to them.
-    pub group_history: GroupHistory,
     /// What was said about changes of their committed offsets.
     pub changes: ChangeFeed,
     /// The runs that have a journal.
     pub journal: JournalFeed,
+}
+
+impl Default for FeedState {
+    fn default() -> Self {
+        Self {
+            moment: None,
+            snapshot: Arc::default(),
+            ended: false,
+            events: KeptEvents::default(),
+            errors: ErrorKinds::default(),
+            timeline: Timeline::default().with_longest_gap_of_looks(LONGEST_GAP_OF_LOOKS),
+            watched: Watched::default(),
+            alerts: None,
+            changes: ChangeFeed::default(),
+            journal: JournalFeed::default(),
+        }
+    }
 }
 
 impl FeedState {
@@ -59,12 +79,14 @@ impl FeedState {
                 .is_some_and(|run| matches!(run.state, RunState::Running | RunState::Paused | RunState::Draining))
     }
 
-    /// The time that the current run covers so far; `None` before its second snapshot.
+    /// The time that the current run covers so far, or until the moment that is shown; `None` before its second snapshot.
     #[must_use]
     pub fn run_time(&self) -> Option<RunTime> {
         let run = self.run()?;
         let extent = self.timeline.runs().rev().find(|extent| extent.id == run.id)?;
-        let range = TimeRange::new(extent.range.from(), extent.range.to());
+        let until =
+            self.moment.map_or(extent.range.to(), |moment| moment.clamp(extent.range.from(), extent.range.to()));
+        let range = TimeRange::new(extent.range.from(), until);
         (range.ms() > 0).then_some(RunTime { range, is_over: run.state.is_over() })
     }
 

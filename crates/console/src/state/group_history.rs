@@ -1,32 +1,41 @@
 //! The watched groups over time, reduced to what the screens draw.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use kreplay_model::{
     timeline::{GroupMemberCell, Moment, Spread, TimeRange, Timeline},
-    watch::{GroupView, WatchEvent, WatchSnapshot},
+    watch::{GroupView, WatchEvent},
 };
 
-/// Looks that are further apart than this say nothing about the time between them.
-const LONGEST_GAP: Duration = Duration::from_secs(60);
+use super::FeedState;
+
 /// The longest stretch of time that is drawn, in milliseconds: ten minutes.
 const MAX_SHOWN_MS: i64 = 600_000;
 /// The shortest one, shortly after the watch began: a minute.
 const MIN_SHOWN_MS: i64 = 60_000;
 
-/// The watched groups over time, in bounded memory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GroupHistory {
-    timeline: Timeline,
+/// The watched groups over time, up to the look that is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupHistory<'a> {
+    timeline: &'a Timeline,
     /// When the first look was completed.
     began: Option<Moment>,
-    /// When the latest one was.
+    /// When the one that is shown was.
     now: Moment,
+    /// The last moment whose events are shown.
+    until: Moment,
 }
 
-impl Default for GroupHistory {
-    fn default() -> Self {
-        Self { timeline: Timeline::new(LONGEST_GAP), began: None, now: Moment::default() }
+impl FeedState {
+    /// The watched groups over time.
+    #[must_use]
+    pub fn group_history(&self) -> GroupHistory<'_> {
+        GroupHistory {
+            timeline: &self.timeline,
+            began: self.timeline.looks().map(TimeRange::from),
+            now: self.watched.snapshot().map_or(Moment::default(), |snapshot| Moment::from(snapshot.at)),
+            until: self.moment.unwrap_or(Moment::from_ms(i64::MAX)),
+        }
     }
 }
 
@@ -39,22 +48,7 @@ pub struct MemberLane {
     pub cells: Vec<Option<GroupMemberCell>>,
 }
 
-impl GroupHistory {
-    /// Adds a look.
-    pub(crate) fn add(&mut self, snapshot: &WatchSnapshot) {
-        self.timeline.add_watch(snapshot);
-        self.now = Moment::from(snapshot.at);
-        // A clock that is set back begins anew.
-        self.began = Some(self.began.map_or(self.now, |began| began.min(self.now)));
-    }
-
-    /// Adds events.
-    pub(crate) fn add_events(&mut self, events: &[WatchEvent]) {
-        for event in events {
-            self.timeline.add_watch_event(event);
-        }
-    }
-
+impl<'a> GroupHistory<'a> {
     /// The stretch of time that is drawn: the last ten minutes, or the time since the watch began.
     #[must_use]
     pub fn shown(&self) -> TimeRange {
@@ -122,8 +116,8 @@ impl GroupHistory {
 
     /// The latest events of all groups, or of one: the latest first, at most `most`.
     #[must_use]
-    pub fn events(&self, group: Option<&str>, most: usize) -> Vec<&WatchEvent> {
-        let all = TimeRange::new(Moment::from_ms(i64::MIN), Moment::from_ms(i64::MAX));
+    pub fn events(&self, group: Option<&str>, most: usize) -> Vec<&'a WatchEvent> {
+        let all = TimeRange::new(Moment::from_ms(i64::MIN), self.until.plus_ms(1));
         let is_asked = |event: &&WatchEvent| group.is_none_or(|group| event.group == group);
         let mut events: Vec<&WatchEvent> = self.timeline.watch_events(all).filter(is_asked).collect();
         events.reverse();

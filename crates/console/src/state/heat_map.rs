@@ -62,7 +62,8 @@ impl HeatMap {
             if columns.iter().all(Option::is_none) || !of_run.contains(id) {
                 return;
             }
-            let (total, first_stall) = (total(metric, columns), columns.iter().position(stands_still));
+            let (total, first_stall) =
+                (total(metric, columns), columns.iter().position(|cell| stands_still(cell.as_ref())));
             measured.push(Measured { id, at: values.len(), total, first_stall });
             let value = |cell: &Option<PartitionCell>| cell.as_ref().and_then(|cell| value(metric, cell));
             values.extend(columns.iter().map(|cell| value(cell).unwrap_or(f32::NAN)));
@@ -128,8 +129,8 @@ fn total(metric: HeatMetric, columns: &[Option<PartitionCell>]) -> f64 {
 }
 
 /// Whether a partition had a lag, and none of its records was handled.
-fn stands_still(cell: &Option<PartitionCell>) -> bool {
-    cell.as_ref().is_some_and(|cell| cell.handled <= 0.0 && cell.lag.is_some_and(|lag| lag > 0.0))
+fn stands_still(cell: Option<&PartitionCell>) -> bool {
+    cell.is_some_and(|cell| cell.handled <= 0.0 && cell.lag.is_some_and(|lag| lag > 0.0))
 }
 
 fn compare(order: HeatOrder, one: &Measured<'_>, other: &Measured<'_>) -> Ordering {

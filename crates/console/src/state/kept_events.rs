@@ -16,6 +16,14 @@ pub struct KeptEvents {
 }
 
 impl KeptEvents {
+    /// The latest events as of a moment, oldest first.
+    pub(crate) fn latest(events: Vec<Event>) -> Self {
+        let first = events.first().map_or(0, |event| event.seq);
+        let mut kept = Self { next_seq: first, ..Self::default() };
+        kept.add(events);
+        kept
+    }
+
     /// Appends new events and ignores known ones.
     pub(crate) fn add(&mut self, events: Vec<Event>) {
         for event in events {

@@ -65,7 +65,7 @@ pub enum LaneCell {
 impl LaneCell {
     fn of_worker(cell: &WorkerCell) -> Self {
         match cell.busy() {
-            busy if busy >= MIN_STALLED_SHARE && cell.handled <= 0.0 => Self::Stalled,
+            _ if has_stalled(cell) => Self::Stalled,
             busy if busy < MIN_BUSY_SHARE => Self::Waits,
             busy => Self::Busy(busy),
         }
@@ -227,6 +227,11 @@ fn owner_changes(feed: &FeedState, run: RunTime, grid: TimeGrid) -> BTreeMap<u32
         changes.entry(number).or_default().extend(cells);
     }
     changes
+}
+
+/// Whether a worker was in the handler, and finished no record.
+pub(crate) fn has_stalled(cell: &WorkerCell) -> bool {
+    cell.busy() >= MIN_STALLED_SHARE && cell.handled <= 0.0
 }
 
 /// The number of the worker that an event about an assignment names: `worker-3`, or in a group `member-3`.

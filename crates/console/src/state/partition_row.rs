@@ -4,10 +4,10 @@ use std::{borrow::Cow, cmp::Ordering};
 
 use kreplay_model::{
     domain::{Offset, TopicPartition},
-    feed::{Owner, PartitionState, PartitionView, Recent, RunState},
+    feed::{Owner, PartitionState, PartitionView, RunState},
 };
 
-use super::History;
+use super::FeedState;
 use crate::{
     number::{self, Forms},
     symbol,
@@ -23,8 +23,8 @@ pub struct PartitionRow<'a> {
     pub partition: &'a PartitionView,
     /// The state of its run.
     pub run: Option<RunState>,
-    /// The history, which has its recent rates.
-    pub history: &'a History,
+    /// The feed, which has its recent rates.
+    pub feed: &'a FeedState,
 }
 
 /// Minimum width of a number, for its heading.
@@ -38,6 +38,8 @@ const USEFUL_TOPIC_CELLS: u16 = 16;
 /// Width of trend and bar before the gaps are widened.
 const USEFUL_CHART_CELLS: u16 = 16;
 const MAX_BAR_CELLS: u16 = 60;
+/// Maximum width of a trend.
+pub(crate) const MAX_TREND_CELLS: usize = 32;
 
 impl TableRow for PartitionRow<'_> {
     type Key = TopicPartition;
@@ -164,11 +166,11 @@ impl PartitionRow<'_> {
         let width_rule = Width::natural(8, USEFUL_CHART_CELLS)
             .starting_with(8)
             .shrinking_to(5)
-            .growing_to(number::cells(Recent::CAPACITY))
+            .growing_to(number::cells(MAX_TREND_CELLS))
             .in_turn(2);
         let rates = |row: &Self| {
-            let recent = row.history.trend(&row.partition.id);
-            let rates = recent.map(|recent| recent.last(Recent::CAPACITY).collect());
+            let history = row.feed.run_history();
+            let rates = history.map(|history| history.trend(&row.partition.id, MAX_TREND_CELLS));
             Cell::trend(rates.unwrap_or_default(), |theme| theme.chart)
         };
         Column::new("trend", "trend", width_rule, rates).right().disappears(2).sorts_by("rate")

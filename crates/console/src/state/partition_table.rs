@@ -27,7 +27,7 @@ impl State {
     #[must_use]
     pub fn partition_rows(&self) -> Vec<PartitionRow<'_>> {
         let run = self.run().map(|run| run.state);
-        let row = |partition| PartitionRow { partition, run, history: &self.feed.history };
+        let row = |partition| PartitionRow { partition, run, feed: &self.feed };
         self.partitions().iter().map(row).collect()
     }
 

@@ -82,6 +82,14 @@ screens! {
     HeatMap(Charting, Page),
     /// All events that are kept.
     EventLog(Listing, Page),
+    /// The keys with the most records, and those in quarantine.
+    HotKeys(Listing, Page),
     /// The runs that have a journal.
     Journals(Listing, Page),
+    /// The failed records by kind of error.
+    Errors(Errors, Window),
+    /// A record, read from the cluster.
+    Record(Inspecting, Window),
+    /// The figures of runs, or of a watched group, over time.
+    Timeline(Timeline, Page),
 }

@@ -2,7 +2,10 @@
 
 use kreplay_model::domain::TopicPartition;
 
-use super::{EventLogView, HeatView, LogView, Navigation, Pending, ScreenId, Status, Topics, WatchView, WorkersView};
+use super::{
+    EventLogView, HeatView, InspectView, LogView, Navigation, Pending, ScreenId, Status, TimelineView, Topics,
+    WatchView, WorkersView,
+};
 use crate::{layout::Panel, table::TableState};
 
 /// What the user did. It holds nothing that the feed said, except names of what is selected.
@@ -30,8 +33,16 @@ pub struct UserState {
     pub heat: HeatView,
     /// The whole event log.
     pub event_log: EventLogView,
+    /// The hot keys.
+    pub hot_keys: TableState<String>,
     /// The table of runs that have a journal.
     pub journal: TableState<String>,
+    /// The failed records by kind: the selected one, by its pattern.
+    pub errors: TableState<String>,
+    /// The record that is looked at.
+    pub inspect: InspectView,
+    /// The timeline.
+    pub timeline: TimelineView,
     /// The open screens and the dialog in front of them.
     pub navigation: Navigation,
     /// The message in the footer.
@@ -56,7 +67,11 @@ impl UserState {
             workers: WorkersView::default(),
             heat: HeatView::default(),
             event_log: EventLogView::default(),
+            hot_keys: TableState::default(),
             journal: newest_first(),
+            errors: most_frequent_first(),
+            inspect: InspectView::default(),
+            timeline: TimelineView::default(),
             navigation: Navigation::new(home),
             status: None,
             pending: None,
@@ -67,6 +82,12 @@ impl UserState {
 /// The runs that have a journal, the latest first.
 fn newest_first() -> TableState<String> {
     let mut table = TableState::sorted_by("started");
+    table.reverse();
+    table
+}
+
+fn most_frequent_first() -> TableState<String> {
+    let mut table = TableState::sorted_by("count");
     table.reverse();
     table
 }

@@ -1,6 +1,6 @@
 //! Closes what is in front.
 
-use super::{filter, group_change};
+use super::{Effect, filter, group_change, inspect};
 use crate::{
     screen::Screen,
     state::{Layer, ScreenId, State, StatusKind},
@@ -8,7 +8,13 @@ use crate::{
 
 /// Closes the dialog or the window in front. On a page, dismisses the message, then clears the filter, then goes back.
 /// Only the home screen waits for messages that are no errors.
-pub(super) fn close(state: &mut State) {
+pub(super) fn close(state: &mut State) -> Vec<Effect> {
+    let effects = inspect::stop_before_close(state);
+    close_front(state);
+    effects
+}
+
+fn close_front(state: &mut State) {
     if let Some(dialog) = state.user.navigation.dialog.take() {
         filter::withdraw(state, dialog);
         return;

@@ -6,8 +6,8 @@ use crate::{
     layout::Panel,
     screen::{Filters, Screen},
     state::{
-        Dialog, EventRow, GroupPanel, GroupPartitionRow, GroupRow, JournalRow, Layer, PartitionRow, State, StatusKind,
-        TopicRow,
+        Dialog, EventRow, GroupPanel, GroupPartitionRow, GroupRow, HotKeyRow, JournalRow, Layer, PartitionRow, State,
+        StatusKind, TopicRow,
     },
     table::filter::FilterInput,
 };
@@ -34,6 +34,9 @@ pub(super) fn open(state: &mut State) {
         Some(Filters::Events) => {
             let before = state.user.event_log.table.filter.text().to_owned();
             state.user.navigation.dialog = Some(Dialog::EventFilter(before));
+        }
+        Some(Filters::HotKeys) => {
+            state.user.navigation.dialog = Some(Dialog::HotKeyFilter(state.user.hot_keys.filter.text().to_owned()));
         }
         Some(Filters::Journals) => {
             state.user.navigation.dialog = Some(Dialog::JournalFilter(state.user.journal.filter.text().to_owned()));
@@ -72,6 +75,12 @@ pub(super) fn edit_events(state: &mut State, change: impl FnOnce(&mut String)) {
     show_error(state, |state| &state.user.event_log.table.filter);
 }
 
+/// Changes the text of the filter of the hot keys.
+pub(super) fn edit_hot_keys(state: &mut State, change: impl FnOnce(&mut String)) {
+    state.user.hot_keys.edit_filter::<HotKeyRow<'_>>(change);
+    show_error(state, |state| &state.user.hot_keys.filter);
+}
+
 /// Changes the text of the filter of the runs that have a journal.
 pub(super) fn edit_journals(state: &mut State, change: impl FnOnce(&mut String)) {
     state.user.journal.edit_filter::<JournalRow<'_>>(change);
@@ -95,12 +104,14 @@ pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
         Dialog::GroupFilter(before) => edit_groups(state, |text| *text = before),
         Dialog::GroupPartitionFilter(before) => edit_group_partitions(state, |text| *text = before),
         Dialog::EventFilter(before) => edit_events(state, |text| *text = before),
+        Dialog::HotKeyFilter(before) => edit_hot_keys(state, |text| *text = before),
         Dialog::JournalFilter(before) => edit_journals(state, |text| *text = before),
         Dialog::Ask(_)
         | Dialog::Number { .. }
         | Dialog::Rate { .. }
         | Dialog::ChangeValue { .. }
-        | Dialog::ConfirmChange { .. } => {}
+        | Dialog::ConfirmChange { .. }
+        | Dialog::Search(_) => {}
     }
 }
 
@@ -113,6 +124,7 @@ pub(super) fn clear(state: &mut State, filters: Option<Filters>) -> bool {
         Some(Filters::GroupPartitions) => edit_group_partitions(state, |text| before = std::mem::take(text)),
         Some(Filters::Groups) => edit_groups(state, |text| before = std::mem::take(text)),
         Some(Filters::Events) => edit_events(state, |text| before = std::mem::take(text)),
+        Some(Filters::HotKeys) => edit_hot_keys(state, |text| before = std::mem::take(text)),
         Some(Filters::Journals) => edit_journals(state, |text| before = std::mem::take(text)),
         None => {}
     }

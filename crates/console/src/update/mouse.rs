@@ -2,11 +2,13 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, Event, focus, group_change, journals, quarantine, scroll, topics, watch};
+use super::{
+    Effect, Event, errors, focus, group_change, inspect, journals, quarantine, scroll, timeline, topics, watch,
+};
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
-    state::{GroupPanel, Layer, PartitionRow, Scrollable, State, TroubleKey},
+    state::{GroupPanel, HotKeyRow, Layer, PartitionRow, Scrollable, State, TroubleKey},
 };
 
 /// Lines scrolled per wheel notch.
@@ -34,6 +36,8 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::Event(_) => scroll::panel(state, Panel::Events, by),
         Target::TopicList | Target::TopicColumn(_) | Target::Topic(_) => topics::scroll(state, by),
         Target::Quarantine | Target::QuarantinedKey(_) => quarantine::scroll(state, by),
+        Target::Errors | Target::ErrorKind(_) => errors::scroll(state, by),
+        Target::Record | Target::RecordLine(_) => inspect::scroll(state, by),
         Target::Watch | Target::GroupColumn(_) | Target::Group(_) | Target::OtherGroups => watch::scroll(state, by),
         Target::GroupPanel(panel) | Target::GroupPanelColumn(panel, _) => watch::scroll_panel(state, *panel, by),
         Target::GroupPartition(_) => watch::scroll_panel(state, GroupPanel::Partitions, by),
@@ -43,8 +47,11 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         | Target::Lane(_)
         | Target::HeatRow(_)
         | Target::LoggedEvent(_)
+        | Target::HotKeyColumn(_)
+        | Target::HotKey(_)
         | Target::JournalColumn(_)
         | Target::Journal(_) => scroll::on_run_page(state, by),
+        Target::Timeline | Target::Moment(_) => timeline::zoom(state, by < 0),
         Target::Window | Target::Prompt => scroll::text(state, by),
     }
     Vec::new()
@@ -72,6 +79,8 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::TopicColumn(column) => topics::sort_by(state, column),
         Target::Topic(name) => topics::select(state, name),
         Target::QuarantinedKey(hash) => quarantine::select(state, hash),
+        Target::ErrorKind(pattern) => errors::select(state, pattern),
+        Target::RecordLine(line) => inspect::select(state, line),
         Target::GroupColumn(column) => watch::sort_groups_by(state, column),
         Target::Group(name) => watch::select(state, name),
         Target::OtherGroups => watch::select_trouble(state, TroubleKey::Others),
@@ -83,11 +92,22 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Lane(key) => state.user.workers.selected = Some(key),
         Target::HeatRow(row) => state.user.heat.row = row,
         Target::LoggedEvent(seq) => state.user.event_log.table.selected = Some(seq),
+        Target::HotKeyColumn(column) => state.user.hot_keys.sort_by::<HotKeyRow<'_>>(column),
+        Target::HotKey(key) => state.user.hot_keys.selected = Some(key),
         Target::JournalColumn(column) => journals::sort_by(state, column),
         Target::Journal(id) => state.user.journal.selected = Some(id),
         Target::Window => close_window(state),
         // A click beside the rows must not close the window, because reopening would change the selection.
-        Target::TopicList | Target::Page | Target::Watch | Target::Change | Target::Quarantine | Target::Prompt => {}
+        Target::Moment(at) => return timeline::move_to(state, at),
+        Target::TopicList
+        | Target::Page
+        | Target::Timeline
+        | Target::Watch
+        | Target::Change
+        | Target::Quarantine
+        | Target::Errors
+        | Target::Record
+        | Target::Prompt => {}
     }
     Vec::new()
 }

@@ -49,15 +49,20 @@ pub(super) fn close_obsolete(state: &mut State) {
     }
     let asks = matches!(state.user.navigation.dialog, Some(Dialog::Ask(_)));
     let front = state.user.navigation.front().screen;
-    let open = state.user.navigation.places().map(|place| place.screen);
-    let obsolete: Vec<ScreenId> = open.filter(|screen| !(Screen::of(*screen).stays_open)(state)).collect();
-    for screen in obsolete {
-        state.user.navigation.close(screen);
-    }
+    close_those_with_nothing_to_show(state);
     let closed_quarantine = front == ScreenId::Quarantine && !state.user.navigation.is_open(front);
     if (asks || closed_quarantine) && !state.run_is_active() {
         // The run ended, so there is nothing left to stop or to decide.
         state.user.navigation.dialog = None;
         show_message(state, StatusKind::Info, "the run has ended");
+    }
+}
+
+/// Closes the screens that have nothing to show.
+pub(super) fn close_those_with_nothing_to_show(state: &mut State) {
+    let open = state.user.navigation.places().map(|place| place.screen);
+    let obsolete: Vec<ScreenId> = open.filter(|screen| !(Screen::of(*screen).stays_open)(state)).collect();
+    for screen in obsolete {
+        state.user.navigation.close(screen);
     }
 }

@@ -3,14 +3,15 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, close, concurrency, event_log, failed_record, filter, focus, group_change, journals, launch, navigate,
-    plan, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message, silence, topics, typing,
-    watch,
+    Effect, ask, close, concurrency, event_log, failed_record, filter, focus, group_change, inspect, journals, launch,
+    navigate, past, plan, playback, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message,
+    silence, timeline, topics, typing, watch,
 };
 use crate::{
     action::Action,
     key::Mode,
-    state::{Dialog, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
+    record::SearchStep,
+    state::{Dialog, HotKeyRow, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
 };
 
 /// Performs a user action, or shows why it is not available. Nothing else checks whether an action may be performed.
@@ -65,13 +66,25 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::RetryRecord => failed_record::retry(state),
         Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
         Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
-        Action::SortNext if state.mode() == Mode::Listing => {
-            in_view(state, |state| state.user.journal.sort_next::<JournalRow<'_>>())
-        }
+        Action::SortNext if state.mode() == Mode::Listing => in_view(state, sort_next_of_list),
         Action::SortNext if state.mode() == Mode::Charting => in_view(state, run_pages::next_order),
+        Action::Errors => in_view(state, |state| navigate::toggle(state, ScreenId::Errors)),
+        Action::Inspect => inspect::open_selected(state),
+        Action::ToggleFold => in_view(state, inspect::toggle_fold),
+        Action::Fold => in_view(state, inspect::fold),
+        Action::Unfold => in_view(state, inspect::unfold),
+        Action::FoldLevel => in_view(state, |state| inspect::step_level(state, false)),
+        Action::UnfoldLevel => in_view(state, |state| inspect::step_level(state, true)),
+        Action::ToggleHex => in_view(state, inspect::toggle_hex),
+        Action::Search => in_view(state, inspect::ask_for_search),
+        Action::NextMatch => in_view(state, |state| inspect::go_to_match(state, SearchStep::Next)),
+        Action::PreviousMatch => in_view(state, |state| inspect::go_to_match(state, SearchStep::Previous)),
+        Action::RetryInspected => inspect::retry(state),
+        Action::SkipInspected => failed_record::decide(state, RecordDecision::Skip),
+        Action::DeadLetterInspected => inspect::dead_letter(state),
         Action::SortNext if watches(state) => in_view(state, watch::sort_next),
         Action::SortNext => in_view(state, |state| state.user.table.sort_next::<PartitionRow<'_>>()),
-        Action::SortReverse if state.mode() == Mode::Listing => in_view(state, |state| state.user.journal.reverse()),
+        Action::SortReverse if state.mode() == Mode::Listing => in_view(state, reverse_list),
         Action::SortReverse if watches(state) => in_view(state, watch::reverse),
         Action::SortReverse => in_view(state, |state| state.user.table.reverse()),
         Action::Filter => in_view(state, filter::open),
@@ -93,27 +106,49 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::PageDown => moved(state, Motion::PageDown),
         Action::Top => moved(state, Motion::Top),
         Action::Bottom => moved(state, Motion::Bottom),
-        Action::Close => in_view(state, close::close),
+        Action::Close => close::close(state),
         Action::DeleteLeft => in_view(state, typing::delete_left),
         Action::DeleteAll => in_view(state, typing::delete_all),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
+        Action::CursorLeft if is_timeline(state) => timeline::step(state, -1),
+        Action::CursorRight if is_timeline(state) => timeline::step(state, 1),
+        Action::ZoomIn if is_timeline(state) => in_view(state, |state| timeline::zoom(state, true)),
+        Action::ZoomOut if is_timeline(state) => in_view(state, |state| timeline::zoom(state, false)),
+        Action::PreviousMark if !state.is_charting() => timeline::to_mark(state, false),
+        Action::NextMark if !state.is_charting() => timeline::to_mark(state, true),
+        Action::Latest if is_timeline(state) => timeline::to_latest(state),
+        Action::WholeTimeline if is_timeline(state) => in_view(state, |state| state.user.timeline.column_ms = None),
         Action::Workers => in_view(state, |state| navigate::toggle(state, ScreenId::Workers)),
         Action::HeatMap => in_view(state, |state| navigate::toggle(state, ScreenId::HeatMap)),
         Action::SwitchLanes => in_view(state, |state| state.user.workers.next_kind()),
         Action::SwitchMetric => in_view(state, |state| state.user.heat.next_metric()),
-        Action::CursorBack => in_view(state, |state| run_pages::move_cursor(state, -1)),
-        Action::CursorForward => in_view(state, |state| run_pages::move_cursor(state, 1)),
+        Action::CursorLeft => in_view(state, |state| run_pages::move_cursor(state, -1)),
+        Action::CursorRight => in_view(state, |state| run_pages::move_cursor(state, 1)),
         Action::ZoomIn => in_view(state, |state| run_pages::zoom(state, true)),
         Action::ZoomOut => in_view(state, |state| run_pages::zoom(state, false)),
         Action::PreviousMark => in_view(state, |state| run_pages::go_to_mark(state, false)),
         Action::NextMark => in_view(state, |state| run_pages::go_to_mark(state, true)),
-        Action::FollowLive => in_view(state, run_pages::follow),
-        Action::WholeRun => in_view(state, run_pages::show_whole),
+        Action::Latest => in_view(state, run_pages::follow),
+        Action::WholeTimeline => in_view(state, run_pages::show_whole),
         Action::EventLog => in_view(state, |state| navigate::toggle(state, ScreenId::EventLog)),
         Action::WrapEvents => in_view(state, event_log::toggle_wrap),
+        Action::HotKeys => in_view(state, |state| navigate::toggle(state, ScreenId::HotKeys)),
         Action::Journals => journals::toggle(state),
         Action::ListJournals => journals::list(state),
+        Action::Timeline => in_view(state, timeline::toggle),
+        Action::CursorFarLeft => timeline::step(state, -timeline::FAR_COLUMNS),
+        Action::CursorFarRight => timeline::step(state, timeline::FAR_COLUMNS),
+        Action::SetMarker => in_view(state, timeline::set_marker),
+        Action::ShowMoment => past::show_cursor(state),
+        Action::Freeze => past::toggle(state),
+        Action::TogglePlayback => playback::toggle(state),
+        Action::SlowerPlayback => playback::change_speed(state, false),
+        Action::FasterPlayback => playback::change_speed(state, true),
+        Action::SeekBack => playback::seek_by(state, -playback::STEP_MS),
+        Action::SeekForward => playback::seek_by(state, playback::STEP_MS),
+        Action::SeekFarBack => playback::seek_by(state, -playback::FAR_STEP_MS),
+        Action::SeekFarForward => playback::seek_by(state, playback::FAR_STEP_MS),
     }
 }
 
@@ -134,6 +169,11 @@ fn watches(state: &State) -> bool {
     state.mode() == Mode::Watching
 }
 
+/// Whether the timeline is in front, so that the keys for moving in time act on it.
+fn is_timeline(state: &State) -> bool {
+    state.user.navigation.front().screen == ScreenId::Timeline
+}
+
 /// Changes only the view.
 fn in_view(state: &mut State, change: impl FnOnce(&mut State)) -> Vec<Effect> {
     change(state);
@@ -142,6 +182,21 @@ fn in_view(state: &mut State, change: impl FnOnce(&mut State)) -> Vec<Effect> {
 
 fn moved(state: &mut State, motion: Motion) -> Vec<Effect> {
     in_view(state, |state| scroll::by_motion(state, motion))
+}
+
+/// Sorts the list in front by the next column.
+fn sort_next_of_list(state: &mut State) {
+    match state.user.navigation.front().screen {
+        ScreenId::HotKeys => state.user.hot_keys.sort_next::<HotKeyRow<'_>>(),
+        _ => state.user.journal.sort_next::<JournalRow<'_>>(),
+    }
+}
+
+fn reverse_list(state: &mut State) {
+    match state.user.navigation.front().screen {
+        ScreenId::HotKeys => state.user.hot_keys.reverse(),
+        _ => state.user.journal.reverse(),
+    }
 }
 
 fn toggle_empty(state: &mut State) {
@@ -170,12 +225,16 @@ fn accept(state: &mut State) -> Vec<Effect> {
         Some(Dialog::EventFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.event_log.table.filter))
         }
+        Some(Dialog::HotKeyFilter(_)) => {
+            in_view(state, |state| filter::accept(state, |state| &state.user.hot_keys.filter))
+        }
         Some(Dialog::JournalFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.journal.filter))
         }
         Some(Dialog::GroupPartitionFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.watch.partitions.filter))
         }
+        Some(Dialog::Search(text)) => in_view(state, |state| inspect::search(state, text)),
         _ => Vec::new(),
     }
 }

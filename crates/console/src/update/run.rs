@@ -29,7 +29,7 @@ pub(super) fn stop(state: &mut State) -> Vec<Effect> {
 }
 
 pub(super) fn quit(state: &mut State) -> Vec<Effect> {
-    if state.run_is_active() {
+    if state.ends_run_on_quit() {
         return ask(state, Question::Quit);
     }
     vec![Effect::Quit]

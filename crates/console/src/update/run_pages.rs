@@ -48,7 +48,7 @@ pub(super) fn go_to_mark(state: &mut State, forward: bool) {
     let screen = state.user.navigation.front().screen;
     let columns = state.time_columns(screen).unwrap_or(1);
     let Some(run) = state.feed.run_time() else { return };
-    let Some(window) = window(state).map(|window| window.clone()) else { return };
+    let Some(window) = window(state).cloned() else { return };
     let grid = window.grid(run, columns);
     let cell = grid.cell(window.cursor_cell(run, grid));
     let within = if forward {

@@ -1,6 +1,6 @@
 //! Moves and scrolls, in the focused panel or in the window in front.
 
-use super::{event_log, group_change, journals, quarantine, run_pages, topics, watch};
+use super::{errors, event_log, group_change, hot_keys, inspect, journals, quarantine, run_pages, topics, watch};
 use crate::{
     layout::Panel,
     screen::{Moves, Screen},
@@ -38,7 +38,10 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         | Moves::SelectedLane
         | Moves::HeatRow
         | Moves::LoggedEvent
+        | Moves::SelectedHotKey
         | Moves::SelectedJournal
+        | Moves::SelectedError
+        | Moves::RecordLines
         | Moves::Lines
         | Moves::Nothing => Scrollable::Screen(front),
     };
@@ -61,7 +64,11 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::Watched => watch::scroll(state, by),
         Moves::Change => group_change::scroll(state, by),
         Moves::SelectedKey => quarantine::scroll(state, by),
-        Moves::SelectedLane | Moves::HeatRow | Moves::LoggedEvent | Moves::SelectedJournal => on_run_page(state, by),
+        Moves::SelectedLane | Moves::HeatRow | Moves::LoggedEvent | Moves::SelectedHotKey | Moves::SelectedJournal => {
+            on_run_page(state, by)
+        }
+        Moves::SelectedError => errors::scroll(state, by),
+        Moves::RecordLines => inspect::scroll(state, by),
         Moves::Lines => text(state, by),
         Moves::Nothing => {}
     }
@@ -85,6 +92,7 @@ pub(super) fn on_run_page(state: &mut State, by: isize) {
         ScreenId::Workers => run_pages::move_lane(state, by),
         ScreenId::HeatMap => run_pages::move_heat_row(state, by),
         ScreenId::EventLog => event_log::scroll(state, by),
+        ScreenId::HotKeys => hot_keys::scroll(state, by),
         ScreenId::Journals => journals::scroll(state, by),
         _ => {}
     }

@@ -51,6 +51,7 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
             change(text);
             *error = None;
         }
+        Some(Dialog::Search(text)) => change(text),
         Some(Dialog::Filter(_)) => {
             filter::edit_partitions(state, change);
         }
@@ -65,6 +66,9 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
         }
         Some(Dialog::EventFilter(_)) => {
             filter::edit_events(state, change);
+        }
+        Some(Dialog::HotKeyFilter(_)) => {
+            filter::edit_hot_keys(state, change);
         }
         Some(Dialog::JournalFilter(_)) => {
             filter::edit_journals(state, change);

@@ -28,7 +28,7 @@ pub(super) fn learn(state: &mut State, snapshot: Arc<WatchSnapshot>) -> Vec<Effe
         if !state.feed.watched.is_on() {
             state.user.topics.show_groups();
         }
-        state.feed.group_history.add(&snapshot);
+        state.feed.timeline.add_watch(&snapshot);
         state.feed.watched = Watched::known(snapshot);
         state.stale = true;
     }
@@ -44,7 +44,7 @@ pub(super) fn learn_alerts(state: &mut State, snapshot: Arc<AlertsSnapshot>) -> 
 
 /// Adds events.
 pub(super) fn add_events(state: &mut State, events: &[WatchEvent]) -> Vec<Effect> {
-    state.feed.group_history.add_events(events);
+    events.iter().for_each(|event| state.feed.timeline.add_watch_event(event));
     state.stale |= !events.is_empty();
     Vec::new()
 }

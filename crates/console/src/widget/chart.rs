@@ -11,7 +11,7 @@ use super::{frame, paint};
 use crate::{
     layout::Panel,
     number,
-    state::{Mark, MarkKind, State},
+    state::{ChartMark, ChartMarkKind, RunHistory, State},
     text::width,
     theme::Theme,
 };
@@ -27,11 +27,12 @@ const TIME_SPANS_S: [f64; 18] = [
 ];
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
-    let series = state.feed.history.throughput();
-    let remark = series.peak().map_or(String::new(), |peak| format!("peak {}/s", number::rate(peak)));
+    let history = state.feed.run_history();
+    let peak = history.and_then(|history| history.peak());
+    let remark = peak.map_or(String::new(), |peak| format!("peak {}/s", number::rate(peak)));
     let title = title(state.run(), theme);
     let inner = frame::panel(buf, area, title, &remark, state.user.focus == Panel::Throughput, theme);
-    let Some(run) = state.run().filter(|_| series.peak().is_some()) else {
+    let (Some(run), Some(history), Some(peak)) = (state.run(), history, peak) else {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
         paint::aligned(buf, centre, "no measurements yet", theme.muted, Alignment::Center);
         return;
@@ -41,9 +42,9 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     }
     let plot = Rect::new(inner.x + LABEL_WIDTH, inner.y + 1, inner.width - LABEL_WIDTH - 1, inner.height - 2);
     let span_s = span(run);
-    let values = series.columns(usize::from(plot.width), span_s);
-    // The mean of a column never exceeds the highest slice, so the peak is an upper bound for all columns.
-    let top = number::round_up(series.peak().unwrap_or(1.0));
+    let values = history.throughput(usize::from(plot.width), span_s);
+    // The mean of a column never exceeds the highest cell, so the peak is an upper bound for all columns.
+    let top = number::round_up(peak);
     vertical_axis(buf, plot, top, theme);
     for (at, value) in values.iter().enumerate() {
         if let Some(value) = value {
@@ -51,7 +52,7 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
         }
     }
     horizontal_axis(buf, plot, span_s, theme);
-    marks(buf, plot, span_s, state, theme);
+    marks(buf, plot, span_s, history, theme);
 }
 
 fn title<'a>(run: Option<&RunView>, theme: &Theme) -> Line<'a> {
@@ -117,15 +118,16 @@ fn moment(seconds: f64) -> String {
 
 /// Draws the marks: a sign above the chart, and a dotted line where no bar hides it. If its place is taken, a sign
 /// moves to the right; if that is too far from its time, it is left out.
-fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme) {
+fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, history: RunHistory<'_>, theme: &Theme) {
     let row = plot.y - 1;
     let mut free_from = plot.x;
-    let place = |mark: &Mark| plot.x + number::cell(mark.at_s / span_s, plot.width);
-    let mut marks = state.feed.history.marks().iter().peekable();
+    let place = |mark: &ChartMark| plot.x + number::cell(mark.at_s / span_s, plot.width);
+    let marks = history.marks();
+    let mut marks = marks.iter().peekable();
     while let Some(mark) = marks.next() {
         let x = place(mark);
         // Of several changes of workers in one cell, only the last is shown.
-        let alike = |next: &&Mark| place(next) == x && both_workers(mark.kind, next.kind);
+        let alike = |next: &&ChartMark| place(next) == x && both_workers(mark.kind, next.kind);
         if marks.peek().is_some_and(alike) {
             continue;
         }
@@ -135,8 +137,8 @@ fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme
             }
         }
         let label = match mark.kind {
-            MarkKind::Concurrency(workers) => format!("▾{workers}"),
-            MarkKind::Rebalance => "⇄".to_owned(),
+            ChartMarkKind::Concurrency(workers) => format!("▾{workers}"),
+            ChartMarkKind::Rebalance => "⇄".to_owned(),
         };
         let wide = number::cells(width(&label));
         // The sign of a rebalance is placed right after the change that caused it.
@@ -148,6 +150,6 @@ fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme
     }
 }
 
-fn both_workers(a: MarkKind, b: MarkKind) -> bool {
-    matches!((a, b), (MarkKind::Concurrency(_), MarkKind::Concurrency(_)))
+fn both_workers(a: ChartMarkKind, b: ChartMarkKind) -> bool {
+    matches!((a, b), (ChartMarkKind::Concurrency(_), ChartMarkKind::Concurrency(_)))
 }

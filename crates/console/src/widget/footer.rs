@@ -12,7 +12,7 @@ use crate::{
     action::Action,
     key::Mode,
     layout::Panel,
-    state::{Dialog, ScreenId, State, StatusKind},
+    state::{Dialog, Playback, ScreenId, State, StatusKind},
     text::{clean, cut, width},
     theme::Theme,
 };
@@ -58,7 +58,7 @@ fn message<'a>(state: &State, room: u16, theme: &Theme) -> Option<Line<'a>> {
 
 fn hint<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
     // The hint is about an active run.
-    if state.mode() != Mode::Dashboard || !state.run_is_active() {
+    if state.mode() != Mode::Dashboard || !state.run_is_active() || state.shows_past() {
         return None;
     }
     state.hint.as_ref().map(|hint| Line::styled(clean(hint).into_owned(), theme.notice))
@@ -69,8 +69,10 @@ fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
     let mode = state.mode();
     let mut spans = Vec::new();
     let mut left = usize::from(room.saturating_sub(2));
-    for action in useful_actions(state).iter().filter(|action| is_worth_showing(state, **action)) {
-        let Some(key) = state.key_of(*action, mode) else { continue };
+    let of_past = of_past(state).iter().chain(useful_actions(state));
+    for action in of_past.filter(|action| is_worth_showing(state, **action)) {
+        let of_playback = || state.playback_mode().and_then(|playback| state.key_of(*action, playback));
+        let Some(key) = state.key_of(*action, mode).or_else(of_playback) else { continue };
         let label = label(state, *action, action.entry().label);
         let cells = width(&key) + width(label) + 3;
         if cells > left + 2 {
@@ -86,11 +88,35 @@ fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
     Line::from(spans)
 }
 
+/// The actions that come first while an earlier moment is shown.
+fn of_past(state: &State) -> &'static [Action] {
+    use Action as A;
+    let is_text = matches!(state.mode(), Mode::Typing | Mode::Asking);
+    match &state.playback {
+        _ if is_text => &[],
+        Some(_) if state.mode() == Mode::Timeline => &[A::TogglePlayback],
+        Some(_) => &[
+            A::TogglePlayback,
+            A::SeekBack,
+            A::SeekForward,
+            A::PreviousMark,
+            A::NextMark,
+            A::SlowerPlayback,
+            A::FasterPlayback,
+            A::Timeline,
+        ],
+        None if state.shows_past() => &[A::Freeze],
+        None => &[],
+    }
+}
+
 /// The label of an action in the current state.
 fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
     let run_state = state.run().map(|run| run.state);
     match (action, run_state) {
         (Action::TogglePause, Some(RunState::Paused)) => "resume",
+        (Action::Freeze, _) if state.shows_past() => "latest",
+        (Action::TogglePlayback, _) if state.playback.as_ref().is_some_and(Playback::is_playing) => "pause",
         (Action::ToggleAuto, _) if state.feed.adaptive() => "auto off",
         (Action::Run, Some(state)) if state.is_over() => "run again",
         (Action::Accept, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "keep",
@@ -101,6 +127,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         }
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ChangeValue { .. })) => "plan",
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ConfirmChange { .. })) => "execute",
+        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Search(_))) => "search",
         (Action::Close, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "undo",
         (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.table.filter.is_empty() => {
@@ -125,9 +152,20 @@ fn has_group_filter(state: &State) -> bool {
 
 /// Whether the footer should show an action in the current state.
 fn is_worth_showing(state: &State, action: Action) -> bool {
+    if state.shows_past() && action.refusal(state).is_some() {
+        return false;
+    }
     match action {
         Action::Quarantine
         | Action::FailedRecord
+        | Action::Errors
+        | Action::ToggleFold
+        | Action::Search
+        | Action::NextMatch
+        | Action::ToggleHex
+        | Action::RetryInspected
+        | Action::SkipInspected
+        | Action::DeadLetterInspected
         | Action::StopPlanning
         | Action::OpenGroup
         | Action::ChangeGroup
@@ -146,6 +184,12 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
         }
         Action::SortNext if state.mode() == Mode::Listing => action.refusal(state).is_none(),
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
+        Action::Latest if !state.is_charting() => {
+            state.user.timeline.cursor.is_some() && (!state.shows_past() || state.playback.is_some())
+        }
+        Action::ShowMoment => !state.shows_past(),
+        Action::WholeTimeline if !state.is_charting() => state.user.timeline.column_ms.is_some(),
+        Action::PreviousMark | Action::NextMark => action.refusal(state).is_none(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text = matches!(state.mode(), Mode::Reading | Mode::Planning)
                 && state.user.navigation.front().screen != ScreenId::Partition;
@@ -173,12 +217,43 @@ fn useful_actions(state: &State) -> &'static [Action] {
             A::FewerWorkers,
         ],
         Mode::Watching => useful_on_groups(state.user.navigation.front().screen),
+        Mode::Timeline => &[
+            A::CursorLeft,
+            A::CursorRight,
+            A::ZoomIn,
+            A::ZoomOut,
+            A::ShowMoment,
+            A::Close,
+            A::Latest,
+            A::SetMarker,
+            A::PreviousMark,
+            A::NextMark,
+            A::WholeTimeline,
+            A::Help,
+        ],
         Mode::Changing => {
             &[A::PlanChange, A::ChangeScope, A::ExecuteChange, A::Close, A::Up, A::Down, A::PageDown, A::Help]
         }
+        // The keys of the playback come first, whatever is shown.
+        Mode::Playback => &[],
         Mode::Alerting => &[A::SilenceRule, A::EndSilences, A::Close, A::Up, A::Down, A::PageDown, A::Help],
-        Mode::Deciding => &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down],
-        Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close],
+        Mode::Deciding => {
+            &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down, A::Inspect]
+        }
+        Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close, A::Inspect],
+        Mode::Errors => &[A::Inspect, A::Close, A::Up, A::Down],
+        Mode::Inspecting => &[
+            A::Close,
+            A::RetryInspected,
+            A::SkipInspected,
+            A::DeadLetterInspected,
+            A::ToggleFold,
+            A::Search,
+            A::NextMatch,
+            A::ToggleHex,
+            A::Up,
+            A::Down,
+        ],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.user.navigation.front().screen == ScreenId::Partition => &[A::Close, A::Up, A::Down],
@@ -207,6 +282,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Help,
                 A::FailedRecord,
                 A::Quarantine,
+                A::Errors,
                 A::MoreWorkers,
                 A::FewerWorkers,
                 A::TogglePause,
@@ -252,27 +328,27 @@ fn useful_on_charts(screen: ScreenId) -> &'static [Action] {
     match screen {
         ScreenId::HeatMap => &[
             A::Close,
-            A::CursorBack,
-            A::CursorForward,
+            A::CursorLeft,
+            A::CursorRight,
             A::ZoomOut,
             A::ZoomIn,
             A::SwitchMetric,
             A::SortNext,
             A::NextMark,
-            A::FollowLive,
+            A::Latest,
             A::Workers,
             A::Help,
         ],
         _ => &[
             A::Close,
-            A::CursorBack,
-            A::CursorForward,
+            A::CursorLeft,
+            A::CursorRight,
             A::ZoomOut,
             A::ZoomIn,
             A::SwitchLanes,
             A::SortNext,
             A::NextMark,
-            A::FollowLive,
+            A::Latest,
             A::HeatMap,
             A::Help,
         ],

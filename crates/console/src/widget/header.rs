@@ -8,7 +8,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{paint, symbol};
+use super::{moment, paint, symbol};
 use crate::{
     number::{self, Forms},
     state::State,
@@ -33,8 +33,16 @@ pub(crate) fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     buf.set_style(area, base);
     let mut left = vec![Span::styled(" kreplay ", theme.strong), Span::raw("  ")];
     left.extend(status(state, theme));
-    let end = paint::line(buf, area.x, area.y, area.width, &Line::from(left));
     let right = area.right().saturating_sub(1);
+    if let Some((text, style)) = moment::text(state, theme) {
+        // The moment is always visible; the state of the run is cut off first.
+        let cells = number::cells(width(&text)).min(right.saturating_sub(area.x));
+        let start = right - cells;
+        paint::line(buf, area.x, area.y, start.saturating_sub(area.x + 1), &Line::from(left));
+        paint::text(buf, start, area.y, cells, &text, base.patch(style));
+        return;
+    }
+    let end = paint::line(buf, area.x, area.y, area.width, &Line::from(left));
     let description = description(state, usize::from(right.saturating_sub(end + 2)));
     if end < right {
         paint::aligned(buf, Rect::new(end, area.y, right - end, 1), &description, Style::new(), Alignment::Right);

@@ -110,13 +110,15 @@ fn heading<R: TableRow>(buf: &mut Buffer, at: Rect, column: &Column<R>, view: &T
     }
 }
 
-/// Rates as blocks, relative to their maximum. They show the trend; the number beside them shows the size.
+/// Rates as blocks, relative to their maximum. They show the trend; the number beside them shows the size. Time in
+/// which a rate is not a number is empty.
 pub(crate) fn sparkline(rates: &[f32]) -> String {
     let top = rates.iter().copied().fold(0.0_f32, f32::max);
     if top <= 0.0 {
         return String::new();
     }
-    paint::blocks(rates.iter().map(|rate| f64::from(rate / top)))
+    let block = |rate: &f32| paint::blocks(std::iter::once(f64::from(rate / top)));
+    rates.iter().map(|rate| if rate.is_nan() { " ".to_owned() } else { block(rate) }).collect()
 }
 
 #[cfg(test)]

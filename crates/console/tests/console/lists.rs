@@ -11,7 +11,7 @@ use kreplay_console::{
 };
 use kreplay_model::feed::EventKind;
 
-use crate::fixture::*;
+use crate::{fixture::*, situations::Situation};
 
 pub(crate) fn listing(runs: Vec<JournaledRun>) -> JournalListing {
     JournalListing { directory: "/home/ada/.local/state/kreplay/runs".into(), runs: Ok(runs) }
@@ -33,7 +33,7 @@ fn run(id: &str, state: &'static str, started_s: f64, left: u64) -> JournaledRun
             group: None,
             attempts: 2,
             records: 10_000,
-            handled: 10_000 - left,
+            handled: 10_000_u64.saturating_sub(left),
             left: Some(left),
             started_at: time(started_s),
             seen_at: time(started_s + 60.0),
@@ -190,4 +190,40 @@ fn the_log_is_filtered_by_level_and_text() {
     press(&mut state, '/');
     type_text(&mut state, "nothing-like-this");
     assert!(text(&state).contains("no event matches the filter"));
+}
+
+fn hot_keys(size: (u16, u16)) -> State {
+    on_page(Situation::Normal.console(size.0, size.1), Action::HotKeys)
+}
+
+fn on_page(mut state: State, action: Action) -> State {
+    assert_eq!(act(&mut state, action), []);
+    draw(&mut state);
+    state
+}
+
+#[test]
+fn keys_of_the_plan_and_of_the_quarantine() {
+    assert_snapshot!("hot_keys_60x15", text(&hot_keys((60, 15))));
+    assert_snapshot!("hot_keys_80x24", text(&hot_keys((80, 24))));
+    assert_snapshot!("hot_keys_160x50", text(&hot_keys((160, 50))));
+    assert_snapshot!("hot_keys_none_80x24", text(&on_page(running(80, 24), Action::HotKeys)));
+}
+
+#[test]
+fn quarantined_keys_come_first_until_the_keys_are_sorted() {
+    let mut state = hot_keys((80, 24));
+    let names = |state: &State| {
+        let rows = state.hot_key_rows();
+        state.shown_hot_keys(&rows).shown.iter().map(|at| rows[*at].name.clone()).collect::<Vec<_>>()
+    };
+    let first = ["customer-17", "customer-3", "customer-000017", "customer-000003", "customer-000090"];
+    assert_eq!(names(&state), first);
+    press(&mut state, 's');
+    press(&mut state, 's');
+    assert_eq!(names(&state)[0], "customer-000017", "by share");
+    press(&mut state, '/');
+    type_text(&mut state, "state:quarantined");
+    assert_eq!(names(&state), ["customer-17", "customer-3"]);
+    assert!(text(&state).contains("2 of 5  /state:quarantined▏"), "{}", text(&state));
 }

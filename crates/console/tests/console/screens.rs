@@ -143,7 +143,7 @@ fn a_screen_can_be_left_with_escape() {
 
 #[test]
 fn the_keys_of_every_screen_are_in_the_help() {
-    let mut state = Situation::Normal.console(160, 90);
+    let mut state = Situation::Normal.console(160, 140);
     act(&mut state, Action::Help);
     let help = text(&state);
     for screen in &SCREENS {

@@ -14,7 +14,7 @@ use kreplay_model::{
     },
 };
 
-use crate::{alerts, fixture::*, lists, plan::plan, watch_fixture};
+use crate::{alerts, fixture::*, inspect, lists, plan::plan, watch_fixture};
 
 /// What the console has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,29 @@ impl Situation {
             Self::Hostile => lists::listing(lists::hostile(&HOSTILE)),
         };
         apply(&mut state, Event::Journals(Arc::new(journals)));
+        self.give_records(&mut state);
         state
+    }
+}
+
+impl Situation {
+    /// Failed records, and one that was looked at.
+    fn give_records(self, state: &mut State) {
+        match self {
+            Self::Empty | Self::Loading | Self::Failing => {}
+            Self::Normal => {
+                inspect::give_events(state, inspect::some_failures());
+                inspect::look_at_paused_record(state, inspect::some_record);
+            }
+            Self::Huge => {
+                inspect::give_events(state, inspect::many_failures());
+                inspect::look_at_paused_record(state, inspect::huge_record);
+            }
+            Self::Hostile => {
+                inspect::give_events(state, inspect::hostile_failures(&HOSTILE));
+                inspect::look_at_paused_record(state, |id| inspect::hostile_record(id, &HOSTILE));
+            }
+        }
     }
 }
 

@@ -15,7 +15,9 @@ use kreplay_console::{
     theme::{Theme, ThemeChoice},
     update::{Effect, Event, perform, update},
 };
-use kreplay_model::watch::{GroupChangeCommand, GroupChangeProgress, GroupChangeStep, VerdictKind};
+use kreplay_model::recording::Frame;
+use kreplay_model::timeline::TimeRange;
+use kreplay_model::watch::{GroupChangeCommand, GroupChangeProgress, GroupChangeStep, VerdictKind, WatchCommand};
 use kreplay_model::{
     control::{Command, Decision},
     domain::{Lag, Offset, Ordering},
@@ -199,11 +201,33 @@ fn check_action(action: Action, before: &State, after: &State, effects: &[Effect
             effect,
             Effect::Redraw
                 | Effect::Watch(_)
+                | Effect::ShowMoment(_)
                 | Effect::ChangeGroup(GroupChangeCommand::Plan { .. })
                 | Effect::Send(Command::ListTopics | Command::Plan(_) | Command::StopPlanning)
         )
     };
     assert!(action.changes_outside() || effects.iter().all(is_read), "{action:?}: {effects:?}");
+}
+
+/// Answers requests for moments with one of the frames so far.
+fn show_moments(state: &mut State, effects: &[Effect], said: &[Frame]) {
+    for effect in effects {
+        if let Effect::ShowMoment(at) = effect {
+            let frame = said.get(at.ms().rem_euclid(said.len() as i64) as usize).cloned().map(Box::new);
+            assert_eq!(update(state, Event::Moment(*at, frame)), []);
+            assert!(state.shows_past());
+        }
+    }
+}
+
+/// Whether an effect reaches the session or groups.
+fn sends(effect: &Effect) -> bool {
+    let is_look = |command: &WatchCommand| matches!(command, WatchCommand::LookAt(_));
+    match effect {
+        Effect::Watch(command) => !is_look(command),
+        Effect::Send(_) | Effect::ChangeGroup(_) => true,
+        _ => false,
+    }
 }
 
 fn check(state: &State, theme: &Theme) {
@@ -224,21 +248,39 @@ proptest! {
         steps in prop::collection::vec(step(), 1..40),
         width in 0..220_u16,
         height in 0..70_u16,
+        is_recording in prop::bool::weighted(0.2),
     ) {
         let theme = theme(&ThemeChoice::DARK);
         let mut state = State::new(width, height, None);
         state.feed.changes.access = ChangeAccess::Full;
+        let mut said = vec![Frame::default()];
+        if is_recording {
+            let range = TimeRange::new(fixture::time(0.0).into(), fixture::time(9.0).into());
+            let shown = update(&mut state, Event::Recording(range));
+            show_moments(&mut state, &shown, &said);
+        }
         for step in steps {
+            if let Step::Feed(snapshot) = &step {
+                said.push(Frame { snapshot: Some(Arc::new((**snapshot).clone())), ..Frame::default() });
+                if is_recording {
+                    continue;
+                }
+            }
             let (before, asked) = (state.clone(), step.clone());
             let effects = take(&mut state, step);
             if let Step::Act(action) = asked {
                 check_action(action, &before, &state, &effects);
             }
+            show_moments(&mut state, &effects, &said);
             for effect in effects {
+                prop_assert!(!(before.shows_past() && sends(&effect)), "{asked:?}: {effect:?}");
                 // Commands that stop work need confirmation, and the number of workers stays within its limits.
                 match effect {
                     Effect::Send(Command::Stop) => prop_assert!(matches!(fixture::dialog(&before), Some(Dialog::Ask(_)))),
-                    Effect::Send(Command::Restart) | Effect::Quit if before.run_is_active() => {
+                    Effect::Send(Command::Restart) if before.run_is_active() => {
+                        prop_assert!(matches!(fixture::dialog(&before), Some(Dialog::Ask(_))), "{asked:?}");
+                    }
+                    Effect::Quit if before.ends_run_on_quit() => {
                         prop_assert!(matches!(fixture::dialog(&before), Some(Dialog::Ask(_))), "{asked:?}");
                     }
                     Effect::Send(Command::Replay(names)) => {

@@ -61,7 +61,7 @@ fn a_key_has_one_action_per_mode() {
 
 #[test]
 fn every_action_is_in_the_catalogue_once_and_in_the_help() {
-    let mut state = running(160, 72);
+    let mut state = running(160, 140);
     act(&mut state, Action::Help);
     let help = text(&state);
     for entry in CATALOGUE {
@@ -767,19 +767,27 @@ fn only_changes_cause_a_redraw() {
 #[test]
 fn a_new_run_starts_a_new_history() {
     let mut state = running(120, 40);
-    assert_eq!(state.feed.history.marks().len(), 1);
-    assert!(state.feed.history.throughput().peak().is_some());
+    let history = state.feed.run_history().unwrap();
+    assert_eq!(history.marks().len(), 1);
+    assert!(history.peak().is_some());
     change_run(&mut state, |run| {
         run.id = "demo-2".into();
         run.started_at = None;
     });
-    assert_eq!((state.feed.history.marks().len(), state.feed.history.throughput().peak()), (0, None));
+    assert!(state.feed.run_history().is_none());
+    change_run(&mut state, |run| {
+        run.started_at = Some(time(4.0));
+        run.elapsed_s = 0.0;
+    });
+    let history = state.feed.run_history().unwrap();
+    assert_eq!((history.marks().len(), history.peak()), (0, None));
 }
 
 #[test]
 fn a_rebalance_leaves_a_mark() {
     let state = followed(120, 40, 3.0, Ordering::Partition);
-    assert_eq!(state.feed.history.marks().len(), 2, "{:?}", state.feed.history.marks());
+    let marks = state.feed.run_history().unwrap().marks();
+    assert_eq!(marks.len(), 2, "{marks:?}");
 }
 
 // Themes.

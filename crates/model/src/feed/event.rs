@@ -37,6 +37,10 @@ pub struct Failure {
     pub partition: TopicPartition,
     /// The record's offset.
     pub offset: Offset,
+    /// The record's key as text, truncated if long; `None` if it has no key, or in events of earlier versions. External
+    /// data: views must escape it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// The number of attempts so far.
     pub attempt: u32,
     /// The handler's error.
@@ -56,7 +60,7 @@ pub enum Expiry {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { partition, offset, attempt, error } = self;
+        let Self { partition, offset, attempt, error, .. } = self;
         write!(f, "{partition} at offset {offset} failed {attempt} times; last error: {error}")
     }
 }

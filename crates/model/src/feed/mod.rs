@@ -8,11 +8,11 @@ mod cluster;
 mod dry_run;
 mod effect_count;
 mod epoch;
+pub mod errors;
 mod event;
 mod event_text;
 mod forecast;
 mod handling_times;
-mod history;
 mod latency_counts;
 mod limits;
 mod log;
@@ -44,7 +44,6 @@ pub use forecast::{
     Planning, PlanningView, Recommendation, RecordBytes,
 };
 pub use handling_times::{HANDLING_TIME_BOUNDS_US, HandlingTimes};
-pub use history::{Recent, Series};
 pub use latency_counts::LatencyCounts;
 pub use limits::{GuardView, LimitsView};
 pub use log::{EventLog, LastReport};

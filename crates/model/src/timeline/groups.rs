@@ -29,6 +29,8 @@ pub(super) struct Groups {
     pub(super) partitions: Rows<GroupPartition, GroupPartitionCell>,
     pub(super) members: Members,
     probes: Probes,
+    /// When the first look was completed.
+    began: Option<Moment>,
     /// The latest events, by time.
     events: VecDeque<WatchEvent>,
 }
@@ -40,6 +42,7 @@ impl Default for Groups {
             partitions: Rows::new(PARTITION_BUDGET),
             members: Members::default(),
             probes: Probes::default(),
+            began: None,
             events: VecDeque::new(),
         }
     }
@@ -54,6 +57,7 @@ impl Groups {
             *self = Self { events: std::mem::take(&mut self.events), ..Self::default() };
         }
         let Some(probe) = self.probes.next(at, longest_gap_ms) else { return };
+        self.began.get_or_insert(at);
         let names: Vec<Arc<str>> = look.groups.iter().map(|group| Arc::from(group.group.as_str())).collect();
         let rows: Vec<(GroupPartition, &PartitionRow)> = names
             .iter()
@@ -89,6 +93,11 @@ impl Groups {
         if self.events.len() > Self::MAX_EVENTS {
             self.events.pop_front();
         }
+    }
+
+    /// From the first look to the last one.
+    pub(super) fn looks(&self) -> Option<TimeRange> {
+        Some(TimeRange::new(self.began?, self.probes.last()?))
     }
 
     /// The events in a range, by time.

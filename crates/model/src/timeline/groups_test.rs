@@ -1,6 +1,6 @@
 //! Watched groups over time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -114,6 +114,18 @@ fn fed(looks: &[WatchSnapshot]) -> Timeline {
 
 fn group(timeline: &Timeline, seconds: i64) -> Option<GroupCell> {
     timeline.groups().get(&Arc::from("billing"))?.at(time(seconds).into())
+}
+
+#[test]
+fn looks_have_a_longest_gap_of_their_own() {
+    let mut timeline = Timeline::default().with_longest_gap_of_looks(Duration::from_secs(60));
+    assert_eq!(timeline.looks(), None);
+    for seconds in [0, 50, 200] {
+        timeline.add_watch(&look(seconds, Some(seconds)));
+    }
+    assert_eq!(timeline.looks(), Some(range(0, 200)));
+    let lag = |seconds| group(&timeline, seconds).and_then(|cell| cell.lag).map(|lag| lag.last);
+    assert_eq!((lag(20), lag(120), lag(200)), (Some(50.0), None, Some(200.0)));
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn many_failures_do_not_displace_a_rebalance() {
     let rebalanced = EventKind::RebalanceFinished { by: RebalanceKind::Own, duration_ms: 5, moved: 1 };
     timeline.add_event(&Event { seq: 0, at: time(1.0), kind: rebalanced });
     let offset = crate::domain::Offset::ZERO;
-    let failure = Failure { partition: partition(), offset, attempt: 1, error: "e".into() };
+    let failure = Failure { partition: partition(), offset, key: None, attempt: 1, error: "e".into() };
     for seq in 1..=2 * Marks::MAX_PER_CLASS as u64 {
         timeline.add_event(&Event { seq, at: time(2.0), kind: EventKind::Retried(failure.clone()) });
     }

@@ -27,7 +27,7 @@ pub(super) fn lines(group: &GroupView, state: &State, room: usize, theme: &Theme
     if columns < MIN_COLUMNS {
         return Vec::new();
     }
-    let history = &state.feed.group_history;
+    let history = state.feed.group_history();
     let members = history.lanes(&group.group, columns);
     if members.is_empty() {
         return Vec::new();

@@ -18,7 +18,7 @@ const MIN_KNOWN: usize = 2;
 #[allow(clippy::cast_precision_loss, reason = "minutes")]
 pub(super) fn line(group: &GroupView, state: &State, room: usize, theme: &Theme) -> Option<Line<'static>> {
     let columns = (room.saturating_sub(CELLS_OF_WORDS) / 2).min(MAX_COLUMNS);
-    let history = &state.feed.group_history;
+    let history = state.feed.group_history();
     let (lag, age) = (history.lag(&group.group, columns), history.age(&group.group, columns));
     let known = |values: &[Option<f64>]| values.iter().flatten().count() >= MIN_KNOWN;
     if columns < MIN_COLUMNS || !(known(&lag) || known(&age)) {

@@ -1,8 +1,8 @@
 //! The lines below the lanes: what happened at the cursor, and what the workers spend their time on.
 
 use kreplay_model::{
-    feed::{Charge, Charges, Owner},
-    timeline::{MarkClass, TimeRange},
+    feed::{Charges, Owner},
+    timeline::{MarkClass, TimeRange, WorkerCell},
 };
 use ratatui::{
     style::Style,
@@ -12,7 +12,7 @@ use ratatui::{
 use super::name;
 use crate::{
     number,
-    state::{Lane, LaneKey, RunTime, State, TimeGrid, owner_of, worker_number},
+    state::{Lane, LaneKey, RunTime, State, TimeGrid, has_stalled, owner_of, worker_number},
     text::{clean, cut, wrap_at_most},
     theme::Theme,
     widget::{charges, time_axis},
@@ -145,20 +145,27 @@ fn named(partitions: &[String]) -> String {
     }
 }
 
-/// The least busy of several workers.
+/// The worst of several workers: one that has stalled, or the least busy one.
 fn workers(state: &State, first: u32, last: u32, cell: TimeRange) -> String {
     let rows = state.feed.timeline.workers();
-    let busy = |number: u32| {
-        let measured = rows.get(&number)?.columns(cell, 1).pop().flatten()?;
-        Some((number, measured.busy(), measured.longest_wait))
-    };
-    let measured: Vec<(u32, f64, Option<Charge>)> = (first..=last).filter_map(busy).collect();
-    let Some((number, least, wait)) = measured.iter().min_by(|one, other| one.1.total_cmp(&other.1)) else {
+    let measured = |number: u32| Some((number, rows.get(&number)?.columns(cell, 1).pop().flatten()?));
+    let measured: Vec<(u32, WorkerCell)> = (first..=last).filter_map(measured).collect();
+    let count = number::count(measured.len() as u64);
+    let stalled = measured.iter().filter(|(_, cell)| has_stalled(cell)).count();
+    if let Some((number, cell)) = measured.iter().find(|(_, cell)| has_stalled(cell)) {
+        let busy = number::percent(cell.busy());
+        let more = if stalled > 1 { format!(", and {} more have stalled", stalled - 1) } else { String::new() };
+        return format!("{count} workers; worker-{number}: {busy} in the handler, no record finished{more}");
+    }
+    let Some((number, cell)) = measured.iter().min_by(|(_, one), (_, other)| one.busy().total_cmp(&other.busy()))
+    else {
         return format!("workers {first} to {last} were not measured then");
     };
-    let waits = wait.map_or(String::new(), |wait| format!(", mostly {}", wait.in_words()));
-    let count = number::count(measured.len() as u64);
-    format!("{count} workers; the least busy is worker-{number}: {} in the handler{waits}", number::percent(*least))
+    let waits = cell.longest_wait.map_or(String::new(), |wait| format!("; otherwise mostly {}", wait.in_words()));
+    format!(
+        "{count} workers; the least busy is worker-{number}: {} in the handler{waits}",
+        number::percent(cell.busy())
+    )
 }
 
 fn partition(state: &State, id: &kreplay_model::domain::TopicPartition, cell: TimeRange) -> String {

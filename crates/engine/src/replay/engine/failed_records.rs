@@ -164,6 +164,7 @@ impl Engine {
         Failure {
             partition: self.partitions.id(record.partition).clone(),
             offset: Offset::new(record.offset).unwrap_or_default(),
+            key: record.key().is_some().then(|| shown_key(record)),
             attempt,
             error: error.chars().take(MAX_EVENT_ERROR_CHARS).collect(),
         }

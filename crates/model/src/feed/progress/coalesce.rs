@@ -171,7 +171,7 @@ mod tests {
     fn a_burst_of_one_failure_does_not_hide_another() {
         let failed = |seq: u64, error: String| {
             let partition = TopicPartition::new("orders", 0);
-            event(seq, 1, EventKind::Skipped(Failure { partition, offset: Offset::ZERO, attempt: 1, error }))
+            event(seq, 1, EventKind::Skipped(Failure { partition, offset: Offset::ZERO, key: None, attempt: 1, error }))
         };
         let mut suppressor = RepeatSuppressor::default();
         let mut events: Vec<_> = (0..20).map(|seq| failed(seq, format!("row {seq} violates a constraint"))).collect();

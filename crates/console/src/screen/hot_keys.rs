@@ -1,0 +1,114 @@
+//! The keys with the most records as the plan has found them, and those in quarantine.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{run_page, watch_page};
+use crate::{
+    action::Action,
+    hit_map::{HitMap, Target},
+    key::Mode,
+    number,
+    state::{Dialog, HotKeyRow, ScreenId, Scrollable, State},
+    text::{clean, shorten, wrap_at_most},
+    theme::Theme,
+    widget::{
+        paint,
+        partitions::place,
+        table::{self, TableTargets, TableView},
+    },
+};
+
+pub(super) const TITLE: &str = "Hot keys";
+/// Lines below the table: a gap, two lines about the selected key, and where the counts are from.
+const LINES_BELOW: u16 = 4;
+
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: &Theme) {
+    let rows = state.hot_key_rows();
+    let shown = state.shown_hot_keys(&rows).shown;
+    let Some(area) = watch_page::area(state) else { return };
+    let height = usize::from(area.height.saturating_sub(3 + LINES_BELOW));
+    let first = state.user.hot_keys.first_row(&shown, &rows, height);
+    hits.add_extent(Scrollable::Screen(ScreenId::HotKeys), shown.len(), height);
+    let foot = place(first, height, shown.len());
+    let Some(inner) = run_page::frame(buf, hits, &title(state, shown.len(), rows.len()), &foot, state, theme) else {
+        return;
+    };
+    if shown.is_empty() {
+        watch_page::remark(buf, inner, &nothing(state, rows.is_empty()), theme);
+        return;
+    }
+    let selected = state.user.hot_keys.selected_row(&shown, &rows);
+    let view = TableView {
+        area: Rect { height: inner.height.saturating_sub(LINES_BELOW), ..inner },
+        padding: (0, 0),
+        gap: 1..=3,
+        rows: &rows,
+        shown: &shown,
+        state: &state.user.hot_keys,
+        first,
+        selected,
+        heading: |theme| theme.popup.patch(theme.column),
+    };
+    let targets = TableTargets {
+        heading: &|column| Some(Target::HotKeyColumn(column)),
+        row: &|row: &HotKeyRow<'_>| Some(Target::HotKey(row.name.clone())),
+    };
+    table::render(buf, hits, &view, &targets, theme);
+    let below = Rect { y: inner.bottom().saturating_sub(LINES_BELOW - 1), height: 1, ..inner };
+    if let Some(row) = selected.and_then(|row| rows.get(*shown.get(row)?)) {
+        for (line, text) in wrap_at_most(&about(row), usize::from(below.width), 2).iter().enumerate() {
+            paint::text(buf, below.x, below.y + number::cells(line), below.width, text, theme.popup);
+        }
+    }
+    paint::text(buf, below.x, below.y + 2, below.width, &source(state), theme.popup.patch(theme.muted));
+}
+
+/// What is known about a key besides its columns.
+fn about(row: &HotKeyRow<'_>) -> String {
+    match row.quarantined {
+        Some(key) => format!(
+            "{} waits in quarantine since {} at {}, failed {} times: {}",
+            clean(row.name),
+            clean(&key.partition.to_string()),
+            number::count(u64::try_from(key.offset.get()).unwrap_or(0)),
+            number::count(key.attempts.into()),
+            clean(&key.error),
+        ),
+        None => clean(row.name).into_owned(),
+    }
+}
+
+/// Where the counts are from.
+fn source(state: &State) -> String {
+    match state.coverage_of_keys() {
+        None => "no plan of these topics was made, so only keys in quarantine are known".to_owned(),
+        Some(coverage) if coverage.full => "counts of the plan, which has read all records".to_owned(),
+        Some(coverage) => format!(
+            "counts of the plan, estimated from {} of {} offsets; from–to in 19 of 20 samples",
+            number::short(coverage.offsets_read),
+            number::short(coverage.offsets),
+        ),
+    }
+}
+
+/// The number of keys, of shown ones while a filter hides some, and the filter.
+fn title(state: &State, shown: usize, all: usize) -> String {
+    let typing = matches!(state.user.navigation.dialog, Some(Dialog::HotKeyFilter(_)));
+    let of = if shown < all { format!(" of {}", number::count(all as u64)) } else { String::new() };
+    let title = format!("{TITLE}  {}{of}", number::count(shown as u64));
+    let filter = clean(state.user.hot_keys.filter.text()).into_owned();
+    if filter.is_empty() && !typing {
+        return title;
+    }
+    let room = usize::from(state.size.width).saturating_sub(title.len() + 12);
+    format!("{title}  /{}{}", shorten(&filter, room), if typing { "▏" } else { "" })
+}
+
+fn nothing(state: &State, no_keys: bool) -> String {
+    if no_keys {
+        let plan = state.with_key(Action::Plan, |key| format!("; on the dashboard, {key} makes one"));
+        return format!("no key is in quarantine, and there is no plan of these topics with keys{plan}");
+    }
+    let clear = state.key_of(Action::Close, Mode::Listing).map_or(String::new(), |key| format!("; {key} clears it"));
+    format!("no key matches the filter{clear}")
+}
