@@ -12,7 +12,10 @@ use kreplay_model::{
 use crate::{
     action::Action,
     layout::Panel,
-    state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
+    state::{
+        ChangeAccess, ChangePhase, Dialog, JournalFeed, Layer, MAX_COPIED_BYTES, Question, ScreenId, State, TableId,
+        WorkerStep,
+    },
 };
 
 mod attached;
@@ -108,6 +111,10 @@ impl Action {
             Self::Details => nothing_selected(state),
             Self::RunDetails => refuse_unless(state.run().is_some(), NO_RUN_YET),
             Self::Accept => not_acceptable(state),
+            Self::Filter => unfiltered_window(state),
+            Self::Copy => nothing_to_copy(state),
+            Self::Export => nothing_to_export(state),
+            Self::Columns => no_columns(state),
             Self::SwitchLanes => not_on(state, ScreenId::Workers, "lanes are on the screen of the workers"),
             Self::Journals => {
                 let is_known = state.feed.journal != JournalFeed::Unavailable;
@@ -142,7 +149,6 @@ impl Action {
             | Self::SeekFarForward => time::refusal_of_time(self, state),
             Self::SortNext
             | Self::SortReverse
-            | Self::Filter
             | Self::ToggleEmpty
             | Self::FocusNext
             | Self::FocusPrevious
@@ -164,12 +170,63 @@ impl Action {
             | Self::Interrupt
             | Self::Suspend
             | Self::Redraw
+            | Self::Palette
+            | Self::Complete
+            | Self::InputLeft
+            | Self::InputRight
+            | Self::WordLeft
+            | Self::WordRight
+            | Self::InputStart
+            | Self::InputEnd
+            | Self::DeleteRight
+            | Self::DeleteWord
+            | Self::ToggleColumn
+            | Self::Mouse
             | Self::Workers
             | Self::HeatMap
             | Self::EventLog
             | Self::HotKeys => None,
         }
     }
+}
+
+fn nothing_to_copy(state: &State) -> Refusal {
+    match state.under_cursor() {
+        None => Some("there is nothing to copy here".into()),
+        Some(copied) => {
+            refuse_unless(copied.text.len() <= MAX_COPIED_BYTES, "the text is too long for the clipboard of a terminal")
+        }
+    }
+}
+
+/// Why the window in front cannot be filtered. Pages without a filter ignore the key.
+fn unfiltered_window(state: &State) -> Refusal {
+    let front = state.user.navigation.front().screen;
+    refuse_unless(front.layer() == Layer::Page || front == ScreenId::Help, "this window has no filter")
+}
+
+fn no_table(state: &State) -> Refusal {
+    refuse_unless(state.table_in_front().is_some(), "there is no table in front")
+}
+
+fn no_columns(state: &State) -> Refusal {
+    let is_log = state.table_in_front() == Some(TableId::Events);
+    no_table(state).or_else(|| refuse_unless(!is_log, "the event log has no columns to choose"))
+}
+
+fn nothing_to_export(state: &State) -> Refusal {
+    let is_empty = match state.table_in_front() {
+        Some(TableId::Partitions) => state.partitions().is_empty(),
+        Some(TableId::Topics) => state.catalog().is_empty(),
+        Some(TableId::Groups) => state.feed.watched.groups().is_empty(),
+        Some(TableId::GroupPartitions) => state.opened_group().is_none_or(|group| group.partitions.is_empty()),
+        Some(TableId::GroupMembers) => state.opened_group().is_none_or(|group| group.members.is_empty()),
+        Some(TableId::Events) => state.event_rows().is_empty(),
+        Some(TableId::HotKeys) => state.hot_key_rows().is_empty(),
+        Some(TableId::Journals) => state.feed.journal.runs().is_empty(),
+        None => return no_table(state),
+    };
+    refuse_unless(!is_empty, "the table in front has no rows")
 }
 
 const NO_RUN_YET: &str = "there is no run yet";
