@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn the_size_of_what_is_kept_is_bounded_and_the_size_of_the_record_is_known() {
         let large = vec![b'x'; MAX_VALUE_BYTES + 5];
-        let headers = vec![("h", Some(&large[..MAX_HEADER_BYTES + 1])); MAX_HEADERS + 3];
+        let headers = vec![("h", Some(&large[..=MAX_HEADER_BYTES])); MAX_HEADERS + 3];
         let record = shown(DecodeSettings::default(), &found(Some(&large), Some(&large), &headers));
         let (key, value) = (record.key.unwrap(), record.value.unwrap());
         assert_eq!((key.bytes.len(), key.len), (MAX_KEY_BYTES, large.len() as u64));

@@ -65,10 +65,10 @@ impl FromStr for ActionName {
 /// How a desktop notification is requested from the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DesktopProtocol {
-    /// OSC 9: iTerm2, kitty, WezTerm, Ghostty, foot.
+    /// OSC 9: iTerm2, kitty, `WezTerm`, Ghostty, foot.
     #[default]
     Osc9,
-    /// OSC 777: rxvt-unicode, VTE, WezTerm, Ghostty, foot.
+    /// OSC 777: rxvt-unicode, VTE, `WezTerm`, Ghostty, foot.
     Osc777,
 }
 
