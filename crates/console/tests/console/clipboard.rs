@@ -27,7 +27,8 @@ fn what_is_under_the_cursor_is_copied() {
     );
     act(&mut state, Action::FocusNext);
     let (text, message) = copied(&mut state);
-    assert!(text.contains("concurrency 1 to 6") && message.starts_with("event copied: "), "{text}: {message}");
+    assert!(text.starts_with("vc.stock.events-3 at 9000 skipped"), "the newest event: {text}");
+    assert!(message.starts_with("event copied: vc.stock.events-3"), "{message}");
     act(&mut state, Action::FocusNext);
     assert_eq!(copied(&mut state).0, "demo-1");
     for (screen, expected) in [

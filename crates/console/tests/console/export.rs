@@ -103,7 +103,7 @@ fn columns_are_hidden_and_shown_again() {
     assert_eq!(dialog(&state), None);
     assert!(!heading(&state).contains("p95"), "{}", heading(&state));
     act(&mut state, Action::Columns);
-    let (x, y) = find(&state, "p95").unwrap();
+    let (x, y) = find(&state, "p95             p95").unwrap();
     click(&mut state, x, y);
     assert!(!state.user.table.hidden.contains("p95"));
 }
