@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     AttachArgs, AuditArgs, BenchArgs, CompareArgs, CompletionsArgs, ConfigArgs, ConsoleArgs, DemoArgs, DlqArgs,
-    GroupsArgs, KeysArgs, ManArgs, PlanArgs, ResumeArgs, RulesArgs, RunArgs, RunsArgs, ThemesArgs, TopicsArgs,
-    WatchArgs,
+    GroupsArgs, KeysArgs, ManArgs, OpenArgs, PlanArgs, ResumeArgs, RulesArgs, RunArgs, RunsArgs, ThemesArgs,
+    TopicsArgs, WatchArgs,
 };
 
 /// Replay Kafka topics in parallel without breaking the order of each key
@@ -75,6 +75,11 @@ pub enum Command {
     /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure and says
     /// which records are read.
     Watch(WatchArgs),
+    /// Open a recording: the console on it, one frame of it, or its export to another format
+    ///
+    /// A recording is made with --record FILE. It can be opened while it is being made, and after its process was
+    /// killed. Without a terminal, its contents are summed up. docs/recording.md describes what is in it.
+    Open(OpenArgs),
     /// Open the console on running processes: runs and watches that were started with --serve
     ///
     /// Several addresses make one dashboard: partitions as their owners see them, the workers of all processes, and

@@ -83,7 +83,9 @@ pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: 
     options.settings.dry_run = Some(DryRunMode::Compare { right: config.handler(right), shown: args.limit as usize });
     options.settings.group = None;
     options.settings.ordering = kreplay_model::domain::Ordering::Key;
-    let Some(run) = (SessionView { config: &config, report: &report, hint: None }).session(options)?.run else {
+    let Some(run) =
+        (SessionView { config: &config, report: &report, command: "compare", hint: None }).session(options)?.run
+    else {
         return Ok(Exit::Stopped);
     };
     let Some(found) = ComparisonReport::new(&run) else {

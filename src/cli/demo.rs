@@ -68,7 +68,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
     let selection = selection.within(scope.clone());
     let properties =
         broker.client_properties().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let show = SessionView { config, report, hint: Some(hint(&config.console.keymap)) };
+    let show = SessionView { config, report, command: "demo", hint: Some(hint(&config.console.keymap)) };
     show.run(SessionOptions {
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
         embedded: true,

@@ -22,8 +22,10 @@ mod keys;
 mod leftovers;
 mod man;
 mod metrics;
+mod open;
 mod plain;
 mod plan;
+mod recording;
 mod resume;
 mod rules;
 mod run;
@@ -46,7 +48,7 @@ use std::{
 use clap::Parser as _;
 
 pub use args::{
-    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ServeArgs, ThemeArgs,
+    ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, RecordArgs, ServeArgs, ThemeArgs,
     decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
@@ -65,6 +67,7 @@ pub use error::{CliError, Exit};
 pub use groups::GroupsArgs;
 pub use keys::KeysArgs;
 pub use man::ManArgs;
+pub use open::OpenArgs;
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use rules::RulesArgs;
@@ -138,6 +141,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             demo::watch(&args.watch, &args.load(&environment, directory)?, &args.report)
         }
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
+        Some(Command::Open(args)) => open::execute(args, &environment, directory),
         Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {
             let config = args.load(&environment, directory)?;

@@ -7,7 +7,7 @@ use kreplay_engine::{journal::Journals, replay::JournalOptions};
 
 use super::{
     CliError, Exit, ReportArgs,
-    args::{ClusterArgs, FileArgs, MetricsArgs, ServeArgs, ThemeArgs},
+    args::{ClusterArgs, FileArgs, MetricsArgs, RecordArgs, ServeArgs, ThemeArgs},
     run,
 };
 use crate::config::{Assignment, Config, Environment, Overrides, ResumedSettings};
@@ -35,6 +35,8 @@ pub struct ResumeArgs {
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
+    record: RecordArgs,
+    #[command(flatten)]
     serve: ServeArgs,
     #[command(flatten)]
     theme: ThemeArgs,
@@ -48,6 +50,7 @@ pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &
     let mut overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     args.cluster.put(&mut overrides);
     args.metrics.put(&mut overrides);
+    args.record.put(&mut overrides);
     args.serve.put(&mut overrides);
     args.theme.put(&mut overrides);
     for (flag, key, value) in [

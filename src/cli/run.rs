@@ -39,7 +39,9 @@ pub(super) fn options(config: &Config, journal: Option<JournalOptions>) -> Resul
 /// Replays the configured topics. If there are none, the user chooses them in the console.
 pub(super) fn execute(config: &Config, report: &ReportArgs, journal: Option<JournalOptions>) -> Result<Exit, CliError> {
     let options = options(config, journal)?;
-    let show = SessionView { config, report, hint: None };
+    let command =
+        if options.journal.as_ref().is_some_and(|journal| journal.resume.is_some()) { "resume" } else { "run" };
+    let show = SessionView { config, report, command, hint: None };
     if options.selection.is_none() && !show.with_console() {
         // Topics can only be chosen in a console.
         return Err(no_topics());

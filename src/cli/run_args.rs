@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     CliError, WatchDemoArgs,
     args::{
-        ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, ServeArgs, ThemeArgs,
+        ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, RecordArgs, ServeArgs, ThemeArgs,
         decode::DecodeArgs,
         report::ReportArgs,
         selection::{FilterArgs, ScopeArgs, SelectionArgs},
@@ -38,6 +38,8 @@ pub struct ConsoleArgs {
     safeguards: SafeguardArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
+    #[command(flatten)]
+    record: RecordArgs,
     #[command(flatten)]
     serve: ServeArgs,
     #[command(flatten)]
@@ -84,6 +86,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
+    record: RecordArgs,
+    #[command(flatten)]
     serve: ServeArgs,
     #[command(flatten)]
     theme: ThemeArgs,
@@ -127,6 +131,7 @@ impl ConsoleArgs {
         self.settings.put(table, &mut overrides);
         self.safeguards.put(&mut overrides);
         self.metrics.put(&mut overrides);
+        self.record.put(&mut overrides);
         self.serve.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
@@ -168,6 +173,7 @@ impl DemoArgs {
         self.scope.put("demo", &mut overrides);
         self.settings.put("demo", &mut overrides);
         self.metrics.put(&mut overrides);
+        self.record.put(&mut overrides);
         self.serve.put(&mut overrides);
         self.theme.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)

@@ -28,6 +28,7 @@ use super::{
     inspector,
     metrics::{bind, serve},
     plain, print,
+    recording::SessionRecording,
     serve::{bind as bind_attach, serve_session},
     signals::{STOP_GRACE, stop_signal},
     watch::background::BackgroundWatch,
@@ -47,6 +48,8 @@ pub(super) struct SessionView<'a> {
     pub(super) config: &'a Config,
     /// Console, report and its destination.
     pub(super) report: &'a ReportArgs,
+    /// The command, which a recording names.
+    pub(super) command: &'static str,
     /// A hint about keys, shown when the console opens.
     pub(super) hint: Option<String>,
 }
@@ -107,6 +110,7 @@ impl SessionView<'_> {
         };
         let server = bind(self.config)?;
         let attach_server = bind_attach(self.config)?;
+        let mut recording = SessionRecording::create(self.config, self.command)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let feed = &session.feed;
@@ -122,8 +126,15 @@ impl SessionView<'_> {
             served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             let feed = &alerting.as_ref().map_err(|error| CliError::Failed(error.to_string()))?.feed;
             match console {
-                Some(options) => self.console(&session, feed, options, &outlet, is_embedded).await,
-                None => self.headless(&session, feed).await,
+                Some(options) => {
+                    let (shown, options) = self.with_groups(feed, options, &outlet, is_embedded)?;
+                    recording.start(shown.feed.clone(), options.group_events.clone());
+                    open_console(shown, &session, options).await
+                }
+                None => {
+                    recording.start(feed.clone(), None);
+                    self.headless(&session, feed).await
+                }
             }
         });
         session.control.send(Command::Shutdown);
@@ -131,6 +142,7 @@ impl SessionView<'_> {
         if let Ok(alerting) = alerting {
             alerting.finish(&runtime);
         }
+        recording.finish();
         let history = history.map(|recorder| recorder.finish(&runtime)).unwrap_or_default();
         shown?;
         if let (Some(problem), None) = (&end.problem, &end.run) {
@@ -139,18 +151,18 @@ impl SessionView<'_> {
         Ok((end, history))
     }
 
-    async fn console(
+    /// What a console shows: the session and, on a cluster, its groups.
+    fn with_groups(
         &self,
-        session: &Session,
         feed: &Feed,
         options: ConsoleOptions,
         outlet: &Outlet,
         is_embedded: bool,
-    ) -> Result<(), CliError> {
+    ) -> Result<(Shown, ConsoleOptions), CliError> {
         let options = ConsoleOptions { hint: self.hint.clone(), ..options };
         let mut feed = feed.clone();
         let Some(groups) = (if is_embedded { None } else { self.groups(outlet)? }) else {
-            return open_console(feed, session, options).await;
+            return Ok((Shown { feed, groups: None }, options));
         };
         feed.groups = Some(groups.watch.snapshots.clone());
         feed.alerts = Some(groups.watch.alerts.clone());
@@ -161,7 +173,7 @@ impl SessionView<'_> {
             silences: Some(groups.watch.silences.clone()),
             ..options
         });
-        open_console(feed, session, options).await
+        Ok((Shown { feed, groups: Some(groups) }, options))
     }
 
     /// Watches the groups of the configured cluster, and offers to change them. `None` if its groups cannot be watched.
@@ -214,7 +226,14 @@ struct Groups {
     changes: GroupChanges,
 }
 
-async fn open_console(feed: Feed, session: &Session, options: ConsoleOptions) -> Result<(), CliError> {
+/// What a console shows. The groups are watched until it is dropped.
+struct Shown {
+    feed: Feed,
+    groups: Option<Groups>,
+}
+
+async fn open_console(shown: Shown, session: &Session, options: ConsoleOptions) -> Result<(), CliError> {
+    let Shown { feed, groups: _groups } = shown;
     let shown = kreplay_console::run(feed, session.control.clone(), options).await;
     shown.map_err(|error| CliError::Failed(error.to_string()))
 }

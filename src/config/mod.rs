@@ -26,6 +26,7 @@ mod property;
 mod reference;
 mod schema;
 mod scope;
+mod secrets;
 mod selection;
 mod show;
 mod value;
@@ -37,8 +38,8 @@ pub use journal::ResumedSettings;
 pub(crate) use list::split as split_list;
 pub use merge::{LoadedKeymap, Overrides};
 pub use model::{
-    Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection, TopicsSection,
-    WatchSection,
+    Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RecordingSection, RunSection,
+    TopicsSection, WatchSection,
 };
 pub use notify::NotifySection;
 pub use problem::{ConfigError, Origin, Problem};

@@ -29,6 +29,8 @@ pub struct Config {
     pub watch: WatchSection,
     /// `[metrics]`: the export of metrics.
     pub metrics: MetricsSettings,
+    /// `[recording]`: where runs and watches are recorded.
+    pub recording: RecordingSection,
     /// `[serve]`: consoles that attach to this process.
     pub serve: ServeSettings,
     /// `[console]`: theme, mouse and keys.
@@ -69,6 +71,21 @@ impl Default for KafkaSection {
             properties: Properties::default(),
             bootstrap_shown: None,
         }
+    }
+}
+
+/// Where runs and watches are recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingSection {
+    /// The file, which must not exist yet; `None` records nothing.
+    pub file: Option<PathBuf>,
+    /// The maximum size of the file in bytes.
+    pub limit_bytes: u64,
+}
+
+impl Default for RecordingSection {
+    fn default() -> Self {
+        Self { file: None, limit_bytes: 512 << 20 }
     }
 }
 
@@ -290,6 +307,7 @@ impl Default for Config {
             topics: TopicsSection::default(),
             watch: WatchSection::default(),
             metrics: MetricsSettings::default(),
+            recording: RecordingSection::default(),
             serve: ServeSettings::default(),
             console: ConsoleSection {
                 theme: "auto".into(),

@@ -31,6 +31,7 @@ const CRATES_WITHOUT_CIRCLES: [(&str, &str); 17] = [
     ("kreplay-model", "crates/model/src"),
     ("kreplay-monitor", "crates/monitor/src"),
     ("kreplay-page", "crates/page/src"),
+    ("kreplay-recording", "crates/recording/src"),
     ("kreplay-testkit", "crates/testkit/src"),
     ("kreplay-tls", "crates/tls/src"),
     ("kreplay-topics", "crates/topics/src"),

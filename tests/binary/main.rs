@@ -22,6 +22,7 @@ mod ndjson;
 mod plain;
 mod projection;
 mod readme;
+mod recording;
 mod report;
 mod signals;
 mod usage;

@@ -51,8 +51,8 @@ impl RunAlerts {
         self.rules.is_empty()
     }
 
-    /// Evaluates the rules on the next snapshot, and returns which alerts have begun to fire or are resolved. The alerts
-    /// of a run are resolved when another one begins. Those of the last run keep their state.
+    /// Evaluates the rules on the next snapshot, and returns which alerts have begun to fire or are resolved. The
+    /// alerts of a run are resolved when another one begins. Those of the last run keep their state.
     pub fn take(&mut self, snapshot: &Snapshot) -> Vec<AlertChange> {
         let (Some(run), Some(at)) = (&snapshot.run, snapshot.at) else { return Vec::new() };
         let mut changes = Vec::new();

@@ -1,14 +1,20 @@
-//! Renders frames without a terminal: as cells or plain text.
+//! Renders frames without a terminal: as cells, as plain text, or as what a terminal reads.
 
-use std::sync::Arc;
+mod ansi;
 
-use kreplay_model::feed::{self, Snapshot};
+use std::{sync::Arc, time::Duration};
+
+pub use ansi::changes;
+use kreplay_model::{
+    feed::{self, Snapshot},
+    recording::Frame,
+};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     hit_map::HitMap,
     screen,
-    state::State,
+    state::{ScreenId, State},
     theme::Theme,
     update::{Event, update},
 };
@@ -46,6 +52,32 @@ impl Capture {
         // A capture sends no commands, so effects are ignored.
         let _ = update(&mut self.state, Event::Events(events));
         let _ = update(&mut self.state, Event::Snapshot(snapshot));
+    }
+
+    /// Opens another screen instead of the dashboard. It has no way back.
+    #[must_use]
+    pub fn with_home(self, home: ScreenId) -> Self {
+        let (size, hint) = (self.state.size, self.state.hint);
+        Self { state: State::with_home(home, size.width, size.height, hint) }
+    }
+
+    /// Applies what a frame of a recording says, `elapsed` after the first one.
+    pub fn take_frame(&mut self, frame: Frame, elapsed: Duration) {
+        let watch_begins = frame.groups.is_some() && !self.state.feed.watched.is_on();
+        let of_watch = watch_begins.then_some(Event::WatchBegan).into_iter();
+        let events = (!frame.events.is_empty()).then_some(Event::Events(frame.events));
+        let group_events = (!frame.group_events.is_empty()).then_some(Event::GroupEvents(frame.group_events));
+        let said = of_watch
+            .chain(events)
+            .chain(frame.snapshot.map(Event::Snapshot))
+            .chain(frame.groups.map(Event::Groups))
+            .chain(group_events)
+            .chain(frame.alerts.map(Event::Alerts))
+            .chain([Event::Tick(elapsed)]);
+        for event in said {
+            // A capture sends no commands, so effects are ignored.
+            let _ = update(&mut self.state, event);
+        }
     }
 
     /// The sequence number of the next event, for [`feed::EventLog::since`].

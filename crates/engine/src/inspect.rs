@@ -40,7 +40,7 @@ impl RecordInspector {
 
     /// Reads what a view asks for, one record after another, until no view is left.
     pub fn serve(&self, mut server: InspectServer) {
-        while let Some((number, id)) = server.next() {
+        while let Some((number, id)) = server.next_wanted() {
             server.answer(number, InspectionStep::Reading);
             let step = match self.read(&id, &|| !server.is_wanted(number)) {
                 Ok(record) => InspectionStep::Read(record.into()),

@@ -124,7 +124,7 @@ pub struct Action {
     pub kind: ActionKind,
     /// How long one attempt may take.
     pub timeout: Duration,
-    /// Whether it is also done when an alert is resolved. An Alertmanager is always told.
+    /// Whether it is also done when an alert is resolved. An Alertmanager gets both in any case.
     pub resolved: bool,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Pace {
     pub(crate) first_retry: Duration,
     /// The longest delay before a retry.
     pub(crate) longest_retry: Duration,
-    /// The interval at which an Alertmanager is told that an alert fires. Prometheus has the same default
+    /// The interval at which an alert that fires is sent to an Alertmanager again. Prometheus has the same default
     /// (`--rules.alert.resend-delay`).
     pub(crate) resend: Duration,
 }

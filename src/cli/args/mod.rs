@@ -88,6 +88,18 @@ pub struct MetricsArgs {
     pub names: Option<String>,
 }
 
+/// The recording of a run or of a watch.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub struct RecordArgs {
+    /// Record what the console shows to this new file, also without a console; `kreplay open FILE` shows it again
+    #[arg(long = "record", id = "record", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<String>,
+    /// Maximum size of the recording, 1MiB to 1TiB; recording ends there, and the run continues [default: 512MiB]
+    #[arg(long = "record-limit", value_name = "SIZE")]
+    pub limit: Option<String>,
+}
+
 /// Consoles that attach to the process.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Attach")]
@@ -188,6 +200,13 @@ impl MetricsArgs {
         put(into, "--metrics", "metrics.address", self.address.as_ref());
         put(into, "--metrics-level", "metrics.level", self.level.as_ref());
         put(into, "--metrics-names", "metrics.names", self.names.as_ref());
+    }
+}
+
+impl RecordArgs {
+    pub(super) fn put(&self, into: &mut Overrides) {
+        put(into, "--record", "recording.file", self.file.as_ref());
+        put(into, "--record-limit", "recording.limit", self.limit.as_ref());
     }
 }
 

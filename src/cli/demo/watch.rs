@@ -22,6 +22,7 @@ use crate::{
         metrics::{bind, serve},
         plain::TypedLines,
         print,
+        recording::SessionRecording,
         serve::{bind as bind_attach, serve_groups},
         signals::stop_signal,
         watch::{
@@ -78,20 +79,30 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, report: &ReportArgs
         return Ok(Exit::Done);
     }
     let servers = (bind(config)?, bind_attach(config)?);
+    let mut recording = SessionRecording::create(config, "demo --watch")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && report.allows_console() && is_terminal() {
-        return runtime.block_on(show(demo, config, servers));
+        let shown = runtime.block_on(show(demo, config, servers, &mut recording));
+        recording.finish();
+        return shown;
     }
-    runtime.block_on(follow(demo, args, config, servers, report.plain))
+    let printed = runtime.block_on(follow(demo, args, config, servers, report.plain, &mut recording));
+    recording.finish();
+    printed
 }
 
 /// The servers for metrics and for consoles that attach, if they are configured.
 type Servers = (Option<MetricsServer>, Option<Server>);
 
 /// Opens the console on the simulation.
-async fn show(mut demo: WatchDemo, config: &Config, servers: Servers) -> Result<Exit, CliError> {
+async fn show(
+    mut demo: WatchDemo,
+    config: &Config,
+    servers: Servers,
+    recording: &mut SessionRecording,
+) -> Result<Exit, CliError> {
     let (options, outlet) = in_console(console_options(config)?);
     // Silences of a simulated cluster are not kept.
     let alerts = GroupAlerts::start(config, &outlet, None)?;
@@ -133,7 +144,9 @@ async fn show(mut demo: WatchDemo, config: &Config, servers: Servers) -> Result<
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control, events.clone(), alerts, evaluated) => shown.map(|()| Exit::Done),
+        shown = console::show(options, groups, control, events.clone(), alerts, evaluated, recording) => {
+            shown.map(|()| Exit::Done)
+        }
         () = simulate => Ok(Exit::Done),
     }
 }
@@ -145,13 +158,18 @@ async fn follow(
     config: &Config,
     servers: Servers,
     is_plain: bool,
+    recording: &mut SessionRecording,
 ) -> Result<Exit, CliError> {
     let mut alerts = GroupAlerts::start(config, &Outlet::StandardError, None)?;
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (log, (evaluated, of_alerts)) = (WatchLog::default(), watch::channel(Arc::default()));
-    let offered = GroupSource { snapshots: groups, events: log.clone(), alerts: Some(of_alerts), control: None };
+    let alerts_seen = Some(of_alerts.clone());
+    let offered = GroupSource { snapshots: groups.clone(), events: log.clone(), alerts: alerts_seen, control: None };
     let _offered = serve_groups(servers.1, offered)?;
+    // Its snapshot holds as long as the sender lives.
+    let (_session, feed) = console::feed_of(groups, of_alerts);
+    recording.start(feed, Some(log.clone()));
     let signal = stop_signal();
     tokio::pin!(signal);
     let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);

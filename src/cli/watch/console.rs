@@ -10,13 +10,13 @@ use kreplay_model::{
 };
 use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
-use crate::cli::{CliError, alerting::GroupAlerts};
+use crate::cli::{CliError, alerting::GroupAlerts, recording::SessionRecording};
 
 /// Why the console of a watch starts no run.
 const ONLY_WATCHES: &str = "this console watches groups; use `kreplay run` to replay topics";
 
-/// Shows groups until the user quits. What the receiver holds at first is shown at once. The alerts
-/// on each look are published to `evaluated`.
+/// Shows groups until the user quits. What the receiver holds at first is shown at once. The alerts on each look are
+/// published to `evaluated`.
 pub(in crate::cli) async fn show(
     options: ConsoleOptions,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
@@ -24,17 +24,15 @@ pub(in crate::cli) async fn show(
     events: WatchLog,
     alerts: GroupAlerts,
     evaluated: watch::Sender<Arc<AlertsSnapshot>>,
+    recording: &mut SessionRecording,
 ) -> Result<(), CliError> {
     groups.mark_changed();
-    let bootstrap = groups.borrow().cluster.clone();
-    let cluster = ClusterView { bootstrap, reachable: true, ..ClusterView::default() };
-    let snapshot = Snapshot { cluster, problem: Some(ONLY_WATCHES.to_owned()), ..Snapshot::default() };
-    // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.
-    let (session, snapshots) = watch::channel(Arc::new(snapshot));
     let of_alerts = evaluated.subscribe();
     let (silences, requests) = SilenceControl::channel();
     let evaluate = evaluate(alerts, groups.clone(), requests, events.clone(), evaluated);
-    let feed = Feed { snapshots, events: EventLog::default(), groups: Some(groups), alerts: Some(of_alerts) };
+    // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.
+    let (session, feed) = feed_of(groups, of_alerts);
+    recording.start(feed.clone(), Some(events.clone()));
     let (commands, _) = Control::channel();
     let options = ConsoleOptions {
         home: ScreenId::Trouble,
@@ -49,6 +47,20 @@ pub(in crate::cli) async fn show(
     };
     drop(session);
     shown.map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// The feed of a watch. Its only snapshot says which cluster it is, and holds as long as the sender lives.
+pub(in crate::cli) fn feed_of(
+    mut groups: watch::Receiver<Arc<WatchSnapshot>>,
+    alerts: watch::Receiver<Arc<AlertsSnapshot>>,
+) -> (watch::Sender<Arc<Snapshot>>, Feed) {
+    // The first look is complete.
+    groups.mark_changed();
+    let bootstrap = groups.borrow().cluster.clone();
+    let cluster = ClusterView { bootstrap, reachable: true, ..ClusterView::default() };
+    let snapshot = Snapshot { cluster, problem: Some(ONLY_WATCHES.to_owned()), ..Snapshot::default() };
+    let (session, snapshots) = watch::channel(Arc::new(snapshot));
+    (session, Feed { snapshots, events: EventLog::default(), groups: Some(groups), alerts: Some(alerts) })
 }
 
 /// Evaluates the alerts on each look, and silences rules. After the last look it waits forever.

@@ -34,6 +34,7 @@ use crate::{
         inspector,
         metrics::{bind, serve},
         plain::TypedLines,
+        recording::SessionRecording,
         serve::{bind as bind_attach, serve_groups},
         signals::stop_signal,
     },
@@ -130,7 +131,8 @@ fn show(
     let alerts = alerts(args, config, environment, &outlet)?;
     let server = bind(config)?;
     let attach_server = bind_attach(config)?;
-    cluster::run(async {
+    let mut recording = SessionRecording::create(config, "watch")?;
+    let shown = cluster::run(async {
         let (watcher, first) = tokio::select! {
             opened = cluster::open(config, selection.clone()) => opened?,
             () = stop_signal() => return Ok(Exit::Stopped),
@@ -141,9 +143,11 @@ fn show(
         let (evaluated, of_alerts) = watch::channel(Arc::default());
         let _offered = serve_groups(attach_server, offered(&handle, of_alerts))?;
         let (looks, control, events) = (handle.snapshots.clone(), handle.control.clone(), handle.events.clone());
-        console::show(options, looks, control, events, alerts, evaluated).await?;
+        console::show(options, looks, control, events, alerts, evaluated, &mut recording).await?;
         Ok(Exit::Done)
-    })
+    });
+    recording.finish();
+    shown
 }
 
 /// Says on standard error why the watch ends without its condition. `missing` is a name or pattern without a group.
@@ -175,7 +179,8 @@ fn print(
     };
     let server = bind(config)?;
     let attach_server = bind_attach(config)?;
-    cluster::run(async {
+    let mut recording = SessionRecording::create(config, "watch")?;
+    let printed = cluster::run(async {
         let signal = stop_signal();
         tokio::pin!(signal);
         let (watcher, first) = tokio::select! {
@@ -185,8 +190,11 @@ fn print(
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        let _offered = serve_groups(attach_server, offered(&handle, of_alerts))?;
+        let _offered = serve_groups(attach_server, offered(&handle, of_alerts.clone()))?;
         let mut snapshots = handle.snapshots.clone();
+        // Its snapshot holds as long as the sender lives.
+        let (_session, feed) = console::feed_of(snapshots.clone(), of_alerts);
+        recording.start(feed, Some(handle.events.clone()));
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(Wait::new);
         let mut missing = None;
@@ -226,5 +234,7 @@ fn print(
                 return Ok(without_condition);
             }
         }
-    })
+    });
+    recording.finish();
+    printed
 }

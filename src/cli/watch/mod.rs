@@ -16,7 +16,7 @@ use kreplay_watcher::GroupSelection;
 use super::{
     CliError, Exit,
     alerting::SilenceRequest,
-    args::{ClusterArgs, FileArgs, MetricsArgs, ServeArgs, ThemeArgs, format::FormatArgs},
+    args::{ClusterArgs, FileArgs, MetricsArgs, RecordArgs, ServeArgs, ThemeArgs, format::FormatArgs},
     print,
     signals::exit_on_first_signal,
 };
@@ -37,7 +37,7 @@ pub struct WatchArgs {
     #[arg(value_name = "GROUP")]
     groups: Vec<Glob>,
     /// Look until a verdict is known, which takes a few seconds, print the result, and end
-    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless", "metrics", "serve"])]
+    #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless", "metrics", "serve", "record"])]
     once: bool,
     /// How long to watch [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", value_parser = parse_duration)]
@@ -80,6 +80,8 @@ pub struct WatchArgs {
     format: FormatArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
+    #[command(flatten)]
+    record: RecordArgs,
     #[command(flatten)]
     serve: ServeArgs,
     #[command(flatten)]
@@ -146,6 +148,7 @@ pub(super) fn execute(args: &WatchArgs, environment: &Environment, directory: &P
     let assignments = args.assignments().into_iter().chain(read_only).collect();
     let mut overrides = Overrides { assignments, ..Overrides::default() };
     args.metrics.put(&mut overrides);
+    args.record.put(&mut overrides);
     args.serve.put(&mut overrides);
     args.theme.put(&mut overrides);
     let config = args.target.load_with(overrides, environment, directory)?;

@@ -5,6 +5,7 @@ mod demo;
 mod handlers;
 mod kafka;
 mod metrics;
+mod recording;
 mod run;
 mod selection;
 mod serve;
@@ -61,7 +62,7 @@ const fn minutes(count: u64) -> Duration {
 }
 
 /// The parts of the list, in display order.
-const PARTS: [&[Setting]; 20] = [
+const PARTS: [&[Setting]; 21] = [
     kafka::KAFKA,
     selection::SELECTION,
     run::LIMITS,
@@ -79,6 +80,7 @@ const PARTS: [&[Setting]; 20] = [
     handlers::EXPORT,
     watch::WATCH,
     metrics::METRICS,
+    recording::RECORDING,
     serve::SERVE,
     demo::CONSOLE,
     demo::DEMO,
@@ -218,6 +220,7 @@ mod tests {
             "export",
             "watch",
             "metrics",
+            "recording",
             "serve",
             "console",
             "demo",

@@ -63,7 +63,7 @@ fn a_key_has_one_action_per_mode() {
 fn every_action_is_in_the_catalogue_once_and_in_the_help() {
     let mut state = running(160, 140);
     act(&mut state, Action::Help);
-    let help = text(&state);
+    let help = all_pages(&state);
     for entry in CATALOGUE {
         assert_eq!(CATALOGUE.iter().filter(|other| other.action == entry.action).count(), 1, "{:?}", entry.action);
         assert!(Group::ALL.contains(&entry.group));

@@ -1,4 +1,4 @@
-//! Entries in a file that can be cut or damaged at any byte: a mark, the length of the body, the body, and its checksum.
+//! Entries in a file that can be cut or damaged at any byte: a mark, the length of the body, the body, its checksum.
 //!
 //! A reader that finds no valid entry at a place can look for the next one at each byte behind it.
 
@@ -51,7 +51,9 @@ mod tests {
 
     fn entries(bodies: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        bodies.iter().for_each(|body| append(&mut bytes, MARK, |out| out.extend(body)));
+        for body in bodies {
+            append(&mut bytes, MARK, |out| out.extend(body));
+        }
         bytes
     }
 

@@ -1,6 +1,6 @@
 //! Frames one after another, as they were recorded.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
@@ -10,11 +10,16 @@ use super::{EntryKind, Frame, contents::Contents};
 pub struct Frames<'a, P, R> {
     by_kind: [Contents<'a, P, R>; EntryKind::COUNT],
     next: [usize; EntryKind::COUNT],
+    to_ms: i64,
 }
 
 impl<'a, P, R: Fn(&'a P) -> Option<Cow<'a, [u8]>>> Frames<'a, P, R> {
-    pub(super) fn new(by_kind: [Contents<'a, P, R>; EntryKind::COUNT]) -> Self {
-        Self { by_kind, next: [0; EntryKind::COUNT] }
+    pub(super) fn new(by_kind: [Contents<'a, P, R>; EntryKind::COUNT], moments: &RangeInclusive<i64>) -> Self {
+        let next = by_kind.each_ref().map(|contents| {
+            let slots = contents.slots();
+            slots.partition_point(|slot| slot.head.at_ms < *moments.start())
+        });
+        Self { by_kind, next, to_ms: *moments.end() }
     }
 
     fn next_at_ms(&self, kind: EntryKind) -> Option<i64> {
@@ -43,6 +48,9 @@ impl<'a, P, R: Fn(&'a P) -> Option<Cow<'a, [u8]>>> Iterator for Frames<'a, P, R>
 
     fn next(&mut self) -> Option<Frame> {
         let at_ms = EntryKind::ALL.into_iter().filter_map(|kind| self.next_at_ms(kind)).min()?;
+        if at_ms > self.to_ms {
+            return None;
+        }
         Some(Frame {
             at_ms,
             snapshot: self.value(EntryKind::Snapshot, at_ms),

@@ -95,7 +95,9 @@ fn frames(steps: &[Step]) -> Vec<Frame> {
 
 fn pushed(frames: &[Frame], budget_bytes: usize) -> RecentPast {
     let mut past = RecentPast::new(budget_bytes);
-    frames.iter().for_each(|frame| past.push(frame).unwrap());
+    for frame in frames {
+        past.push(frame).unwrap();
+    }
     past
 }
 
@@ -147,12 +149,17 @@ proptest! {
             tracks.push(entry.head, entry.payload);
         }
         let read = |payload| Some(Cow::Borrowed(Vec::as_slice(payload)));
-        let again: Vec<Frame> = tracks.frames(&read).collect();
+        let all = i64::MIN..=i64::MAX;
+        let again: Vec<Frame> = tracks.frames(&all, &read).collect();
         for at_ms in again.iter().map(|frame| frame.at_ms) {
             prop_assert_eq!(model_at(&again, at_ms), model_at(&frames, at_ms));
         }
         prop_assert!(again.is_sorted_by(|earlier, later| earlier.at_ms < later.at_ms));
         prop_assert_eq!(model_at(&again, i64::MAX), model_at(&frames, i64::MAX));
+        let moments = frames[0].at_ms + 1..=frames[frames.len() / 2].at_ms;
+        let some: Vec<Frame> = tracks.frames(&moments, &read).collect();
+        let expected: Vec<Frame> = again.into_iter().filter(|frame| moments.contains(&frame.at_ms)).collect();
+        prop_assert_eq!(some, expected);
     }
 
     #[test]

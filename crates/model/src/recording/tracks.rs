@@ -1,6 +1,6 @@
 //! Entries by kind and time, and the state at a moment from them.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
@@ -103,13 +103,13 @@ impl<P> Tracks<P> {
         })
     }
 
-    /// All frames, oldest first, each with what changed since the one before. Frames of the same moment are one. `read`
-    /// returns a payload, or `None` if it cannot be read; what it holds is missing then.
-    pub fn frames<'a, R>(&'a self, read: R) -> Frames<'a, P, R>
+    /// The frames of a range of moments, oldest first, each with what changed since the one before. Frames of the same
+    /// moment are one. `read` returns a payload, or `None` if it cannot be read; what it holds is missing then.
+    pub fn frames<'a, R>(&'a self, moments: &RangeInclusive<i64>, read: R) -> Frames<'a, P, R>
     where
         R: Fn(&'a P) -> Option<Cow<'a, [u8]>> + Copy,
     {
-        Frames::new(EntryKind::ALL.map(|kind| Contents::new(self.of(kind), read)))
+        Frames::new(EntryKind::ALL.map(|kind| Contents::new(self.of(kind), read)), moments)
     }
 
     /// The last value of a kind at or before a moment.

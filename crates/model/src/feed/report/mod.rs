@@ -61,7 +61,8 @@ impl Report {
 }
 
 /// Escapes DEL and U+0080 to U+009F, which JSON allows but a terminal may interpret.
-fn escaped(json: &str) -> String {
+#[must_use]
+pub fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c.is_control() && c != '\n' {

@@ -1,0 +1,152 @@
+//! What a recording does not contain: secrets of the configuration, and contents of records.
+
+use std::sync::Arc;
+
+use kreplay_model::{
+    domain::Redactor,
+    feed::{DryRunFindings, Event, EventKind, Outcome, Snapshot},
+    recording::Frame,
+};
+
+/// Stands for a content that is not recorded.
+const NOT_RECORDED: &str = "(not recorded)";
+
+/// Removes secrets and contents of records from frames.
+///
+/// Views mask secrets themselves; this is for texts of clients and servers that repeat what they received. Of records,
+/// dry runs and comparisons show effects, which are made from values. Keys, headers in errors, and errors of handlers
+/// are recorded, because the screens show them.
+#[derive(Clone, Debug, Default)]
+pub struct Censor(Redactor);
+
+impl Censor {
+    /// A censor of these secrets.
+    #[must_use]
+    pub fn new(secrets: Vec<String>) -> Self {
+        Self(Redactor::new(secrets))
+    }
+
+    /// The frame as it is recorded.
+    #[must_use]
+    pub fn apply(&self, mut frame: Frame) -> Frame {
+        frame.events.iter_mut().for_each(|event| self.event(event));
+        frame.snapshot = frame.snapshot.map(|snapshot| self.snapshot(snapshot));
+        frame
+    }
+
+    fn text(&self, text: &mut String) {
+        let redacted = self.0.redact(text);
+        if *text != redacted {
+            *text = redacted;
+        }
+    }
+
+    fn event(&self, event: &mut Event) {
+        match &mut event.kind {
+            EventKind::Retried(failure)
+            | EventKind::Skipped(failure)
+            | EventKind::DeadLettered { failure, .. }
+            | EventKind::Quarantined { failure, .. } => self.text(&mut failure.error),
+            EventKind::Notice { text } | EventKind::Warning { text } | EventKind::Error { text } => self.text(text),
+            _ => {}
+        }
+    }
+
+    fn snapshot(&self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
+        // Most snapshots have nothing to remove, and are large.
+        let mut texts = texts(&snapshot);
+        let has_contents = snapshot.run.as_ref().is_some_and(|run| run.rehearsal.is_some());
+        if !has_contents && texts.all(|text| self.0.redact(text) == *text) {
+            drop(texts);
+            return snapshot;
+        }
+        drop(texts);
+        let mut censored = Snapshot::clone(&snapshot);
+        if let Some(problem) = &mut censored.problem {
+            self.text(problem);
+        }
+        if let Some(run) = &mut censored.run {
+            run.error.iter_mut().chain(&mut run.paused_by).for_each(|text| self.text(text));
+            run.paused_record.iter_mut().for_each(|record| self.text(&mut record.error));
+            run.quarantine.waiting.iter_mut().for_each(|key| self.text(&mut key.error));
+            run.rehearsal.iter_mut().for_each(without_contents);
+        }
+        Arc::new(censored)
+    }
+}
+
+/// The texts of clients, servers and handlers in a snapshot.
+fn texts(snapshot: &Snapshot) -> impl Iterator<Item = &String> {
+    let of_run = snapshot.run.iter().flat_map(|run| {
+        let errors = run.error.iter().chain(&run.paused_by);
+        let paused = run.paused_record.iter().map(|record| &record.error);
+        errors.chain(paused).chain(run.quarantine.waiting.iter().map(|key| &key.error))
+    });
+    snapshot.problem.iter().chain(of_run)
+}
+
+fn without_contents(findings: &mut DryRunFindings) {
+    match findings {
+        DryRunFindings::DryRun(view) => {
+            for example in view.effects.iter_mut().flat_map(|kind| &mut kind.examples) {
+                NOT_RECORDED.clone_into(&mut example.content);
+            }
+        }
+        DryRunFindings::Comparison(view) => {
+            for difference in &mut view.differences {
+                for outcome in [&mut difference.left, &mut difference.right] {
+                    if let Outcome::Effects(effects) = outcome {
+                        effects.iter_mut().for_each(|effect| NOT_RECORDED.clone_into(&mut effect.content));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use kreplay_model::feed::{DryRunView, EffectExample, EffectKind, RecordPlace, RunView};
+
+    use super::*;
+
+    fn snapshot(run: RunView) -> Option<Arc<Snapshot>> {
+        Some(Arc::new(Snapshot { run: Some(run), ..Snapshot::default() }))
+    }
+
+    fn json(frame: &Frame) -> String {
+        format!("{}{}", serde_json::to_string(&frame.snapshot).unwrap(), serde_json::to_string(&frame.events).unwrap())
+    }
+
+    #[test]
+    fn secrets_in_errors_and_events_are_masked() {
+        let text = || "login with hunter2 failed".to_owned();
+        let run = RunView { error: Some(text()), paused_by: Some(text()), ..RunView::default() };
+        let event = |kind| Event { seq: 0, at: DateTime::UNIX_EPOCH, kind };
+        let events = vec![event(EventKind::Warning { text: text() }), event(EventKind::Error { text: text() })];
+        let frame = Frame { snapshot: snapshot(run), events, ..Frame::default() };
+        assert_eq!(json(&frame).matches("hunter2").count(), 4);
+        let censored = json(&Censor::new(vec!["hunter2".into()]).apply(frame));
+        assert_eq!((censored.matches("hunter2").count(), censored.matches("login with *** failed").count()), (0, 4));
+    }
+
+    #[test]
+    fn effects_of_dry_runs_are_recorded_without_their_contents() {
+        let place = RecordPlace { topic: "t".into(), partition: 0, offset: 3 };
+        let example = EffectExample { place, content: "INSERT 'private'".into() };
+        let effects = vec![EffectKind { what: "row of t".into(), count: 1, examples: vec![example] }];
+        let rehearsal = Some(DryRunFindings::DryRun(DryRunView { effects, ..DryRunView::default() }));
+        let frame = Frame { snapshot: snapshot(RunView { rehearsal, ..RunView::default() }), ..Frame::default() };
+        let censored = json(&Censor::default().apply(frame));
+        assert!(!censored.contains("private") && censored.contains(NOT_RECORDED) && censored.contains("row of t"));
+    }
+
+    #[test]
+    fn a_snapshot_without_anything_to_remove_is_not_copied() {
+        let whole = snapshot(RunView { error: Some("no route".into()), ..RunView::default() });
+        let frame = Frame { snapshot: whole.clone(), ..Frame::default() };
+        let censored = Censor::new(vec!["hunter2".into()]).apply(frame).snapshot;
+        assert!(whole.zip(censored).is_some_and(|(before, after)| Arc::ptr_eq(&before, &after)));
+    }
+}

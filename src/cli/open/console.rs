@@ -1,0 +1,30 @@
+//! The console on a recording.
+
+use std::sync::Arc;
+
+use kreplay_console::ConsoleOptions;
+use kreplay_model::{
+    control::Control,
+    feed::{EventLog, Feed, Snapshot},
+};
+use kreplay_recording::Recording;
+use tokio::{runtime::Runtime, sync::watch};
+
+use super::frame::home;
+use crate::{
+    cli::{CliError, console_options::console_options},
+    config::Config,
+};
+
+/// Shows a recording until the user quits.
+pub(super) fn show(recording: Recording, config: &Config) -> Result<(), CliError> {
+    let home = home(&recording);
+    let options = ConsoleOptions { home, past: Some(Box::new(recording)), ..console_options(config)? };
+    // The console reads the recording instead of this feed.
+    let (_session, snapshots) = watch::channel(Arc::new(Snapshot::default()));
+    let feed = Feed { snapshots, events: EventLog::default(), groups: None, alerts: None };
+    let (control, _) = Control::channel();
+    let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
+    let shown = runtime.block_on(kreplay_console::run(feed, control, options));
+    shown.map_err(|error| CliError::Failed(error.to_string()))
+}

@@ -1,0 +1,85 @@
+//! `kreplay open`: shows a recording in the console, sums it up, prints one frame, or writes it in another format.
+
+mod cast;
+mod console;
+mod describe;
+mod export;
+mod frame;
+mod moment;
+mod size;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
+use kreplay_model::recording::Past as _;
+use kreplay_recording::Recording;
+
+use super::{CliError, Exit, ThemeArgs, args::FileArgs, console_options::is_terminal, print};
+use crate::config::{Config, Environment, Overrides};
+
+use export::Export;
+use frame::FrameFormat;
+use moment::Moment;
+use size::FrameSize;
+
+/// The flags of `open`.
+#[derive(Args, Clone)]
+pub struct OpenArgs {
+    /// Recording, made with --record
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    recording: PathBuf,
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    theme: ThemeArgs,
+    #[command(flatten)]
+    output: OpenOutputArgs,
+}
+
+/// What to print instead of opening the console.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Output")]
+struct OpenOutputArgs {
+    /// Print one frame: the screen as text, or everything that is known at that moment as JSON
+    #[arg(long, value_name = "FORMAT", conflicts_with = "export")]
+    frame: Option<FrameFormat>,
+    /// Moment of the frame: 1m30s after the start, -10s before the end, a time such as 2026-11-20T08:00:00Z, start or
+    /// end [default: end]
+    #[arg(long, value_name = "MOMENT", requires = "frame", allow_hyphen_values = true)]
+    at: Option<Moment>,
+    /// Write the recording in another format: asciicast (frames for asciinema), html (a page about the last run),
+    /// perfetto (owners of partitions, workers and figures as a trace), csv (figures as a table)
+    #[arg(long, value_name = "FORMAT")]
+    export: Option<Export>,
+    /// Size of frames in cells, 60x15 to 400x200 [default: 120x40]
+    #[arg(long, value_name = "COLUMNSxROWS")]
+    size: Option<FrameSize>,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: Option<PathBuf>,
+}
+
+/// Opens a recording.
+pub(super) fn execute(args: &OpenArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
+    let mut overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
+    args.theme.put(&mut overrides);
+    let config = Config::load(&overrides, environment, directory)?;
+    let path = &args.recording;
+    let recording =
+        Recording::open(path).map_err(|error| CliError::Failed(format!("cannot open {}: {error}", path.display())))?;
+    let output = &args.output;
+    let size = output.size.unwrap_or_default();
+    match (output.frame, output.export) {
+        (Some(format), _) => {
+            let at_ms = output.at.unwrap_or_default().within(recording.range());
+            export::to_output(output.output.as_deref(), &frame::render(&recording, at_ms, format, size)?)?;
+        }
+        (None, Some(format)) => export::execute(&recording, format, size, &config, output.output.as_deref())?,
+        (None, None) if output.output.is_some() => {
+            return Err(CliError::Usage("--output needs --frame or --export".to_owned()));
+        }
+        (None, None) if is_terminal() => console::show(recording, &config)?,
+        (None, None) => print(&describe::text(path, &recording))?,
+    }
+    Ok(Exit::Done)
+}

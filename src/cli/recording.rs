@@ -1,0 +1,105 @@
+//! Recording a session or a watch, for all commands that have `--record`.
+
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use kreplay_model::{feed::Feed, watch::WatchLog};
+use kreplay_recording::{About, Censor, Recorder, RecordingWriter, Source};
+
+use super::CliError;
+use crate::config::Config;
+
+/// The recording of a command; it does nothing if none is configured.
+pub(super) struct SessionRecording {
+    path: PathBuf,
+    state: State,
+    censor: Censor,
+}
+
+enum State {
+    Off,
+    Created(RecordingWriter),
+    Recording(Recorder),
+}
+
+impl SessionRecording {
+    /// Creates the file, if one is configured. To be called before anything is contacted.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] if the file exists or cannot be created.
+    pub(super) fn create(config: &Config, command: &str) -> Result<Self, CliError> {
+        let Some(path) = config.recording.file.clone() else {
+            return Ok(Self { path: PathBuf::new(), state: State::Off, censor: Censor::default() });
+        };
+        let created = RecordingWriter::create(&path, &About::now(command), config.recording.limit_bytes);
+        let writer =
+            created.map_err(|error| CliError::Usage(format!("cannot record to {}: {error}", path.display())))?;
+        Ok(Self { path, state: State::Created(writer), censor: Censor::new(config.secrets()) })
+    }
+
+    /// Begins to record a feed. A problem is reported as an event of the feed.
+    pub(super) fn start(&mut self, feed: Feed, group_events: Option<WatchLog>) {
+        self.state = match std::mem::replace(&mut self.state, State::Off) {
+            State::Created(writer) => {
+                let events = feed.events.clone();
+                let source = Source::new(feed, group_events);
+                match Recorder::start(writer, source, self.censor.clone(), events.clone()) {
+                    Ok(recorder) => State::Recording(recorder),
+                    Err(error) => {
+                        events.warn(format!("nothing is recorded: {error}"));
+                        State::Off
+                    }
+                }
+            }
+            other => other,
+        };
+    }
+
+    /// Records the last values and completes the file. Says on standard error how to open it, and what it lacks.
+    pub(super) fn finish(self) {
+        let State::Recording(recorder) = self.state else { return };
+        let summary = recorder.finish();
+        // A failed write to standard error does not affect the recording.
+        let mut stderr = io::stderr();
+        if let Some(problem) = summary.problem {
+            let _ = writeln!(stderr, "kreplay: {}: {problem}", self.path.display());
+        }
+        if summary.frames > 0 {
+            let _ = writeln!(stderr, "kreplay: open the recording with: kreplay open {}", quoted(&self.path));
+        }
+    }
+}
+
+/// A path as a word for a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "/._-+:@%,".contains(c));
+    if is_plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_needs_a_new_file_in_a_folder_that_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        assert!(matches!(SessionRecording::create(&config, "run").map(|off| off.state), Ok(State::Off)));
+        config.recording.file = Some(folder.path().join("a.krec"));
+        assert!(SessionRecording::create(&config, "run").is_ok());
+        for path in [folder.path().join("a.krec"), folder.path().join("none/a.krec")] {
+            config.recording.file = Some(path.clone());
+            let error = SessionRecording::create(&config, "run").err().map(|error| error.to_string());
+            assert!(error.is_some_and(|text| text.contains(&path.display().to_string())));
+        }
+    }
+
+    #[test]
+    fn paths_are_words_of_a_shell() {
+        assert_eq!(quoted(Path::new("runs/a-1.krec")), "runs/a-1.krec");
+        assert_eq!(quoted(Path::new("it's a run")), r"'it'\''s a run'");
+    }
+}

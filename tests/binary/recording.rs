@@ -1,0 +1,167 @@
+//! `--record` and `kreplay open`: what a run showed is in the file, whatever happens to the process.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::{
+    RUN_TIMEOUT, demo, report,
+    support::process::{Finished, Program},
+};
+
+fn open(path: &Path, args: &[&str]) -> Finished {
+    Program::kreplay().arg("open").arg(path).args(args).timeout(RUN_TIMEOUT).run()
+}
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("demo.krec");
+    (folder, path)
+}
+
+/// Records a demo, and returns its report.
+fn record(path: &Path) -> Value {
+    let args = ["--events", "2000", "--work", "1ms", "--concurrency", "3", "--report", "json"];
+    let finished = demo(&args).arg("--record").arg(path).run().expect_success();
+    let hint = format!("kreplay: open the recording with: kreplay open {}\n", path.display());
+    assert!(finished.stderr.ends_with(&hint), "{finished:?}");
+    report(&finished)
+}
+
+#[test]
+fn the_last_frame_of_a_recording_shows_the_figures_of_the_report() {
+    let (_folder, path) = folder();
+    let report = record(&path);
+    let frame: Value = serde_json::from_str(&open(&path, &["--frame", "json"]).expect_success().stdout).unwrap();
+    let run = &frame["snapshot"]["run"];
+    assert_eq!(run["id"], report["run_id"]);
+    assert_eq!(run["state"], "done");
+    for field in ["handled", "lag", "bytes", "retried"] {
+        assert_eq!(run["totals"][field], report["totals"][field], "{field}");
+    }
+    assert_eq!(run["digest"], report["digest"]);
+    assert_eq!(run["elapsed_s"], report["elapsed_s"]);
+    let text = open(&path, &["--frame", "text", "--size", "100x30"]).expect_success().stdout;
+    assert!(text.contains("2,000") && text.contains("done"), "{text}");
+    assert!(text.lines().count() == 30 && text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let summary = open(&path, &[]).expect_success().stdout;
+    assert!(summary.contains("kreplay demo") && summary.contains("done, 2,000 records handled"), "{summary}");
+    assert!(!summary.contains("its end is missing"), "{summary}");
+}
+
+#[test]
+fn a_frame_in_between_shows_fewer_records_than_the_last_one() {
+    let (_folder, path) = folder();
+    record(&path);
+    let handled = |at: &str| {
+        let frame = open(&path, &["--frame", "json", "--at", at]).expect_success();
+        let frame: Value = serde_json::from_str(&frame.stdout).unwrap();
+        frame["snapshot"]["run"]["totals"]["handled"].as_u64().unwrap_or(0)
+    };
+    assert_eq!((handled("start"), handled("end")), (0, 2_000));
+    assert!(handled("-200ms") <= 2_000);
+    assert_eq!(handled("24h"), 2_000);
+}
+
+#[test]
+fn a_recording_is_exported_to_formats_of_other_programs() {
+    let (folder, path) = folder();
+    let report = record(&path);
+    let export = |format: &str| {
+        let output = folder.path().join(format);
+        let text = output.display().to_string();
+        let finished = open(&path, &["--export", format, "--output", &text, "--size", "80x24"]).expect_success();
+        assert_eq!(finished.stdout, "");
+        std::fs::read_to_string(output).unwrap()
+    };
+
+    let csv = export("csv");
+    let last = csv.lines().last().unwrap();
+    assert!(csv.starts_with("at,subject,name,state,lag,") && last.contains(",done,0,"), "{csv}");
+    assert!(last.contains(",2000,3,"), "{last}");
+
+    let page = export("html");
+    assert!(page.starts_with("<!doctype html>") && page.contains("2,000 records"), "{page}");
+
+    let trace: Value = serde_json::from_str(&export("perfetto")).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    assert!(events.iter().any(|event| event["ph"] == "C" && event["name"] == "records/s"));
+    assert!(events.iter().any(|event| event["ph"] == "C" && event["name"] == "worker-2"));
+
+    let cast = export("asciicast");
+    let mut lines = cast.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let header = lines.next().unwrap();
+    assert_eq!((&header["version"], &header["width"], &header["height"]), (&2.into(), &80.into(), &24.into()));
+    let mut terminal = vt100::Parser::new(24, 80, 0);
+    let (mut last_s, mut markers) = (0.0, 0);
+    for line in lines {
+        let at_s = line[0].as_f64().unwrap();
+        assert!(at_s >= last_s, "time goes back at {line}");
+        last_s = at_s;
+        match line[1].as_str() {
+            Some("o") => terminal.process(line[2].as_str().unwrap().as_bytes()),
+            Some("m") => markers += 1,
+            _ => panic!("{line}"),
+        }
+    }
+    let screen = terminal.screen().contents();
+    assert!(screen.contains("done") && markers >= 1, "{markers}\n{screen}");
+    assert!(last_s >= report["elapsed_s"].as_f64().unwrap());
+}
+
+#[test]
+fn a_recording_of_a_killed_process_opens_up_to_its_last_frame() {
+    let (_folder, path) = folder();
+    let args = ["--events", "100000", "--work", "5ms", "--concurrency", "4"];
+    let mut running = demo(&args).arg("--record").arg(&path).spawn();
+    let is_recorded = |path: &Path| {
+        let frame = open(path, &["--frame", "json"]);
+        let frame: Option<Value> = serde_json::from_str(&frame.stdout).ok();
+        frame.is_some_and(|frame| frame["snapshot"]["run"]["totals"]["handled"].as_u64().unwrap_or(0) > 0)
+    };
+    // The file can be opened while it is being written, too.
+    running.wait_for("recorded records", RUN_TIMEOUT, |_, _| is_recorded(&path));
+    running.signal("KILL");
+    let _ = running.finish();
+    assert!(is_recorded(&path));
+    let summary = open(&path, &[]).expect_success().stdout;
+    assert!(summary.contains("its end is missing") && summary.contains("running"), "{summary}");
+    // Any shorter file can be opened as well.
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() * 2 / 3]).unwrap();
+    open(&path, &["--frame", "text"]).expect_success();
+}
+
+#[test]
+fn what_cannot_be_recorded_or_opened_is_said_precisely() {
+    let (folder, path) = folder();
+    std::fs::write(&path, "at,lag\n").unwrap();
+    let opened = open(&path, &["--frame", "text"]);
+    let expected = format!("kreplay: cannot open {}: it is not a recording of kreplay\n", path.display());
+    assert_eq!((opened.code(), opened.stderr), (Some(1), expected));
+    let recorded = demo(&["--events", "10", "--record"]).arg(&path).run();
+    let expected =
+        format!("kreplay: cannot record to {}: the file exists; remove it or choose another name\n", path.display());
+    assert_eq!((recorded.code(), recorded.stderr), (Some(2), expected));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "at,lag\n");
+    let missing = open(&folder.path().join("none"), &[]);
+    assert_eq!(missing.code(), Some(1));
+}
+
+#[test]
+fn a_watch_is_recorded_with_its_groups() {
+    let (_folder, path) = folder();
+    let args = ["demo", "--watch", "--headless", "--for", "3s", "--record"];
+    Program::kreplay().args(args).arg(&path).timeout(RUN_TIMEOUT).run().expect_success();
+    let frame: Value = serde_json::from_str(&open(&path, &["--frame", "json"]).expect_success().stdout).unwrap();
+    let groups = frame["groups"]["groups"].as_array().unwrap();
+    assert!(groups.iter().any(|group| group["lag"]["total"].as_i64().is_some_and(|lag| lag > 0)));
+    let text = open(&path, &["--frame", "text"]).expect_success().stdout;
+    let name = groups[0]["group"].as_str().unwrap();
+    assert!(text.contains("simulated") || text.contains(name), "{text}");
+    let csv = open(&path, &["--export", "csv"]).expect_success().stdout;
+    assert!(csv.lines().count() > groups.len() && csv.contains(",group,"), "{csv}");
+    let page = open(&path, &["--export", "html"]);
+    assert_eq!(page.code(), Some(1));
+    assert!(page.stderr.contains("the recording has no run"), "{page:?}");
+}
