@@ -62,7 +62,7 @@ pub(super) fn prompt(
     prompt_below(buf, &[], texts, text, error, state, theme);
 }
 
-/// A prompt below lines that say what it is about. Lines that do not fit are shortened.
+/// A prompt below lines that say what it is about.
 pub(super) fn prompt_below(
     buf: &mut Buffer,
     about: &[String],
@@ -72,14 +72,15 @@ pub(super) fn prompt_below(
     state: &State,
     theme: &Theme,
 ) {
+    let about: Vec<String> =
+        about.iter().flat_map(|line| wrap(&clean(line), usize::from(WIDTH.saturating_sub(6)))).collect();
     let lines = number::cells(about.len() + usize::from(!about.is_empty()));
     let area = centred(buf.area, WIDTH, HEIGHT + lines);
     let keys: [(&[Action], &str); 2] = [(&[Action::Accept], does), (&[Action::Close], "closes")];
     let inner = frame::window(buf, area, title, &foot::of_keys(state, Mode::Typing, &keys), theme);
     let inner = Rect { x: inner.x + 1, width: inner.width - 2, ..inner };
     for (row, line) in about.iter().enumerate() {
-        let line = shorten(&clean(line), usize::from(inner.width)).into_owned();
-        paint::text(buf, inner.x, inner.y + 1 + number::cells(row), inner.width, &line, theme.popup);
+        paint::text(buf, inner.x, inner.y + 1 + number::cells(row), inner.width, line, theme.popup);
     }
     let inner = Rect { y: inner.y + lines, height: inner.height.saturating_sub(lines), ..inner };
     let ask = Line::from(vec![Span::raw(ask.to_owned()), Span::styled(format!("   {now}"), theme.muted)]);
