@@ -12,8 +12,8 @@ use toml::Value;
 
 use super::{
     Origin, Problem,
+    entries::by_name,
     input::{Assignment, Input, quoted},
-    named_tables::by_name,
 };
 
 /// The table.

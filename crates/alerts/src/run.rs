@@ -1,19 +1,15 @@
 //! Evaluates rules on the snapshots of a run.
 
-mod condition;
-mod reading;
-
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::feed::Snapshot;
 
 use crate::{
-    AlertChange, AlertSubject, Rule,
+    AlertChange, AlertSubject, Rule, RunCondition,
     evaluation::{NO_DATA_INTERVALS, Track, TrackChange},
+    run_condition::RunReading,
 };
-pub use condition::RunCondition;
-use reading::RunReading;
 
 /// A rule on runs.
 pub type RunRule = Rule<RunCondition>;

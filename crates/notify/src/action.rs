@@ -2,34 +2,18 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::endpoint::{Endpoint, Header};
+use crate::{
+    endpoint::{Endpoint, Header},
+    error::{ActionError, MAX_NAME_BYTES},
+};
 
 /// The name of the action that needs no configuration and rings the bell of the terminal.
 pub const BELL: &str = "bell";
 /// The name of the action that needs no configuration and shows a notification of the desktop.
 pub const DESKTOP: &str = "desktop";
 
-/// The longest name of an action, in bytes.
-const MAX_NAME_BYTES: usize = 64;
 /// The time of an action without a configured one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A problem with the configuration of an action.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ActionError {
-    /// The name has other characters, or is too long.
-    #[error("`{0}` is not the name of an action; write 1 to {MAX_NAME_BYTES} of the characters a-z, A-Z, 0-9, - and _")]
-    Name(String),
-    /// It is not an HTTP URL. The text shows no secrets.
-    #[error("{0} is not an HTTP URL such as https://host/path")]
-    Url(String),
-    /// It is not a header.
-    #[error("{0} is not a header; write NAME: VALUE")]
-    Header(String),
-    /// The command cannot be split into words, or is empty.
-    #[error("`{0}` is not a command; write a program and its arguments, and close each quote")]
-    Command(String),
-}
 
 /// The name of an action.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use kreplay_model::domain::Secret;
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
-use crate::ActionError;
+use crate::error::ActionError;
 
 /// A URL. A user and a password in it become an `Authorization` header.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,8 +10,8 @@ use ureq::{
 };
 
 use crate::{
-    delivery::{DeliveryError, excerpt},
     endpoint::{Endpoint, Header},
+    error::{DeliveryError, excerpt},
 };
 
 /// The maximum bytes read of an answer. Its beginning explains a refusal; reading all of a small one keeps the

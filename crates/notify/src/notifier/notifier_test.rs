@@ -12,7 +12,11 @@ use kreplay_model::{
 use kreplay_testkit::endpoint::{Endpoint as Server, Reply, Request, status};
 
 use super::*;
-use crate::{ActionKind, Endpoint, Header, notice::tests::notice};
+use crate::{
+    action::ActionKind,
+    endpoint::{Endpoint, Header},
+    notice::tests::notice,
+};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(60);
