@@ -87,8 +87,8 @@ fn a_killed_process_is_counted_once_and_others_take_over() {
         };
         (done.totals.handled, of_killed)
     });
-    // A record that the killed process had not committed is handled again. What it has handled since its last frame is not
-    // known, so it is not counted.
+    // A record that the killed process had not committed is handled again. What it has handled since its last frame is
+    // not known, so it is not counted.
     let records = RECORDS as u64;
     assert!(of_killed > 0 && of_killed < records, "{of_killed} of {total}");
     assert!(
