@@ -10,7 +10,7 @@ use kreplay_model::inspect::InspectControl;
 use super::CliError;
 use crate::config::Config;
 
-/// Maximum time of one request for a record. Whoever looks at a record waits for it.
+/// Maximum time of one request for a record: a user waits for the answer.
 const MAX_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An inspector of the cluster of a session, which decodes as its runs do.

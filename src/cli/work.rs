@@ -125,16 +125,13 @@ impl SessionView<'_> {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             let feed = &alerting.as_ref().map_err(|error| CliError::Failed(error.to_string()))?.feed;
-            match console {
-                Some(options) => {
-                    let (shown, options) = self.with_groups(feed, options, &outlet, is_embedded)?;
-                    recording.start(shown.feed.clone(), options.group_events.clone());
-                    open_console(shown, &session, options).await
-                }
-                None => {
-                    recording.start(feed.clone(), None);
-                    self.headless(&session, feed).await
-                }
+            if let Some(options) = console {
+                let (shown, options) = self.with_groups(feed, options, &outlet, is_embedded)?;
+                recording.start(shown.feed.clone(), options.group_events.clone());
+                open_console(shown, &session, options).await
+            } else {
+                recording.start(feed.clone(), None);
+                self.headless(&session, feed).await
             }
         });
         session.control.send(Command::Shutdown);

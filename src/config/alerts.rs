@@ -12,8 +12,8 @@ use toml::Value;
 
 use super::{
     Origin, Problem,
+    entries::by_name,
     input::{Assignment, Input, quoted},
-    named_tables::by_name,
 };
 
 /// The table.
@@ -59,8 +59,8 @@ enum ConfiguredRule {
 }
 
 impl AlertsSection {
-    /// The rules on groups to evaluate: those that are enabled, and the one that needs no configuration unless there is a table
-    /// with its name.
+    /// The rules on groups to evaluate: those that are enabled, and the one that needs no configuration unless there
+    /// is a table with its name.
     #[must_use]
     pub fn rules(&self) -> Vec<Rule> {
         let default = Rule::on_verdicts();

@@ -57,6 +57,7 @@ impl Assignment {
     }
 
     /// A secret in a file that a flag names, as `${file:PATH}` in the configuration file.
+    #[must_use]
     pub fn secret_file(flag: &str, key: &str, path: &str) -> Self {
         Self { key: key.into(), input: Input::Text(format!("${{file:{path}}}")), origin: Origin::Flag(flag.into()) }
     }

@@ -8,6 +8,7 @@ mod bytes;
 mod catalog;
 mod codec;
 mod decode;
+mod entries;
 mod environment;
 mod export;
 mod file;

@@ -1,8 +1,6 @@
 //! Tables whose entries have names that the user chooses: `[alerts.NAME]` and `[notify.NAME]`. Only a file has them.
 
-use std::collections::BTreeMap;
-
-use super::{alerts, input::Assignment, notify};
+use super::{alerts, notify};
 
 /// Whether a key, with the prefix of its table, is that of such a table.
 pub(super) fn is_table(prefix: &str, key: &str) -> bool {
@@ -26,15 +24,4 @@ pub(super) fn check_key(key: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("unknown setting; [{table}] has {}", names.join(", ")))
-}
-
-/// The settings of each entry of the table with this prefix, by the name of the entry.
-pub(super) fn by_name<'a>(prefix: &str, assignments: &'a [Assignment]) -> BTreeMap<&'a str, Vec<&'a Assignment>> {
-    let mut entries: BTreeMap<&str, Vec<&Assignment>> = BTreeMap::new();
-    for assignment in assignments {
-        if let Some((name, _)) = assignment.key.strip_prefix(prefix).and_then(|rest| rest.rsplit_once('.')) {
-            entries.entry(name).or_default().push(assignment);
-        }
-    }
-    entries
 }

@@ -9,8 +9,8 @@ use toml::Value;
 
 use super::{
     Environment, Origin, Problem,
+    entries::by_name,
     input::{Assignment, Input, quoted},
-    named_tables::by_name,
     reference,
 };
 

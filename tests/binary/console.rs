@@ -204,3 +204,30 @@ fn no_color_turns_colours_off() {
     assert_eq!(plain.iter().find(|parameter| is_colour(**parameter)), None);
     assert!(sgr_parameters(&raw("NO_COLOR=")).into_iter().any(is_colour), "an empty NO_COLOR must have no effect");
 }
+
+#[test]
+fn the_palette_and_the_clipboard_work_in_a_terminal() {
+    let mut console = Terminal::kreplay(&LONG_DEMO, 30, 100);
+    wait_until_running(&console);
+    console.send(":workers 3\r");
+    wait_for_text(&console, "concurrency 1 → 3");
+    let background = |console: &Terminal| console.inspect(|screen| screen.cell(29, 99).map(|cell| cell.bgcolor()));
+    let before = background(&console);
+    console.send(":theme tokyo");
+    wait_for_text(&console, "theme tokyo▏-night");
+    assert_ne!(background(&console), before, "the theme under the cursor is shown");
+    console.send("\x1b");
+    console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("tokyo-night"));
+    assert_eq!(background(&console), before);
+    console.send("y");
+    wait_for_text(&console, "partition copied: vc.billing.events-");
+    // OSC 52 with the Base64 of `vc.billing.events-`, whose length is a multiple of three.
+    let copied = b"\x1b]52;c;dmMuYmlsbGluZy5ldmVudHMt".to_vec();
+    assert!(console.raw().windows(copied.len()).any(|bytes| bytes == copied), "{}", console.text());
+    console.send("M");
+    wait_for_text(&console, "the mouse is released");
+    let released = b"\x1b[?1000l".to_vec();
+    assert!(console.raw().windows(released.len()).any(|bytes| bytes == released));
+    console.send("\x03\x03");
+    assert_eq!(console.finish(RUN_TIMEOUT).traces, Traces::default());
+}

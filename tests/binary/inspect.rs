@@ -31,7 +31,7 @@ fn the_record_that_paused_the_run_is_shown_searched_and_skipped() {
     wait_for_text(&console, "The run is paused by this record");
     console.send("\r");
     wait_for_text(&console, "it pauses the run: simulated failure");
-    wait_for_text(&console, "headers");
+    wait_for_text(&console, "value    ");
     console.send("/e\r");
     wait_for_text(&console, "place 1 of ");
     console.send("\t");
@@ -41,7 +41,9 @@ fn the_record_that_paused_the_run_is_shown_searched_and_skipped() {
     console.send("y");
     // The next record fails, too.
     wait_for_text(&console, "it was skipped");
-    console.send("\x1b\x03\x03");
+    console.send("q");
+    console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("it was skipped"));
+    console.send("\x03\x03");
     let left = console.finish(RUN_TIMEOUT);
     assert_eq!(left.traces, Traces::default(), "{}", left.text);
 }
@@ -56,7 +58,11 @@ fn failures_are_folded_by_kind_and_the_last_record_of_one_is_shown() {
     wait_for_text(&console, "failed 2 times; last error: simulated failure");
     console.send("\r");
     wait_for_text(&console, "it was skipped: simulated failure");
-    console.send("\x1b\x1bq");
+    console.send("q");
+    console.wait_for("list of errors", RUN_TIMEOUT, |screen| !screen.contains("it was skipped"));
+    console.send("q");
+    console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("Errors: 1 kind"));
+    console.send("q");
     let left = console.finish(RUN_TIMEOUT);
     assert_eq!(left.traces, Traces::default(), "{}", left.text);
 }

@@ -1,6 +1,6 @@
 //! One dashboard of three processes of a group, one of which is killed.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use kreplay::feed::{Owner, RunState, RunView};
 use kreplay_attach::{Address, AttachOptions, Attachment};
@@ -17,23 +17,21 @@ const PARTITIONS: i32 = 24;
 const RECORDS: usize = 24_000;
 const PROCESSES: [&str; 3] = ["a", "b", "c"];
 
-fn start(broker: &Broker, topic: &str, group: &str, socket: &PathBuf) -> Running {
+fn start(broker: &Broker, topic: &str, group: &str, socket: &Path) -> Running {
     let run = Program::kreplay().args(["run", "--bootstrap-server", broker.bootstrap(), "--topics", topic]);
-    let run = run.args(["--group", group, "--concurrency", "4", "--handler", "simulate:4ms", "--headless"]);
+    let run = run.args(["--group", group, "--concurrency", "4", "--handler", "simulate:8ms", "--headless"]);
     let run = run.args(["--report", "json", "--serve"]).args([socket]);
     run.timeout(RUN_TIMEOUT).spawn()
 }
 
 /// The processes that own partitions.
 fn owners(run: &RunView) -> BTreeSet<&str> {
-    let process = |owner: &'_ Owner| matches!(owner, Owner::Member(_));
-    let owned = run.partitions.iter().filter(|partition| process(&partition.owner));
-    owned
-        .filter_map(|partition| match &partition.owner {
-            Owner::Member(name) => Some(name.split_once('/').map_or(name.as_str(), |(process, _)| process)),
-            _ => None,
-        })
-        .collect()
+    run.partitions.iter().filter_map(|partition| process_of(&partition.owner)).collect()
+}
+
+fn process_of(owner: &Owner) -> Option<&str> {
+    let Owner::Member(name) = owner else { return None };
+    Some(name.split_once('/').map_or(name.as_str(), |(process, _)| process))
 }
 
 fn processes_of_workers(run: &RunView) -> BTreeSet<&str> {
@@ -89,8 +87,12 @@ fn a_killed_process_is_counted_once_and_others_take_over() {
         };
         (done.totals.handled, of_killed)
     });
-    // What the killed process has handled since its last frame or its last commit is missing, or was handled again.
+    // A record that the killed process had not committed is handled again. What it has handled since its last frame is
+    // not known, so it is not counted.
     let records = RECORDS as u64;
     assert!(of_killed > 0 && of_killed < records, "{of_killed} of {total}");
-    assert!(total.abs_diff(records) < records / 10, "{total} of {records}");
+    assert!(
+        total > records * 9 / 10 && total <= records + of_killed,
+        "{total} of {records}, {of_killed} by the killed"
+    );
 }

@@ -27,7 +27,7 @@ pub struct Alerts {
     /// By index of the rule and group. Alerts that are inactive and have data are not kept.
     kept: BTreeMap<(usize, String), Kept>,
     silences: Silences,
-    /// What actions were not told yet.
+    /// The changes that actions did not get yet.
     changes: Vec<AlertChange>,
     at: DateTime<Utc>,
 }
@@ -39,7 +39,7 @@ struct Kept {
     /// The figures of the condition when they were last known.
     value: String,
     next_step: Option<String>,
-    /// Whether actions were told that it fires. While its rule is silenced, they are not.
+    /// Whether its actions were taken when it began to fire. While its rule is silenced, they are not.
     is_announced: bool,
 }
 
@@ -75,7 +75,7 @@ impl Alerts {
         self.rules.iter().map(|rule| rule.definition().name.as_str())
     }
 
-    /// The alerts that actions must be told about since the last call, in the order in which they changed.
+    /// The changes for the actions since the last call, in the order in which they happened.
     pub fn take_changes(&mut self) -> Vec<AlertChange> {
         std::mem::take(&mut self.changes)
     }

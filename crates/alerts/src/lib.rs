@@ -10,6 +10,7 @@ mod evaluation;
 mod rule;
 mod rules_file;
 mod run;
+mod run_condition;
 mod silences;
 
 pub use change::{AlertChange, AlertSubject};
@@ -17,7 +18,8 @@ pub use condition::{Condition, CountFigure, Figure, TimeFigure};
 pub use evaluation::Alerts;
 pub use rule::{Rule, RuleDefinition, RuleError, RuleName, Selector};
 pub use rules_file::{InexpressibleError, MetricsDetail, RulesFileError, metrics_detail, rules_file};
-pub use run::{RunAlerts, RunCondition, RunRule};
+pub use run::{RunAlerts, RunRule};
+pub use run_condition::RunCondition;
 pub use silences::{LONGEST_SILENCE, Silences};
 
 #[cfg(test)]

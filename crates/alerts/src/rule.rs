@@ -9,7 +9,7 @@ use kreplay_model::{
 
 use crate::{
     condition::{Comparison, Condition, Relation},
-    run::RunCondition,
+    run_condition::RunCondition,
 };
 
 /// The longest name of a rule, in bytes.

@@ -24,8 +24,8 @@ pub enum MetricsDetail {
     Partition,
 }
 
-/// The labels that metrics must have for the expression of a rule. Without them, Prometheus evaluates it to nothing, and
-/// the alert never fires.
+/// The labels that metrics must have for the expression of a rule. Without them, Prometheus evaluates it to nothing,
+/// and the alert never fires.
 #[must_use]
 pub fn metrics_detail(rule: &Rule) -> MetricsDetail {
     let rule = rule.definition();

@@ -1,19 +1,15 @@
 //! Evaluates rules on the snapshots of a run.
 
-mod condition;
-mod reading;
-
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::feed::Snapshot;
 
 use crate::{
-    AlertChange, AlertSubject, Rule,
+    AlertChange, AlertSubject, Rule, RunCondition,
     evaluation::{NO_DATA_INTERVALS, Track, TrackChange},
+    run_condition::RunReading,
 };
-pub use condition::RunCondition;
-use reading::RunReading;
 
 /// A rule on runs.
 pub type RunRule = Rule<RunCondition>;
@@ -51,8 +47,8 @@ impl RunAlerts {
         self.rules.is_empty()
     }
 
-    /// Evaluates the rules on the next snapshot, and returns which alerts have begun to fire or are resolved. The alerts
-    /// of a run are resolved when another one begins. Those of the last run keep their state.
+    /// Evaluates the rules on the next snapshot, and returns which alerts have begun to fire or are resolved. The
+    /// alerts of a run are resolved when another one begins. Those of the last run keep their state.
     pub fn take(&mut self, snapshot: &Snapshot) -> Vec<AlertChange> {
         let (Some(run), Some(at)) = (&snapshot.run, snapshot.at) else { return Vec::new() };
         let mut changes = Vec::new();

@@ -11,15 +11,21 @@ use kreplay_model::{
 
 use crate::{
     action::Action,
-    key::Mode,
     layout::Panel,
-    state::{ChangeAccess, ChangePhase, Dialog, JournalFeed, Question, ScreenId, State, WorkerStep},
+    state::{
+        ChangeAccess, ChangePhase, Dialog, JournalFeed, Layer, MAX_COPIED_BYTES, Question, ScreenId, State, TableId,
+        WorkerStep,
+    },
 };
 
 mod attached;
+mod record;
 mod time;
 
+pub(crate) use record::no_inspected_record;
 pub(crate) use time::no_timeline;
+
+use record::{no_search, no_value, undecidable_record};
 
 /// Why an action is not available, in one sentence.
 pub(crate) type Refusal = Option<Cow<'static, str>>;
@@ -34,6 +40,7 @@ impl Action {
     }
 
     /// Why the action is not available as of the moment that is shown.
+    #[allow(clippy::too_many_lines, reason = "one line for each action")]
     fn refusal_at_moment(self, state: &State) -> Refusal {
         match self {
             Self::TogglePause => not_pausable(state),
@@ -104,6 +111,10 @@ impl Action {
             Self::Details => nothing_selected(state),
             Self::RunDetails => refuse_unless(state.run().is_some(), NO_RUN_YET),
             Self::Accept => not_acceptable(state),
+            Self::Filter => unfiltered_window(state),
+            Self::Copy => nothing_to_copy(state),
+            Self::Export => nothing_to_export(state),
+            Self::Columns => no_columns(state),
             Self::SwitchLanes => not_on(state, ScreenId::Workers, "lanes are on the screen of the workers"),
             Self::Journals => {
                 let is_known = state.feed.journal != JournalFeed::Unavailable;
@@ -138,7 +149,6 @@ impl Action {
             | Self::SeekFarForward => time::refusal_of_time(self, state),
             Self::SortNext
             | Self::SortReverse
-            | Self::Filter
             | Self::ToggleEmpty
             | Self::FocusNext
             | Self::FocusPrevious
@@ -160,12 +170,63 @@ impl Action {
             | Self::Interrupt
             | Self::Suspend
             | Self::Redraw
+            | Self::Palette
+            | Self::Complete
+            | Self::InputLeft
+            | Self::InputRight
+            | Self::WordLeft
+            | Self::WordRight
+            | Self::InputStart
+            | Self::InputEnd
+            | Self::DeleteRight
+            | Self::DeleteWord
+            | Self::ToggleColumn
+            | Self::Mouse
             | Self::Workers
             | Self::HeatMap
             | Self::EventLog
             | Self::HotKeys => None,
         }
     }
+}
+
+fn nothing_to_copy(state: &State) -> Refusal {
+    match state.under_cursor() {
+        None => Some("there is nothing to copy here".into()),
+        Some(copied) => {
+            refuse_unless(copied.text.len() <= MAX_COPIED_BYTES, "the text is too long for the clipboard of a terminal")
+        }
+    }
+}
+
+/// Why the window in front cannot be filtered. Pages without a filter ignore the key.
+fn unfiltered_window(state: &State) -> Refusal {
+    let front = state.user.navigation.front().screen;
+    refuse_unless(front.layer() == Layer::Page || front == ScreenId::Help, "this window has no filter")
+}
+
+fn no_table(state: &State) -> Refusal {
+    refuse_unless(state.table_in_front().is_some(), "there is no table in front")
+}
+
+fn no_columns(state: &State) -> Refusal {
+    let is_log = state.table_in_front() == Some(TableId::Events);
+    no_table(state).or_else(|| refuse_unless(!is_log, "the event log has no columns to choose"))
+}
+
+fn nothing_to_export(state: &State) -> Refusal {
+    let is_empty = match state.table_in_front() {
+        Some(TableId::Partitions) => state.partitions().is_empty(),
+        Some(TableId::Topics) => state.catalog().is_empty(),
+        Some(TableId::Groups) => state.feed.watched.groups().is_empty(),
+        Some(TableId::GroupPartitions) => state.opened_group().is_none_or(|group| group.partitions.is_empty()),
+        Some(TableId::GroupMembers) => state.opened_group().is_none_or(|group| group.members.is_empty()),
+        Some(TableId::Events) => state.event_rows().is_empty(),
+        Some(TableId::HotKeys) => state.hot_key_rows().is_empty(),
+        Some(TableId::Journals) => state.feed.journal.runs().is_empty(),
+        None => return no_table(state),
+    };
+    refuse_unless(!is_empty, "the table in front has no rows")
 }
 
 const NO_RUN_YET: &str = "there is no run yet";
@@ -371,31 +432,6 @@ pub(crate) fn no_partition(state: &State) -> Refusal {
 /// Why no event can be shown.
 pub(crate) fn no_event(state: &State) -> Refusal {
     refuse_unless(!state.user.log.is_empty(&state.feed.events), "there is no event to show")
-}
-
-/// Why there is no value to look at.
-fn no_value(state: &State) -> Refusal {
-    let has_value = state.inspected_record().is_some_and(|record| record.value.is_some());
-    refuse_unless(has_value, "there is no value")
-}
-
-fn no_search(state: &State) -> Refusal {
-    let search = || {
-        let key = state.key_of(Action::Search, Mode::Inspecting);
-        Cow::Owned(key.map_or_else(|| "nothing was searched yet".to_owned(), |key| format!("search with {key} first")))
-    };
-    state.user.inspect.search.is_empty().then(search)
-}
-
-/// Why no decision can be made about the record that is looked at.
-fn undecidable_record(state: &State) -> Refusal {
-    let is_waiting = state.inspects_paused_record() || state.inspected_key().is_some();
-    refuse_unless(is_waiting, "nothing waits for a decision about this record").or_else(|| no_session(state))
-}
-
-/// Why the window of a record has nothing to show.
-pub(crate) fn no_inspected_record(state: &State) -> Refusal {
-    refuse_unless(state.user.inspect.asked.is_some(), "there is no record to show")
 }
 
 /// Why the input or the answer cannot be accepted: the situation may have changed since the question.

@@ -81,6 +81,10 @@ pub enum Target {
     Window,
     /// A question or prompt. It is answered only by keys, never by a stray click.
     Prompt,
+    /// A hit of the palette, by its index.
+    PaletteHit(usize),
+    /// A column that can be shown or hidden, by its index.
+    ColumnChoice(usize),
 }
 
 /// The areas of a frame and what they show, and the extents of what scrolls. The screens fill it while they draw, so

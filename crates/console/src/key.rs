@@ -39,6 +39,10 @@ pub enum Mode {
     Typing,
     /// A yes-or-no question is open.
     Asking,
+    /// The palette is open.
+    Palette,
+    /// The choice of columns is open.
+    Columns,
     /// The timeline is open.
     Timeline,
     /// A recording is shown, whatever else is open except questions and text input.
@@ -47,7 +51,7 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
@@ -63,6 +67,8 @@ impl Mode {
         Self::Inspecting,
         Self::Typing,
         Self::Asking,
+        Self::Palette,
+        Self::Columns,
         Self::Timeline,
         Self::Playback,
     ];
@@ -86,9 +92,17 @@ impl Mode {
             Self::Inspecting => "record",
             Self::Typing => "input",
             Self::Asking => "question",
+            Self::Palette => "palette",
+            Self::Columns => "columns",
             Self::Timeline => "timeline",
             Self::Playback => "playback",
         }
+    }
+
+    /// Whether characters are text.
+    #[must_use]
+    pub fn takes_text(self) -> bool {
+        matches!(self, Self::Typing | Self::Palette)
     }
 }
 

@@ -79,7 +79,7 @@ impl Keymap {
         }
         let mut problems = Vec::new();
         for key in bound.changed.iter().flatten().copied() {
-            if key.text().is_some() && bound.by_mode.iter().all(|(mode, _)| *mode == Mode::Typing) {
+            if key.text().is_some() && bound.by_mode.iter().all(|(mode, _)| mode.takes_text()) {
                 problems.push(KeymapError::TypesText { action, key });
             }
             for other in self.actions.iter().filter(|it| it.action != action && !is_reported_there(it.action)) {
@@ -113,6 +113,12 @@ impl Keymap {
     #[must_use]
     pub fn key(&self, action: Action, mode: Mode) -> Option<Key> {
         self.bound(action).in_mode(mode).first().copied()
+    }
+
+    /// The keys of an action in a mode.
+    #[must_use]
+    pub fn keys_in(&self, action: Action, mode: Mode) -> &[Key] {
+        self.bound(action).in_mode(mode)
     }
 
     /// All keys of an action without duplicates, in the order of the catalogue; empty if it is unbound.
@@ -153,7 +159,7 @@ impl ActionKeys {
     fn change(&mut self, keys: &[Key]) {
         let keys = without_duplicates(keys);
         for (mode, bound) in &mut self.by_mode {
-            *bound = keys.iter().filter(|key| *mode != Mode::Typing || key.text().is_none()).copied().collect();
+            *bound = keys.iter().filter(|key| !mode.takes_text() || key.text().is_none()).copied().collect();
         }
         self.changed = Some(keys);
     }

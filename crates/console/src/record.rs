@@ -3,8 +3,10 @@
 
 mod bytes;
 mod folding;
+mod head;
 mod json_tree;
 mod lines;
+mod parts;
 mod search;
 
 pub use folding::Folding;

@@ -21,6 +21,7 @@ use tokio::{
 use super::{
     ConsoleError, ConsoleOptions,
     announce::{Abilities, Announcer},
+    export,
     hit_map::HitMap,
     input::{self, Input},
     journal::{JournalLister, JournalListing},
@@ -56,19 +57,22 @@ const LOADING_TIME: Duration = Duration::from_millis(50);
 /// [`ConsoleError`] if the theme cannot be loaded, or the terminal cannot be opened, read, or written. The shutdown
 /// command is also sent in this case, except if the console could not be opened.
 pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Result<(), ConsoleError> {
-    let theme = theme(&options)?;
+    let depth = ColorDepth::from_environment(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
+    let theme = theme(&options, depth)?;
     let announcer = Announcer::new(Abilities::of_environment(variable), options.notify);
     let screen = Screen::open(options.mouse, announcer.abilities()).map_err(ConsoleError::Open)?;
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
     state.feed.changes.access = options.change_access;
+    state.no_color = options.no_color;
+    state.user.mouse = options.mouse;
     let is_attached = options.attached.is_some();
     let is_recording = options.past.is_some();
     let past =
         options.past.map_or_else(|| Moments::Feed(LastFrames::new()), |past| Moments::Recording(Recording::new(past)));
     let runtime = Runtime {
         state,
-        theme,
+        themes: Themes { of_options: theme.clone(), shown: theme, name: None, depth },
         screen,
         announcer,
         hits: HitMap::default(),
@@ -104,15 +108,37 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
+fn theme(options: &ConsoleOptions, depth: ColorDepth) -> Result<Theme, ConsoleError> {
     let choice = match &options.theme {
         _ if options.no_color => &ThemeChoice::MONO,
         // The terminal answers on standard input, which must not have a reader yet.
         ThemeChoice::Auto => &theme::for_background_of_terminal(),
         chosen => chosen,
     };
-    let depth = ColorDepth::from_environment(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
     Ok(Theme::load_for(choice, depth)?)
+}
+
+/// The theme that is shown, and the one to return to.
+struct Themes {
+    of_options: Theme,
+    shown: Theme,
+    /// The name of the shown theme; `None` if it is that of the options.
+    name: Option<&'static str>,
+    depth: ColorDepth,
+}
+
+impl Themes {
+    /// The theme with a name, or that of the options.
+    fn show(&mut self, name: Option<&'static str>) -> Result<&Theme, ConsoleError> {
+        if name != self.name {
+            self.shown = match name {
+                Some(name) => Theme::load_for(&ThemeChoice::BuiltIn(name), self.depth)?,
+                None => self.of_options.clone(),
+            };
+            self.name = name;
+        }
+        Ok(&self.shown)
+    }
 }
 
 /// The signals that a terminal application handles.
@@ -196,7 +222,7 @@ async fn next_answer<T>(answers: &mut Option<Receiver<Option<Arc<T>>>>) -> Arc<T
 
 struct Runtime {
     state: State,
-    theme: Theme,
+    themes: Themes,
     screen: Screen,
     announcer: Announcer,
     /// What the last frame shows.
@@ -332,7 +358,8 @@ impl Runtime {
         }
         let now = tokio::time::Instant::now();
         if self.state.stale && now >= *next_frame {
-            self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
+            let theme = self.themes.show(self.state.theme())?;
+            self.hits = self.screen.draw(&self.state, theme).map_err(ConsoleError::Write)?;
             self.state.stale = false;
             if self.state.playback.is_none() {
                 let changes = self.announcer.update(&self.state);
@@ -463,6 +490,11 @@ impl Runtime {
                 Effect::Quit => next = Next::Quit,
                 Effect::Suspend => next = next.or(self.suspend()?),
                 Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,
+                Effect::Copy(text) => self.screen.copy(&text).map_err(ConsoleError::Write)?,
+                Effect::CaptureMouse(on) => self.screen.capture_mouse(on).map_err(ConsoleError::Write)?,
+                Effect::Export { path, content } => {
+                    next = next.or(self.apply(Event::Exported(export::write_new(&path, &content)))?);
+                }
             }
         }
         Ok(next)

@@ -8,7 +8,7 @@ use ratatui::{
 use super::{
     hit_map::{HitMap, Target},
     layout::{MIN_HEIGHT, MIN_WIDTH},
-    state::{Layer, State},
+    state::{Dialog, Layer, State},
     theme::Theme,
     widget::paint,
 };
@@ -60,8 +60,11 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     }
     let front = navigation.front();
     if let Some(dialog) = &navigation.dialog {
+        if let (Dialog::HelpFilter(_), Layer::Window) = (dialog, front.screen.layer()) {
+            (Screen::of(front.screen).view)(buf, hits, front, state, theme);
+        }
         hits.add(screen, Target::Prompt);
-        dialog::render(buf, dialog, state, theme);
+        dialog::render(buf, hits, dialog, state, theme);
     } else if front.screen.layer() == Layer::Window {
         hits.add(screen, Target::Window);
         (Screen::of(front.screen).view)(buf, hits, front, state, theme);

@@ -22,7 +22,9 @@ mod attachment;
 mod change_choice;
 mod change_view;
 mod clock;
+mod column_choice;
 mod comparison;
+mod copied;
 mod dialog;
 mod error_row;
 mod event_log;
@@ -40,10 +42,12 @@ mod journal_feed;
 mod journal_row;
 mod kept_events;
 mod lanes;
+mod line_input;
 mod log_view;
 mod member_row;
 mod moment;
 mod navigation;
+mod palette;
 mod partition_row;
 mod partition_table;
 mod pending;
@@ -52,6 +56,8 @@ mod playback;
 mod run_history;
 mod screen_id;
 mod status;
+mod table_export;
+mod table_in_front;
 mod time_columns;
 mod time_window;
 mod timeline_marks;
@@ -70,8 +76,10 @@ pub use alert::Alert;
 pub use attachment::Attachment;
 pub use change_choice::{ChangeChoice, ScopeChoice};
 pub use change_view::{AskedChange, ChangeAccess, ChangeFeed, ChangePhase, ChangeView, change_result};
+pub use column_choice::ColumnChoice;
 pub use comparison::{Compared, DigestMatch, base, compare};
-pub use dialog::{Dialog, Question};
+pub use copied::{Copied, MAX_COPIED_BYTES};
+pub use dialog::{Dialog, FilterPrompt, Question};
 pub use error_row::ErrorRow;
 pub use event_log::EventLogView;
 pub use event_row::EventRow;
@@ -90,9 +98,11 @@ pub use journal_row::JournalRow;
 pub use kept_events::KeptEvents;
 pub use lanes::{Lane, LaneCell, LaneKey, LaneKind, LaneOrder, lanes};
 pub(crate) use lanes::{has_stalled, owner_of, worker_number, workers_of};
+pub use line_input::{Edit, LineInput};
 pub use log_view::LogView;
 pub use member_row::GroupMemberRow;
 pub use navigation::{Navigation, Place};
+pub use palette::{Hit, Palette, PaletteEntry, PaletteItem, Verb};
 pub(crate) use partition_row::MAX_TREND_CELLS;
 pub use partition_row::PartitionRow;
 pub use partition_table::Rows;
@@ -102,6 +112,8 @@ pub use playback::{Playback, SPEEDS};
 pub use run_history::{ChartMark, ChartMarkKind, RunHistory};
 pub use screen_id::{Layer, ScreenId};
 pub use status::{Status, StatusKind};
+pub use table_export::ExportedTable;
+pub use table_in_front::{ColumnName, TableId};
 pub use time_columns::{COLUMN_LENGTHS_MS, TimeColumns};
 pub use time_window::{RunTime, TimeGrid, TimeWindow};
 pub use timeline_marks::TimelineMark;
@@ -139,6 +151,8 @@ pub struct State {
     pub extents: Extents,
     /// The keys in force.
     pub keymap: Arc<Keymap>,
+    /// Whether no colours may be shown (`NO_COLOR`), so that there is no choice of a theme.
+    pub no_color: bool,
     /// Whether the screen must be redrawn.
     pub stale: bool,
 }
@@ -164,6 +178,7 @@ impl State {
             hint,
             extents: Extents::default(),
             keymap: Arc::default(),
+            no_color: false,
             stale: true,
         }
     }
@@ -297,6 +312,16 @@ impl State {
         let front = Scrollable::Screen(self.user.navigation.front().screen);
         let extent = self.extents.of(front).filter(|_| self.user.navigation.dialog.is_none());
         extent.is_some_and(|extent| extent.max_scroll() > 0)
+    }
+
+    /// The name of the theme that the user has chosen, or that is previewed; `None` is that of the options.
+    #[must_use]
+    pub fn theme(&self) -> Option<&'static str> {
+        let previewed = match &self.user.navigation.dialog {
+            Some(Dialog::Palette(palette)) => palette.previewed_theme(),
+            _ => None,
+        };
+        previewed.or(self.user.theme).filter(|_| !self.no_color)
     }
 
     /// The key of an action in a mode, as shown on the screen; `None` if the action is unbound.

@@ -14,6 +14,7 @@ use std::{
 };
 
 use crossterm::{
+    clipboard::CopyToClipboard,
     cursor, event, execute,
     style::Print,
     terminal::{
@@ -119,6 +120,29 @@ impl Screen {
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         self.shown = is_drawn.then_some(next);
         Ok(hits)
+    }
+
+    /// Puts a text into the clipboard of the terminal (OSC 52). Terminals that do not allow it ignore it.
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        let _frame = DrawnFrame::begin();
+        if has_panicked() {
+            return Ok(());
+        }
+        execute!(self.terminal.backend_mut(), CopyToClipboard::to_clipboard_from(text))
+    }
+
+    /// Captures the mouse, or releases it.
+    pub(super) fn capture_mouse(&mut self, on: bool) -> io::Result<()> {
+        let _frame = DrawnFrame::begin();
+        self.mouse = on;
+        if has_panicked() {
+            return Ok(());
+        }
+        if on {
+            execute!(self.terminal.backend_mut(), event::EnableMouseCapture)
+        } else {
+            execute!(self.terminal.backend_mut(), event::DisableMouseCapture)
+        }
     }
 
     /// Writes a control sequence that changes no cell, such as the bell.

@@ -1,6 +1,6 @@
 //! Updates the console's state. It is a pure function of the previous state and an event.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kreplay_model::attach::AttachView;
 use kreplay_model::control::Command;
@@ -16,18 +16,21 @@ use ratatui::layout::Size;
 use super::{
     hit_map::Target,
     journal::JournalListing,
-    key::{Key, Mode},
+    key::Key,
     layout::Panel,
     state::{ChangeAccess, Dialog, Extents, Question, State, Status, StatusKind},
     text::clean,
 };
 
 mod attachment;
+mod clipboard;
 mod close;
+mod columns;
 mod concurrency;
 mod cursor;
 mod errors;
 mod event_log;
+mod export;
 mod failed_record;
 mod filter;
 mod group_change;
@@ -37,6 +40,7 @@ mod journals;
 mod launch;
 mod mouse;
 mod navigate;
+mod palette;
 mod past;
 mod perform;
 mod plan;
@@ -48,6 +52,7 @@ mod run;
 mod run_pages;
 mod scroll;
 mod silence;
+mod table;
 mod timeline;
 mod topics;
 mod typing;
@@ -78,6 +83,8 @@ pub enum Event {
     Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
+    /// A table was exported, or why not.
+    Exported(Result<(), String>),
     /// The processes to which the console is attached, and the connections to them.
     Attached(Arc<AttachView>),
     /// Single records can be read, to be looked at.
@@ -131,6 +138,17 @@ pub enum Effect {
     Suspend,
     /// Redraw every cell.
     Redraw,
+    /// Put a text into the clipboard of the terminal.
+    Copy(String),
+    /// Capture the mouse, or release it.
+    CaptureMouse(bool),
+    /// Write a new file, without replacing an existing one, and say with [`Event::Exported`] whether it was written.
+    Export {
+        /// Its path, absolute or relative to the working directory.
+        path: PathBuf,
+        /// Its content.
+        content: String,
+    },
 }
 
 /// Updates the state for an event and returns the effects to execute.
@@ -148,6 +166,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::JournalAccess => journals::begin(state),
         Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
+        Event::Exported(outcome) => export::learn(state, outcome),
         Event::Attached(view) => attachment::learn(state, view),
         Event::InspectorBegan => inspect::allow(state),
         Event::Inspected(answer) => inspect::learn(state, &answer),
@@ -173,7 +192,7 @@ fn end_feed(state: &mut State) -> Vec<Effect> {
 
 fn paste(state: &mut State, text: &str) -> Vec<Effect> {
     // Outside text input, pasting is an accident: each character would act as a command.
-    if state.mode() == Mode::Typing {
+    if state.mode().takes_text() {
         state.stale = true;
         text.chars().for_each(|c| typing::insert(state, c));
     }
@@ -288,7 +307,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
     if let Some(action) = state.action_of(key) {
         return perform(state, action);
     }
-    if state.mode() == Mode::Typing {
+    if state.mode().takes_text() {
         typing::press(state, key);
     }
     Vec::new()
@@ -308,4 +327,11 @@ fn ask(state: &mut State, question: Question) -> Vec<Effect> {
 
 fn show_message(state: &mut State, kind: StatusKind, text: impl Into<String>) {
     state.user.status = Some(Status { kind, text: text.into(), since: state.now });
+}
+
+/// Shows in the dialog why its input is not accepted.
+fn reject(state: &mut State, reason: impl Into<String>) {
+    if let Some(dialog) = &mut state.user.navigation.dialog {
+        dialog.set_error(Some(reason.into()));
+    }
 }

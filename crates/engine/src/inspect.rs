@@ -40,7 +40,7 @@ impl RecordInspector {
 
     /// Reads what a view asks for, one record after another, until no view is left.
     pub fn serve(&self, mut server: InspectServer) {
-        while let Some((number, id)) = server.next() {
+        while let Some((number, id)) = server.next_wanted() {
             server.answer(number, InspectionStep::Reading);
             let step = match self.read(&id, &|| !server.is_wanted(number)) {
                 Ok(record) => InspectionStep::Read(record.into()),
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn the_size_of_what_is_kept_is_bounded_and_the_size_of_the_record_is_known() {
         let large = vec![b'x'; MAX_VALUE_BYTES + 5];
-        let headers = vec![("h", Some(&large[..MAX_HEADER_BYTES + 1])); MAX_HEADERS + 3];
+        let headers = vec![("h", Some(&large[..=MAX_HEADER_BYTES])); MAX_HEADERS + 3];
         let record = shown(DecodeSettings::default(), &found(Some(&large), Some(&large), &headers));
         let (key, value) = (record.key.unwrap(), record.value.unwrap());
         assert_eq!((key.bytes.len(), key.len), (MAX_KEY_BYTES, large.len() as u64));

@@ -51,8 +51,9 @@ pub(crate) fn of_partitions(group: &GroupView) -> Vec<Position<'_>> {
     group.partitions.iter().filter(|row| !row.abandoned).map(Position::from).collect()
 }
 
-/// The same, summed over each topic. A sum of offsets is that of the known figures, and absent if it does not fit; the parts of the lag are known if
-/// they are known wherever the lag is, so that they add up to it. An age is the largest, a deadline the next one.
+/// The same, summed over each topic. A sum of offsets is that of the known figures, and absent if it does not fit; the
+/// parts of the lag are known if they are known wherever the lag is, so that they add up to it. An age is the largest,
+/// a deadline the next one.
 pub(crate) fn of_topics<'a>(partitions: &[Position<'a>]) -> Vec<Position<'a>> {
     let mut topics: BTreeMap<&str, Vec<&Position<'a>>> = BTreeMap::new();
     for position in partitions {

@@ -2,34 +2,18 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::endpoint::{Endpoint, Header};
+use crate::{
+    endpoint::{Endpoint, Header},
+    error::{ActionError, MAX_NAME_BYTES},
+};
 
 /// The name of the action that needs no configuration and rings the bell of the terminal.
 pub const BELL: &str = "bell";
 /// The name of the action that needs no configuration and shows a notification of the desktop.
 pub const DESKTOP: &str = "desktop";
 
-/// The longest name of an action, in bytes.
-const MAX_NAME_BYTES: usize = 64;
 /// The time of an action without a configured one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A problem with the configuration of an action.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ActionError {
-    /// The name has other characters, or is too long.
-    #[error("`{0}` is not the name of an action; write 1 to {MAX_NAME_BYTES} of the characters a-z, A-Z, 0-9, - and _")]
-    Name(String),
-    /// It is not an HTTP URL. The text shows no secrets.
-    #[error("{0} is not an HTTP URL such as https://host/path")]
-    Url(String),
-    /// It is not a header.
-    #[error("{0} is not a header; write NAME: VALUE")]
-    Header(String),
-    /// The command cannot be split into words, or is empty.
-    #[error("`{0}` is not a command; write a program and its arguments, and close each quote")]
-    Command(String),
-}
 
 /// The name of an action.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,10 +49,10 @@ impl FromStr for ActionName {
 /// How a desktop notification is requested from the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DesktopProtocol {
-    /// OSC 9: iTerm2, kitty, WezTerm, Ghostty, foot.
+    /// OSC 9: iTerm2, kitty, `WezTerm`, Ghostty, foot.
     #[default]
     Osc9,
-    /// OSC 777: rxvt-unicode, VTE, WezTerm, Ghostty, foot.
+    /// OSC 777: rxvt-unicode, VTE, `WezTerm`, Ghostty, foot.
     Osc777,
 }
 
@@ -124,7 +108,7 @@ pub struct Action {
     pub kind: ActionKind,
     /// How long one attempt may take.
     pub timeout: Duration,
-    /// Whether it is also done when an alert is resolved. An Alertmanager is always told.
+    /// Whether it is also done when an alert is resolved. An Alertmanager gets both in any case.
     pub resolved: bool,
 }
 

@@ -3,31 +3,15 @@
 mod command;
 mod terminal;
 
-use kreplay_model::domain::printable;
-
-use crate::{Action, ActionKind, Notice, http::HttpSender, payload};
+use crate::{
+    action::{Action, ActionKind},
+    error::DeliveryError,
+    http::HttpSender,
+    notice::Notice,
+    payload,
+};
 use command::CommandRunner;
 pub use terminal::Outlet;
-
-/// The longest part of foreign text in an error, in characters.
-const MAX_EXCERPT_CHARS: usize = 200;
-
-/// Why a notice was not delivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DeliveryError {
-    /// One sentence without secrets.
-    pub(crate) text: String,
-    /// Whether another attempt would fail, too.
-    pub(crate) is_final: bool,
-}
-
-/// The beginning of a text from outside on one line.
-pub(crate) fn excerpt(text: &str) -> String {
-    let text = text.trim();
-    let clipped: String = text.chars().take(MAX_EXCERPT_CHARS).collect();
-    let more = if clipped.len() < text.len() { "…" } else { "" };
-    format!("{}{more}", printable(&clipped))
-}
 
 /// What an action does with one notice.
 #[derive(Debug)]

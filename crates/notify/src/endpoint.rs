@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use kreplay_model::domain::Secret;
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
-use crate::ActionError;
+use crate::error::ActionError;
 
 /// A URL. A user and a password in it become an `Authorization` header.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +35,7 @@ impl Endpoint {
             return Err(wrong());
         }
         let authorization = user.map(|user| basic(user).ok_or_else(wrong)).transpose()?;
-        Ok(Self { uri, authorization, url })
+        Ok(Self { url, uri, authorization })
     }
 
     /// The URL as it was given.
@@ -98,7 +98,7 @@ impl Header {
         let name = HeaderName::try_from(name.trim()).map_err(|_| wrong())?;
         let mut value = HeaderValue::try_from(value.trim()).map_err(|_| wrong())?;
         value.set_sensitive(true);
-        Ok(Self { name, value, text })
+        Ok(Self { text, name, value })
     }
 
     /// The header as it was given.

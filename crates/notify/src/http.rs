@@ -10,8 +10,8 @@ use ureq::{
 };
 
 use crate::{
-    delivery::{DeliveryError, excerpt},
     endpoint::{Endpoint, Header},
+    error::{DeliveryError, excerpt},
 };
 
 /// The maximum bytes read of an answer. Its beginning explains a refusal; reading all of a small one keeps the
@@ -39,7 +39,8 @@ impl HttpSender {
         for header in headers {
             all.insert(header.name.clone(), header.value.clone());
         }
-        let secrets = headers.iter().map(Header::text).chain([endpoint.url()]).flat_map(|text| text.secrets());
+        let secrets =
+            headers.iter().map(Header::text).chain([endpoint.url()]).flat_map(kreplay_model::domain::Secret::secrets);
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)

@@ -7,14 +7,18 @@
 mod action;
 mod delivery;
 mod endpoint;
+mod error;
+mod failure;
 mod http;
 mod notice;
 mod notifier;
 mod payload;
 mod worker;
 
-pub use action::{Action, ActionError, ActionKind, ActionName, BELL, DESKTOP, DesktopProtocol};
+pub use action::{Action, ActionKind, ActionName, BELL, DESKTOP, DesktopProtocol};
 pub use delivery::Outlet;
 pub use endpoint::{Endpoint, Header};
+pub use error::ActionError;
+pub use failure::Failure;
 pub use notice::Notice;
-pub use notifier::{Failure, Notifier};
+pub use notifier::Notifier;

@@ -1,4 +1,4 @@
-//! What an action is told about an alert.
+//! The contents of a message about an alert.
 
 use std::collections::BTreeMap;
 

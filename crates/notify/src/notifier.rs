@@ -1,7 +1,7 @@
 //! Passes notices to the threads of actions.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     io,
     sync::{
         Arc,
@@ -11,44 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
-
 use crate::{
-    Action, ActionName, Notice, Outlet,
+    action::{Action, ActionName},
+    delivery::Outlet,
+    failure::{Failure, Failures},
+    notice::Notice,
     worker::{Pace, Worker},
 };
 
 /// The number of notices that can wait for an action.
 const QUEUE: usize = 100;
-/// The number of failures that are kept until they are taken; the oldest are dropped first.
-const MAX_FAILURES: usize = 100;
-
-/// A notice that an action did not deliver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The action.
-    pub action: ActionName,
-    /// What the alert is about: the label `group`, or `run`.
-    pub subject: String,
-    /// One sentence without secrets.
-    pub reason: String,
-}
-
-/// The failures that were not taken yet.
-#[derive(Debug, Default)]
-pub(crate) struct Failures(Mutex<VecDeque<Failure>>);
-
-impl Failures {
-    pub(crate) fn add(&self, action: &ActionName, notice: &Notice, reason: String) {
-        let subject = [notice.label("group"), notice.label("run")].into_iter().find(|label| !label.is_empty());
-        let subject = subject.unwrap_or_default().to_owned();
-        let mut failures = self.0.lock();
-        if failures.len() == MAX_FAILURES {
-            failures.pop_front();
-        }
-        failures.push_back(Failure { action: action.clone(), subject, reason });
-    }
-}
 
 /// Actions, each with a thread of its own.
 #[derive(Debug)]
@@ -100,7 +72,7 @@ impl Notifier {
     /// The failures since the last call, oldest first.
     #[must_use]
     pub fn failures(&self) -> Vec<Failure> {
-        self.failures.0.lock().drain(..).collect()
+        self.failures.take()
     }
 
     /// Waits until all notices are delivered or given up, but no longer than `timeout`. Returns the failures since the
@@ -113,7 +85,7 @@ impl Notifier {
         // Nothing is sent: the channel is closed when the last thread ends.
         let is_done = ended.recv_timeout(deadline.saturating_duration_since(Instant::now()))
             != Err(std::sync::mpsc::RecvTimeoutError::Timeout);
-        let left = failures.0.lock().drain(..).collect();
+        let left = failures.take();
         (left, is_done)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::Notice;
+use crate::notice::Notice;
 
 /// The time that stands for none in Go, and so in Alertmanager's JSON.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";

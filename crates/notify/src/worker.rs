@@ -8,7 +8,12 @@ use std::{
     time::Duration,
 };
 
-use crate::{Action, Notice, Outlet, notifier::Failures};
+use crate::{
+    action::Action,
+    delivery::{Delivery, Outlet},
+    failure::Failures,
+    notice::Notice,
+};
 
 /// What the thread of an action works with.
 pub(crate) struct Worker {
@@ -26,7 +31,7 @@ pub(crate) struct Pace {
     pub(crate) first_retry: Duration,
     /// The longest delay before a retry.
     pub(crate) longest_retry: Duration,
-    /// The interval at which an Alertmanager is told that an alert fires. Prometheus has the same default
+    /// The interval at which an alert that fires is sent to an Alertmanager again. Prometheus has the same default
     /// (`--rules.alert.resend-delay`).
     pub(crate) resend: Duration,
 }
@@ -52,7 +57,7 @@ impl Pace {
 impl Worker {
     /// Delivers notices until no more can come and all are delivered or given up.
     pub(crate) fn run(self, outlet: &Outlet) {
-        match crate::delivery::Delivery::of(&self.action, outlet) {
+        match Delivery::of(&self.action, outlet) {
             Some(delivery) => single::run(&self, &delivery),
             None => alertmanager::run(&self),
         }

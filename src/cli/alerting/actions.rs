@@ -36,7 +36,7 @@ impl Actions {
     }
 
     /// Passes changes to their actions. Never waits.
-    pub(super) fn tell(&self, changes: &[AlertChange]) {
+    pub(super) fn deliver(&self, changes: &[AlertChange]) {
         let Some(notifier) = &self.0 else { return };
         for change in changes {
             let notice = notice(change);

@@ -54,7 +54,7 @@ impl GroupAlerts {
     /// Evaluates the rules on the next look, and passes changes to their actions. Returns what has happened.
     pub(in crate::cli) fn take(&mut self, snapshot: &WatchSnapshot) -> Vec<WatchEvent> {
         let mut events = self.alerts.take(snapshot);
-        self.actions.tell(&self.alerts.take_changes());
+        self.actions.deliver(&self.alerts.take_changes());
         events.extend(self.actions.failures().into_iter().map(|failure| {
             let kind = WatchEventKind::ActionFailed { action: failure.action.to_string(), reason: failure.reason };
             WatchEvent { at: snapshot.at, group: failure.subject, kind }
@@ -83,7 +83,8 @@ impl GroupAlerts {
     }
 
     fn silence(&mut self, rule: &str, length: Duration, now: DateTime<Utc>) -> Result<(), String> {
-        let mut silences = self.alerts.silences().clone();
+        // Another watch of the cluster may have silenced other rules meanwhile.
+        let mut silences = self.store.as_ref().map_or_else(|| self.alerts.silences().clone(), SilenceStore::read);
         silences.add(rule, now, length);
         self.alerts.silence(silences);
         self.keep()

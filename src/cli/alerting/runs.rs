@@ -72,7 +72,7 @@ async fn evaluate(
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
         let changes = alerts.take(&snapshot);
         changes.iter().for_each(|change| report(change, &feed.events));
-        actions.tell(&changes);
+        actions.deliver(&changes);
         for failure in actions.failures() {
             feed.events.warn(format!("the action {} failed: {}", failure.action, failure.reason));
         }

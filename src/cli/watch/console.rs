@@ -15,8 +15,8 @@ use crate::cli::{CliError, alerting::GroupAlerts, recording::SessionRecording};
 /// Why the console of a watch starts no run.
 const ONLY_WATCHES: &str = "this console watches groups; use `kreplay run` to replay topics";
 
-/// Shows groups until the user quits. What the receiver holds at first is shown at once. The alerts
-/// on each look are published to `evaluated`.
+/// Shows groups until the user quits. What the receiver holds at first is shown at once. The alerts on each look are
+/// published to `evaluated`.
 pub(in crate::cli) async fn show(
     options: ConsoleOptions,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,

@@ -194,17 +194,18 @@ proptest! {
     }
 }
 
-/// What actions were told at each look: the group, and whether the alert fires.
-fn told(alerts: &mut Alerts, at_s: i64, lag: i64) -> Vec<(String, bool)> {
+/// The changes for the actions at each look: the group, and whether the alert fires.
+fn announced(alerts: &mut Alerts, at_s: i64, lag: i64) -> Vec<(String, bool)> {
     alerts.take(&look(at_s, vec![group("billing", Some(lag))]));
     let change = |change: AlertChange| (change.subject.name().to_owned(), change.resolved_at.is_none());
     alerts.take_changes().into_iter().map(change).collect()
 }
 
 #[test]
-fn actions_are_told_once_when_an_alert_fires_and_once_when_it_is_resolved() {
+fn actions_get_a_change_once_when_an_alert_fires_and_once_when_it_is_resolved() {
     let mut alerts = Alerts::new(vec![rule("lag > 1000", 0, 0)], INTERVAL);
-    let seen: Vec<_> = [(0, 2000), (10, 3000), (20, 0), (30, 0)].map(|(at_s, lag)| told(&mut alerts, at_s, lag)).into();
+    let seen: Vec<_> =
+        [(0, 2000), (10, 3000), (20, 0), (30, 0)].map(|(at_s, lag)| announced(&mut alerts, at_s, lag)).into();
     let (fired, resolved) = (vec![("billing".to_owned(), true)], vec![("billing".to_owned(), false)]);
     assert_eq!(seen, [fired, vec![], resolved, vec![]]);
 }
@@ -232,12 +233,12 @@ fn a_silenced_alert_takes_no_actions_until_the_silence_ends() {
     silences.add("high-lag", time(0), Duration::from_secs(25));
     alerts.silence(silences);
     let state = |alerts: &mut Alerts, at_s, lag| {
-        let told = told(alerts, at_s, lag);
-        (told, alerts.snapshot().alerts.first().map(|alert| alert.state))
+        let announced = announced(alerts, at_s, lag);
+        (announced, alerts.snapshot().alerts.first().map(|alert| alert.state))
     };
     assert_eq!(state(&mut alerts, 0, 2000), (vec![], Some(AlertState::Silenced)));
     assert_eq!(alerts.snapshot().firing(), 0);
-    // It is resolved and fires again: nobody is told.
+    // It is resolved and fires again: no action is taken.
     assert_eq!(state(&mut alerts, 10, 0), (vec![], Some(AlertState::Resolved)));
     assert_eq!(state(&mut alerts, 20, 2000), (vec![], Some(AlertState::Silenced)));
     assert_eq!(state(&mut alerts, 30, 2000), (vec![("billing".into(), true)], Some(AlertState::Firing)));

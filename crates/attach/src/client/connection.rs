@@ -76,11 +76,13 @@ async fn greet(
 ) -> Result<Result<Connection, String>, ProtocolError> {
     // The token is only sent to a process that begins as kreplay does.
     read_preamble(&mut reader).await?;
-    write_preamble(&mut writer).await?;
     let token = access.token.as_ref().map(|token| token.value().to_owned());
     let hello = Hello { program: env!("CARGO_PKG_VERSION").to_owned(), token, control: access.control };
     // A process that refuses without reading may have closed the connection; its reason can still be read.
-    let written = write(&mut writer, &FromClient::Hello(hello)).await;
+    let written = match write_preamble(&mut writer).await {
+        Ok(()) => write(&mut writer, &FromClient::Hello(hello)).await,
+        failed => failed,
+    };
     match read(&mut reader, MAX_FRAME_BYTES).await? {
         Some(FromServer::Welcome(welcome)) => written.map(|()| Ok(Connection { reader, writer, welcome })),
         Some(FromServer::Refused(why)) => Ok(Err(why)),

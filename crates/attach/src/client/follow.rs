@@ -1,6 +1,6 @@
 //! Follows a process: receives its frames, and connects again when the connection is lost.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use kreplay_model::recording::{DecodeError, Decoder, Frame};
 use tokio::{
@@ -109,7 +109,7 @@ async fn receive(connection: Connection, link: &mut Link) -> End {
     let read = read_updates(reader, answer, move |update| async move { updates.send((number, update)).await.is_ok() });
     let ended = tokio::select! {
         ended = read => ended,
-        failed = write_commands(writer, answers, &mut link.commands) => failed.map(|()| End::Console),
+        failed = write_commands(writer, answers, &mut link.commands) => failed.map(|never| match never {}),
     };
     ended.unwrap_or_else(|error| match error {
         ReadError::Protocol(ProtocolError::Connection(error)) => End::Lost(error.to_string()),
@@ -155,19 +155,18 @@ async fn read_updates<F: Future<Output = bool>>(
     }
 }
 
-/// Writes answers and commands until the console closes.
+/// Writes answers and commands until the connection fails.
 async fn write_commands(
     mut writer: Writer,
     mut answers: mpsc::Receiver<()>,
     commands: &mut mpsc::Receiver<RemoteCommand>,
-) -> Result<(), ReadError> {
+) -> Result<Infallible, ReadError> {
     loop {
         let message = tokio::select! {
             Some(()) = answers.recv() => FromClient::Alive,
-            command = commands.recv() => match command {
-                Some(command) => FromClient::Command(command),
-                None => return Ok(()),
-            },
+            // Closed if the console is read-only.
+            Some(command) = commands.recv() => FromClient::Command(command),
+            else => std::future::pending().await,
         };
         write(&mut writer, &message).await?;
     }

@@ -119,6 +119,21 @@ impl Action {
             | Self::DeleteLeft
             | Self::DeleteAll
             | Self::Redraw
+            | Self::Palette
+            | Self::Complete
+            | Self::InputLeft
+            | Self::InputRight
+            | Self::WordLeft
+            | Self::WordRight
+            | Self::InputStart
+            | Self::InputEnd
+            | Self::DeleteRight
+            | Self::DeleteWord
+            | Self::Copy
+            | Self::Export
+            | Self::Columns
+            | Self::ToggleColumn
+            | Self::Mouse
             | Self::Workers
             | Self::HeatMap
             | Self::SwitchLanes

@@ -3,7 +3,10 @@
 use kreplay_model::attach::{AttachAccess, AttachView};
 
 use super::Refusal;
-use crate::{action::Action, state::State};
+use crate::{
+    action::{Action, Reach},
+    state::State,
+};
 
 /// Why an action is not available in an attached console; `None` in one that is not attached.
 pub(super) fn refusal_if_attached(action: Action, state: &State) -> Refusal {
@@ -26,10 +29,7 @@ fn sends_command(action: Action, state: &State) -> bool {
         Action::Accept | Action::Quit | Action::Interrupt | Action::Suspend => false,
         Action::Plan => !state.shows_plan() && !state.has_plan_to_show(),
         Action::Topics => !state.feed.lists_topics(),
-        Action::ListTopics | Action::PlanAgain | Action::StopPlanning | Action::RefreshGroups | Action::PauseWatch => {
-            true
-        }
-        action => action.changes_outside(),
+        action => action.reach() != Reach::View,
     }
 }
 

@@ -21,7 +21,7 @@ pub enum KeymapError {
         modes: Vec<Mode>,
     },
     /// The action would have no key, and the console could not be operated without it.
-    #[error("{} needs a key in {}{}", action.name(), names(modes), if modes[..] == [Mode::Typing] { NOT_TEXT } else { "" })]
+    #[error("{} needs a key in {}{}", action.name(), names(modes), if modes.iter().all(|mode| mode.takes_text()) { NOT_TEXT } else { "" })]
     NoKeyLeft {
         /// The action.
         action: Action,
@@ -29,7 +29,7 @@ pub enum KeymapError {
         modes: Vec<Mode>,
     },
     /// The action is available only during text input, where the key types a character.
-    #[error("the key {} types text in {}, the only mode of {}", key.notation(), Mode::Typing.name(), action.name())]
+    #[error("the key {} types text wherever {} is available: in {}", key.notation(), action.name(), names(&modes_of(*action)))]
     TypesText {
         /// The action.
         action: Action,
@@ -58,6 +58,11 @@ impl KeymapError {
             | Self::Fixed { action } => *action,
         }
     }
+}
+
+/// The modes in which an action is available.
+fn modes_of(action: Action) -> Vec<Mode> {
+    action.entry().bindings.iter().flat_map(|binding| binding.modes).copied().collect()
 }
 
 /// The names of modes, separated by commas.

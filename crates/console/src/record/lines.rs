@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use chrono::DateTime;
-use kreplay_model::inspect::{Content, Decoded, HeaderView, InspectedRecord, MAX_VALUE_BYTES};
+use kreplay_model::inspect::{Decoded, InspectedRecord, MAX_VALUE_BYTES};
 
 use super::{
     Folding, JsonTree,
-    bytes::{escaped, hex_line, hex_lines, text_line, text_lines},
+    bytes::{hex_line, hex_lines, text_line, text_lines},
+    head::{header_text, key_text, time},
     json_tree::{Node, NodeKind},
+    parts::Parts,
 };
 use crate::{
     number,
@@ -181,7 +182,7 @@ impl<'a> Shown<'a> {
     }
 
     fn put(&self, lines: &mut Vec<Line>, label: &'static str, tone: Tone, text: &str) {
-        let mut parts: Vec<&str> = Parts { rest: text, room: self.room.1 }.take(MAX_WRAPPED_LINES + 1).collect();
+        let mut parts: Vec<&str> = Parts::new(text, self.room.1).take(MAX_WRAPPED_LINES + 1).collect();
         if parts.len() > MAX_WRAPPED_LINES {
             parts.truncate(MAX_WRAPPED_LINES);
         }
@@ -244,7 +245,7 @@ impl<'a> Shown<'a> {
         let room = self.room.0.saturating_sub(self.indentation(node) + SIGN_CELLS).max(1);
         let mut parts = Vec::new();
         let mut start = 0;
-        for part in (Parts { rest: &text, room }) {
+        for part in Parts::new(&text, room) {
             parts.push(start..start + part.len());
             start += part.len();
         }
@@ -294,70 +295,6 @@ fn shortened(text: &str) -> String {
     let end = (0..=MAX_SCALAR_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let start = text.get(..end).unwrap_or_default();
     format!("{}… ({} bytes; all of them are in the hex view)", clean(start), number::count(text.len() as u64))
-}
-
-/// A text in pieces of at most `room` cells. Nothing is left out.
-struct Parts<'t> {
-    rest: &'t str,
-    room: usize,
-}
-
-impl<'t> Iterator for Parts<'t> {
-    type Item = &'t str;
-
-    fn next(&mut self) -> Option<&'t str> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let room = self.room.max(1);
-        // A character of ASCII that is not a control character has one cell.
-        let start = match self.rest.get(..room.min(self.rest.len())) {
-            Some(start) if start.is_ascii() && self.rest.get(room..).is_none_or(|rest| starts_with_ascii(rest)) => {
-                start
-            }
-            _ => head(self.rest, room),
-        };
-        let len = if start.is_empty() { self.rest.chars().next().map_or(0, char::len_utf8) } else { start.len() };
-        let (part, rest) = self.rest.split_at(len);
-        self.rest = rest;
-        Some(part)
-    }
-}
-
-/// Whether a text begins with a character that cannot belong to the one before it.
-fn starts_with_ascii(text: &str) -> bool {
-    text.is_empty() || text.starts_with(|c: char| c.is_ascii())
-}
-
-fn time(timestamp_ms: Option<i64>) -> String {
-    match timestamp_ms.map(DateTime::from_timestamp_millis) {
-        None => "none".to_owned(),
-        Some(Some(at)) => format!("{} UTC", at.format("%Y-%m-%d %H:%M:%S%.3f")),
-        Some(None) => format!("{} ms since 1970", timestamp_ms.unwrap_or_default()),
-    }
-}
-
-fn key_text(key: &Content) -> String {
-    let text = escaped(&key.bytes);
-    let decoded = match &key.decoded {
-        // What a user knows as the key is its own text, unless it is binary.
-        Decoded::Json(json) if std::str::from_utf8(&key.bytes).is_err() => return clean(json).into_owned(),
-        Decoded::Failed(reason) => format!(" (cannot be decoded: {})", clean(reason)),
-        Decoded::Json(_) | Decoded::Plain | Decoded::TooLarge => String::new(),
-    };
-    let more = if key.is_truncated() { format!("… ({} bytes)", number::count(key.len)) } else { String::new() };
-    if text.is_empty() { format!("empty{decoded}") } else { format!("{text}{more}{decoded}") }
-}
-
-fn header_text(header: &HeaderView) -> String {
-    let name = escaped(&header.name);
-    match &header.value {
-        None => format!("{name}: none"),
-        Some(value) if (value.len() as u64) < header.len => {
-            format!("{name}: {}… ({} bytes)", escaped(value), number::count(header.len))
-        }
-        Some(value) => format!("{name}: {}", escaped(value)),
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use kreplay_model::{
     domain::{Offset, TopicPartition},
-    inspect::{MAX_KEY_BYTES, Placement, RecordId},
+    inspect::{Content, HeaderView, MAX_KEY_BYTES, Placement, RecordId},
 };
 use proptest::prelude::*;
 

@@ -3,15 +3,18 @@
 use ratatui::buffer::Buffer;
 
 use crate::{
+    hit_map::HitMap,
     state::{Dialog, State},
     theme::Theme,
 };
 
+mod columns;
 mod group_prompt;
 mod number_prompt;
+mod palette;
 mod question;
 
-pub(super) fn render(buf: &mut Buffer, dialog: &Dialog, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, dialog: &Dialog, state: &State, theme: &Theme) {
     match dialog {
         Dialog::Ask(question) => question::render(buf, *question, state, theme),
         Dialog::Number { text, error } => number_prompt::render(buf, text, error.as_deref(), state, theme),
@@ -20,6 +23,11 @@ pub(super) fn render(buf: &mut Buffer, dialog: &Dialog, state: &State, theme: &T
             group_prompt::value(buf, *choice, text, error.as_deref(), state, theme);
         }
         Dialog::ConfirmChange { text, error } => group_prompt::name(buf, text, error.as_deref(), state, theme),
+        Dialog::Palette(palette) => palette::render(buf, hits, palette, state, theme),
+        Dialog::Columns(choice) => columns::render(buf, hits, *choice, state, theme),
+        Dialog::Export { table, text, error } => {
+            number_prompt::export(buf, *table, text, error.as_deref(), state, theme);
+        }
         Dialog::Search(text) => {
             let ask = ["Search", "A text in names and values", "", "searches"];
             number_prompt::prompt(buf, ask, text, None, state, theme);
@@ -30,6 +38,7 @@ pub(super) fn render(buf: &mut Buffer, dialog: &Dialog, state: &State, theme: &T
         | Dialog::GroupPartitionFilter(_)
         | Dialog::EventFilter(_)
         | Dialog::HotKeyFilter(_)
-        | Dialog::JournalFilter(_) => {}
+        | Dialog::JournalFilter(_)
+        | Dialog::HelpFilter(_) => {}
     }
 }

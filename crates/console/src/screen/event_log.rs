@@ -16,7 +16,7 @@ use crate::{
     symbol,
     text::{clean, cut, shorten, wrap_at_most},
     theme::Theme,
-    widget::paint,
+    widget::{input::with_cursor, paint},
 };
 
 pub(super) const TITLE: &str = "Event log";
@@ -130,13 +130,14 @@ fn title(state: &State, shown: usize, all: usize) -> String {
     let missed =
         if missed > 0 { format!(", {} not shown: too many at once", number::count(missed)) } else { String::new() };
     let title = format!("{TITLE}  {count}{of}{missed}");
-    let typing = matches!(state.user.navigation.dialog, Some(Dialog::EventFilter(_)));
-    let filter = clean(state.user.event_log.table.filter.text()).into_owned();
-    if filter.is_empty() && !typing {
-        return title;
-    }
     let room = usize::from(state.size.width).saturating_sub(title.len() + 10);
-    format!("{title}  /{}{}", shorten(&filter, room), if typing { "▏" } else { "" })
+    if let Some(Dialog::EventFilter(prompt)) = &state.user.navigation.dialog {
+        return format!("{title}  /{}", with_cursor(&prompt.input, room + 1));
+    }
+    match clean(state.user.event_log.table.filter.text()) {
+        filter if filter.is_empty() => title,
+        filter => format!("{title}  /{}", shorten(&filter, room)),
+    }
 }
 
 /// How many events are newer than the one under the cursor.

@@ -16,7 +16,7 @@ use crate::{
     state::{Dialog, GroupPanel, State},
     text::{clean, shorten, width},
     theme::Theme,
-    widget::paint,
+    widget::{input::with_cursor, paint},
 };
 
 mod detail;
@@ -136,13 +136,11 @@ fn heading(
 
 /// The filter of the partitions.
 fn filter(state: &State, room: usize) -> String {
-    let typing = matches!(state.user.navigation.dialog, Some(Dialog::GroupPartitionFilter(_)));
-    let filter = clean(state.user.watch.partitions.filter.text());
-    if filter.is_empty() && !typing {
-        return String::new();
+    if let Some(Dialog::GroupPartitionFilter(prompt)) = &state.user.navigation.dialog {
+        return format!("  /{}", with_cursor(&prompt.input, room.max(8) + 1));
     }
-    let cursor = if typing { "▏" } else { "" };
-    format!("  /{}{cursor}", shorten(&filter, room.max(8)))
+    let filter = clean(state.user.watch.partitions.filter.text());
+    if filter.is_empty() { String::new() } else { format!("  /{}", shorten(&filter, room.max(8))) }
 }
 
 fn draw(

@@ -17,6 +17,7 @@ use crate::{
     text::{clean, shorten, wrap_at_most},
     theme::Theme,
     widget::{
+        input::with_cursor,
         paint,
         partitions::place,
         table::{self, TableTargets, TableView},
@@ -83,7 +84,6 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
 /// The number of groups, of shown ones while a filter hides some, and the filter.
 fn title(state: &State, shown: usize, all: usize, cells: u16) -> String {
     let table = &state.user.watch.groups;
-    let typing = matches!(state.user.navigation.dialog, Some(Dialog::GroupFilter(_)));
     if all == 0 {
         return TITLE.to_owned();
     }
@@ -95,12 +95,14 @@ fn title(state: &State, shown: usize, all: usize, cells: u16) -> String {
     if described < all {
         let _ = write!(title, ", {} described", number::count(described as u64));
     }
-    if table.filter.is_empty() && !typing {
+    let room = usize::from(cells).saturating_sub(title.len() + 10);
+    if let Some(Dialog::GroupFilter(prompt)) = &state.user.navigation.dialog {
+        return format!("{title}  /{}", with_cursor(&prompt.input, room + 1));
+    }
+    if table.filter.is_empty() {
         return title;
     }
-    let cursor = if typing { "▏" } else { "" };
-    let filter = clean(table.filter.text());
-    format!("{title}  /{}{cursor}", shorten(&filter, usize::from(cells).saturating_sub(title.len() + 10)))
+    format!("{title}  /{}", shorten(&clean(table.filter.text()), room))
 }
 
 /// The verdict of the selected group: its evidence and the next step, a line each.

@@ -48,7 +48,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let map = fitted(state, grid, lines, ramp.is_some());
     // With more rows than lines, a line has two rows: one in each half of its cells.
     let halves = map.rows.len() > usize::from(lines);
-    let live = if view.window.is_fixed() { "" } else { "   ● live" };
+    let live = if view.window.is_fixed() || state.shows_past() { "" } else { "   ● live" };
     let foot = format!("a cell is {}{live}", cell_length(grid));
     let Some(inner) = run_page::frame(buf, hits, &title(state, &map), &foot, state, theme) else { return };
     hits.add_extent(Scrollable::TimeAxis(ScreenId::HeatMap), grid.cells(), usize::from(columns));
@@ -56,7 +56,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let plot = Rect { x: inner.x + LABEL_COLUMNS, width: columns, height: lines, ..inner };
     let cursor = view.window.cursor_cell(run, grid);
     let row = view.row.min(map.rows.len().saturating_sub(1));
-    let marks = state.feed.timeline.marks(grid.range());
+    let marks = state.feed.timeline.marks(grid.known_range(run));
     time_axis::render(buf, Rect { height: time_axis::ROWS, ..plot }, grid, run, &marks, Some(cursor), theme);
     let body = Rect { y: inner.y + time_axis::ROWS, ..plot };
     let rows_per_line = if halves { 2 } else { 1 };
@@ -217,7 +217,7 @@ fn at_cursor(state: &State, map: &HeatMap, row: &HeatRow, run: RunTime, grid: Ti
         let which = if map.metric == HeatMetric::Rate { "slowest" } else { "highest" };
         text.push_str(&format!(", the {which} of {} partitions from {first} on", row.partitions.len()));
     }
-    if !state.user.heat.window.is_fixed() {
+    if !state.user.heat.window.is_fixed() && !state.shows_past() {
         text.push_str(" (now)");
     }
     text

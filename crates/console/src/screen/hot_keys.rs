@@ -12,6 +12,7 @@ use crate::{
     text::{clean, shorten, wrap_at_most},
     theme::Theme,
     widget::{
+        input::with_cursor,
         paint,
         partitions::place,
         table::{self, TableTargets, TableView},
@@ -93,15 +94,16 @@ fn source(state: &State) -> String {
 
 /// The number of keys, of shown ones while a filter hides some, and the filter.
 fn title(state: &State, shown: usize, all: usize) -> String {
-    let typing = matches!(state.user.navigation.dialog, Some(Dialog::HotKeyFilter(_)));
     let of = if shown < all { format!(" of {}", number::count(all as u64)) } else { String::new() };
     let title = format!("{TITLE}  {}{of}", number::count(shown as u64));
-    let filter = clean(state.user.hot_keys.filter.text()).into_owned();
-    if filter.is_empty() && !typing {
-        return title;
-    }
     let room = usize::from(state.size.width).saturating_sub(title.len() + 12);
-    format!("{title}  /{}{}", shorten(&filter, room), if typing { "▏" } else { "" })
+    if let Some(Dialog::HotKeyFilter(prompt)) = &state.user.navigation.dialog {
+        return format!("{title}  /{}", with_cursor(&prompt.input, room + 1));
+    }
+    match clean(state.user.hot_keys.filter.text()) {
+        filter if filter.is_empty() => title,
+        filter => format!("{title}  /{}", shorten(&filter, room)),
+    }
 }
 
 fn nothing(state: &State, no_keys: bool) -> String {

@@ -17,6 +17,7 @@ use crate::{
     text::{clean, shorten, wrap_at_most},
     theme::{Role, Theme},
     widget::{
+        input::with_cursor,
         paint,
         partitions::place,
         table::{self, TableTargets, TableView},
@@ -112,13 +113,14 @@ fn title(state: &State, shown: usize, all: usize) -> String {
     let Some(listing) = state.feed.journal.listing() else { return TITLE.to_owned() };
     let of = if shown < all { format!(" of {}", number::count(all as u64)) } else { String::new() };
     let title = format!("{TITLE}  {}{of}", number::count(shown as u64));
-    let typing = matches!(state.user.navigation.dialog, Some(Dialog::JournalFilter(_)));
-    let filter = clean(state.user.journal.filter.text()).into_owned();
     let room = usize::from(state.size.width).saturating_sub(title.len() + 12);
-    if filter.is_empty() && !typing {
-        return format!("{title}  {}", shorten(&clean(&listing.directory), room));
+    if let Some(Dialog::JournalFilter(prompt)) = &state.user.navigation.dialog {
+        return format!("{title}  /{}", with_cursor(&prompt.input, room + 1));
     }
-    format!("{title}  /{}{}", shorten(&filter, room), if typing { "▏" } else { "" })
+    match clean(state.user.journal.filter.text()) {
+        filter if filter.is_empty() => format!("{title}  {}", shorten(&clean(&listing.directory), room)),
+        filter => format!("{title}  /{}", shorten(&filter, room)),
+    }
 }
 
 /// Why there is nothing to show; `None` if there is something.

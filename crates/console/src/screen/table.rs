@@ -60,6 +60,8 @@ pub enum Filters {
     Groups,
     /// Partitions of the opened group.
     GroupPartitions,
+    /// Keys of the help.
+    Help,
     /// Events of the log.
     Events,
     /// Hot keys.
@@ -241,7 +243,7 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         refusal: |_| None,
         stays_open: |_| true,
         moves: Moves::Lines,
-        filters: None,
+        filters: Some(Filters::Help),
         view: |buf, hits, place, state, theme| help::render(buf, hits, place.scroll, state, theme),
     },
     Screen {

@@ -21,7 +21,9 @@ use crate::{
     text::{clean, cut, shorten, width, wrap},
     theme::Theme,
     widget::{
-        frame, paint,
+        frame,
+        input::with_cursor,
+        paint,
         partitions::place,
         table::{self, TableTargets, TableView},
     },
@@ -90,13 +92,14 @@ fn list_rows(state: &State, inner: Rect) -> Rect {
 }
 
 fn title(state: &State, cells: u16) -> String {
-    let typing = matches!(state.user.navigation.dialog, Some(Dialog::TopicFilter(_)));
-    if state.user.topics.table.filter.is_empty() && !typing {
+    let room = usize::from(cells.saturating_sub(28));
+    if let Some(Dialog::TopicFilter(prompt)) = &state.user.navigation.dialog {
+        return format!("{TITLE}  /{}", with_cursor(&prompt.input, room + 1));
+    }
+    if state.user.topics.table.filter.is_empty() {
         return TITLE.to_owned();
     }
-    let filter = clean(state.user.topics.table.filter.text());
-    let cursor = if typing { "▏" } else { "" };
-    format!("{TITLE}  /{}{cursor}", shorten(&filter, usize::from(cells.saturating_sub(28))))
+    format!("{TITLE}  /{}", shorten(&clean(state.user.topics.table.filter.text()), room))
 }
 
 /// Explains why there are no rows.

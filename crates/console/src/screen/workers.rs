@@ -45,7 +45,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     hits.add_extent(Scrollable::Screen(ScreenId::Workers), lanes.len(), usize::from(height));
     let plot = Rect { x: inner.x + LABEL_COLUMNS, width: columns, ..inner };
     let cursor = view.window.is_fixed().then(|| view.window.cursor_cell(run, grid));
-    let marks = state.feed.timeline.marks(grid.range());
+    let marks = state.feed.timeline.marks(grid.known_range(run));
     time_axis::render(buf, Rect { height: time_axis::ROWS, ..plot }, grid, run, &marks, cursor, theme);
     let first = view.first_row(&lanes, usize::from(height));
     let position = place(first, usize::from(height), lanes.len());
@@ -83,7 +83,7 @@ fn title(state: &State, lanes: &[Lane], grid: TimeGrid) -> String {
 }
 
 fn foot(state: &State) -> String {
-    let live = if state.user.workers.window.is_fixed() { "" } else { "   ● live" };
+    let live = if state.user.workers.window.is_fixed() || state.shows_past() { "" } else { "   ● live" };
     format!("{LEGEND}{live}")
 }
 

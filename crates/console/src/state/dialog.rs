@@ -2,7 +2,7 @@
 
 use kreplay_model::control::{Decision, RecordDecision};
 
-use super::ChangeChoice;
+use super::{ChangeChoice, ColumnChoice, LineInput, Palette, TableId};
 use crate::key::Mode;
 
 /// A yes-or-no question.
@@ -26,6 +26,23 @@ pub enum Question {
     Silence,
 }
 
+/// The input of a filter. The filter itself is in the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterPrompt {
+    /// The filter before the prompt was opened.
+    pub before: String,
+    /// The text typed so far.
+    pub input: LineInput,
+}
+
+impl FilterPrompt {
+    /// A prompt to change a filter.
+    #[must_use]
+    pub fn new(filter: &str) -> Self {
+        Self { before: filter.to_owned(), input: LineInput::new(filter) }
+    }
+}
+
 /// A question or prompt in front of the screens. It receives all keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dialog {
@@ -34,14 +51,14 @@ pub enum Dialog {
     /// The prompt for the number of workers.
     Number {
         /// The text typed so far.
-        text: String,
+        text: LineInput,
         /// Why the input was rejected.
         error: Option<String>,
     },
     /// The prompt for the rate limit.
     Rate {
         /// The text typed so far.
-        text: String,
+        text: LineInput,
         /// Why the input was rejected.
         error: Option<String>,
     },
@@ -50,33 +67,48 @@ pub enum Dialog {
         /// The change.
         choice: ChangeChoice,
         /// The text typed so far.
-        text: String,
+        text: LineInput,
         /// Why the input was rejected.
         error: Option<String>,
     },
     /// The prompt for the name of the group, before its plan is executed.
     ConfirmChange {
         /// The text typed so far.
-        text: String,
+        text: LineInput,
         /// Why the input was rejected.
         error: Option<String>,
     },
-    /// The input of the partition filter, with its previous value.
-    Filter(String),
-    /// The input of the topic filter, with its previous value.
-    TopicFilter(String),
-    /// The input of the filter of the watched groups, with its previous value.
-    GroupFilter(String),
-    /// The input of the filter of the opened group's partitions, with its previous value.
-    GroupPartitionFilter(String),
-    /// The input of the filter of the event log, with its previous value.
-    EventFilter(String),
-    /// The input of the filter of the hot keys, with its previous value.
-    HotKeyFilter(String),
-    /// The input of the filter of the runs that have a journal, with its previous value.
-    JournalFilter(String),
+    /// The input of the partition filter.
+    Filter(FilterPrompt),
+    /// The input of the topic filter.
+    TopicFilter(FilterPrompt),
+    /// The input of the filter of the watched groups.
+    GroupFilter(FilterPrompt),
+    /// The input of the filter of the opened group's partitions.
+    GroupPartitionFilter(FilterPrompt),
+    /// The input of the filter of the event log.
+    EventFilter(FilterPrompt),
+    /// The input of the filter of the hot keys.
+    HotKeyFilter(FilterPrompt),
+    /// The input of the filter of the runs that have a journal.
+    JournalFilter(FilterPrompt),
     /// The text to search in a record.
-    Search(String),
+    Search(LineInput),
+    /// The input of the filter of the help.
+    HelpFilter(FilterPrompt),
+    /// The palette.
+    Palette(Palette),
+    /// The prompt for the file that a table is exported to.
+    Export {
+        /// The table.
+        table: TableId,
+        /// The text typed so far.
+        text: LineInput,
+        /// Why the input was rejected.
+        error: Option<String>,
+    },
+    /// The choice of columns.
+    Columns(ColumnChoice),
 }
 
 impl Dialog {
@@ -96,7 +128,11 @@ impl Dialog {
             | Self::EventFilter(_)
             | Self::HotKeyFilter(_)
             | Self::JournalFilter(_)
-            | Self::Search(_) => Mode::Typing,
+            | Self::HelpFilter(_)
+            | Self::Search(_)
+            | Self::Export { .. } => Mode::Typing,
+            Self::Palette(_) => Mode::Palette,
+            Self::Columns(_) => Mode::Columns,
         }
     }
 
@@ -112,6 +148,75 @@ impl Dialog {
                 | Self::EventFilter(_)
                 | Self::HotKeyFilter(_)
                 | Self::JournalFilter(_)
+                | Self::HelpFilter(_)
         )
+    }
+
+    /// The text that is being typed. Questions have none.
+    #[must_use]
+    pub fn input(&self) -> Option<&LineInput> {
+        match self {
+            Self::Ask(_) | Self::Columns(_) => None,
+            Self::Number { text, .. }
+            | Self::Rate { text, .. }
+            | Self::ChangeValue { text, .. }
+            | Self::ConfirmChange { text, .. }
+            | Self::Export { text, .. }
+            | Self::Search(text) => Some(text),
+            Self::Filter(prompt)
+            | Self::TopicFilter(prompt)
+            | Self::GroupFilter(prompt)
+            | Self::GroupPartitionFilter(prompt)
+            | Self::EventFilter(prompt)
+            | Self::HotKeyFilter(prompt)
+            | Self::JournalFilter(prompt)
+            | Self::HelpFilter(prompt) => Some(&prompt.input),
+            Self::Palette(palette) => Some(&palette.input),
+        }
+    }
+
+    /// The text that is being typed, to change it.
+    pub(crate) fn input_mut(&mut self) -> Option<&mut LineInput> {
+        match self {
+            Self::Ask(_) | Self::Columns(_) => None,
+            Self::Number { text, .. }
+            | Self::Rate { text, .. }
+            | Self::ChangeValue { text, .. }
+            | Self::ConfirmChange { text, .. }
+            | Self::Export { text, .. }
+            | Self::Search(text) => Some(text),
+            Self::Filter(prompt)
+            | Self::TopicFilter(prompt)
+            | Self::GroupFilter(prompt)
+            | Self::GroupPartitionFilter(prompt)
+            | Self::EventFilter(prompt)
+            | Self::HotKeyFilter(prompt)
+            | Self::JournalFilter(prompt)
+            | Self::HelpFilter(prompt) => Some(&mut prompt.input),
+            Self::Palette(palette) => Some(&mut palette.input),
+        }
+    }
+
+    /// Shows why the input was rejected, or nothing. Filters show their errors in the footer.
+    pub(crate) fn set_error(&mut self, reason: Option<String>) {
+        match self {
+            Self::Number { error, .. }
+            | Self::Rate { error, .. }
+            | Self::ChangeValue { error, .. }
+            | Self::ConfirmChange { error, .. }
+            | Self::Export { error, .. } => *error = reason,
+            Self::Palette(palette) => palette.error = reason,
+            Self::Ask(_)
+            | Self::Columns(_)
+            | Self::Filter(_)
+            | Self::TopicFilter(_)
+            | Self::GroupFilter(_)
+            | Self::GroupPartitionFilter(_)
+            | Self::EventFilter(_)
+            | Self::HotKeyFilter(_)
+            | Self::JournalFilter(_)
+            | Self::HelpFilter(_)
+            | Self::Search(_) => {}
+        }
     }
 }

@@ -21,8 +21,8 @@ impl Default for EventLogView {
 }
 
 impl EventLogView {
-    /// The event under the cursor, as an index into the shown ones: the newest without a selection, or the next one that
-    /// is shown if the selected one is not.
+    /// The event under the cursor, as an index into the shown ones: the newest without a selection, or the next one
+    /// that is shown if the selected one is not.
     #[must_use]
     pub fn selected_row(&self, shown: &[usize], rows: &[EventRow<'_>]) -> Option<usize> {
         let last = shown.len().checked_sub(1)?;

@@ -14,6 +14,8 @@ pub enum Scrollable {
     TimeAxis(ScreenId),
     /// The rows of a panel of a watched group.
     GroupPanel(GroupPanel),
+    /// The hits of the palette.
+    Palette,
 }
 
 /// The size of something that scrolls.

@@ -79,7 +79,8 @@ impl FeedState {
                 .is_some_and(|run| matches!(run.state, RunState::Running | RunState::Paused | RunState::Draining))
     }
 
-    /// The time that the current run covers so far, or until the moment that is shown; `None` before its second snapshot.
+    /// The time that the current run covers so far, or until the moment that is shown; `None` before its second
+    /// snapshot.
     #[must_use]
     pub fn run_time(&self) -> Option<RunTime> {
         let run = self.run()?;

@@ -52,13 +52,15 @@ struct Measured<'a> {
 }
 
 impl HeatMap {
-    /// The map of a grid with at most `max_rows` rows. If there are more partitions, several share a row, which then has
-    /// the worst value of each cell: the lowest rate, or the highest lag or time.
+    /// The map of a grid with at most `max_rows` rows. If there are more partitions, several share a row, which then
+    /// has the worst value of each cell: the lowest rate, or the highest lag or time.
     pub(super) fn new(feed: &FeedState, metric: HeatMetric, order: HeatOrder, grid: TimeGrid, max_rows: usize) -> Self {
         let cells = grid.cells();
         let of_run: HashSet<&TopicPartition> = feed.partitions().iter().map(|partition| &partition.id).collect();
         let (mut values, mut measured): (Vec<f32>, Vec<Measured<'_>>) = (Vec::new(), Vec::new());
+        let known = feed.run_time().map_or(cells, |run| grid.known_cells(run));
         feed.timeline.partitions().visit_columns(grid.range(), cells, |id, columns| {
+            let columns = columns.get(..known).unwrap_or(columns);
             if columns.iter().all(Option::is_none) || !of_run.contains(id) {
                 return;
             }
@@ -67,6 +69,7 @@ impl HeatMap {
             measured.push(Measured { id, at: values.len(), total, first_stall });
             let value = |cell: &Option<PartitionCell>| cell.as_ref().and_then(|cell| value(metric, cell));
             values.extend(columns.iter().map(|cell| value(cell).unwrap_or(f32::NAN)));
+            values.resize(values.len() + cells - columns.len(), f32::NAN);
         });
         measured.sort_unstable_by(|one, other| compare(order, one, other));
         let highest = values.iter().copied().fold(0.0, f32::max);

@@ -155,7 +155,9 @@ fn of_workers(feed: &FeedState, run: RunTime, grid: TimeGrid) -> Vec<Lane> {
     let together = last / MAX_WORKER_LANES + 1;
     let mut by_first: BTreeMap<u32, Lane> = BTreeMap::new();
     let changes = owner_changes(feed, run, grid);
+    let known = grid.known_cells(run);
     workers.visit_columns(grid.range(), grid.cells(), |number, columns| {
+        let columns = columns.get(..known).unwrap_or(columns);
         if columns.iter().all(Option::is_none) {
             return;
         }
@@ -180,7 +182,9 @@ fn of_workers(feed: &FeedState, run: RunTime, grid: TimeGrid) -> Vec<Lane> {
 fn of_partitions(feed: &FeedState, run: RunTime, grid: TimeGrid) -> Vec<Lane> {
     let partitions = feed.timeline.partitions();
     let mut measured: Vec<(TopicPartition, Vec<Option<PartitionCell>>)> = Vec::new();
+    let known = grid.known_cells(run);
     partitions.visit_columns(grid.range(), grid.cells(), |id, columns| {
+        let columns = columns.get(..known).unwrap_or(columns);
         if columns.iter().any(Option::is_some) {
             measured.push((id.clone(), columns.to_vec()));
         }

@@ -46,7 +46,7 @@ impl Navigation {
     }
 
     /// All places from the home screen to the one in front.
-    pub fn places(&self) -> impl Iterator<Item = &Place> {
+    pub fn places(&self) -> impl DoubleEndedIterator<Item = &Place> {
         std::iter::once(&self.home).chain(&self.opened)
     }
 
@@ -54,6 +54,13 @@ impl Navigation {
     #[must_use]
     pub fn front(&self) -> &Place {
         self.opened.last().unwrap_or(&self.home)
+    }
+
+    /// The page in front, possibly behind windows and a dialog.
+    #[must_use]
+    pub fn front_page(&self) -> ScreenId {
+        let pages = self.places().filter(|place| place.screen.layer() == Layer::Page);
+        pages.last().unwrap_or(&self.home).screen
     }
 
     /// The place in front, to change what the user looks at there.

@@ -102,6 +102,23 @@ impl TimeGrid {
         self.from.plus_ms(self.cell_ms.saturating_mul(i64::try_from(index).unwrap_or(i64::MAX)))
     }
 
+    /// The number of cells until the end of the run, or until the moment that is shown. What was measured after it is
+    /// not shown.
+    #[must_use]
+    pub fn known_cells(self, run: RunTime) -> usize {
+        match self.cell_at(run.last()) {
+            Some(last) => last + 1,
+            None if run.last() < self.from => 0,
+            None => self.cells,
+        }
+    }
+
+    /// The time of these cells.
+    #[must_use]
+    pub fn known_range(self, run: RunTime) -> TimeRange {
+        TimeRange::new(self.from, self.begin_of(self.known_cells(run)))
+    }
+
     /// The cell that a moment belongs to; `None` outside of the grid.
     #[must_use]
     pub fn cell_at(self, at: Moment) -> Option<usize> {

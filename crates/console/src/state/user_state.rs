@@ -3,8 +3,8 @@
 use kreplay_model::domain::TopicPartition;
 
 use super::{
-    EventLogView, HeatView, InspectView, LogView, Navigation, Pending, ScreenId, Status, TimelineView, Topics,
-    WatchView, WorkersView,
+    EventLogView, HeatView, InspectView, LogView, Navigation, PaletteEntry, Pending, ScreenId, Status, TimelineView,
+    Topics, WatchView, WorkersView,
 };
 use crate::{layout::Panel, table::TableState};
 
@@ -49,6 +49,14 @@ pub struct UserState {
     pub status: Option<Status>,
     /// A change of concurrency that no snapshot shows yet.
     pub pending: Option<Pending>,
+    /// The entries of the palette that were used last, the latest first.
+    pub recent: Vec<PaletteEntry>,
+    /// The name of the theme that the user has chosen; `None` is that of the options.
+    pub theme: Option<&'static str>,
+    /// The words that the help shows.
+    pub help_filter: String,
+    /// Whether the mouse is captured. If not, it selects text in the terminal.
+    pub mouse: bool,
 }
 
 impl UserState {
@@ -75,6 +83,10 @@ impl UserState {
             navigation: Navigation::new(home),
             status: None,
             pending: None,
+            recent: Vec::new(),
+            theme: None,
+            help_filter: String::new(),
+            mouse: true,
         }
     }
 }

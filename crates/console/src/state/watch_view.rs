@@ -97,8 +97,9 @@ impl WatchView {
     pub(crate) fn open(&mut self, name: String) {
         if self.opened.as_ref() != Some(&name) {
             self.opened = Some(name);
-            self.partitions = largest_lag_first();
-            self.members = largest_lag_first();
+            // The columns belong to the table, not to the group.
+            self.partitions = TableState { hidden: std::mem::take(&mut self.partitions.hidden), ..largest_lag_first() };
+            self.members = TableState { hidden: std::mem::take(&mut self.members.hidden), ..largest_lag_first() };
             self.rebalances_from = 0;
         }
     }

@@ -13,6 +13,37 @@ pub use json::json;
 
 use super::{Field, TableRow, TableState, Value, arrange};
 
+/// The format of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// Lines of values separated by commas.
+    Csv,
+    /// An array of objects.
+    Json,
+}
+
+impl ExportFormat {
+    /// The format that the ending of a file's name says: `.csv` or `.json`, in upper or lower case.
+    #[must_use]
+    pub fn of_file(name: &str) -> Option<Self> {
+        let ending = std::path::Path::new(name).extension()?.to_str()?;
+        [(Self::Csv, "csv"), (Self::Json, "json")]
+            .into_iter()
+            .find_map(|(format, known)| ending.eq_ignore_ascii_case(known).then_some(format))
+    }
+
+    /// The table in this format.
+    ///
+    /// # Errors
+    /// As [`json`].
+    pub fn write<R: TableRow>(self, state: &TableState<R::Key>, rows: &[R]) -> Result<String, serde_json::Error> {
+        match self {
+            Self::Csv => Ok(csv(state, rows)),
+            Self::Json => json(state, rows).map(|text| text + "\n"),
+        }
+    }
+}
+
 /// The exported columns: names and fields.
 struct Table<'a, R> {
     fields: Vec<(String, Field<R>)>,

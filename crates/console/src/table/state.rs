@@ -51,13 +51,6 @@ impl<K: Clone + Ord> TableState<K> {
         self.filter.set(text, &field_names::<R>());
     }
 
-    /// Changes the text of the filter.
-    pub fn edit_filter<R: TableRow<Key = K>>(&mut self, change: impl FnOnce(&mut String)) {
-        let mut text = self.filter.text().to_owned();
-        change(&mut text);
-        self.set_filter::<R>(text);
-    }
-
     /// Sorts by a column in its default direction, or reverses the direction if it is the sort column already.
     pub fn sort_by<R: TableRow<Key = K>>(&mut self, column: &'static str) {
         let descending = match self.sort {
@@ -152,7 +145,7 @@ mod tests {
         state.set_filter::<Group>("pay lag>".into());
         assert!(state.filter.error().is_some());
         assert_eq!((state.filter.text(), arrange(&state, &rows).shown), ("pay lag>", vec![1]));
-        state.edit_filter::<Group>(String::clear);
+        state.set_filter::<Group>(String::new());
         assert_eq!((state.filter.error(), arrange(&state, &rows).shown.len()), (None, 2));
     }
 

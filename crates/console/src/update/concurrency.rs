@@ -3,10 +3,11 @@
 use kreplay_model::control::Command;
 use kreplay_model::domain::Concurrency;
 
-use super::{Effect, show_message};
+use super::{Effect, reject, show_message};
 use crate::{
+    action::Action,
     availability::at_most,
-    state::{Dialog, Pending, State, StatusKind, WorkerStep},
+    state::{Dialog, LineInput, Pending, State, StatusKind, WorkerStep},
 };
 
 /// Changes the number of workers, starting from the last requested number.
@@ -24,38 +25,53 @@ pub(super) fn toggle_auto(state: &mut State) -> Vec<Effect> {
 
 /// Opens the prompt for the number of workers.
 pub(super) fn ask(state: &mut State) {
-    state.user.navigation.dialog = Some(Dialog::Number { text: String::new(), error: None });
+    state.user.navigation.dialog = Some(Dialog::Number { text: LineInput::default(), error: None });
 }
 
 /// Whether the prompt asks for automatic concurrency.
-pub(super) fn is_auto(text: &str) -> bool {
+fn is_auto(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case("auto")
 }
 
 /// Accepts the typed number, or shows in the prompt why it is invalid.
 pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
+    enter(state, text).unwrap_or_else(|reason| {
+        reject(state, reason);
+        Vec::new()
+    })
+}
+
+/// Sets the typed number of workers, or `auto`, and closes the dialog.
+///
+/// # Errors
+/// Why the text is invalid. The dialog stays open.
+pub(super) fn enter(state: &mut State, text: &str) -> Result<Vec<Effect>, String> {
+    if is_auto(text) && !state.feed.adaptive() {
+        if let Some(reason) = Action::ToggleAuto.refusal(state) {
+            return Err(reason.into_owned());
+        }
+        state.user.navigation.dialog = None;
+        return Ok(toggle_auto(state));
+    }
     if is_auto(text) {
         state.user.navigation.dialog = None;
         show_message(state, StatusKind::Info, "concurrency is already auto");
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let refusal = match text.trim().parse::<Concurrency>() {
-        Err(_) => format!("type a number from 1 to {}, or auto", state.max_concurrency()),
-        Ok(wanted) if wanted.get() > state.max_concurrency() => at_most(state),
-        Ok(wanted) => {
-            state.user.navigation.dialog = None;
-            return match state.wanted_concurrency() {
-                Some(now) if now == wanted.get() => {
-                    show_message(state, StatusKind::Info, format!("concurrency is already {now}"));
-                    Vec::new()
-                }
-                Some(now) => set(state, now, wanted.get()),
-                None => Vec::new(),
-            };
-        }
+    let wanted = match text.trim().parse::<Concurrency>() {
+        Err(_) => return Err(format!("type a number from 1 to {}, or auto", state.max_concurrency())),
+        Ok(wanted) if wanted.get() > state.max_concurrency() => return Err(at_most(state)),
+        Ok(wanted) => wanted.get(),
     };
-    state.user.navigation.dialog = Some(Dialog::Number { text: text.to_owned(), error: Some(refusal) });
-    Vec::new()
+    state.user.navigation.dialog = None;
+    Ok(match state.wanted_concurrency() {
+        Some(now) if now == wanted => {
+            show_message(state, StatusKind::Info, format!("concurrency is already {now}"));
+            Vec::new()
+        }
+        Some(now) => set(state, now, wanted),
+        None => Vec::new(),
+    })
 }
 
 fn set(state: &mut State, now: u32, wanted: u32) -> Vec<Effect> {

@@ -6,85 +6,137 @@ use crate::{
     layout::Panel,
     screen::{Filters, Screen},
     state::{
-        Dialog, EventRow, GroupPanel, GroupPartitionRow, GroupRow, HotKeyRow, JournalRow, Layer, PartitionRow, State,
-        StatusKind, TopicRow,
+        Dialog, EventRow, FilterPrompt, GroupPanel, GroupPartitionRow, GroupRow, HotKeyRow, JournalRow, PartitionRow,
+        ScreenId, State, StatusKind, TopicRow,
     },
     table::filter::FilterInput,
 };
 
 /// Opens the input of the filter of the page in front, if it has one.
 pub(super) fn open(state: &mut State) {
-    let page = state.user.navigation.places().filter(|place| place.screen.layer() == Layer::Page).last();
-    match page.and_then(|page| Screen::of(page.screen).filters) {
+    let front = Screen::of(state.user.navigation.front().screen).filters;
+    match front.or_else(|| filters_in_front(state)) {
+        Some(Filters::Help) => {
+            state.user.navigation.dialog = Some(Dialog::HelpFilter(FilterPrompt::new(&state.user.help_filter)));
+        }
         Some(Filters::Topics) => {
-            state.user.navigation.dialog = Some(Dialog::TopicFilter(state.user.topics.table.filter.text().to_owned()));
+            state.user.navigation.dialog =
+                Some(Dialog::TopicFilter(FilterPrompt::new(state.user.topics.table.filter.text())));
         }
         Some(Filters::Partitions) => {
             focus(state, Panel::Partitions);
-            state.user.navigation.dialog = Some(Dialog::Filter(state.user.table.filter.text().to_owned()));
+            state.user.navigation.dialog = Some(Dialog::Filter(FilterPrompt::new(state.user.table.filter.text())));
         }
         Some(Filters::Groups) => {
-            state.user.navigation.dialog = Some(Dialog::GroupFilter(state.user.watch.groups.filter.text().to_owned()));
+            state.user.navigation.dialog =
+                Some(Dialog::GroupFilter(FilterPrompt::new(state.user.watch.groups.filter.text())));
         }
         Some(Filters::GroupPartitions) => {
             state.user.watch.panel = GroupPanel::Partitions;
-            let before = state.user.watch.partitions.filter.text().to_owned();
-            state.user.navigation.dialog = Some(Dialog::GroupPartitionFilter(before));
+            let prompt = FilterPrompt::new(state.user.watch.partitions.filter.text());
+            state.user.navigation.dialog = Some(Dialog::GroupPartitionFilter(prompt));
         }
         Some(Filters::Events) => {
-            let before = state.user.event_log.table.filter.text().to_owned();
-            state.user.navigation.dialog = Some(Dialog::EventFilter(before));
+            let prompt = FilterPrompt::new(state.user.event_log.table.filter.text());
+            state.user.navigation.dialog = Some(Dialog::EventFilter(prompt));
         }
         Some(Filters::HotKeys) => {
-            state.user.navigation.dialog = Some(Dialog::HotKeyFilter(state.user.hot_keys.filter.text().to_owned()));
+            state.user.navigation.dialog =
+                Some(Dialog::HotKeyFilter(FilterPrompt::new(state.user.hot_keys.filter.text())));
         }
         Some(Filters::Journals) => {
-            state.user.navigation.dialog = Some(Dialog::JournalFilter(state.user.journal.filter.text().to_owned()));
+            state.user.navigation.dialog =
+                Some(Dialog::JournalFilter(FilterPrompt::new(state.user.journal.filter.text())));
         }
         None => {}
     }
 }
 
-/// Changes the text of the partition filter. An error in it is shown in the footer until it is corrected.
-pub(super) fn edit_partitions(state: &mut State, change: impl FnOnce(&mut String)) {
-    state.user.table.edit_filter::<PartitionRow<'_>>(change);
+/// What the filter of the page in front hides, if it has one.
+fn filters_in_front(state: &State) -> Option<Filters> {
+    Screen::of(state.user.navigation.front_page()).filters
+}
+
+/// Replaces the filter of the page in front.
+///
+/// # Errors
+/// Why the text is not a filter, or that the page has none. The filter stays as it was.
+pub(super) fn replace(state: &mut State, text: &str) -> Result<(), String> {
+    match filters_in_front(state) {
+        Some(Filters::Partitions) => try_set(state, text, set_partitions, |state| &state.user.table.filter),
+        Some(Filters::Topics) => try_set(state, text, set_topics, |state| &state.user.topics.table.filter),
+        Some(Filters::Groups) => try_set(state, text, set_groups, |state| &state.user.watch.groups.filter),
+        Some(Filters::GroupPartitions) => {
+            try_set(state, text, set_group_partitions, |state| &state.user.watch.partitions.filter)
+        }
+        Some(Filters::Events) => try_set(state, text, set_events, |state| &state.user.event_log.table.filter),
+        Some(Filters::HotKeys) => try_set(state, text, set_hot_keys, |state| &state.user.hot_keys.filter),
+        Some(Filters::Journals) => try_set(state, text, set_journals, |state| &state.user.journal.filter),
+        Some(Filters::Help) | None => Err("this screen has no filter".to_owned()),
+    }
+}
+
+fn try_set(
+    state: &mut State,
+    text: &str,
+    set: fn(&mut State, String),
+    filter: fn(&State) -> &FilterInput,
+) -> Result<(), String> {
+    let before = filter(state).text().to_owned();
+    set(state, text.to_owned());
+    let Some(error) = filter(state).error().map(ToString::to_string) else { return Ok(()) };
+    set(state, before);
+    Err(error)
+}
+
+/// Replaces the text of the partition filter. An error in it is shown in the footer until it is corrected.
+pub(super) fn set_partitions(state: &mut State, text: String) {
+    state.user.table.set_filter::<PartitionRow<'_>>(text);
     show_error(state, |state| &state.user.table.filter);
 }
 
-/// Changes the text of the topic filter.
-pub(super) fn edit_topics(state: &mut State, change: impl FnOnce(&mut String)) {
-    state.user.topics.table.edit_filter::<TopicRow<'_>>(change);
+/// Replaces the text of the topic filter.
+pub(super) fn set_topics(state: &mut State, text: String) {
+    state.user.topics.table.set_filter::<TopicRow<'_>>(text);
     show_error(state, |state| &state.user.topics.table.filter);
 }
 
-/// Changes the text of the filter of watched groups.
-pub(super) fn edit_groups(state: &mut State, change: impl FnOnce(&mut String)) {
-    state.user.watch.groups.edit_filter::<GroupRow<'_>>(change);
+/// Replaces the text of the filter of watched groups.
+pub(super) fn set_groups(state: &mut State, text: String) {
+    state.user.watch.groups.set_filter::<GroupRow<'_>>(text);
     show_error(state, |state| &state.user.watch.groups.filter);
 }
 
-/// Changes the text of the filter of the opened group's partitions.
-pub(super) fn edit_group_partitions(state: &mut State, change: impl FnOnce(&mut String)) {
-    state.user.watch.partitions.edit_filter::<GroupPartitionRow<'_>>(change);
+/// Replaces the text of the filter of the opened group's partitions.
+pub(super) fn set_group_partitions(state: &mut State, text: String) {
+    state.user.watch.partitions.set_filter::<GroupPartitionRow<'_>>(text);
     show_error(state, |state| &state.user.watch.partitions.filter);
 }
 
-/// Changes the text of the filter of the event log.
-pub(super) fn edit_events(state: &mut State, change: impl FnOnce(&mut String)) {
-    state.user.event_log.table.edit_filter::<EventRow<'_>>(change);
+/// Replaces the text of the filter of the event log.
+pub(super) fn set_events(state: &mut State, text: String) {
+    state.user.event_log.table.set_filter::<EventRow<'_>>(text);
     show_error(state, |state| &state.user.event_log.table.filter);
 }
 
-/// Changes the text of the filter of the hot keys.
-pub(super) fn edit_hot_keys(state: &mut State, change: impl FnOnce(&mut String)) {
-    state.user.hot_keys.edit_filter::<HotKeyRow<'_>>(change);
+/// Replaces the text of the filter of the hot keys.
+pub(super) fn set_hot_keys(state: &mut State, text: String) {
+    state.user.hot_keys.set_filter::<HotKeyRow<'_>>(text);
     show_error(state, |state| &state.user.hot_keys.filter);
 }
 
-/// Changes the text of the filter of the runs that have a journal.
-pub(super) fn edit_journals(state: &mut State, change: impl FnOnce(&mut String)) {
-    state.user.journal.edit_filter::<JournalRow<'_>>(change);
+/// Replaces the text of the filter of the runs that have a journal.
+pub(super) fn set_journals(state: &mut State, text: String) {
+    state.user.journal.set_filter::<JournalRow<'_>>(text);
     show_error(state, |state| &state.user.journal.filter);
+}
+
+/// Replaces the words that the help shows, from its beginning.
+pub(super) fn set_help(state: &mut State, text: String) {
+    state.user.help_filter = text;
+    if let Some(place) = state.user.navigation.place_mut(ScreenId::Help) {
+        place.scroll = 0;
+    }
 }
 
 /// Closes the input. One with an error stays open.
@@ -99,36 +151,42 @@ pub(super) fn accept(state: &mut State, filter: fn(&State) -> &FilterInput) {
 /// Restores what a dialog has changed.
 pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
     match dialog {
-        Dialog::Filter(before) => edit_partitions(state, |text| *text = before),
-        Dialog::TopicFilter(before) => edit_topics(state, |text| *text = before),
-        Dialog::GroupFilter(before) => edit_groups(state, |text| *text = before),
-        Dialog::GroupPartitionFilter(before) => edit_group_partitions(state, |text| *text = before),
-        Dialog::EventFilter(before) => edit_events(state, |text| *text = before),
-        Dialog::HotKeyFilter(before) => edit_hot_keys(state, |text| *text = before),
-        Dialog::JournalFilter(before) => edit_journals(state, |text| *text = before),
+        Dialog::Filter(prompt) => set_partitions(state, prompt.before),
+        Dialog::TopicFilter(prompt) => set_topics(state, prompt.before),
+        Dialog::GroupFilter(prompt) => set_groups(state, prompt.before),
+        Dialog::GroupPartitionFilter(prompt) => set_group_partitions(state, prompt.before),
+        Dialog::EventFilter(prompt) => set_events(state, prompt.before),
+        Dialog::HotKeyFilter(prompt) => set_hot_keys(state, prompt.before),
+        Dialog::JournalFilter(prompt) => set_journals(state, prompt.before),
+        Dialog::HelpFilter(prompt) => set_help(state, prompt.before),
         Dialog::Ask(_)
         | Dialog::Number { .. }
         | Dialog::Rate { .. }
         | Dialog::ChangeValue { .. }
         | Dialog::ConfirmChange { .. }
-        | Dialog::Search(_) => {}
+        | Dialog::Palette(_)
+        | Dialog::Search(_)
+        | Dialog::Export { .. }
+        | Dialog::Columns(_) => {}
     }
 }
 
 /// Clears a filter. Returns whether there was one.
 pub(super) fn clear(state: &mut State, filters: Option<Filters>) -> bool {
-    let mut before = String::new();
-    match filters {
-        Some(Filters::Partitions) => edit_partitions(state, |text| before = std::mem::take(text)),
-        Some(Filters::Topics) => edit_topics(state, |text| before = std::mem::take(text)),
-        Some(Filters::GroupPartitions) => edit_group_partitions(state, |text| before = std::mem::take(text)),
-        Some(Filters::Groups) => edit_groups(state, |text| before = std::mem::take(text)),
-        Some(Filters::Events) => edit_events(state, |text| before = std::mem::take(text)),
-        Some(Filters::HotKeys) => edit_hot_keys(state, |text| before = std::mem::take(text)),
-        Some(Filters::Journals) => edit_journals(state, |text| before = std::mem::take(text)),
-        None => {}
-    }
-    !before.is_empty()
+    let (filter, set): (&FilterInput, fn(&mut State, String)) = match filters {
+        Some(Filters::Partitions) => (&state.user.table.filter, set_partitions),
+        Some(Filters::Topics) => (&state.user.topics.table.filter, set_topics),
+        Some(Filters::GroupPartitions) => (&state.user.watch.partitions.filter, set_group_partitions),
+        Some(Filters::Groups) => (&state.user.watch.groups.filter, set_groups),
+        Some(Filters::Events) => (&state.user.event_log.table.filter, set_events),
+        Some(Filters::HotKeys) => (&state.user.hot_keys.filter, set_hot_keys),
+        Some(Filters::Journals) => (&state.user.journal.filter, set_journals),
+        Some(Filters::Help) => return !std::mem::take(&mut state.user.help_filter).is_empty(),
+        None => return false,
+    };
+    let had_one = !filter.is_empty();
+    set(state, String::new());
+    had_one
 }
 
 fn show_error(state: &mut State, filter: fn(&State) -> &FilterInput) {

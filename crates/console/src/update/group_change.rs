@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::watch::{GroupChange, GroupChangeCommand, GroupChangeProgress, GroupChangeRequest, GroupChangeStep};
 
-use super::{Effect, navigate, show_message};
+use super::{Effect, navigate, reject, show_message};
 use crate::{
     state::{
-        AskedChange, ChangeAccess, ChangeChoice, ChangePhase, Dialog, ScreenId, Scrollable, State, StatusKind,
-        change_result,
+        AskedChange, ChangeAccess, ChangeChoice, ChangePhase, Dialog, LineInput, ScreenId, Scrollable, State,
+        StatusKind, change_result,
     },
     table::{TableState, arrange},
 };
@@ -95,7 +95,7 @@ pub(super) fn next_scope(state: &mut State) {
 pub(super) fn plan(state: &mut State) -> Vec<Effect> {
     let choice = state.user.watch.change.choice;
     if choice.asks_for().is_some() {
-        state.user.navigation.dialog = Some(Dialog::ChangeValue { choice, text: String::new(), error: None });
+        state.user.navigation.dialog = Some(Dialog::ChangeValue { choice, text: LineInput::default(), error: None });
         return Vec::new();
     }
     match state.chosen_change(choice, "") {
@@ -115,8 +115,7 @@ pub(super) fn accept_value(state: &mut State, choice: ChangeChoice, text: &str) 
             ask_for_plan(state, change)
         }
         Err(problem) => {
-            let text = text.to_owned();
-            state.user.navigation.dialog = Some(Dialog::ChangeValue { choice, text, error: Some(problem) });
+            reject(state, problem);
             Vec::new()
         }
     }
@@ -136,7 +135,7 @@ fn ask_for_plan(state: &mut State, change: GroupChange) -> Vec<Effect> {
 
 /// Asks for the name of the group, which must be typed before its plan is executed.
 pub(super) fn ask_for_name(state: &mut State) {
-    state.user.navigation.dialog = Some(Dialog::ConfirmChange { text: String::new(), error: None });
+    state.user.navigation.dialog = Some(Dialog::ConfirmChange { text: LineInput::default(), error: None });
 }
 
 /// Executes the plan if the name of its group was typed.
@@ -150,8 +149,7 @@ pub(super) fn accept_name(state: &mut State, text: &str) -> Vec<Effect> {
         state.user.navigation.dialog = None;
         return vec![Effect::ChangeGroup(GroupChangeCommand::Execute { number })];
     }
-    let error = Some("that is not the name of the group; nothing was changed".to_owned());
-    state.user.navigation.dialog = Some(Dialog::ConfirmChange { text: text.to_owned(), error });
+    reject(state, "that is not the name of the group; nothing was changed");
     Vec::new()
 }
 

@@ -3,7 +3,8 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::{
-    Effect, Event, errors, focus, group_change, inspect, journals, quarantine, scroll, timeline, topics, watch,
+    Effect, Event, columns, errors, focus, group_change, inspect, journals, palette, quarantine, scroll, timeline,
+    topics, watch,
 };
 use crate::{
     hit_map::{HitMap, Target},
@@ -43,6 +44,8 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::GroupPartition(_) => watch::scroll_panel(state, GroupPanel::Partitions, by),
         Target::Member(_) => watch::scroll_panel(state, GroupPanel::Members, by),
         Target::Change | Target::ChangeChoice(_) => group_change::scroll(state, by),
+        Target::PaletteHit(_) => palette::scroll(state, by),
+        Target::ColumnChoice(_) => columns::scroll(state, by.signum()),
         Target::Page
         | Target::Lane(_)
         | Target::HeatRow(_)
@@ -89,6 +92,8 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::GroupPartition(id) => watch::select_partition(state, id),
         Target::Member(id) => watch::select_member(state, id),
         Target::ChangeChoice(choice) => group_change::choose(state, choice),
+        Target::PaletteHit(row) => palette::select(state, row),
+        Target::ColumnChoice(row) => columns::click(state, row),
         Target::Lane(key) => state.user.workers.selected = Some(key),
         Target::HeatRow(row) => state.user.heat.row = row,
         Target::LoggedEvent(seq) => state.user.event_log.table.selected = Some(seq),

@@ -3,18 +3,19 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, close, concurrency, event_log, failed_record, filter, focus, group_change, inspect, journals, launch,
-    navigate, past, plan, playback, quarantine, question, rate, run, run_pages, scroll, scroll::Motion, show_message,
-    silence, timeline, topics, typing, watch,
+    Effect, ask, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus, group_change,
+    inspect, journals, launch, navigate, palette, past, plan, playback, quarantine, question, rate, run, run_pages,
+    scroll, scroll::Motion, show_message, silence, timeline, topics, typing, watch,
 };
 use crate::{
     action::Action,
     key::Mode,
     record::SearchStep,
-    state::{Dialog, HotKeyRow, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
+    state::{Dialog, Edit, HotKeyRow, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
 };
 
 /// Performs a user action, or shows why it is not available. Nothing else checks whether an action may be performed.
+#[allow(clippy::too_many_lines, reason = "one line for each action")]
 pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
     state.stale = true;
     if let Some(reason) = action.refusal(state) {
@@ -97,7 +98,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::FocusPrevious => in_view(state, |state| focus(state, state.user.focus.step(false))),
         Action::EventFilter => in_view(state, |state| state.user.log.cycle_severity()),
         Action::Compare => in_view(state, |state| navigate::toggle(state, ScreenId::Compare)),
-        Action::Help => in_view(state, |state| navigate::toggle(state, ScreenId::Help)),
+        Action::Help => in_view(state, toggle_help),
         Action::Up => moved(state, Motion::Up),
         Action::Down => moved(state, Motion::Down),
         Action::HalfPageUp => moved(state, Motion::HalfPageUp),
@@ -107,10 +108,25 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Top => moved(state, Motion::Top),
         Action::Bottom => moved(state, Motion::Bottom),
         Action::Close => close::close(state),
-        Action::DeleteLeft => in_view(state, typing::delete_left),
-        Action::DeleteAll => in_view(state, typing::delete_all),
+        Action::DeleteLeft => edited(state, Edit::DeleteLeft),
+        Action::DeleteAll => edited(state, Edit::DeleteAll),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
+        Action::Palette => in_view(state, palette::open),
+        Action::Complete => in_view(state, palette::complete),
+        Action::InputRight => in_view(state, palette::right),
+        Action::InputLeft => edited(state, Edit::Left),
+        Action::WordLeft => edited(state, Edit::WordLeft),
+        Action::WordRight => edited(state, Edit::WordRight),
+        Action::InputStart => edited(state, Edit::Start),
+        Action::InputEnd => edited(state, Edit::End),
+        Action::DeleteRight => edited(state, Edit::DeleteRight),
+        Action::DeleteWord => edited(state, Edit::DeleteWord),
+        Action::Copy => clipboard::copy(state),
+        Action::Export => in_view(state, export::ask),
+        Action::Columns => in_view(state, columns::open),
+        Action::ToggleColumn => in_view(state, columns::toggle),
+        Action::Mouse => clipboard::toggle_mouse(state),
         Action::CursorLeft if is_timeline(state) => timeline::step(state, -1),
         Action::CursorRight if is_timeline(state) => timeline::step(state, 1),
         Action::ZoomIn if is_timeline(state) => in_view(state, |state| timeline::zoom(state, true)),
@@ -184,6 +200,16 @@ fn moved(state: &mut State, motion: Motion) -> Vec<Effect> {
     in_view(state, |state| scroll::by_motion(state, motion))
 }
 
+fn edited(state: &mut State, edit: Edit) -> Vec<Effect> {
+    in_view(state, |state| typing::edit(state, edit))
+}
+
+/// Opens the help with all keys, or closes it.
+fn toggle_help(state: &mut State) {
+    state.user.help_filter.clear();
+    navigate::toggle(state, ScreenId::Help);
+}
+
 /// Sorts the list in front by the next column.
 fn sort_next_of_list(state: &mut State) {
     match state.user.navigation.front().screen {
@@ -207,14 +233,10 @@ fn toggle_empty(state: &mut State) {
 fn accept(state: &mut State) -> Vec<Effect> {
     match state.user.navigation.dialog.clone() {
         Some(Dialog::Ask(question)) => question::confirm(state, question),
-        Some(Dialog::Number { text, .. }) if concurrency::is_auto(&text) && !state.feed.adaptive() => {
-            state.user.navigation.dialog = None;
-            perform(state, Action::ToggleAuto)
-        }
-        Some(Dialog::Number { text, .. }) => concurrency::accept(state, &text),
-        Some(Dialog::Rate { text, .. }) => rate::accept(state, &text),
-        Some(Dialog::ChangeValue { choice, text, .. }) => group_change::accept_value(state, choice, &text),
-        Some(Dialog::ConfirmChange { text, .. }) => group_change::accept_name(state, &text),
+        Some(Dialog::Number { text, .. }) => concurrency::accept(state, text.text()),
+        Some(Dialog::Rate { text, .. }) => rate::accept(state, text.text()),
+        Some(Dialog::ChangeValue { choice, text, .. }) => group_change::accept_value(state, choice, text.text()),
+        Some(Dialog::ConfirmChange { text, .. }) => group_change::accept_name(state, text.text()),
         Some(Dialog::Filter(_)) => in_view(state, |state| filter::accept(state, |state| &state.user.table.filter)),
         Some(Dialog::TopicFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.topics.table.filter))
@@ -234,7 +256,10 @@ fn accept(state: &mut State) -> Vec<Effect> {
         Some(Dialog::GroupPartitionFilter(_)) => {
             in_view(state, |state| filter::accept(state, |state| &state.user.watch.partitions.filter))
         }
-        Some(Dialog::Search(text)) => in_view(state, |state| inspect::search(state, text)),
-        _ => Vec::new(),
+        Some(Dialog::Search(text)) => in_view(state, |state| inspect::search(state, text.text().to_owned())),
+        Some(Dialog::HelpFilter(_)) => in_view(state, |state| state.user.navigation.dialog = None),
+        Some(Dialog::Palette(_)) => palette::accept(state),
+        Some(Dialog::Export { table, text, .. }) => export::accept(state, table, text.text()),
+        Some(Dialog::Columns(_)) | None => Vec::new(),
     }
 }

@@ -3,30 +3,33 @@
 use kreplay_model::control::Command;
 use kreplay_model::domain::RateLimit;
 
-use super::{Effect, show_message};
-use crate::state::{Dialog, State, StatusKind};
+use super::{Effect, reject, show_message};
+use crate::state::{Dialog, LineInput, State, StatusKind};
 
 /// Opens the prompt.
 pub(super) fn ask(state: &mut State) {
-    state.user.navigation.dialog = Some(Dialog::Rate { text: String::new(), error: None });
+    state.user.navigation.dialog = Some(Dialog::Rate { text: LineInput::default(), error: None });
 }
 
 /// Accepts the typed rate, or shows in the prompt why it is invalid. Empty input or `off` removes the limit.
 pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
+    enter(state, text).unwrap_or_else(|reason| {
+        reject(state, reason);
+        Vec::new()
+    })
+}
+
+/// Sets or removes the limit, and closes the dialog.
+///
+/// # Errors
+/// Why the text is invalid. The dialog stays open.
+pub(super) fn enter(state: &mut State, text: &str) -> Result<Vec<Effect>, String> {
     let rate = match text.trim() {
-        "" | "off" => Ok(None),
-        typed => typed.parse::<RateLimit>().map(Some),
+        "" | "off" => None,
+        typed => Some(typed.parse::<RateLimit>()?),
     };
-    match rate {
-        Ok(rate) => {
-            state.user.navigation.dialog = None;
-            let message = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
-            show_message(state, StatusKind::Info, message);
-            vec![Effect::Send(Command::SetRate(rate))]
-        }
-        Err(error) => {
-            state.user.navigation.dialog = Some(Dialog::Rate { text: text.to_owned(), error: Some(error) });
-            Vec::new()
-        }
-    }
+    state.user.navigation.dialog = None;
+    let message = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
+    show_message(state, StatusKind::Info, message);
+    Ok(vec![Effect::Send(Command::SetRate(rate))])
 }

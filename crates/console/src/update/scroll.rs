@@ -1,10 +1,13 @@
 //! Moves and scrolls, in the focused panel or in the window in front.
 
-use super::{errors, event_log, group_change, hot_keys, inspect, journals, quarantine, run_pages, topics, watch};
+use super::{
+    columns, errors, event_log, group_change, hot_keys, inspect, journals, palette, quarantine, run_pages, topics,
+    watch,
+};
 use crate::{
     layout::Panel,
     screen::{Moves, Screen},
-    state::{Extent, ScreenId, Scrollable, State},
+    state::{Dialog, Extent, ScreenId, Scrollable, State},
 };
 
 /// A step of moving.
@@ -20,9 +23,31 @@ pub(super) enum Motion {
     Bottom,
 }
 
+impl Motion {
+    /// The number of rows, downwards if positive, where `page` rows are visible at once.
+    pub(super) fn rows(self, page: usize) -> isize {
+        let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
+        match self {
+            Self::Up => -1,
+            Self::Down => 1,
+            Self::HalfPageUp => -(full / 2).max(1),
+            Self::HalfPageDown => (full / 2).max(1),
+            Self::PageUp => -full,
+            Self::PageDown => full,
+            Self::Top => isize::MIN,
+            Self::Bottom => isize::MAX,
+        }
+    }
+}
+
 /// Moves in the focused panel or in the window in front.
 pub(super) fn by_motion(state: &mut State, motion: Motion) {
-    if state.user.navigation.dialog.is_some() {
+    if let Some(dialog) = &state.user.navigation.dialog {
+        match dialog {
+            Dialog::Palette(_) => palette::step(state, motion),
+            Dialog::Columns(_) => columns::scroll(state, motion.rows(1)),
+            _ => {}
+        }
         return;
     }
     let front = state.user.navigation.front().screen;
@@ -46,17 +71,7 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         | Moves::Nothing => Scrollable::Screen(front),
     };
     let page = state.extents.page(scrollable).unwrap_or(1);
-    let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
-    let by = match motion {
-        Motion::Up => -1,
-        Motion::Down => 1,
-        Motion::HalfPageUp => -(full / 2).max(1),
-        Motion::HalfPageDown => (full / 2).max(1),
-        Motion::PageUp => -full,
-        Motion::PageDown => full,
-        Motion::Top => isize::MIN,
-        Motion::Bottom => isize::MAX,
-    };
+    let by = motion.rows(page);
     match moves {
         Moves::FocusedPanel => panel(state, state.user.focus, by),
         Moves::TopicCursor => topics::scroll(state, by),

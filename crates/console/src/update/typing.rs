@@ -1,17 +1,10 @@
-//! Text input of prompts and filters.
+//! Text input of prompts, filters, and the palette.
 
-use kreplay_model::feed::cells;
-
-use super::filter;
+use super::{filter, palette};
 use crate::{
     key::Key,
-    state::{Dialog, State},
+    state::{Dialog, Edit, LineInput, State},
 };
-
-/// Maximum length of the input in graphemes. A Kafka topic name has at most 249 characters.
-const MAX_GRAPHEMES: usize = 249;
-/// Maximum length of the input in bytes, because a grapheme can have any number of combining marks.
-const MAX_BYTES: usize = 8 << 10;
 
 pub(super) fn press(state: &mut State, key: Key) {
     if let Some(c) = key.text() {
@@ -20,59 +13,38 @@ pub(super) fn press(state: &mut State, key: Key) {
 }
 
 pub(super) fn insert(state: &mut State, c: char) {
-    edit(state, |text| {
-        if c.is_control() || text.len() + c.len_utf8() > MAX_BYTES {
-            return;
-        }
-        text.push(c);
-        // Checked after the push, because the character may extend the last grapheme.
-        if cells::count(text) > MAX_GRAPHEMES {
-            text.pop();
-        }
-    });
+    change(state, |input| input.insert(c));
 }
 
-pub(super) fn delete_left(state: &mut State) {
-    edit(state, cells::pop);
+/// Makes a step of editing.
+pub(super) fn edit(state: &mut State, edit: Edit) {
+    change(state, |input| input.edit(edit));
 }
 
-pub(super) fn delete_all(state: &mut State) {
-    edit(state, String::clear);
-}
-
-fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
-    match &mut state.user.navigation.dialog {
-        Some(
-            Dialog::Number { text, error }
-            | Dialog::Rate { text, error }
-            | Dialog::ChangeValue { text, error, .. }
-            | Dialog::ConfirmChange { text, error },
-        ) => {
-            change(text);
-            *error = None;
-        }
-        Some(Dialog::Search(text)) => change(text),
-        Some(Dialog::Filter(_)) => {
-            filter::edit_partitions(state, change);
-        }
-        Some(Dialog::TopicFilter(_)) => {
-            filter::edit_topics(state, change);
-        }
-        Some(Dialog::GroupFilter(_)) => {
-            filter::edit_groups(state, change);
-        }
-        Some(Dialog::GroupPartitionFilter(_)) => {
-            filter::edit_group_partitions(state, change);
-        }
-        Some(Dialog::EventFilter(_)) => {
-            filter::edit_events(state, change);
-        }
-        Some(Dialog::HotKeyFilter(_)) => {
-            filter::edit_hot_keys(state, change);
-        }
-        Some(Dialog::JournalFilter(_)) => {
-            filter::edit_journals(state, change);
-        }
-        Some(Dialog::Ask(_)) | None => {}
+/// Changes the input, and what follows from its text.
+pub(super) fn change(state: &mut State, change: impl FnOnce(&mut LineInput)) {
+    let Some(dialog) = &mut state.user.navigation.dialog else { return };
+    let Some(input) = dialog.input_mut() else { return };
+    change(input);
+    let text = input.text().to_owned();
+    dialog.set_error(None);
+    match dialog {
+        Dialog::Filter(_) => filter::set_partitions(state, text),
+        Dialog::TopicFilter(_) => filter::set_topics(state, text),
+        Dialog::GroupFilter(_) => filter::set_groups(state, text),
+        Dialog::GroupPartitionFilter(_) => filter::set_group_partitions(state, text),
+        Dialog::EventFilter(_) => filter::set_events(state, text),
+        Dialog::HotKeyFilter(_) => filter::set_hot_keys(state, text),
+        Dialog::JournalFilter(_) => filter::set_journals(state, text),
+        Dialog::HelpFilter(_) => filter::set_help(state, text),
+        Dialog::Palette(_) => palette::search(state),
+        Dialog::Ask(_)
+        | Dialog::Number { .. }
+        | Dialog::Rate { .. }
+        | Dialog::ChangeValue { .. }
+        | Dialog::ConfirmChange { .. }
+        | Dialog::Search(_)
+        | Dialog::Export { .. }
+        | Dialog::Columns(_) => {}
     }
 }

@@ -127,6 +127,8 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         }
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ChangeValue { .. })) => "plan",
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ConfirmChange { .. })) => "execute",
+        (Action::Accept, _) if state.mode() == Mode::Palette => "run",
+        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Export { .. })) => "write",
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Search(_))) => "search",
         (Action::Close, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "undo",
         (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
@@ -256,6 +258,8 @@ fn useful_actions(state: &State) -> &'static [Action] {
         ],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
+        Mode::Columns => &[A::ToggleColumn, A::Up, A::Down, A::Close],
+        Mode::Palette => &[A::Accept, A::Complete, A::Up, A::Down, A::Close],
         Mode::Reading if state.user.navigation.front().screen == ScreenId::Partition => &[A::Close, A::Up, A::Down],
         Mode::Listing => {
             &[A::Close, A::Filter, A::WrapEvents, A::SortNext, A::ListJournals, A::Up, A::Down, A::Bottom, A::Help]
@@ -263,6 +267,9 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::Charting => useful_on_charts(state.user.navigation.front().screen),
         Mode::Planning => {
             &[A::Close, A::Up, A::Down, A::MoreWorkers, A::FewerWorkers, A::PlanAgain, A::StopPlanning, A::PageDown]
+        }
+        Mode::Reading if state.user.navigation.front().screen == ScreenId::Help => {
+            &[A::Close, A::Filter, A::Up, A::Down, A::PageDown, A::PageUp, A::Top, A::Bottom]
         }
         Mode::Reading => &[A::Close, A::Up, A::Down, A::PageDown, A::PageUp, A::Top, A::Bottom],
         Mode::Dashboard => match state.user.focus {

@@ -7,6 +7,7 @@ pub(super) mod events;
 pub(super) mod footer;
 pub(super) mod frame;
 pub(super) mod header;
+pub(super) mod input;
 pub(super) mod moment;
 pub(super) mod paint;
 pub(super) mod partitions;

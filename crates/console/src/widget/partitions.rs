@@ -7,7 +7,9 @@ use ratatui::{
 };
 
 use super::{
-    frame, paint,
+    frame,
+    input::with_cursor,
+    paint,
     table::{self, TableTargets, TableView},
 };
 use crate::{
@@ -73,7 +75,10 @@ fn empty_message(state: &State, rows: &Rows) -> String {
 /// The title, in at most `room` cells. A long filter is shortened in the middle, so that the last characters are
 /// visible.
 fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a> {
-    let typing = matches!(state.user.navigation.dialog, Some(Dialog::Filter(_)));
+    let typed = match &state.user.navigation.dialog {
+        Some(Dialog::Filter(prompt)) => Some(&prompt.input),
+        _ => None,
+    };
     let mut spans = vec![Span::raw("Partitions")];
     if rows.total == 0 {
         return Line::from(spans);
@@ -81,18 +86,18 @@ fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a>
     let hidden = rows.total - rows.shown.len();
     let count = if hidden == 0 { rows.total.to_string() } else { format!("{} of {}", rows.shown.len(), rows.total) };
     spans.push(Span::styled(format!("  {count}"), theme.base));
-    if rows.empty_hidden > 0 && !typing {
+    if rows.empty_hidden > 0 && typed.is_none() {
         spans.push(Span::styled(format!(" ({} empty hidden, z shows)", rows.empty_hidden), theme.muted));
     }
-    let filter = clean(state.user.table.filter.text());
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
     // Two spaces, the slash, and the cursor.
-    let filter = shorten(&filter, room.saturating_sub(used + 4));
-    if typing {
+    let room = room.saturating_sub(used + 4);
+    if let Some(input) = typed {
         spans.push(Span::styled("  /", theme.key));
-        spans.push(Span::styled(format!("{filter}▏"), theme.input));
-    } else if !filter.is_empty() {
-        spans.push(Span::styled(format!("  /{filter}"), theme.key));
+        spans.push(Span::styled(with_cursor(input, room + 1), theme.input));
+    } else if !state.user.table.filter.is_empty() {
+        let filter = clean(state.user.table.filter.text());
+        spans.push(Span::styled(format!("  /{}", shorten(&filter, room)), theme.key));
     }
     Line::from(spans)
 }

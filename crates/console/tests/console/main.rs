@@ -12,13 +12,17 @@
 
 mod alerts;
 mod attached;
+mod clipboard;
+mod export;
 mod fixture;
 mod frames;
 mod group_change;
+mod help;
 mod inspect;
 mod keys;
 mod lists;
 mod over_time;
+mod palette;
 mod past;
 mod plan;
 mod screens;

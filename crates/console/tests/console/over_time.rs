@@ -204,3 +204,20 @@ fn a_click_selects_a_lane_and_the_wheel_moves() {
     press(&mut state, 'o');
     assert_eq!(front(&state), ScreenId::Dashboard);
 }
+
+#[test]
+fn an_earlier_moment_hides_what_came_after_it() {
+    let stalls = |state: &State| text(state).contains("╌╌");
+    let mut state = workers((80, 24), Ordering::Partition);
+    assert!(stalls(&state) && text(&state).contains("▾7"));
+    state.feed.moment = Some(time(6.0).into());
+    assert!(!stalls(&state) && !text(&state).contains("▾7"), "{}", text(&state));
+    assert!(text(&state).contains("worker-3"));
+    let map = on(state, Action::HeatMap);
+    let mono = |state: &State| capture::text(&capture::frame(state, &theme(&ThemeChoice::MONO)));
+    let row = |state: &State| mono(state).lines().find(|line| line.contains("vc.orders-3 ")).unwrap().to_owned();
+    assert!(!row(&map).contains("··"), "it stood still later\n{}", mono(&map));
+    let mut latest = map.clone();
+    latest.feed.moment = None;
+    assert!(row(&latest).contains("··"), "{}", mono(&latest));
+}

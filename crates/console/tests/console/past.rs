@@ -102,7 +102,7 @@ fn frames(until_s: f64) -> Vec<Frame> {
             at_ms: ms(at_s),
             snapshot: Some(Arc::new(moment_of_a_run(at_s))),
             events: std::iter::from_fn(|| events.next_if(|event| event.at <= time(at_s))).collect(),
-            groups: (tenth % 10 == 0).then(|| Arc::new(look)),
+            groups: tenth.is_multiple_of(10).then(|| Arc::new(look)),
             ..Frame::default()
         }
     };

@@ -145,7 +145,7 @@ fn a_screen_can_be_left_with_escape() {
 fn the_keys_of_every_screen_are_in_the_help() {
     let mut state = Situation::Normal.console(160, 140);
     act(&mut state, Action::Help);
-    let help = text(&state);
+    let help = all_pages(&state);
     for screen in &SCREENS {
         let mode = screen.id.mode();
         let bound = || CATALOGUE.iter().filter(|entry| entry.bindings.iter().any(|one| one.modes.contains(&mode)));

@@ -200,6 +200,8 @@ fn check_action(action: Action, before: &State, after: &State, effects: &[Effect
         matches!(
             effect,
             Effect::Redraw
+                | Effect::Copy(_)
+                | Effect::CaptureMouse(_)
                 | Effect::Watch(_)
                 | Effect::ShowMoment(_)
                 | Effect::ChangeGroup(GroupChangeCommand::Plan { .. })
@@ -291,6 +293,10 @@ proptest! {
                     Effect::ChangeGroup(GroupChangeCommand::Execute { number }) => {
                         let is_typed = matches!(fixture::dialog(&before), Some(Dialog::ConfirmChange { .. }));
                         prop_assert!(is_typed && before.user.watch.change.last_number == number);
+                    }
+                    Effect::Export { .. } => {
+                        let is_asked = matches!(fixture::dialog(&before), Some(Dialog::Export { .. }));
+                        prop_assert!(is_asked);
                     }
                     Effect::Send(Command::SetConcurrency(wanted)) => {
                         prop_assert!(wanted.get() <= before.max_concurrency());

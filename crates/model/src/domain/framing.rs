@@ -51,7 +51,9 @@ mod tests {
 
     fn entries(bodies: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        bodies.iter().for_each(|body| append(&mut bytes, MARK, |out| out.extend(body)));
+        for body in bodies {
+            append(&mut bytes, MARK, |out| out.extend(body));
+        }
         bytes
     }
 

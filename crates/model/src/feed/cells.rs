@@ -57,13 +57,6 @@ pub fn count(text: &str) -> usize {
     text.graphemes(true).count()
 }
 
-/// Removes the last grapheme.
-pub fn pop(text: &mut String) {
-    if let Some((at, _)) = text.grapheme_indices(true).next_back() {
-        text.truncate(at);
-    }
-}
-
 /// The spaces that pad a text to `cells` cells; empty if it is already that wide.
 #[must_use]
 pub fn padding(text: &str, cells: usize) -> String {
@@ -101,17 +94,6 @@ mod tests {
         assert_eq!(head(&text, 5), format!("♻️{FAMILY}e\u{301}"));
         assert_eq!((tail(&text, 1), tail(&text, 2), tail(&text, 3)), ("x", "e\u{301}x", "e\u{301}x"));
         assert_eq!(padding("♻️", 5).len(), 3);
-    }
-
-    #[test]
-    fn pop_removes_a_whole_grapheme() {
-        let mut text = format!("a♻️{FAMILY}e\u{301}");
-        for (left, rest) in
-            [(3, format!("a♻️{FAMILY}")), (2, "a♻️".into()), (1, "a".into()), (0, String::new()), (0, String::new())]
-        {
-            pop(&mut text);
-            assert_eq!((count(&text), &text), (left, &rest));
-        }
     }
 
     proptest! {

@@ -91,7 +91,7 @@ impl InspectControl {
 impl InspectServer {
     /// Waits for the next record to read. Commands that are no longer wanted are left out. `None` once no control is
     /// left. Must not be called by an asynchronous task.
-    pub fn next(&mut self) -> Option<(u64, RecordId)> {
+    pub fn next_wanted(&mut self) -> Option<(u64, RecordId)> {
         loop {
             let (number, id) = self.commands.blocking_recv()?;
             if self.is_wanted(number) {
@@ -129,7 +129,7 @@ mod tests {
         let (control, mut server) = InspectControl::channel();
         control.send(read(1));
         control.send(read(2));
-        assert_eq!(server.next().map(|(number, _)| number), Some(2));
+        assert_eq!(server.next_wanted().map(|(number, _)| number), Some(2));
         server.answer(1, InspectionStep::Reading);
         assert_eq!(*control.answers.borrow(), None);
         server.answer(2, InspectionStep::Failed("gone".into()));
@@ -140,13 +140,13 @@ mod tests {
     fn a_stopped_command_is_not_wanted_and_the_server_ends_with_its_controls() {
         let (control, mut server) = InspectControl::channel();
         control.send(read(1));
-        assert_eq!(server.next().map(|(number, _)| number), Some(1));
+        assert_eq!(server.next_wanted().map(|(number, _)| number), Some(1));
         assert!(server.is_wanted(1));
         control.send(InspectCommand::Stop);
         assert!(!server.is_wanted(1));
         control.send(read(2));
         drop(control);
         assert!(!server.is_wanted(2), "no view is left");
-        assert_eq!(server.next(), None);
+        assert_eq!(server.next_wanted(), None);
     }
 }

@@ -95,7 +95,9 @@ fn frames(steps: &[Step]) -> Vec<Frame> {
 
 fn pushed(frames: &[Frame], budget_bytes: usize) -> RecentPast {
     let mut past = RecentPast::new(budget_bytes);
-    frames.iter().for_each(|frame| past.push(frame).unwrap());
+    for frame in frames {
+        past.push(frame).unwrap();
+    }
     past
 }
 

@@ -167,8 +167,10 @@ impl WatchEventKind {
             Self::AlertFired { severity: AlertSeverity::Critical, .. } | Self::RecordsLost { .. } => Severity::Error,
             Self::AlertFired { severity: AlertSeverity::Warning, .. }
             | Self::AlertWithoutData { .. }
-            | Self::ActionFailed { .. } => Severity::Warning,
-            Self::Truncated { .. } | Self::Rewound { .. } | Self::PermissionMissing { .. } => Severity::Warning,
+            | Self::ActionFailed { .. }
+            | Self::Truncated { .. }
+            | Self::Rewound { .. }
+            | Self::PermissionMissing { .. } => Severity::Warning,
             Self::StateChanged { .. } => Severity::Info,
             _ => Severity::Notice,
         }

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{DeliveryError, excerpt};
+use crate::error::{DeliveryError, excerpt};
 
 /// The interval of checks for the exit of the program.
 const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(10);

@@ -4,7 +4,10 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use kreplay_model::watch::TerminalNotices;
 
-use crate::{ActionKind, DesktopProtocol, Notice};
+use crate::{
+    action::{ActionKind, DesktopProtocol},
+    notice::Notice,
+};
 
 /// The bell.
 const BELL: &str = "\u{7}";

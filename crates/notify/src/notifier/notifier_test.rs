@@ -12,7 +12,11 @@ use kreplay_model::{
 use kreplay_testkit::endpoint::{Endpoint as Server, Reply, Request, status};
 
 use super::*;
-use crate::{ActionKind, Endpoint, Header, notice::tests::notice};
+use crate::{
+    action::ActionKind,
+    endpoint::{Endpoint, Header},
+    notice::tests::notice,
+};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -138,7 +142,7 @@ fn an_attempt_is_bounded_in_time() {
 }
 
 #[test]
-fn an_alertmanager_is_told_again_while_an_alert_fires_and_once_when_it_is_resolved() {
+fn an_alertmanager_gets_an_alert_again_while_it_fires_and_once_when_it_is_resolved() {
     let server = Server::start(|_| status(200));
     let kind = ActionKind::Alertmanager { endpoint: endpoint(&server.url("")), headers: Vec::new() };
     let notifier = start(vec![action("am", kind)]);

@@ -12,7 +12,7 @@ use std::{
 use chrono::Utc;
 
 use super::Worker;
-use crate::{ActionKind, Notice, delivery::DeliveryError, http::HttpSender, payload};
+use crate::{action::ActionKind, error::DeliveryError, http::HttpSender, notice::Notice, payload};
 
 /// The path of the interface that takes alerts.
 const PATH: &str = "/api/v2/alerts";

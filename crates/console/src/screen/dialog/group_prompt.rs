@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use super::number_prompt::{prompt, prompt_below};
 use crate::{
     screen::change::plan_total,
-    state::{ChangeChoice, ChangePhase, State},
+    state::{ChangeChoice, ChangePhase, LineInput, State},
     text::shorten,
     theme::Theme,
 };
@@ -18,7 +18,7 @@ const MAX_NAME_CELLS: usize = 30;
 pub(super) fn value(
     buf: &mut Buffer,
     choice: ChangeChoice,
-    text: &str,
+    text: &LineInput,
     error: Option<&str>,
     state: &State,
     theme: &Theme,
@@ -28,7 +28,7 @@ pub(super) fn value(
 }
 
 /// The prompt for the name of the group, before its plan is executed: below what the plan changes.
-pub(super) fn name(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
+pub(super) fn name(buf: &mut Buffer, text: &LineInput, error: Option<&str>, state: &State, theme: &Theme) {
     let group = printable(state.group_to_change().unwrap_or_default());
     let group = shorten(&group, MAX_NAME_CELLS);
     let ask = "Type the group's name to execute:";

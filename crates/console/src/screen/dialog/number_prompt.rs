@@ -1,4 +1,4 @@
-//! The prompts for the number of workers and for the rate limit.
+//! The prompts for the number of workers, for the rate limit, and for the file of an export.
 
 use ratatui::{
     buffer::Buffer,
@@ -12,10 +12,10 @@ use crate::{
     layout::centred,
     number,
     screen::foot,
-    state::State,
+    state::{LineInput, State, TableId},
     text::{clean, shorten, wrap},
     theme::Theme,
-    widget::{frame, paint},
+    widget::{frame, input::with_cursor, paint},
 };
 
 /// The columns of a prompt.
@@ -23,7 +23,7 @@ const WIDTH: u16 = 60;
 /// The lines of a prompt without what it is about.
 const HEIGHT: u16 = 8;
 
-pub(super) fn render(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, text: &LineInput, error: Option<&str>, state: &State, theme: &Theme) {
     let max = state.max_concurrency();
     let now = state.wanted_concurrency().unwrap_or(0);
     let now = if state.feed.adaptive() { format!("now {now} auto") } else { format!("now {now}") };
@@ -31,9 +31,22 @@ pub(super) fn render(buf: &mut Buffer, text: &str, error: Option<&str>, state: &
 }
 
 /// The prompt for the rate limit.
-pub(super) fn rate(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
+pub(super) fn rate(buf: &mut Buffer, text: &LineInput, error: Option<&str>, state: &State, theme: &Theme) {
     let now = state.feed.rate().map_or_else(|| "now off".to_owned(), |rate| format!("now {rate}"));
     prompt(buf, ["Rate limit", "Limit, such as 5000/s, 10MiB/s or off", &now, "sets"], text, error, state, theme);
+}
+
+/// The prompt for the file of an export.
+pub(super) fn export(
+    buf: &mut Buffer,
+    table: TableId,
+    text: &LineInput,
+    error: Option<&str>,
+    state: &State,
+    theme: &Theme,
+) {
+    let title = format!("Export {}", table.name());
+    prompt(buf, [&title, "New file, ending with .csv or .json", "", "writes"], text, error, state, theme);
 }
 
 /// A prompt for a line of text: what is asked for, what is there now, what the key that accepts it does, what
@@ -41,7 +54,7 @@ pub(super) fn rate(buf: &mut Buffer, text: &str, error: Option<&str>, state: &St
 pub(super) fn prompt(
     buf: &mut Buffer,
     texts: [&str; 4],
-    text: &str,
+    text: &LineInput,
     error: Option<&str>,
     state: &State,
     theme: &Theme,
@@ -49,31 +62,32 @@ pub(super) fn prompt(
     prompt_below(buf, &[], texts, text, error, state, theme);
 }
 
-/// A prompt below lines that say what it is about. Lines that do not fit are shortened.
+/// A prompt below lines that say what it is about.
 pub(super) fn prompt_below(
     buf: &mut Buffer,
     about: &[String],
     [title, ask, now, does]: [&str; 4],
-    text: &str,
+    text: &LineInput,
     error: Option<&str>,
     state: &State,
     theme: &Theme,
 ) {
+    let about: Vec<String> =
+        about.iter().flat_map(|line| wrap(&clean(line), usize::from(WIDTH.saturating_sub(6)))).collect();
     let lines = number::cells(about.len() + usize::from(!about.is_empty()));
     let area = centred(buf.area, WIDTH, HEIGHT + lines);
     let keys: [(&[Action], &str); 2] = [(&[Action::Accept], does), (&[Action::Close], "closes")];
     let inner = frame::window(buf, area, title, &foot::of_keys(state, Mode::Typing, &keys), theme);
     let inner = Rect { x: inner.x + 1, width: inner.width - 2, ..inner };
     for (row, line) in about.iter().enumerate() {
-        let line = shorten(&clean(line), usize::from(inner.width)).into_owned();
-        paint::text(buf, inner.x, inner.y + 1 + number::cells(row), inner.width, &line, theme.popup);
+        paint::text(buf, inner.x, inner.y + 1 + number::cells(row), inner.width, line, theme.popup);
     }
     let inner = Rect { y: inner.y + lines, height: inner.height.saturating_sub(lines), ..inner };
     let ask = Line::from(vec![Span::raw(ask.to_owned()), Span::styled(format!("   {now}"), theme.muted)]);
     paint::line(buf, inner.x, inner.y + 1, inner.width, &ask);
     let field = Rect { y: inner.y + 2, height: 1, ..inner };
     buf.set_style(field, theme.input);
-    let typed = format!("{}▏", shorten(&clean(text), usize::from(field.width - 3)));
+    let typed = with_cursor(text, usize::from(field.width - 2));
     paint::text(buf, field.x + 1, field.y, field.width - 1, &typed, theme.input);
     if let Some(error) = error {
         for (row, line) in wrap(&clean(error), usize::from(inner.width)).iter().take(2).enumerate() {

@@ -37,7 +37,11 @@ pub(super) fn lines(
 ) -> Vec<Line<'static>> {
     let window = &state.user.workers.window;
     let cell = grid.cell(window.cursor_cell(run, grid));
-    let at = if window.is_fixed() { format!("at {}", time_axis::since(cell.from(), run)) } else { "now".to_owned() };
+    let at = if window.is_fixed() || state.shows_past() {
+        format!("at {}", time_axis::since(cell.from(), run))
+    } else {
+        "now".to_owned()
+    };
     let text_columns = usize::from(columns).saturating_sub(FRONT_COLUMNS);
     let sentence =
         lane.map_or_else(|| "no worker was measured then".to_owned(), |lane| at_cursor(state, &lane.key, cell));

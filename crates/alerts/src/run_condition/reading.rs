@@ -17,7 +17,7 @@ const COUNT_INTERVAL: TimeDelta = TimeDelta::seconds(1);
 
 /// The latest figures of a run, and its failures of the last minute.
 #[derive(Debug, Default)]
-pub(super) struct RunReading {
+pub(crate) struct RunReading {
     run: Option<String>,
     pub(super) state: RunState,
     /// Offsets that are left; without the records ahead of a position.
@@ -36,12 +36,12 @@ pub(super) struct RunReading {
 
 impl RunReading {
     /// The run that the figures are about.
-    pub(super) fn run(&self) -> Option<&str> {
+    pub(crate) fn run(&self) -> Option<&str> {
         self.run.as_deref()
     }
 
     /// Takes the next view of a run.
-    pub(super) fn take(&mut self, run: &RunView, at: DateTime<Utc>) {
+    pub(crate) fn take(&mut self, run: &RunView, at: DateTime<Utc>) {
         if self.run.as_ref() != Some(&run.id) {
             *self = Self { run: Some(run.id.clone()), ..Self::default() };
         }

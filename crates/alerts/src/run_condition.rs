@@ -1,5 +1,7 @@
 //! Conditions on the figures of a run, such as `dead_letters > 0` or `rate < 500 and state = running`.
 
+mod reading;
+
 use std::{fmt, str::FromStr, time::Duration};
 
 use kreplay_model::{
@@ -10,8 +12,8 @@ use kreplay_model::{
     feed::RunState,
 };
 
-use super::RunReading;
 use crate::condition::{Equality, Relation, parse};
+pub(crate) use reading::RunReading;
 
 /// The names of all figures, for messages.
 const NAMES: &str = "lag, dead_letters, skipped, rate, failures_per_s, eta or state";
@@ -105,7 +107,7 @@ impl Comparison {
 
 impl RunCondition {
     /// Whether a run satisfies all comparisons. `None` if that depends on a figure that is not known.
-    pub(super) fn evaluate(&self, run: &RunReading) -> Option<bool> {
+    pub(crate) fn evaluate(&self, run: &RunReading) -> Option<bool> {
         let truths = || self.comparisons.iter().map(|comparison| comparison.evaluate(run));
         if truths().any(|truth| truth == Some(false)) {
             return Some(false);
@@ -114,7 +116,7 @@ impl RunCondition {
     }
 
     /// The figures that it compares with their values.
-    pub(super) fn describe(&self, run: &RunReading) -> String {
+    pub(crate) fn describe(&self, run: &RunReading) -> String {
         let mut described: Vec<String> = self.comparisons.iter().map(|comparison| comparison.describe(run)).collect();
         described.dedup();
         described.join(", ")

@@ -1,0 +1,138 @@
+//! The table in front: the one that keys for tables act on.
+
+use std::collections::BTreeSet;
+
+use super::{
+    GroupMemberRow, GroupPanel, GroupPartitionRow, GroupRow, HotKeyRow, JournalRow, PartitionRow, ScreenId, State,
+    TopicRow,
+};
+use crate::table::TableRow;
+
+/// A table of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableId {
+    /// The partitions of the run.
+    Partitions,
+    /// The topics of the cluster.
+    Topics,
+    /// The watched groups.
+    Groups,
+    /// The partitions of the opened group.
+    GroupPartitions,
+    /// The members of the opened group.
+    GroupMembers,
+    /// The events of the whole log.
+    Events,
+    /// The runs that have a journal.
+    Journals,
+    /// The hot keys.
+    HotKeys,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnName {
+    /// Its name in filters and exports.
+    pub id: &'static str,
+    /// Its heading; empty for a sign.
+    pub heading: &'static str,
+}
+
+impl TableId {
+    /// What its rows are, in the plural.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Partitions | Self::GroupPartitions => "partitions",
+            Self::Topics => "topics",
+            Self::Groups => "groups",
+            Self::GroupMembers => "members",
+            Self::Events => "events",
+            Self::Journals => "runs",
+            Self::HotKeys => "keys",
+        }
+    }
+
+    /// The columns, from left to right. The log draws no columns, so none of its can be hidden.
+    #[must_use]
+    pub fn columns(self) -> Vec<ColumnName> {
+        fn of<R: TableRow>() -> Vec<ColumnName> {
+            R::columns().iter().map(|column| ColumnName { id: column.id, heading: column.heading }).collect()
+        }
+        match self {
+            Self::Partitions => of::<PartitionRow<'_>>(),
+            Self::Topics => of::<TopicRow<'_>>(),
+            Self::Groups => of::<GroupRow<'_>>(),
+            Self::GroupPartitions => of::<GroupPartitionRow<'_>>(),
+            Self::GroupMembers => of::<GroupMemberRow<'_>>(),
+            Self::Journals => of::<JournalRow<'_>>(),
+            Self::HotKeys => of::<HotKeyRow<'_>>(),
+            Self::Events => Vec::new(),
+        }
+    }
+
+    /// The ids of the columns that the table can be sorted by. Events are ordered by time.
+    #[must_use]
+    pub fn sortable_columns(self) -> Vec<&'static str> {
+        fn of<R: TableRow>() -> Vec<&'static str> {
+            R::columns().iter().filter(|column| column.is_sortable()).map(|column| column.id).collect()
+        }
+        match self {
+            Self::Partitions => of::<PartitionRow<'_>>(),
+            Self::Topics => of::<TopicRow<'_>>(),
+            Self::Groups => of::<GroupRow<'_>>(),
+            Self::GroupPartitions => of::<GroupPartitionRow<'_>>(),
+            Self::GroupMembers => of::<GroupMemberRow<'_>>(),
+            Self::Journals => of::<JournalRow<'_>>(),
+            Self::HotKeys => of::<HotKeyRow<'_>>(),
+            Self::Events => Vec::new(),
+        }
+    }
+}
+
+impl State {
+    /// The table of the page in front, if it has one.
+    #[must_use]
+    pub fn table_in_front(&self) -> Option<TableId> {
+        match (self.user.navigation.front_page(), self.user.watch.panel) {
+            (ScreenId::Dashboard, _) => Some(TableId::Partitions),
+            (ScreenId::Topics, _) => Some(TableId::Topics),
+            (ScreenId::Groups, _) => Some(TableId::Groups),
+            (ScreenId::Group, GroupPanel::Partitions) => Some(TableId::GroupPartitions),
+            (ScreenId::Group, GroupPanel::Members) => Some(TableId::GroupMembers),
+            (ScreenId::EventLog, _) => Some(TableId::Events),
+            (ScreenId::Journals, _) => Some(TableId::Journals),
+            (ScreenId::HotKeys, _) => Some(TableId::HotKeys),
+            _ => None,
+        }
+    }
+
+    /// The ids of a table's columns that are not shown.
+    #[must_use]
+    pub fn hidden_columns(&self, table: TableId) -> &BTreeSet<&'static str> {
+        match table {
+            TableId::Partitions => &self.user.table.hidden,
+            TableId::Topics => &self.user.topics.table.hidden,
+            TableId::Groups => &self.user.watch.groups.hidden,
+            TableId::GroupPartitions => &self.user.watch.partitions.hidden,
+            TableId::GroupMembers => &self.user.watch.members.hidden,
+            TableId::Events => &self.user.event_log.table.hidden,
+            TableId::Journals => &self.user.journal.hidden,
+            TableId::HotKeys => &self.user.hot_keys.hidden,
+        }
+    }
+
+    /// The ids of a table's columns that are not shown, to change them.
+    pub(crate) fn hidden_columns_mut(&mut self, table: TableId) -> &mut BTreeSet<&'static str> {
+        match table {
+            TableId::Partitions => &mut self.user.table.hidden,
+            TableId::Topics => &mut self.user.topics.table.hidden,
+            TableId::Groups => &mut self.user.watch.groups.hidden,
+            TableId::GroupPartitions => &mut self.user.watch.partitions.hidden,
+            TableId::GroupMembers => &mut self.user.watch.members.hidden,
+            TableId::Events => &mut self.user.event_log.table.hidden,
+            TableId::Journals => &mut self.user.journal.hidden,
+            TableId::HotKeys => &mut self.user.hot_keys.hidden,
+        }
+    }
+}
