@@ -90,7 +90,7 @@ pub struct MetricsArgs {
 
 /// The recording of a run or of a watch.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Output")]
+#[command(next_help_heading = "Recording")]
 pub struct RecordArgs {
     /// Record what the console shows to this new file, also without a console; `kreplay open FILE` shows it again
     #[arg(long = "record", id = "record", value_name = "FILE", value_hint = ValueHint::FilePath)]
