@@ -1,6 +1,6 @@
 //! `kreplay config check`, `kreplay config show` and `kreplay config schema`.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use clap::{Args, Subcommand};
 use kreplay_model::domain::printable;
@@ -63,8 +63,11 @@ pub(super) fn execute(args: &ConfigArgs, environment: &Environment, directory: &
         return Ok(config.show(args.changed));
     }
     let Some(file) = &config.file else { return Ok("the configuration is valid; no file was found\n".into()) };
-    let notes: String = metrics_warnings(&config).iter().map(|warning| format!("note: {warning}\n")).collect();
-    Ok(format!("the configuration is valid: {}\n{notes}", printable(&file.display().to_string())))
+    let mut answer = format!("the configuration is valid: {}\n", printable(&file.display().to_string()));
+    for warning in metrics_warnings(&config) {
+        let _ = writeln!(answer, "note: {warning}");
+    }
+    Ok(answer)
 }
 
 #[cfg(test)]

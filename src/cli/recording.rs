@@ -20,7 +20,7 @@ pub(super) struct SessionRecording {
 
 enum State {
     Off,
-    Created(RecordingWriter),
+    Created(Box<RecordingWriter>),
     Recording(Recorder),
 }
 
@@ -36,7 +36,7 @@ impl SessionRecording {
         let created = RecordingWriter::create(&path, &About::now(command), config.recording.limit_bytes);
         let writer =
             created.map_err(|error| CliError::Usage(format!("cannot record to {}: {error}", path.display())))?;
-        Ok(Self { path, state: State::Created(writer), censor: Censor::new(config.secrets()) })
+        Ok(Self { path, state: State::Created(Box::new(writer)), censor: Censor::new(config.secrets()) })
     }
 
     /// Begins to record a feed. A problem is reported as an event of the feed.
@@ -45,7 +45,7 @@ impl SessionRecording {
             State::Created(writer) => {
                 let events = feed.events.clone();
                 let source = Source::new(feed, group_events);
-                match Recorder::start(writer, source, self.censor.clone(), events.clone()) {
+                match Recorder::start(*writer, source, self.censor.clone(), events.clone()) {
                     Ok(recorder) => State::Recording(recorder),
                     Err(error) => {
                         events.warn(format!("nothing is recorded: {error}"));

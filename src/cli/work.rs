@@ -119,11 +119,11 @@ impl SessionView<'_> {
         let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
         let metrics = serve(server, sources);
         // Consoles that are attached see the end of the session, so the server ends after it.
-        let served = serve_session(attach_server, &session);
+        let attachable = serve_session(attach_server, &session);
         let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet);
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
-            served.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
+            attachable.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             let feed = &alerting.as_ref().map_err(|error| CliError::Failed(error.to_string()))?.feed;
             if let Some(options) = console {
                 let (shown, options) = self.with_groups(feed, options, &outlet, is_embedded)?;

@@ -211,7 +211,7 @@ fn the_palette_and_the_clipboard_work_in_a_terminal() {
     wait_until_running(&console);
     console.send(":workers 3\r");
     wait_for_text(&console, "concurrency 1 → 3");
-    let background = |console: &Terminal| console.inspect(|screen| screen.cell(29, 99).map(|cell| cell.bgcolor()));
+    let background = |console: &Terminal| console.inspect(|screen| screen.cell(29, 99).map(vt100::Cell::bgcolor));
     let before = background(&console);
     console.send(":theme tokyo");
     wait_for_text(&console, "theme tokyo▏-night");

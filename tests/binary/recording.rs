@@ -93,8 +93,7 @@ fn a_recording_is_exported_to_formats_of_other_programs() {
     let mut lines = cast.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let header = lines.next().unwrap();
     assert_eq!((&header["version"], &header["width"], &header["height"]), (&2.into(), &80.into(), &24.into()));
-    let cells = |count: u16| count.try_into().unwrap();
-    let mut terminal = vt100::Parser::new(cells(24), cells(80), 0);
+    let mut terminal = vt100::Parser::new(24.try_into().unwrap(), 80.try_into().unwrap(), 0);
     let (mut last_s, mut markers) = (0.0, 0);
     for line in lines {
         let at_s = line[0].as_f64().unwrap();

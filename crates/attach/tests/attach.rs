@@ -74,8 +74,8 @@ fn with_control() -> ServerOptions {
     ServerOptions { control: true, ..ServerOptions::default() }
 }
 
-fn token(text: &str) -> Option<Secret> {
-    Some(Secret::plain(SecretFormat::Secret, text.to_owned()))
+fn token(text: &str) -> Secret {
+    Secret::plain(SecretFormat::Secret, text.to_owned())
 }
 
 #[test]
@@ -85,7 +85,8 @@ fn a_console_sees_the_snapshots_the_events_and_the_end() {
     session.events.push(EventKind::Paused);
     session.snapshots.send_replace(handled(1));
     block_on(async {
-        let attachment = Attachment::open(&[session.address.clone()], &AttachOptions::default()).await.unwrap();
+        let attachment =
+            Attachment::open(std::slice::from_ref(&session.address), &AttachOptions::default()).await.unwrap();
         assert!(attachment.has_session && attachment.watch.is_none());
         wait_for(&attachment, |run| run.totals.handled == 1).await;
         for count in 2..20 {
@@ -119,7 +120,7 @@ fn commands_are_refused_without_control_and_executed_with_it() {
         for (session, control, access_is_full) in [(&closed, true, false), (&open, false, false), (&open, true, true)] {
             session.snapshots.send_replace(handled(1));
             let options = AttachOptions { control, ..AttachOptions::default() };
-            let attachment = Attachment::open(&[session.address.clone()], &options).await.unwrap();
+            let attachment = Attachment::open(std::slice::from_ref(&session.address), &options).await.unwrap();
             wait_for(&attachment, |run| run.totals.handled == 1).await;
             assert_eq!(attachment.view.borrow().access == AttachAccess::Control, access_is_full);
             attachment.control.send(Command::Shutdown);
@@ -183,17 +184,17 @@ fn the_server_itself_refuses_commands() {
 fn a_loopback_address_needs_the_token() {
     let address: Address = "127.0.0.1:0".parse().unwrap();
     assert!(matches!(Server::bind(&address, ServerOptions::default()), Err(BindError::NoToken(_))));
-    let session = serve(&address, ServerOptions { token: token("s3cret"), ..ServerOptions::default() });
+    let session = serve(&address, ServerOptions { token: Some(token("s3cret")), ..ServerOptions::default() });
     session.snapshots.send_replace(handled(7));
     block_on(async {
-        for wrong in [None, token("secret")] {
+        for wrong in [None, Some(token("secret"))] {
             let options = AttachOptions { token: wrong, control: false };
-            let refused = Attachment::open(&[session.address.clone()], &options).await.unwrap_err();
+            let refused = Attachment::open(std::slice::from_ref(&session.address), &options).await.unwrap_err();
             let AttachError::Refused { why, .. } = &refused else { panic!("{refused}") };
             assert_eq!(why, "the token is missing or not valid");
         }
-        let options = AttachOptions { token: token("s3cret"), control: false };
-        let attachment = Attachment::open(&[session.address.clone()], &options).await.unwrap();
+        let options = AttachOptions { token: Some(token("s3cret")), control: false };
+        let attachment = Attachment::open(std::slice::from_ref(&session.address), &options).await.unwrap();
         wait_for(&attachment, |run| run.totals.handled == 7).await;
     });
 }
@@ -210,13 +211,14 @@ fn a_client_that_never_reads_delays_nothing() {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             state
         };
-        snapshot.problem = Some((0..40_000).map(|_| format!("{:x}", random())).collect());
+        snapshot.problem = Some(std::iter::repeat_with(|| random().to_string()).take(40_000).collect());
         Arc::new(snapshot)
     };
     let mut silent = UnixStream::connect(path(&session.address)).unwrap();
     silent.write_all(&introduction(&[])).unwrap();
     block_on(async {
-        let attachment = Attachment::open(&[session.address.clone()], &AttachOptions::default()).await.unwrap();
+        let attachment =
+            Attachment::open(std::slice::from_ref(&session.address), &AttachOptions::default()).await.unwrap();
         for count in 1..=20 {
             session.snapshots.send_replace(large(count));
             wait_for(&attachment, |run| run.totals.handled == count).await;
@@ -243,7 +245,8 @@ fn garbage_concerns_only_its_connection() {
         assert_eq!(answer, b"kreplay\n\x01\0");
     }
     block_on(async {
-        let attachment = Attachment::open(&[session.address.clone()], &AttachOptions::default()).await.unwrap();
+        let attachment =
+            Attachment::open(std::slice::from_ref(&session.address), &AttachOptions::default()).await.unwrap();
         wait_for(&attachment, |run| run.totals.handled == 3).await;
     });
 }
@@ -259,7 +262,7 @@ fn what_answers_otherwise_is_described() {
         let address = socket(&folder, "other.sock");
         let listener = UnixListener::bind(path(&address)).unwrap();
         let answering = std::thread::spawn(move || listener.accept().unwrap().0.write_all(answer).unwrap());
-        let error = block_on(Attachment::open(&[address.clone()], &AttachOptions::default())).unwrap_err();
+        let error = block_on(Attachment::open(std::slice::from_ref(&address), &AttachOptions::default())).unwrap_err();
         answering.join().unwrap();
         assert!(error.to_string().contains(expected), "{error}");
         std::fs::remove_file(path(&address)).unwrap();

@@ -28,7 +28,7 @@ pub(crate) const RESTORE_TITLE: &str = "\u{1b}]2;\u{1b}\\\u{1b}[23;0t";
 /// Removes the progress from the taskbar.
 pub(crate) const NO_PROGRESS: &str = "\u{1b}]9;4;0\u{1b}\\";
 
-/// The progress in the taskbar (OSC 9;4, of ConEmu).
+/// The progress in the taskbar (OSC 9;4, of `ConEmu`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     Percent(u64),
@@ -100,12 +100,13 @@ impl Announcer {
         if self.abilities.progress {
             let progress = state.latest_feed().run().and_then(Progress::of);
             if self.progress != progress {
-                out.push_str(&match progress {
+                let sequence = match progress {
                     Some(Progress::Percent(percent)) => format!("\u{1b}]9;4;1;{percent}\u{1b}\\"),
                     Some(Progress::Paused(percent)) => format!("\u{1b}]9;4;4;{percent}\u{1b}\\"),
                     Some(Progress::Open) => "\u{1b}]9;4;3\u{1b}\\".to_owned(),
                     None => NO_PROGRESS.to_owned(),
-                });
+                };
+                out.push_str(&sequence);
                 self.progress = progress;
             }
         }
@@ -126,10 +127,9 @@ impl Announcer {
     fn notification(&self, run: &RunView) -> String {
         const BELL: &str = "\u{7}";
         let form = match self.notify {
-            Notify::Off => return String::new(),
             Notify::Bell if self.has_focus != Some(true) => return BELL.to_owned(),
             Notify::Auto if self.has_focus == Some(false) => self.abilities.notification,
-            Notify::Auto | Notify::Bell => return String::new(),
+            Notify::Auto | Notify::Bell | Notify::Off => return String::new(),
         };
         // A semicolon would end the text.
         let text = clean(&summary(run)).replace(';', ",");

@@ -458,11 +458,10 @@ fn asked_action(question: Question) -> Option<Action> {
         Question::Quit => Some(Action::Quit),
         Question::DecideAll(Decision::Release) => Some(Action::ReleaseAll),
         Question::DecideAll(Decision::DeadLetter) => Some(Action::DeadLetterAll),
-        Question::DecideKey(..) => None,
         Question::DecideRecord(RecordDecision::Skip) => Some(Action::SkipRecord),
         Question::DecideRecord(RecordDecision::DeadLetter) => Some(Action::DeadLetterRecord),
         Question::ReplayInstead => Some(Action::Replay),
         // The alert may be resolved by now; its rule can still be silenced.
-        Question::Silence => None,
+        Question::DecideKey(..) | Question::Silence => None,
     }
 }

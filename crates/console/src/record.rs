@@ -10,6 +10,6 @@ mod parts;
 mod search;
 
 pub use folding::Folding;
-pub use json_tree::JsonTree;
+pub use json_tree::{JsonTree, Node};
 pub use lines::{FailureNote, Format, Line, LineContent, Shown, Tone};
 pub use search::{Hit, SearchStep};

@@ -68,8 +68,9 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     state.user.mouse = options.mouse;
     let is_attached = options.attached.is_some();
     let is_recording = options.past.is_some();
-    let past =
-        options.past.map_or_else(|| Moments::Feed(LastFrames::new()), |past| Moments::Recording(Recording::new(past)));
+    let past = options
+        .past
+        .map_or_else(|| Moments::Feed(Box::new(LastFrames::new())), |past| Moments::Recording(Recording::new(past)));
     let runtime = Runtime {
         state,
         themes: Themes { of_options: theme.clone(), shown: theme, name: None, depth },
@@ -92,7 +93,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         started: Instant::now(),
         suspended_by_us: false,
     };
-    let outcome = if is_recording { runtime.play().await } else { runtime.run(feed).await };
+    let outcome = if is_recording { Box::pin(runtime.play()).await } else { Box::pin(runtime.run(feed)).await };
     if !is_recording && !is_attached {
         control.send(Command::Shutdown);
     }

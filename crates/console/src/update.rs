@@ -234,11 +234,11 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
         return Vec::new();
     }
     state.feed.timeline.add_snapshot(&snapshot);
-    if let Some(run) = &snapshot.run {
-        if state.run().is_none_or(|before| before.id != run.id) {
-            state.user.table.offset = 0;
-            state.user.workers_from = 0;
-        }
+    if let Some(run) = &snapshot.run
+        && state.run().is_none_or(|before| before.id != run.id)
+    {
+        state.user.table.offset = 0;
+        state.user.workers_from = 0;
     }
     let was_active = state.run_is_active();
     let before = state.run().map(|run| (run.id.clone(), run.state.is_over()));
@@ -278,7 +278,9 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
     for event in &events {
         state.feed.timeline.add_event(event);
     }
-    events.iter().for_each(|event| state.feed.errors.add(event));
+    for event in &events {
+        state.feed.errors.add(event);
+    }
     state.feed.events.add(events);
     state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);

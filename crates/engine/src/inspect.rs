@@ -116,7 +116,9 @@ mod tests {
     fn found(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&str, Option<&[u8]>)]) -> FoundRecord {
         let mut builder = RecordBufferBuilder::default();
         builder.push(0, 0, 7, -1, Route::default(), key, value);
-        headers.iter().for_each(|(name, value)| builder.push_header(name.as_bytes(), *value));
+        for (name, value) in headers {
+            builder.push_header(name.as_bytes(), *value);
+        }
         let mut records = Vec::new();
         builder.finish(&Arc::default(), &mut records);
         FoundRecord { record: records.remove(0), placement: Placement::Exact }

@@ -149,7 +149,7 @@ impl<'a> RecordLookup<'a> {
         }
         self.check_stopped()?;
         let ends = catalog.log_ends(std::slice::from_ref(partition))?;
-        let Some(ends) = ends.first() else { return Err(self.unreadable(id, "no broker returned its offsets")) };
+        let Some(ends) = ends.first() else { return Err(unreadable(id, "no broker returned its offsets")) };
         let high = catalog.high_watermarks(std::slice::from_ref(partition))?.first().copied().flatten();
         let end = high.unwrap_or(ends.end).max(ends.end);
         if id.offset < ends.low {
@@ -215,7 +215,7 @@ impl<'a> RecordLookup<'a> {
                     failure = Some(if is_not_authorized(code) {
                         CatalogError::NotAuthorized(id.partition.topic.to_string()).into()
                     } else {
-                        self.unreadable(id, reason)
+                        unreadable(id, reason)
                     });
                 }
                 Fetched::Error { .. } => {}
@@ -247,8 +247,8 @@ impl<'a> RecordLookup<'a> {
     fn check_stopped(&self) -> Result<(), RecordLookupError> {
         if (self.is_stopped)() { Err(RecordLookupError::Stopped) } else { Ok(()) }
     }
+}
 
-    fn unreadable(&self, id: &RecordId, reason: impl Into<String>) -> RecordLookupError {
-        RecordLookupError::Unreadable { id: id.clone(), reason: reason.into() }
-    }
+fn unreadable(id: &RecordId, reason: impl Into<String>) -> RecordLookupError {
+    RecordLookupError::Unreadable { id: id.clone(), reason: reason.into() }
 }

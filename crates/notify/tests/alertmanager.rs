@@ -103,17 +103,17 @@ fn alertmanager_shows_an_alert_that_fires_until_it_is_resolved() {
     assert_eq!(alert["labels"], serde_json::to_value(pairs(&labels)).unwrap());
     assert_eq!((&alert["annotations"]["value"], &alert["status"]["state"]), (&"lag 1,204".into(), &"active".into()));
     // Alertmanager's own webhook has the fields that kreplay's has, and the same fingerprint.
-    let notified = |status: &str| {
+    let receives = |status: &str| {
         let own = |request: &endpoint::Request| serde_json::from_slice::<Value>(&request.body).unwrap();
         hook.seen().iter().map(own).find(|body| body["status"] == status)
     };
-    let its = wait::until("webhook of Alertmanager", TIMEOUT, || notified("firing"));
+    let its = wait::until("webhook of Alertmanager", TIMEOUT, || receives("firing"));
     assert_eq!(its["version"], "4");
     assert_eq!(its["alerts"][0]["fingerprint"], format!("{:016x}", notice.fingerprint()));
 
     notice.ends_at = Some(Utc::now());
     notifier.notify(&name, &notice);
     wait::until("end of the alert", TIMEOUT, || server.active().filter(Vec::is_empty));
-    wait::until("webhook about the end", TIMEOUT, || notified("resolved"));
+    wait::until("webhook about the end", TIMEOUT, || receives("resolved"));
     assert_eq!(notifier.finish(TIMEOUT), (Vec::new(), true));
 }

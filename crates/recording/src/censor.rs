@@ -96,7 +96,9 @@ fn without_contents(findings: &mut DryRunFindings) {
             for difference in &mut view.differences {
                 for outcome in [&mut difference.left, &mut difference.right] {
                     if let Outcome::Effects(effects) = outcome {
-                        effects.iter_mut().for_each(|effect| NOT_RECORDED.clone_into(&mut effect.content));
+                        for effect in effects {
+                            NOT_RECORDED.clone_into(&mut effect.content);
+                        }
                     }
                 }
             }
@@ -111,8 +113,8 @@ mod tests {
 
     use super::*;
 
-    fn snapshot(run: RunView) -> Option<Arc<Snapshot>> {
-        Some(Arc::new(Snapshot { run: Some(run), ..Snapshot::default() }))
+    fn snapshot(run: RunView) -> Arc<Snapshot> {
+        Arc::new(Snapshot { run: Some(run), ..Snapshot::default() })
     }
 
     fn json(frame: &Frame) -> String {
@@ -123,9 +125,9 @@ mod tests {
     fn secrets_in_errors_and_events_are_masked() {
         let text = || "login with hunter2 failed".to_owned();
         let run = RunView { error: Some(text()), paused_by: Some(text()), ..RunView::default() };
-        let event = |kind| Event { seq: 0, at: DateTime::UNIX_EPOCH, kind };
+        let event = |kind| Event { seq: 0, at: DateTime::UNIX_EPOCH, kind, process: None };
         let events = vec![event(EventKind::Warning { text: text() }), event(EventKind::Error { text: text() })];
-        let frame = Frame { snapshot: snapshot(run), events, ..Frame::default() };
+        let frame = Frame { snapshot: Some(snapshot(run)), events, ..Frame::default() };
         assert_eq!(json(&frame).matches("hunter2").count(), 4);
         let censored = json(&Censor::new(vec!["hunter2".into()]).apply(frame));
         assert_eq!((censored.matches("hunter2").count(), censored.matches("login with *** failed").count()), (0, 4));
@@ -137,14 +139,14 @@ mod tests {
         let example = EffectExample { place, content: "INSERT 'private'".into() };
         let effects = vec![EffectKind { what: "row of t".into(), count: 1, examples: vec![example] }];
         let rehearsal = Some(DryRunFindings::DryRun(DryRunView { effects, ..DryRunView::default() }));
-        let frame = Frame { snapshot: snapshot(RunView { rehearsal, ..RunView::default() }), ..Frame::default() };
+        let frame = Frame { snapshot: Some(snapshot(RunView { rehearsal, ..RunView::default() })), ..Frame::default() };
         let censored = json(&Censor::default().apply(frame));
         assert!(!censored.contains("private") && censored.contains(NOT_RECORDED) && censored.contains("row of t"));
     }
 
     #[test]
     fn a_snapshot_without_anything_to_remove_is_not_copied() {
-        let whole = snapshot(RunView { error: Some("no route".into()), ..RunView::default() });
+        let whole = Some(snapshot(RunView { error: Some("no route".into()), ..RunView::default() }));
         let frame = Frame { snapshot: whole.clone(), ..Frame::default() };
         let censored = Censor::new(vec!["hunter2".into()]).apply(frame).snapshot;
         assert!(whole.zip(censored).is_some_and(|(before, after)| Arc::ptr_eq(&before, &after)));

@@ -22,7 +22,7 @@ pub(crate) const STEP_MS: i64 = 500;
 
 /// A run of `count` frames, which ends with the last one.
 pub(crate) fn frames(count: usize) -> Vec<Frame> {
-    (0_i64..).take(count).map(|index| frame(index, index.unsigned_abs() as usize + 1 == count)).collect()
+    (0_i64..).zip(1..=count).map(|(index, number)| frame(index, number == count)).collect()
 }
 
 fn frame(index: i64, is_last: bool) -> Frame {
@@ -53,7 +53,10 @@ fn frame(index: i64, is_last: bool) -> Frame {
     Frame {
         at_ms,
         snapshot: Some(Arc::new(Snapshot { at: Some(at), run: Some(run), ..Snapshot::default() })),
-        events: event(index, is_last).map(|kind| Event { seq: index.unsigned_abs(), at, kind }).into_iter().collect(),
+        events: event(index, is_last)
+            .map(|kind| Event { seq: index.unsigned_abs(), at, kind, process: None })
+            .into_iter()
+            .collect(),
         groups: (index % 4 == 0)
             .then(|| Arc::new(WatchSnapshot { at, groups: vec![group], ..WatchSnapshot::default() })),
         ..Frame::default()

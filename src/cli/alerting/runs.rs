@@ -71,7 +71,9 @@ async fn evaluate(
     loop {
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
         let changes = alerts.take(&snapshot);
-        changes.iter().for_each(|change| report(change, &feed.events));
+        for change in &changes {
+            report(change, &feed.events);
+        }
         actions.deliver(&changes);
         for failure in actions.failures() {
             feed.events.warn(format!("the action {} failed: {}", failure.action, failure.reason));

@@ -1,5 +1,7 @@
 //! The commands that can be typed.
 
+use std::fmt::Write as _;
+
 use kreplay_model::{
     control::Command,
     domain::{Concurrency, RateLimit, printable},
@@ -109,7 +111,10 @@ fn unknown(line: &str) -> String {
 /// The list of the commands.
 pub(in crate::cli) fn help(commands: &[(&str, &str)]) -> String {
     let widest = commands.iter().map(|(usage, _)| usage.len()).max().unwrap_or_default();
-    commands.iter().map(|(usage, does)| format!("{usage:<widest$}  {does}\n")).collect()
+    commands.iter().fold(String::new(), |mut list, (usage, does)| {
+        let _ = writeln!(list, "{usage:<widest$}  {does}");
+        list
+    })
 }
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ fn print(
     let server = bind(config)?;
     let attach_server = bind_attach(config)?;
     let mut recording = SessionRecording::create(config, "watch")?;
-    let printed = cluster::run(async {
+    let outcome = cluster::run(async {
         let signal = stop_signal();
         tokio::pin!(signal);
         let (watcher, first) = tokio::select! {
@@ -236,5 +236,5 @@ fn print(
         }
     });
     recording.finish();
-    printed
+    outcome
 }

@@ -32,6 +32,7 @@ const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(500)
 
 /// The flags of `watch`.
 #[derive(Args, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct WatchArgs {
     /// Groups to watch: names or patterns such as 'billing-*' [default: watch.groups, or all]
     #[arg(value_name = "GROUP")]

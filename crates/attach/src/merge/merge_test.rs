@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kreplay_model::{
     domain::{Lag, Offset, TopicPartition},
     feed::{
-        Charge, Charges, Event, EventKind, Owner, PartitionState, PartitionView, RunState, RunView, Snapshot, Totals,
-        WorkerView,
+        Charge, Charges, Event, EventKind, HandlingTimes, Owner, PartitionState, PartitionView, RunState, RunView,
+        Snapshot, Totals, WorkerView,
     },
 };
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn row(partition: i32, position: i64, handled: u64, is_owner: bool) -> Partition
         owner: if is_owner { Owner::Shared } else { Owner::None },
         records_per_s: if is_owner { 10.0 } else { 0.0 },
         p95_ms: None,
-        handling_times: Default::default(),
+        handling_times: HandlingTimes::default(),
     }
 }
 
@@ -93,7 +93,7 @@ impl Shared {
         for time in &self.latencies[process] {
             run.latency_counts.add(*time, 1);
         }
-        part(process as u32, self.gone == Some(process), run)
+        part(u32::try_from(process).unwrap(), self.gone == Some(process), run)
     }
 }
 
@@ -140,7 +140,7 @@ proptest! {
         prop_assert_eq!((merged.workers.len(), merged.concurrency as usize), (2 * there, 2 * there));
         for process in (0..3).filter(|process| shared.gone != Some(*process)) {
             let name = ["a", "b", "c"][process];
-            let id = process as u32 * 16 + 1;
+            let id = u32::try_from(process).unwrap() * 16 + 1;
             let worker = merged.workers.iter().find(|worker| worker.id == id).unwrap();
             prop_assert_eq!(worker.label(), format!("{name}/1"));
         }

@@ -46,8 +46,7 @@ mod tests {
     #[test]
     fn a_terminal_that_reads_the_changes_shows_the_last_frame() {
         let frames = [buffer(["lag 1,204", "p95 4.4 ms"]), buffer(["lag 7", "p95 ❤ 12 ms"]), buffer(["", "done"])];
-        let cells = |count: u16| count.try_into().unwrap();
-        let mut terminal = vt100::Parser::new(cells(2), cells(12), 0);
+        let mut terminal = vt100::Parser::new(2.try_into().unwrap(), 12.try_into().unwrap(), 0);
         let mut previous = None;
         for frame in &frames {
             terminal.process(changes(previous, frame).unwrap().as_bytes());

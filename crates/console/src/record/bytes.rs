@@ -62,9 +62,8 @@ pub(super) fn text_lines(bytes: &[u8], room: usize) -> Vec<Range<usize>> {
 fn cells(c: char) -> usize {
     match c {
         '\n' => 0,
-        // It makes some characters before it wide.
-        '\u{fe0f}' => 1,
-        ' '..='~' => 1,
+        // The variation selector makes some characters before it wide.
+        ' '..='~' | '\u{fe0f}' => 1,
         other => width(&clean(other.encode_utf8(&mut [0; 4]))),
     }
 }

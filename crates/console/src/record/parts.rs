@@ -25,9 +25,7 @@ impl<'t> Iterator for Parts<'t> {
         let room = self.room;
         // A character of ASCII that is not a control character has one cell.
         let start = match self.rest.get(..room.min(self.rest.len())) {
-            Some(start) if start.is_ascii() && self.rest.get(room..).is_none_or(|rest| starts_with_ascii(rest)) => {
-                start
-            }
+            Some(start) if start.is_ascii() && self.rest.get(room..).is_none_or(starts_with_ascii) => start,
             _ => head(self.rest, room),
         };
         let len = if start.is_empty() { self.rest.chars().next().map_or(0, char::len_utf8) } else { start.len() };

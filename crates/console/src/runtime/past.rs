@@ -136,7 +136,7 @@ impl Recording {
 #[derive(Debug)]
 pub(super) enum Moments {
     /// A feed that goes on.
-    Feed(LastFrames),
+    Feed(Box<LastFrames>),
     /// A recording.
     Recording(Recording),
 }

@@ -1,5 +1,7 @@
 //! The partitions over time as a heat map.
 
+use std::fmt::Write as _;
+
 use kreplay_model::timeline::TimeRange;
 use ratatui::{
     buffer::Buffer,
@@ -215,7 +217,7 @@ fn at_cursor(state: &State, map: &HeatMap, row: &HeatRow, run: RunTime, grid: Ti
     let mut text = format!("at {at}   {worst}: {name} {}", in_words(map.metric, value));
     if row.partitions.len() > 1 {
         let which = if map.metric == HeatMetric::Rate { "slowest" } else { "highest" };
-        text.push_str(&format!(", the {which} of {} partitions from {first} on", row.partitions.len()));
+        let _ = write!(text, ", the {which} of {} partitions from {first} on", row.partitions.len());
     }
     if !state.user.heat.window.is_fixed() && !state.shows_past() {
         text.push_str(" (now)");
@@ -229,7 +231,7 @@ fn legend(map: &HeatMap, ramp: Option<&HeatRamp>, theme: &Theme) -> Line<'static
     let mut spans = vec![Span::styled(format!("{}  0 ", metric_name(map.metric)), muted)];
     match ramp {
         Some(ramp) => {
-            spans.extend((0..HeatRamp::STEPS).map(|step| Span::styled("  ", Style::new().bg(ramp.colour(step)))))
+            spans.extend((0..HeatRamp::STEPS).map(|step| Span::styled("  ", Style::new().bg(ramp.colour(step)))));
         }
         None => spans.push(Span::styled(format!("{ZERO}{}", SHADES.concat()), theme.popup.patch(theme.chart))),
     }

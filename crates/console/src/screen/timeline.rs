@@ -1,6 +1,6 @@
 //! The timeline: the figures of runs, or of a watched group, over time, with a cursor.
 
-use kreplay_model::timeline::Moment;
+use kreplay_model::timeline::{Moment, TimeRange};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::watch_page;
@@ -101,7 +101,7 @@ fn title(view: &View<'_>, cells: u16) -> String {
             format!("{TITLE} of {}", shorten(&clean(group), usize::from(cells).saturating_sub(52)))
         }
     };
-    let whole = view.state.timeline_whole().map_or(0, |whole| whole.ms());
+    let whole = view.state.timeline_whole().map_or(0, TimeRange::ms);
     let shown = view.columns.range().ms();
     let part = if shown >= whole { seconds(whole) } else { format!("{} of {}", seconds(shown), seconds(whole)) };
     format!("{name}  {part}  a column is {}", seconds(view.columns.length_ms()))
@@ -110,7 +110,7 @@ fn title(view: &View<'_>, cells: u16) -> String {
 /// Whether the cursor follows the latest moment.
 #[allow(clippy::cast_precision_loss, reason = "milliseconds below 2^53")]
 fn foot(view: &View<'_>) -> String {
-    let Some(latest) = view.state.timeline_range().map(|range| range.to()) else { return String::new() };
+    let Some(latest) = view.state.timeline_range().map(TimeRange::to) else { return String::new() };
     if view.state.user.timeline.cursor.is_none() {
         return "► latest".to_owned();
     }

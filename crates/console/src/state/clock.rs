@@ -11,12 +11,10 @@ impl State {
     /// watch, in UTC.
     #[must_use]
     pub fn clock(&self, subject: TimelineSubject<'_>, at: Moment, decimals: usize) -> String {
-        match (subject, self.run_at(at)) {
-            (TimelineSubject::Runs, Some(run)) => number::clock(at.ms() - run.started.ms(), decimals),
-            _ => {
-                let time = DateTime::<Utc>::from_timestamp_millis(at.ms()).unwrap_or_default();
-                time.format("%H:%M:%S").to_string()
-            }
+        if let (TimelineSubject::Runs, Some(run)) = (subject, self.run_at(at)) {
+            return number::clock(at.ms() - run.started.ms(), decimals);
         }
+        let time = DateTime::<Utc>::from_timestamp_millis(at.ms()).unwrap_or_default();
+        time.format("%H:%M:%S").to_string()
     }
 }

@@ -79,7 +79,7 @@ impl TableRow for ErrorRow<'_> {
 
 impl ErrorRow<'_> {
     /// The end of the place, which is never shortened.
-    fn offset(&self) -> String {
+    fn offset(self) -> String {
         format!(" at {}", self.kind.last.offset)
     }
 
@@ -87,7 +87,7 @@ impl ErrorRow<'_> {
         self.kind.last.key.as_deref().unwrap_or("–")
     }
 
-    fn time(&self) -> String {
+    fn time(self) -> String {
         self.kind.last_at.format("%H:%M:%S").to_string()
     }
 

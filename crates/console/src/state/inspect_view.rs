@@ -14,7 +14,7 @@ use kreplay_model::{
 use super::{ScreenId, State};
 use crate::{
     layout::Panel,
-    record::{FailureNote, Folding, Format, JsonTree, Line, Shown},
+    record::{FailureNote, Folding, Format, JsonTree, Line, Node, Shown},
 };
 
 /// The most columns of the window.
@@ -170,7 +170,7 @@ impl State {
     #[must_use]
     pub fn shows_record_tree(&self) -> bool {
         let tree = self.user.inspect.tree.as_ref().filter(|_| self.user.inspect.format == Format::Decoded);
-        self.inspected_record().is_some() && tree.and_then(|tree| tree.node(0)).is_some_and(|node| node.is_foldable())
+        self.inspected_record().is_some() && tree.and_then(|tree| tree.node(0)).is_some_and(Node::is_foldable)
     }
 
     /// The record that paused the run, if it is the one that was asked for.

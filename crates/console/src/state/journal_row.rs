@@ -62,7 +62,7 @@ impl JournalRow<'_> {
         }
     }
 
-    fn topics(&self) -> String {
+    fn topics(self) -> String {
         let topics = self.run.summary.as_ref().map(|summary| summary.topics.join(", ")).unwrap_or_default();
         clean(&topics).into_owned()
     }

@@ -46,6 +46,7 @@ impl Navigation {
     }
 
     /// All places from the home screen to the one in front.
+    #[must_use]
     pub fn places(&self) -> impl DoubleEndedIterator<Item = &Place> {
         std::iter::once(&self.home).chain(&self.opened)
     }
@@ -59,8 +60,8 @@ impl Navigation {
     /// The page in front, possibly behind windows and a dialog.
     #[must_use]
     pub fn front_page(&self) -> ScreenId {
-        let pages = self.places().filter(|place| place.screen.layer() == Layer::Page);
-        pages.last().unwrap_or(&self.home).screen
+        let page = self.places().rfind(|place| place.screen.layer() == Layer::Page);
+        page.unwrap_or(&self.home).screen
     }
 
     /// The place in front, to change what the user looks at there.

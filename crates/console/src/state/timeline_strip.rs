@@ -7,6 +7,9 @@ use kreplay_model::timeline::{Figure, GroupCell, Moment, Spread, Summary, TimeRa
 use super::{State, TimeColumns, TimelineSubject};
 use crate::number::{self, Forms};
 
+/// The value that represents a stretch of time.
+type Representative = fn(&Summary) -> f64;
+
 /// A figure of the timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StripFigure {
@@ -131,9 +134,9 @@ impl StripFigure {
     }
 
     /// The figure of a run's timeline, and what represents a stretch of time. `None` if groups have it only.
-    fn of_runs(self) -> Option<(Figure, fn(&Summary) -> f64)> {
-        let highest: fn(&Summary) -> f64 = |cell| cell.max;
-        let last: fn(&Summary) -> f64 = |cell| cell.last;
+    fn of_runs(self) -> Option<(Figure, Representative)> {
+        let highest: Representative = |cell| cell.max;
+        let last: Representative = |cell| cell.last;
         match self {
             Self::Rate => Some((Figure::HandledPerS, Summary::mean)),
             Self::Arriving => Some((Figure::ArrivingPerS, Summary::mean)),

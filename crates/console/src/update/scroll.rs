@@ -80,7 +80,7 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         Moves::Change => group_change::scroll(state, by),
         Moves::SelectedKey => quarantine::scroll(state, by),
         Moves::SelectedLane | Moves::HeatRow | Moves::LoggedEvent | Moves::SelectedHotKey | Moves::SelectedJournal => {
-            on_run_page(state, by)
+            on_run_page(state, by);
         }
         Moves::SelectedError => errors::scroll(state, by),
         Moves::RecordLines => inspect::scroll(state, by),

@@ -44,7 +44,9 @@ pub(super) fn learn_alerts(state: &mut State, snapshot: Arc<AlertsSnapshot>) -> 
 
 /// Adds events.
 pub(super) fn add_events(state: &mut State, events: &[WatchEvent]) -> Vec<Effect> {
-    events.iter().for_each(|event| state.feed.timeline.add_watch_event(event));
+    for event in events {
+        state.feed.timeline.add_watch_event(event);
+    }
     state.stale |= !events.is_empty();
     Vec::new()
 }

@@ -175,7 +175,10 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
         | Action::ChangeScope
         | Action::WrapEvents
         | Action::ListJournals
+        | Action::PreviousMark
+        | Action::NextMark
         | Action::ExecuteChange => action.refusal(state).is_none(),
+        Action::SortNext if state.mode() == Mode::Listing => action.refusal(state).is_none(),
         Action::Groups | Action::Trouble if !state.feed.watched.is_on() => false,
         Action::Alerts => state.feed.alerts.as_ref().is_some_and(|alerts| !alerts.alerts.is_empty()),
         Action::Groups => state.user.navigation.front().screen != ScreenId::Groups,
@@ -184,14 +187,12 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
             let navigation = &state.user.navigation;
             navigation.front().screen != navigation.home() || has_group_filter(state)
         }
-        Action::SortNext if state.mode() == Mode::Listing => action.refusal(state).is_none(),
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
         Action::Latest if !state.is_charting() => {
             state.user.timeline.cursor.is_some() && (!state.shows_past() || state.playback.is_some())
         }
         Action::ShowMoment => !state.shows_past(),
         Action::WholeTimeline if !state.is_charting() => state.user.timeline.column_ms.is_some(),
-        Action::PreviousMark | Action::NextMark => action.refusal(state).is_none(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text = matches!(state.mode(), Mode::Reading | Mode::Planning)
                 && state.user.navigation.front().screen != ScreenId::Partition;
@@ -201,6 +202,7 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a list for each mode")]
 fn useful_actions(state: &State) -> &'static [Action] {
     use Action as A;
     match state.mode() {

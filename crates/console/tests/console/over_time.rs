@@ -13,7 +13,9 @@ use kreplay_console::{
 };
 use kreplay_model::{
     domain::{Lag, Ordering},
-    feed::{Charge, EventKind, Owner, PartitionView, RebalanceKind, RunState, Snapshot, WorkerState, WorkerView},
+    feed::{
+        Charge, Charges, EventKind, Owner, PartitionView, RebalanceKind, RunState, Snapshot, WorkerState, WorkerView,
+    },
 };
 
 use crate::fixture::*;
@@ -74,7 +76,7 @@ fn at(second: u32, workers: u32, partitions: u32, ordering: Ordering) -> Snapsho
     let mut run = run(3.0, RunState::Running, ordering);
     run.elapsed_s = f64::from(second);
     run.workers = (0..workers).map(|id| worker(id, second, ordering)).collect();
-    run.charges = run.workers.iter().fold(Default::default(), |sum, worker| sum + worker.charges);
+    run.charges = run.workers.iter().fold(Charges::default(), |sum, worker| sum + worker.charges);
     let pattern = run.partitions[0].clone();
     run.partitions = (0..partitions).map(|number| partition_view(&pattern, number, second, ordering)).collect();
     snapshot(Some(run), f64::from(second))

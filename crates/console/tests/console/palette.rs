@@ -214,7 +214,9 @@ fn every_screen_can_be_reached() {
     };
     let mut on_events = Situation::Normal.console(120, 40);
     act(&mut on_events, Action::FocusNext);
-    for start in [Situation::Normal.console(120, 40), on_events, groups(ScreenId::Groups), groups(ScreenId::Topics)] {
+    let starts =
+        vec![Situation::Normal.console(120, 40), on_events, groups(ScreenId::Groups), groups(ScreenId::Topics)];
+    for start in starts {
         let mut state = start;
         open(&mut state);
         for row in 0..palette(&state).hits().len() {

@@ -39,7 +39,9 @@ impl Console {
     /// A console that has followed the frames.
     fn after(frames: &[Frame]) -> Self {
         let mut console = Self::new(120, 40);
-        frames.iter().for_each(|frame| console.hear(frame));
+        for frame in frames {
+            console.hear(frame);
+        }
         console
     }
 
@@ -49,7 +51,9 @@ impl Console {
         let mut events = vec![Event::Events(frame.events.clone()), Event::GroupEvents(frame.group_events.clone())];
         events.extend(frame.snapshot.clone().map(Event::Snapshot));
         events.extend(frame.groups.clone().map(Event::Groups));
-        events.into_iter().for_each(|event| apply(&mut self.state, event));
+        for event in events {
+            apply(&mut self.state, event);
+        }
     }
 
     fn execute(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
@@ -219,7 +223,9 @@ fn a_moment_that_is_not_kept_is_refused() {
 /// A console that shows the frames as a recording.
 fn recording(frames: &[Frame]) -> Console {
     let mut console = Console { state: State::new(120, 40, None), past: RecentPast::default() };
-    frames.iter().for_each(|frame| console.past.push(frame).unwrap());
+    for frame in frames {
+        console.past.push(frame).unwrap();
+    }
     let (from, to) = console.past.range().unwrap();
     let range = TimeRange::new(Moment::from_ms(from), Moment::from_ms(to));
     let effects = update(&mut console.state, Event::Recording(range));

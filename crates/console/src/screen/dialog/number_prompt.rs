@@ -13,7 +13,7 @@ use crate::{
     number,
     screen::foot,
     state::{LineInput, State, TableId},
-    text::{clean, shorten, wrap},
+    text::{clean, wrap},
     theme::Theme,
     widget::{frame, input::with_cursor, paint},
 };

@@ -89,7 +89,7 @@ fn difference(view: &View<'_>) -> Option<Vec<Part>> {
     let word = |text: String| vec![(text, theme.popup)];
     match view.subject {
         TimelineSubject::Runs => {
-            parts.extend(changes(&view.state.feed.timeline.difference(range)).into_iter().map(word))
+            parts.extend(changes(&view.state.feed.timeline.difference(range)).into_iter().map(word));
         }
         TimelineSubject::Group(group) => {
             parts.extend(view.state.lag_change(group, range).map(|lag| word(format!("lag {}", signed(lag)))));

@@ -1,5 +1,7 @@
 //! The lines below the lanes: what happened at the cursor, and what the workers spend their time on.
 
+use std::fmt::Write as _;
+
 use kreplay_model::{
     feed::{Charges, Owner},
     timeline::{MarkClass, TimeRange, WorkerCell},
@@ -125,11 +127,11 @@ fn worker(state: &State, number: u32, cell: TimeRange) -> String {
         format!("worker-{number}: {busy} in the handler, no record finished")
     };
     if let Some(wait) = measured.longest_wait.filter(|_| measured.busy() < 0.995) {
-        text.push_str(&format!("; otherwise mostly {}", wait.in_words()));
+        let _ = write!(text, "; otherwise mostly {}", wait.in_words());
     }
     let owned = owned_by(state, number, cell);
     if !owned.is_empty() {
-        text.push_str(&format!("; has {}", named(&owned)));
+        let _ = write!(text, "; has {}", named(&owned));
     }
     text
 }
@@ -178,17 +180,17 @@ fn partition(state: &State, id: &kreplay_model::domain::TopicPartition, cell: Ti
     let Some(measured) = measured else { return format!("{whose} was not measured then") };
     let mut text = format!("{whose}: {} records/s", number::rate(measured.mean_per_s()));
     if let Some(lag) = measured.lag {
-        text.push_str(&format!(", lag up to {}", number::rate(lag.into())));
+        let _ = write!(text, ", lag up to {}", number::rate(lag.into()));
     }
     if let Some(p95_ms) = measured.p95_ms {
-        text.push_str(&format!(", p95 so far {}", number::millis(p95_ms.into())));
+        let _ = write!(text, ", p95 so far {}", number::millis(p95_ms.into()));
     }
     let spans = state.feed.timeline.owners_of(id, cell);
     let owner = spans.last().map(|span| span.owner.to_string());
     let owner =
         owner.or_else(|| owner_of(&state.feed, id).filter(|owner| **owner != Owner::None).map(ToString::to_string));
     if let Some(owner) = owner {
-        text.push_str(&format!("; owner {}", clean(&owner)));
+        let _ = write!(text, "; owner {}", clean(&owner));
     }
     text
 }
