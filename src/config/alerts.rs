@@ -358,7 +358,7 @@ mod tests {
         for (text, part) in [
             ("[alerts.a]\nfor = '5m'\n", "alerts.a: the rule has no condition; write condition"),
             ("[alerts.a]\ncondition = 'speed > 5'\n", "alerts.a.condition: `speed` is not a figure; use lag"),
-            ("[alerts.a]\nconditions = 'lag > 5'\n", "unknown setting; [alerts.a] has enabled, groups"),
+            ("[alerts.a]\nconditions = 'lag > 5'\n", "unknown setting; [alerts.a] has enabled, on, groups"),
             ("[alerts.a]\ncondition = 'lag > 5'\nfor = 5\n", "alerts.a.for: must be a string, not a number"),
             ("[alerts.a]\ncondition = 'lag > 5'\nfor = '32d'\n", "`32d` is not a duration from 0s to 31d"),
             ("[alerts.a]\ncondition = 'lag > 5'\nseverity = 'bad'\n", "allowed: info, warning or critical"),

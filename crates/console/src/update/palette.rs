@@ -1,8 +1,9 @@
 //! The palette: opens it, searches, completes, and does what the selected entry says.
 
-use super::{Effect, concurrency, filter, focus, navigate, perform, quarantine, rate, reject, scroll, scroll::Motion};
+use super::{Effect, concurrency, filter, focus, navigate, quarantine, rate, reject, scroll, scroll::Motion};
 use super::{show_message, table, topics, typing};
 use crate::{
+    action::Action,
     layout::Panel,
     palette::{entries, refusal, typed},
     state::{Dialog, Edit, Palette, PaletteEntry, PaletteItem, ScreenId, Scrollable, State, StatusKind},
@@ -67,8 +68,11 @@ pub(super) fn right(state: &mut State) {
     }
 }
 
-/// Does what the selected hit says, or shows in the palette why not.
-pub(super) fn accept(state: &mut State) -> Vec<Effect> {
+/// Performs an action.
+type Perform = fn(&mut State, Action) -> Vec<Effect>;
+
+/// Does what the selected hit says, or shows in the palette why not. Actions are performed by the caller's function.
+pub(super) fn accept(state: &mut State, perform: Perform) -> Vec<Effect> {
     let Some(entry) = palette(state).and_then(|palette| palette.selected()).map(|hit| PaletteEntry::clone(&hit.entry))
     else {
         reject(state, "nothing has this name; Esc closes");
@@ -78,7 +82,7 @@ pub(super) fn accept(state: &mut State) -> Vec<Effect> {
         reject(state, reason);
         return Vec::new();
     }
-    match run(state, &entry.item) {
+    match run(state, &entry.item, perform) {
         Ok(effects) => {
             if !matches!(entry.item, PaletteItem::Begin(_)) {
                 remember(state, entry);
@@ -93,7 +97,7 @@ pub(super) fn accept(state: &mut State) -> Vec<Effect> {
 }
 
 /// Executes an available entry, and closes the palette unless it only begins a command.
-fn run(state: &mut State, item: &PaletteItem) -> Result<Vec<Effect>, String> {
+fn run(state: &mut State, item: &PaletteItem, perform: Perform) -> Result<Vec<Effect>, String> {
     match item {
         PaletteItem::Begin(_) => {
             complete(state);
