@@ -54,6 +54,8 @@ fn rules() -> Vec<Rule> {
         let mut rule = RuleDefinition::new(name.parse().unwrap(), condition.parse().unwrap());
         (rule.hold, rule.keep) = (Duration::from_secs(hold_s), Duration::from_secs(keep_s));
         rule.selector.groups = vec!["bill*".parse().unwrap()];
+        // Those of kreplay contain the value, which differs from step to step.
+        rule.annotations = ["summary", "description"].map(|name| (name.to_owned(), condition.to_owned())).into();
         Rule::new(rule).unwrap()
     };
     RULES.into_iter().map(rule).collect()
@@ -178,6 +180,7 @@ fn group(numbers: &mut Numbers) -> GroupView {
             max: Some(lag),
             readable: Some(lag.unsigned_abs()),
             lost: Some(numbers.one_of(&[0, 0, 3])),
+            ahead: Some(0),
             ..LagTotals::default()
         },
         age_s: (lag > 0).then(|| SecondsRange::exact(numbers.one_of(&[10.0, 300.0, 400.0]))),
@@ -260,7 +263,7 @@ fn parity_test(seed: u64) -> String {
                 let _ = writeln!(
                     expectations,
                     "    exp_alerts:\n    - exp_labels: {{group: {GROUP}, severity: warning}}\n      \
-                     exp_annotations: {{description: \"{condition}\"}}"
+                     exp_annotations: {{summary: \"{condition}\", description: \"{condition}\"}}"
                 );
             } else {
                 expectations.push_str("    exp_alerts: []\n");

@@ -86,8 +86,8 @@ pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
     lines
 }
 
-/// The longest start of a text that fits into `max` cells and has at least one character. A grapheme can be wider than a
-/// narrow line: a letter with several spacing marks takes a cell for each of them.
+/// The longest start of a text that fits into `max` cells and has at least one character. A grapheme can be wider than
+/// a narrow line: a letter with several spacing marks takes a cell for each of them.
 fn start_of_grapheme(text: &str, max: usize) -> &str {
     let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
     let fitting = ends.clone().take_while(|end| width(&text[..*end]) <= max).last();

@@ -38,6 +38,7 @@ mod hot_keys;
 mod inspect;
 mod journals;
 mod launch;
+mod motion;
 mod mouse;
 mod navigate;
 mod palette;

@@ -120,8 +120,8 @@ pub struct RecordLookup<'a> {
 }
 
 impl<'a> RecordLookup<'a> {
-    /// Reads from a cluster. Each request, and each of at most two reads, takes at most `timeout`. `is_stopped` is asked
-    /// between requests and at least every 50 ms while reading.
+    /// Reads from a cluster. Each request, and each of at most two reads, takes at most `timeout`. `is_stopped` is
+    /// asked between requests and at least every 50 ms while reading.
     #[must_use]
     pub fn new(config: &'a KafkaConfig, timeout: Duration, is_stopped: &'a dyn Fn() -> bool) -> Self {
         Self { config, timeout, is_stopped }

@@ -193,7 +193,9 @@ impl TimeWindow {
             self.fixed = None;
             return;
         }
-        let shown = grid.range();
+        // The cells of the grid can reach beyond the window, and other cells are chosen once the window moves. So the
+        // window itself contains the cursor.
+        let shown = self.shown(run);
         let from = if at < shown.from() {
             at
         } else if at >= shown.to() {

@@ -1,6 +1,6 @@
 //! The palette: opens it, searches, completes, and does what the selected entry says.
 
-use super::{Effect, concurrency, filter, focus, navigate, quarantine, rate, reject, scroll, scroll::Motion};
+use super::{Effect, concurrency, filter, focus, motion::Motion, navigate, quarantine, rate, reject, scroll};
 use super::{show_message, table, topics, typing};
 use crate::{
     action::Action,

@@ -4,8 +4,8 @@ use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
     Effect, ask, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus, group_change,
-    inspect, journals, launch, navigate, palette, past, plan, playback, quarantine, question, rate, run, run_pages,
-    scroll, scroll::Motion, show_message, silence, timeline, topics, typing, watch,
+    inspect, journals, launch, motion::Motion, navigate, palette, past, plan, playback, quarantine, question, rate,
+    run, run_pages, scroll, show_message, silence, timeline, topics, typing, watch,
 };
 use crate::{
     action::Action,
@@ -196,7 +196,12 @@ fn in_view(state: &mut State, change: impl FnOnce(&mut State)) -> Vec<Effect> {
 }
 
 fn moved(state: &mut State, motion: Motion) -> Vec<Effect> {
-    in_view(state, |state| scroll::by_motion(state, motion))
+    in_view(state, |state| match &state.user.navigation.dialog {
+        Some(Dialog::Palette(_)) => palette::step(state, motion),
+        Some(Dialog::Columns(_)) => columns::scroll(state, motion.rows(1)),
+        Some(_) => {}
+        None => scroll::by_motion(state, motion),
+    })
 }
 
 fn edited(state: &mut State, edit: Edit) -> Vec<Effect> {

@@ -1,55 +1,16 @@
 //! Moves and scrolls, in the focused panel or in the window in front.
 
 use super::{
-    columns, errors, event_log, group_change, hot_keys, inspect, journals, palette, quarantine, run_pages, topics,
-    watch,
+    errors, event_log, group_change, hot_keys, inspect, journals, motion::Motion, quarantine, run_pages, topics, watch,
 };
 use crate::{
     layout::Panel,
     screen::{Moves, Screen},
-    state::{Dialog, Extent, ScreenId, Scrollable, State},
+    state::{Extent, ScreenId, Scrollable, State},
 };
-
-/// A step of moving.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Motion {
-    Up,
-    Down,
-    HalfPageUp,
-    HalfPageDown,
-    PageUp,
-    PageDown,
-    Top,
-    Bottom,
-}
-
-impl Motion {
-    /// The number of rows, downwards if positive, where `page` rows are visible at once.
-    pub(super) fn rows(self, page: usize) -> isize {
-        let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
-        match self {
-            Self::Up => -1,
-            Self::Down => 1,
-            Self::HalfPageUp => -(full / 2).max(1),
-            Self::HalfPageDown => (full / 2).max(1),
-            Self::PageUp => -full,
-            Self::PageDown => full,
-            Self::Top => isize::MIN,
-            Self::Bottom => isize::MAX,
-        }
-    }
-}
 
 /// Moves in the focused panel or in the window in front.
 pub(super) fn by_motion(state: &mut State, motion: Motion) {
-    if let Some(dialog) = &state.user.navigation.dialog {
-        match dialog {
-            Dialog::Palette(_) => palette::step(state, motion),
-            Dialog::Columns(_) => columns::scroll(state, motion.rows(1)),
-            _ => {}
-        }
-        return;
-    }
     let front = state.user.navigation.front().screen;
     let moves = Screen::of(front).moves;
     let scrollable = match moves {

@@ -60,7 +60,7 @@ impl FailureCounts {
 /// Failures with the same error, apart from numbers and ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorKind {
-    /// What the errors have in common: see [`fold`]. It identifies the kind.
+    /// What the errors have in common: see [`fold()`]. It identifies the kind.
     pub pattern: String,
     /// How often it occurred.
     pub counts: FailureCounts,

@@ -12,8 +12,8 @@ use super::{InspectedRecord, RecordId};
 /// The number that no command has.
 const NONE: u64 = 0;
 
-/// A view's command to read a record. Each has a number above 0 that the view chooses, so that answers to an earlier one
-/// are recognised.
+/// A view's command to read a record. Each has a number above 0 that the view chooses, so that answers to an earlier
+/// one are recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InspectCommand {
     /// Read a record. An earlier command that is not answered yet is stopped.
