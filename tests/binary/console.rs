@@ -3,7 +3,10 @@
 use crate::support::build::kreplay_binary;
 use crate::{
     RUN_TIMEOUT,
-    support::pty::{Terminal, Traces},
+    support::{
+        pty::{Terminal, Traces},
+        wait,
+    },
 };
 
 /// A demo that takes a minute with one worker.
@@ -211,18 +214,23 @@ fn the_palette_and_the_clipboard_work_in_a_terminal() {
     wait_until_running(&console);
     console.send(":workers 3\r");
     wait_for_text(&console, "concurrency 1 → 3");
+    // The last cell, so that the whole frame has arrived when it changes.
     let background = |console: &Terminal| console.inspect(|screen| screen.cell(29, 99).map(vt100::Cell::bgcolor));
     let before = background(&console);
+    let wait_for_background = |console: &Terminal, is_before: bool| {
+        let found = || ((background(console) == before) == is_before).then_some(());
+        wait::until("the colours of the theme", RUN_TIMEOUT, found);
+    };
     console.send(":theme tokyo");
     wait_for_text(&console, "theme tokyo▏-night");
-    assert_ne!(background(&console), before, "the theme under the cursor is shown");
+    wait_for_background(&console, false);
     console.send("\x1b");
     console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("tokyo-night"));
-    assert_eq!(background(&console), before);
+    wait_for_background(&console, true);
     console.send("y");
-    wait_for_text(&console, "partition copied: vc.billing.events-");
-    // OSC 52 with the Base64 of `vc.billing.events-`, whose length is a multiple of three.
-    let copied = b"\x1b]52;c;dmMuYmlsbGluZy5ldmVudHMt".to_vec();
+    wait_for_text(&console, "partition copied: vc.dataset");
+    // OSC 52 with the Base64 of `vc.datase`, whose length is a multiple of three.
+    let copied = b"\x1b]52;c;dmMuZGF0YXNl".to_vec();
     assert!(console.raw().windows(copied.len()).any(|bytes| bytes == copied), "{}", console.text());
     console.send("M");
     wait_for_text(&console, "the mouse is released");

@@ -26,7 +26,7 @@ fn wait_for_text(terminal: &Terminal, text: &str) {
 fn the_record_that_paused_the_run_is_shown_searched_and_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let mut console = failing_demo(dir.path(), "pause");
-    wait_for_text(&console, "simulated failure");
+    wait_for_text(&console, "Paused by a failed record");
     console.send("f");
     wait_for_text(&console, "The run is paused by this record");
     console.send("\r");

@@ -13,7 +13,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use kreplay_alerts::{Alerts, Rule, RuleDefinition, rules_file};
+use kreplay_alerts::{Alerts, Condition, Rule, RuleDefinition, rules_file};
 use kreplay_metrics::{Format, KnownNames, MetricsOptions, Observed, encode, families};
 use kreplay_model::watch::{
     AlertState, EtaVerdict, EtaView, GroupState, GroupType, GroupView, LagTotals, MemberRow, RatesView, RebalancesView,
@@ -55,7 +55,8 @@ fn rules() -> Vec<Rule> {
         (rule.hold, rule.keep) = (Duration::from_secs(hold_s), Duration::from_secs(keep_s));
         rule.selector.groups = vec!["bill*".parse().unwrap()];
         // Those of kreplay contain the value, which differs from step to step.
-        rule.annotations = ["summary", "description"].map(|name| (name.to_owned(), condition.to_owned())).into();
+        let text = condition.parse::<Condition>().unwrap().to_string();
+        rule.annotations = ["summary", "description"].map(|name| (name.to_owned(), text.clone())).into();
         Rule::new(rule).unwrap()
     };
     RULES.into_iter().map(rule).collect()

@@ -5,7 +5,7 @@ use super::{show_message, table, topics, typing};
 use crate::{
     action::Action,
     layout::Panel,
-    palette::{entries, refusal, typed},
+    palette::{entries, refusal},
     state::{Dialog, Edit, Palette, PaletteEntry, PaletteItem, ScreenId, Scrollable, State, StatusKind},
 };
 use kreplay_model::domain::TopicPartition;
@@ -23,13 +23,6 @@ fn palette(state: &mut State) -> Option<&mut Palette> {
         Some(Dialog::Palette(palette)) => Some(palette),
         _ => None,
     }
-}
-
-/// Finds the entries for a new text.
-pub(super) fn search(state: &mut State) {
-    let Some(palette) = palette(state) else { return };
-    let typed = typed(palette.input.text());
-    palette.search(typed);
 }
 
 /// Moves the selection.

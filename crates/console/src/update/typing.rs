@@ -1,8 +1,9 @@
 //! Text input of prompts, filters, and the palette.
 
-use super::{filter, palette};
+use super::filter;
 use crate::{
     key::Key,
+    palette::typed,
     state::{Dialog, Edit, LineInput, State},
 };
 
@@ -37,7 +38,7 @@ pub(super) fn change(state: &mut State, change: impl FnOnce(&mut LineInput)) {
         Dialog::HotKeyFilter(_) => filter::set_hot_keys(state, text),
         Dialog::JournalFilter(_) => filter::set_journals(state, text),
         Dialog::HelpFilter(_) => filter::set_help(state, text),
-        Dialog::Palette(_) => palette::search(state),
+        Dialog::Palette(palette) => palette.search(typed(&text)),
         Dialog::Ask(_)
         | Dialog::Number { .. }
         | Dialog::Rate { .. }
