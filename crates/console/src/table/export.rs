@@ -35,7 +35,7 @@ impl ExportFormat {
     /// The table in this format.
     ///
     /// # Errors
-    /// As [`json`].
+    /// As [`json()`].
     pub fn write<R: TableRow>(self, state: &TableState<R::Key>, rows: &[R]) -> Result<String, serde_json::Error> {
         match self {
             Self::Csv => Ok(csv(state, rows)),
