@@ -18,7 +18,7 @@ pub(super) use typed_lines::TypedLines;
 const MAX_ERRORS: usize = 10;
 
 /// Executes the commands that are typed while a session runs, and prints their answers to standard error. It returns
-/// once the session was told to stop, and only then: without further commands, the session goes on.
+/// once the session was told to stop, and only then: without further commands, the session continues.
 pub(super) async fn obey(feed: &Feed, control: &Control) {
     let mut lines = TypedLines::open();
     loop {

@@ -1,8 +1,8 @@
 //! Attaching a console to running processes.
 //!
 //! A [`Server`] offers the feed of its process on a Unix socket or on a loopback address. [`Attachment`] connects to
-//! one or several of them and emits a feed like that of a session, so that the same views show it. [`merge()`] makes one
-//! snapshot of those of several processes.
+//! one or several of them and emits a feed like that of a session, so that the same views show it. [`merge()`] makes
+//! one snapshot of those of several processes.
 //!
 //! The server reads the latest snapshot when a client can take one. A client that is slow or does not read at all
 //! therefore costs the process no more than the memory of one frame.

@@ -57,7 +57,7 @@ pub(crate) struct Announcer {
     progress: Option<Progress>,
     /// The last run, and whether it has ended.
     run: Option<(String, bool)>,
-    /// Whether the terminal has the keyboard; `None` while it has not said so.
+    /// Whether the terminal has the focus; `None` until it reports that.
     has_focus: Option<bool>,
 }
 
@@ -76,7 +76,7 @@ impl Announcer {
         self.progress.is_some()
     }
 
-    /// The terminal has got or lost the keyboard.
+    /// The terminal has gained or lost the focus.
     pub(crate) fn focus(&mut self, has_focus: bool) {
         self.has_focus = Some(has_focus);
     }

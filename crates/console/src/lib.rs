@@ -42,7 +42,7 @@ pub struct ConsoleOptions {
     pub theme: theme::ThemeChoice,
     /// Whether to capture the mouse. If captured, the terminal's own text selection does not work.
     pub mouse: bool,
-    /// How the end of a run is announced while the terminal does not have the keyboard.
+    /// How the end of a run is announced while the terminal does not have the focus.
     pub notify: Notify,
     /// Whether to use no colours (`NO_COLOR`). Takes precedence over the theme.
     pub no_color: bool,

@@ -13,7 +13,6 @@ use kreplay_model::feed::Feed;
 use kreplay_model::inspect::InspectControl;
 use kreplay_model::watch::{GroupChangeControl, SilenceControl, TerminalNotices, WatchControl, WatchLog};
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch::Receiver},
     time::{MissedTickBehavior, interval, sleep_until},
 };
@@ -33,8 +32,10 @@ use super::{
 };
 
 mod past;
+mod signals;
 
 use past::{LastFrames, Moments, Recording};
+use signals::{SignalAction, Signals};
 
 /// Minimum time between two frames, for at most 30 frames per second.
 const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(34);
@@ -139,48 +140,6 @@ impl Themes {
             self.name = name;
         }
         Ok(&self.shown)
-    }
-}
-
-/// The signals that a terminal application handles.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-    suspend: Signal,
-    resume: Signal,
-    resize: Signal,
-}
-
-/// The action requested by a signal.
-enum SignalAction {
-    End,
-    Suspend,
-    Resume,
-    Measure,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-            suspend: signal(SignalKind::from_raw(libc::SIGTSTP))?,
-            resume: signal(SignalKind::from_raw(libc::SIGCONT))?,
-            resize: signal(SignalKind::window_change())?,
-        })
-    }
-
-    async fn next(&mut self) -> SignalAction {
-        tokio::select! {
-            _ = self.terminate.recv() => SignalAction::End,
-            _ = self.interrupt.recv() => SignalAction::End,
-            _ = self.hang_up.recv() => SignalAction::End,
-            _ = self.suspend.recv() => SignalAction::Suspend,
-            _ = self.resume.recv() => SignalAction::Resume,
-            _ = self.resize.recv() => SignalAction::Measure,
-        }
     }
 }
 
@@ -505,7 +464,7 @@ impl Runtime {
     fn list_journals(&self) {
         if let Some(journals) = self.journals.clone() {
             let listings = self.listings.0.clone();
-            // Nobody waits for the list once the console is closed.
+            // Once the console is closed, the list is not needed.
             tokio::task::spawn_blocking(move || drop(listings.send(journals.list())));
         }
     }

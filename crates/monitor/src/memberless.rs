@@ -2,7 +2,7 @@
 //!
 //! Tools such as `kreplay groups` and `kafka-consumer-groups.sh` change the offsets of a group only while it has no
 //! members. Such a change is not consumption. A consumer that assigns its partitions itself, however, commits without
-//! being a member: its commits go on, and only forward.
+//! being a member: its commits continue, and only forward.
 
 /// Changes forward, with none back between them, after which further ones are commits.
 const CHANGES_BEFORE_COMMITS: u32 = 3;

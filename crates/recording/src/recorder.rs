@@ -23,7 +23,7 @@ const LONGEST_GAP: Duration = Duration::from_secs(2);
 /// How long the end of a command waits for the end of its recording.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Records a feed until it is told to finish. It only reads the latest values, so it cannot slow down what it records,
+/// Records a feed until [`Recorder::finish`]. It only reads the latest values, so it cannot slow down what it records,
 /// and none of its errors ends a run.
 #[derive(Debug)]
 pub struct Recorder {

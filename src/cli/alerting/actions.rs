@@ -57,7 +57,7 @@ impl Drop for Actions {
         let Some(notifier) = self.0.take() else { return };
         let (failures, is_done) = notifier.finish(FINISH_TIMEOUT);
         let mut stderr = io::stderr().lock();
-        // Failed writes to standard error are ignored: nobody would read them.
+        // Failed writes to standard error are ignored, because there is no other place for the text.
         for failure in failures {
             let _ = writeln!(stderr, "kreplay: the action {} failed: {}", failure.action, failure.reason);
         }

@@ -17,7 +17,7 @@ settings! { CONSOLE:
     };
     /// Capture the mouse wheel and clicks.
     "console.mouse": Bool => console.mouse;
-    /// How the end of a run is announced while the terminal does not have the keyboard.
+    /// How the end of a run is announced while the terminal does not have the focus.
     "console.notify": Word(&["auto", "bell", "off"]) => console.notify;
 }
 

@@ -2,14 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-/// How the end of a run is announced while the terminal does not have the keyboard.
+/// How the end of a run is announced while the terminal does not have the focus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Notify {
     /// By a notification where the terminal is known to show them, otherwise by the bell. Nothing happens in a terminal
-    /// that does not report whether it has the keyboard.
+    /// that does not report whether it has the focus.
     #[default]
     Auto,
-    /// By the bell, unless the terminal reports that it has the keyboard.
+    /// By the bell, unless the terminal reports that it has the focus.
     Bell,
     /// Not at all.
     Off,

@@ -84,7 +84,7 @@ impl LastFrames {
     fn encode(&mut self) {
         let Some(frame) = self.waiting.take() else { return };
         let began = Instant::now();
-        // A frame that cannot be encoded is a moment that cannot be shown; the console goes on.
+        // A frame that cannot be encoded is a moment that cannot be shown; the console continues.
         drop(self.past.push(&frame));
         let took: Duration = began.elapsed();
         self.due = Instant::now() + took * (ENCODING_DIVISOR - 1);
@@ -135,7 +135,7 @@ impl Recording {
 /// Where earlier moments are looked up.
 #[derive(Debug)]
 pub(super) enum Moments {
-    /// A feed that goes on.
+    /// A feed that continues.
     Feed(Box<LastFrames>),
     /// A recording.
     Recording(Recording),

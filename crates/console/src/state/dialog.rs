@@ -139,17 +139,21 @@ impl Dialog {
     /// Whether it is the input of a filter.
     #[must_use]
     pub fn is_filter(&self) -> bool {
-        matches!(
-            self,
-            Self::Filter(_)
-                | Self::TopicFilter(_)
-                | Self::GroupFilter(_)
-                | Self::GroupPartitionFilter(_)
-                | Self::EventFilter(_)
-                | Self::HotKeyFilter(_)
-                | Self::JournalFilter(_)
-                | Self::HelpFilter(_)
-        )
+        self.filter_prompt().is_some()
+    }
+
+    fn filter_prompt(&self) -> Option<&FilterPrompt> {
+        match self {
+            Self::Filter(prompt)
+            | Self::TopicFilter(prompt)
+            | Self::GroupFilter(prompt)
+            | Self::GroupPartitionFilter(prompt)
+            | Self::EventFilter(prompt)
+            | Self::HotKeyFilter(prompt)
+            | Self::JournalFilter(prompt)
+            | Self::HelpFilter(prompt) => Some(prompt),
+            _ => None,
+        }
     }
 
     /// The text that is being typed. Questions have none.

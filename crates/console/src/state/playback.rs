@@ -37,7 +37,7 @@ impl Playback {
         self.at
     }
 
-    /// Whether time goes on.
+    /// Whether the time advances.
     #[must_use]
     pub fn is_playing(&self) -> bool {
         self.is_playing
@@ -84,7 +84,7 @@ impl Playback {
         self.at = at.clamp(self.range.from(), self.range.to());
     }
 
-    /// Lets time go on, and pauses at the end. Whether another moment is shown.
+    /// Advances the time, and pauses at the end. Whether another moment is shown.
     pub(crate) fn advance(&mut self, elapsed: Duration) -> bool {
         if !self.is_playing {
             return false;

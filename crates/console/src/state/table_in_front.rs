@@ -6,7 +6,7 @@ use super::{
     GroupMemberRow, GroupPanel, GroupPartitionRow, GroupRow, HotKeyRow, JournalRow, PartitionRow, ScreenId, State,
     TopicRow,
 };
-use crate::table::TableRow;
+use crate::table::{Column, TableRow};
 
 /// A table of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct ColumnName {
     pub id: &'static str,
     /// Its heading; empty for a sign.
     pub heading: &'static str,
+    /// Whether the table can be sorted by it.
+    pub is_sortable: bool,
 }
 
 impl TableId {
@@ -57,7 +59,12 @@ impl TableId {
     #[must_use]
     pub fn columns(self) -> Vec<ColumnName> {
         fn of<R: TableRow>() -> Vec<ColumnName> {
-            R::columns().iter().map(|column| ColumnName { id: column.id, heading: column.heading }).collect()
+            let name = |column: &Column<R>| ColumnName {
+                id: column.id,
+                heading: column.heading,
+                is_sortable: column.is_sortable(),
+            };
+            R::columns().iter().map(name).collect()
         }
         match self {
             Self::Partitions => of::<PartitionRow<'_>>(),
@@ -74,19 +81,7 @@ impl TableId {
     /// The ids of the columns that the table can be sorted by. Events are ordered by time.
     #[must_use]
     pub fn sortable_columns(self) -> Vec<&'static str> {
-        fn of<R: TableRow>() -> Vec<&'static str> {
-            R::columns().iter().filter(|column| column.is_sortable()).map(|column| column.id).collect()
-        }
-        match self {
-            Self::Partitions => of::<PartitionRow<'_>>(),
-            Self::Topics => of::<TopicRow<'_>>(),
-            Self::Groups => of::<GroupRow<'_>>(),
-            Self::GroupPartitions => of::<GroupPartitionRow<'_>>(),
-            Self::GroupMembers => of::<GroupMemberRow<'_>>(),
-            Self::Journals => of::<JournalRow<'_>>(),
-            Self::HotKeys => of::<HotKeyRow<'_>>(),
-            Self::Events => Vec::new(),
-        }
+        self.columns().into_iter().filter(|column| column.is_sortable).map(|column| column.id).collect()
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn seek(state: &mut State, at: Moment) -> Vec<Effect> {
     change(state, |playback| playback.seek(at))
 }
 
-/// Lets time go on.
+/// Advances the time.
 pub(super) fn tick(state: &mut State, elapsed: Duration) -> Vec<Effect> {
     let Some(playback) = &mut state.playback else { return Vec::new() };
     let was_playing = playback.is_playing();
