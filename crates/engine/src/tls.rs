@@ -3,4 +3,4 @@
 #[cfg(feature = "registry")]
 pub mod http;
 
-pub use kreplay_tls::{certificates, system_authorities};
+pub use kreplay_tls::{AnyHost, certificates, system_authorities};

@@ -1,8 +1,13 @@
-//! Certificates and keys for TLS, from PEM files and from the system. All errors are one sentence with the path.
+//! Certificates and keys for TLS, from PEM files and from the system, and a verifier that accepts any host name. Errors
+//! with a file are one sentence with its path.
+
+mod any_host;
 
 use std::{fs, path::Path};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+
+pub use any_host::AnyHost;
 
 /// The certificates of a PEM file.
 ///

@@ -1,13 +1,10 @@
 //! The TLS settings of connections, from PEM files.
 
-mod host_name;
-
 use std::sync::Arc;
 
-use kreplay_tls::{certificates, private_key, system_authorities};
+use kreplay_tls::{AnyHost, certificates, private_key, system_authorities};
 use rustls::{ClientConfig, RootCertStore};
 
-use self::host_name::AnyHostName;
 use crate::config::{ConfigError, TlsConfig};
 
 /// Loads certificates and keys.
@@ -23,7 +20,7 @@ pub(crate) fn client_config(config: &TlsConfig) -> Result<Arc<ClientConfig>, Con
     let builder = if config.verify_host_name {
         builder.with_root_certificates(authorities)
     } else {
-        let verifier = AnyHostName::new(authorities, provider)
+        let verifier = AnyHost::new(authorities, provider)
             .map_err(|error| ConfigError::Tls(format!("the authorities cannot be used: {error}")))?;
         builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
     };

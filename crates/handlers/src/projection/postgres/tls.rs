@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use kreplay_engine::tls::{certificates, system_authorities};
+use kreplay_engine::tls::{AnyHost, certificates, system_authorities};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -24,8 +24,14 @@ pub fn connector(address: &ServerAddress) -> Result<MakeRustlsConnect, String> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match address.certificate_check {
         CertificateCheck::Off => Arc::new(AcceptAnyCertificate(Arc::clone(&provider))),
-        CertificateCheck::Authority => Arc::new(AcceptAnyHost(webpki_verifier(address, &provider)?)),
-        CertificateCheck::Host => webpki_verifier(address, &provider)?,
+        CertificateCheck::Authority => {
+            let verifier = AnyHost::new(authorities(address)?, Arc::clone(&provider));
+            Arc::new(verifier.map_err(|error| error.to_string())?)
+        }
+        CertificateCheck::Host => {
+            let builder = WebPkiServerVerifier::builder_with_provider(authorities(address)?, Arc::clone(&provider));
+            builder.build().map_err(|error| error.to_string())?
+        }
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -36,10 +42,7 @@ pub fn connector(address: &ServerAddress) -> Result<MakeRustlsConnect, String> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-fn webpki_verifier(
-    address: &ServerAddress,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>, String> {
+fn authorities(address: &ServerAddress) -> Result<Arc<RootCertStore>, String> {
     let mut roots = RootCertStore::empty();
     match &address.authorities {
         Some(path) => {
@@ -54,9 +57,7 @@ fn webpki_verifier(
     if roots.is_empty() {
         return Err("this machine has no trusted certificates; name a file with sslrootcert=FILE".into());
     }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .build()
-        .map_err(|error| error.to_string())
+    Ok(Arc::new(roots))
 }
 
 /// Accepts any certificate, like libpq with `prefer` and `require`. Still checks that the server has the private key.
@@ -95,50 +96,5 @@ impl ServerCertVerifier for AcceptAnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Accepts a certificate for any host that a trusted authority has signed.
-#[derive(Debug)]
-struct AcceptAnyHost(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for AcceptAnyHost {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        // The verifier checks the name last, after everything else is valid.
-        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            Err(Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            other => other,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
     }
 }
