@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
 
 use kreplay::audit::{AuditRequest, audit};
 use kreplay::kafka::{Catalog, Client, KafkaConfig};
@@ -10,7 +9,7 @@ use kreplay::plan::scan::{ScanSize, ScanTimeouts};
 use kreplay::plan::{Selection, resolve};
 use kreplay_model::audit::{AuditReport, Check, Partitioner, PartitionerVerdict};
 
-use crate::support::broker::{self, Broker};
+use crate::support::broker::{self, Broker, REQUEST_TIMEOUT};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
 use crate::support::timeouts::RUN_TIMEOUT;
@@ -266,7 +265,7 @@ fn a_stopped_audit_reports_what_was_found_so_far() {
         properties: BTreeMap::from([("fetch.message.max.bytes".to_owned(), "20000".to_owned())]),
     };
     let client = Client::new(&kafka, &<_>::default()).unwrap();
-    let timeout = Duration::from_secs(30);
+    let timeout = REQUEST_TIMEOUT;
     let plan = resolve(&Catalog::new(&client, timeout), &Selection::topics([&topic]).unwrap()).unwrap();
     let cancel = AtomicBool::new(false);
     let request = AuditRequest {

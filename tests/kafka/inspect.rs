@@ -10,13 +10,11 @@ use kreplay::kafka::{KafkaConfig, RecordLookupError};
 use kreplay_model::inspect::{Decoded, InspectedRecord, MAX_VALUE_BYTES, Placement, RecordId};
 use serde_json::Value;
 
-use crate::support::broker::{self, Broker, unique_name};
+use crate::support::broker::{self, Broker, REQUEST_TIMEOUT, unique_name};
 use crate::support::build::kreplay_binary;
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::timeouts::OPERATION_TIMEOUT;
 use crate::support::wait;
-
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn offset(raw: i64) -> Offset {
     Offset::new(raw).unwrap()
@@ -34,7 +32,7 @@ fn inspect_at(
 }
 
 fn inspect(broker: &Broker, topic: &str, raw: i64) -> Result<InspectedRecord, RecordLookupError> {
-    inspect_at(broker.bootstrap(), topic, 0, raw, TIMEOUT)
+    inspect_at(broker.bootstrap(), topic, 0, raw, REQUEST_TIMEOUT)
 }
 
 #[test]
@@ -79,7 +77,7 @@ fn a_deleted_record_and_one_that_does_not_exist_yet_are_reported() {
     assert_eq!(inspect(broker, &topic, 6).unwrap().id.offset, offset(6));
     let error = inspect(broker, &topic, 10).unwrap_err();
     assert!(matches!(error, RecordLookupError::BeyondEnd { end, .. } if end == offset(10)), "{error}");
-    let error = inspect_at(broker.bootstrap(), &topic, 1, 0, TIMEOUT).unwrap_err();
+    let error = inspect_at(broker.bootstrap(), &topic, 1, 0, REQUEST_TIMEOUT).unwrap_err();
     assert!(error.to_string().contains("has no partition 1; its partitions are 0 to 0"), "{error}");
     let error = inspect(broker, &unique_name("no-such-topic"), 0).unwrap_err();
     assert!(error.to_string().contains("there is no topic"), "{error}");
@@ -146,7 +144,7 @@ fn a_stopped_lookup_ends() {
     let topic = broker.topic("inspect-stopped", 1);
     broker.produce(&topic, &[NewRecord::unkeyed("x")]);
     let inspector =
-        RecordInspector::new(KafkaConfig::new(broker.bootstrap()), DecodeSettings::default().into(), TIMEOUT);
+        RecordInspector::new(KafkaConfig::new(broker.bootstrap()), DecodeSettings::default().into(), REQUEST_TIMEOUT);
     let id = RecordId { partition: TopicPartition::new(topic.as_str(), 0), offset: offset(0) };
     assert_eq!(inspector.read(&id, &|| true).unwrap_err(), RecordLookupError::Stopped);
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use kreplay::feed::{Bottleneck, Forecast, RunState};
 use kreplay::handler::built_in;
@@ -13,7 +12,7 @@ use kreplay::{
     settings::PlanOptions,
 };
 
-use crate::support::broker::{self, Broker, unique_name};
+use crate::support::broker::{self, Broker, REQUEST_TIMEOUT, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::sessions::{in_group, options, run};
@@ -25,12 +24,8 @@ fn plan(broker: &Broker, topic: &str, planning: PlanOptions) -> Forecast {
     let kafka = KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() };
     let client = Client::new(&kafka, &<_>::default()).unwrap();
     let settings = Settings { planning, handler: built_in("simulate:1ms").unwrap(), ..Settings::default() };
-    let planner = Planner {
-        client: &client,
-        settings: &settings,
-        timeout: Duration::from_secs(10),
-        cancel: &AtomicBool::new(false),
-    };
+    let planner =
+        Planner { client: &client, settings: &settings, timeout: REQUEST_TIMEOUT, cancel: &AtomicBool::new(false) };
     planner.make(&Selection::topics([topic]).unwrap(), &mut |_| {}).unwrap()
 }
 

@@ -12,10 +12,10 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::process::Finished;
 use super::server::{self, Server};
-use super::{local, wait};
+use super::{local, timeouts::OPERATION_TIMEOUT, wait};
 
 /// Bound of one request to the broker.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+pub const REQUEST_TIMEOUT: Duration = OPERATION_TIMEOUT;
 /// Bound of a change to be visible to all clients, even on a busy machine.
 pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::wait;
+use super::{timeouts::RUN_TIMEOUT, wait};
 
-/// A program to run, with captured output. It may run for one minute, unless [`Program::timeout`] sets another bound.
+/// A program to run, with captured output. It may run for [`RUN_TIMEOUT`], unless [`Program::timeout`] sets another bound.
 pub struct Program {
     command: Command,
     input: Vec<u8>,
@@ -21,7 +21,7 @@ pub struct Program {
 impl Program {
     /// Any program, found on `PATH`.
     pub fn named(program: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(program), input: Vec::new(), timeout: Duration::from_secs(60) }
+        Self { command: Command::new(program), input: Vec::new(), timeout: RUN_TIMEOUT }
     }
 
     /// The `kreplay` binary of this build, shielded from the user's settings.
