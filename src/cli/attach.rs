@@ -68,6 +68,8 @@ async fn show(attachment: &Attachment, console: ConsoleOptions) -> Result<Exit, 
     let options = ConsoleOptions {
         home: if attachment.has_session { ScreenId::Dashboard } else { ScreenId::Trouble },
         watch: attachment.watch.clone(),
+        silences: attachment.silences.clone(),
+        inspect: Some(attachment.records.clone()),
         group_events: attachment.group_events.clone(),
         change_access: ChangeAccess::Unavailable(NO_CHANGES.into()),
         attached: Some(attachment.view.clone()),

@@ -1,6 +1,6 @@
 //! Reads the records that the user of a console looks at, on a thread of its own.
 
-use std::time::Duration;
+use std::{io, sync::Arc, time::Duration};
 
 use kreplay_console::ConsoleOptions;
 use kreplay_engine::{decode::Decoding, inspect::RecordInspector, replay::SessionOptions};
@@ -34,8 +34,15 @@ fn inspector(kafka: KafkaConfig, decoding: Decoding, timeout: Duration) -> Recor
 /// Options with which the console can show records. The thread ends with the console. Nothing is sent to the cluster
 /// before the first record is asked for.
 pub(super) fn offer(inspector: RecordInspector, options: ConsoleOptions) -> Result<ConsoleOptions, CliError> {
-    let (control, server) = InspectControl::channel();
-    let thread = std::thread::Builder::new().name("records".into()).spawn(move || inspector.serve(server));
-    thread.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
+    let started = start(&Arc::new(inspector));
+    let control = started.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     Ok(ConsoleOptions { inspect: Some(control), ..options })
+}
+
+/// Starts a thread that reads records until the control is dropped.
+pub(super) fn start(inspector: &Arc<RecordInspector>) -> io::Result<InspectControl> {
+    let (control, server) = InspectControl::channel();
+    let inspector = Arc::clone(inspector);
+    std::thread::Builder::new().name("records".into()).spawn(move || inspector.serve(server))?;
+    Ok(control)
 }

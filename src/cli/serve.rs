@@ -1,11 +1,14 @@
 //! Serving consoles that attach, for all commands that have it.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    sync::Arc,
+};
 
-use kreplay_attach::{Address, GroupSource, Server, Serving, SessionSource, Source};
-use kreplay_engine::replay::Session;
+use kreplay_attach::{Address, GroupSource, RecordReaders, Server, Serving, SessionSource, Source};
+use kreplay_engine::{inspect::RecordInspector, replay::Session};
 
-use super::CliError;
+use super::{CliError, inspector};
 use crate::config::Config;
 
 /// Begins to listen, if an address is configured. Prints the address to standard error if the system chose the port. To
@@ -24,22 +27,36 @@ pub(super) fn bind(config: &Config) -> Result<Option<Server>, CliError> {
     Ok(Some(server))
 }
 
-/// Serves a session until the result is dropped.
+/// Serves a session, and records of its cluster, until the result is dropped.
 ///
 /// # Errors
 /// [`CliError::Failed`] if the thread cannot be started.
-pub(super) fn serve_session(server: Option<Server>, session: &Session) -> Result<Option<Serving>, CliError> {
+pub(super) fn serve_session(
+    server: Option<Server>,
+    session: &Session,
+    inspector: RecordInspector,
+) -> Result<Option<Serving>, CliError> {
     let (snapshots, events) = (session.feed.snapshots.clone(), session.feed.events.clone());
     let session = SessionSource { snapshots, events, control: session.control.clone() };
-    serve(server, Source { session: Some(session), groups: None })
+    serve(server, Source { session: Some(session), groups: None, records: Some(readers(inspector)) })
 }
 
-/// Serves watched groups until the result is dropped.
+/// Serves watched groups until the result is dropped, and records of their cluster, if there is one to read from.
 ///
 /// # Errors
 /// [`CliError::Failed`] if the thread cannot be started.
-pub(super) fn serve_groups(server: Option<Server>, groups: GroupSource) -> Result<Option<Serving>, CliError> {
-    serve(server, Source { session: None, groups: Some(groups) })
+pub(super) fn serve_groups(
+    server: Option<Server>,
+    groups: GroupSource,
+    inspector: Option<RecordInspector>,
+) -> Result<Option<Serving>, CliError> {
+    serve(server, Source { session: None, groups: Some(groups), records: inspector.map(readers) })
+}
+
+/// A reader of records for each attached console. Nothing is sent to the cluster before a record is asked for.
+fn readers(inspector: RecordInspector) -> RecordReaders {
+    let inspector = Arc::new(inspector);
+    RecordReaders::new(move || inspector::start(&inspector).ok())
 }
 
 fn serve(server: Option<Server>, source: Source) -> Result<Option<Serving>, CliError> {

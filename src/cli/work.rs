@@ -112,6 +112,7 @@ impl SessionView<'_> {
         let attach_server = bind_attach(self.config)?;
         let mut recording = SessionRecording::create(self.config, self.command)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
+        let records = inspector::of_session(&options);
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let feed = &session.feed;
         let shows_history = self.report.report == Some(RunReport::Html);
@@ -119,7 +120,7 @@ impl SessionView<'_> {
         let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
         let metrics = serve(server, sources);
         // Consoles that are attached see the end of the session, so the server ends after it.
-        let attachable = serve_session(attach_server, &session);
+        let attachable = serve_session(attach_server, &session, records);
         let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet);
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;

@@ -16,6 +16,7 @@ mod attach;
 mod bench;
 mod console;
 mod failures;
+mod flows;
 mod inspect;
 mod metrics;
 mod ndjson;

@@ -65,6 +65,31 @@ fn the_commands_are_valid() {
     assert!(seen >= 6, "only {seen} commands were found");
 }
 
+/// The recording is small, and playing it ends with the end of the run.
+#[test]
+fn the_recording_can_be_played() {
+    const MAX_BYTES: usize = 300 << 10;
+    let cast = include_str!("../../docs/demo.cast");
+    assert!(cast.len() < MAX_BYTES, "{} bytes", cast.len());
+    let mut lines = cast.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let head = lines.next().unwrap();
+    let size = |side: &str| u16::try_from(head[side].as_u64().unwrap()).unwrap();
+    assert_eq!(head["version"], 2);
+    let mut screen = vt100::Parser::new(size("height"), size("width"), 0);
+    let (mut before_s, mut has_run) = (0.0, false);
+    for event in lines {
+        let at_s = event[0].as_f64().unwrap();
+        assert!(at_s >= before_s, "{at_s} after {before_s}");
+        before_s = at_s;
+        if event[1] == "o" {
+            screen.process(event[2].as_str().unwrap().as_bytes());
+            has_run |= screen.screen().contents().contains("► running");
+        }
+    }
+    let end = screen.screen().contents();
+    assert!(has_run && end.contains("✓ done"), "{end}");
+}
+
 #[test]
 fn the_example_configuration_is_valid() {
     let (_, rest) = README.split_once("```toml\n").unwrap();

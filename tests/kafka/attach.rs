@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use kreplay::feed::{Owner, RunState, RunView};
 use kreplay_attach::{Address, AttachOptions, Attachment};
+use kreplay_model::timeline::{Figure, TimeRange, Timeline};
+use tokio::task::JoinHandle;
 
 use crate::support::{
     broker::{self, Broker, unique_name},
@@ -13,8 +15,8 @@ use crate::support::{
     wait,
 };
 
-const PARTITIONS: i32 = 24;
-const RECORDS: usize = 24_000;
+const PARTITIONS: i32 = 100;
+const RECORDS: usize = 30_000;
 const PROCESSES: [&str; 3] = ["a", "b", "c"];
 
 fn start(broker: &Broker, topic: &str, group: &str, socket: &Path) -> Running {
@@ -36,6 +38,43 @@ fn process_of(owner: &Owner) -> Option<&str> {
 
 fn processes_of_workers(run: &RunView) -> BTreeSet<&str> {
     run.workers.iter().filter_map(|worker| Some(worker.origin.as_ref()?.process.as_str())).collect()
+}
+
+/// Follows the dashboard as a console does, until the run is done.
+fn follow(attachment: &Attachment) -> JoinHandle<Timeline> {
+    let (mut snapshots, events) = (attachment.feed.snapshots.clone(), attachment.feed.events.clone());
+    tokio::spawn(async move {
+        let (mut timeline, mut next) = (Timeline::default(), 0);
+        loop {
+            for event in events.since(next) {
+                next = event.seq + 1;
+                timeline.add_event(&event);
+            }
+            let snapshot = snapshots.borrow_and_update().clone();
+            timeline.add_snapshot(&snapshot);
+            let is_done = snapshot.run.as_ref().is_some_and(|run| run.state == RunState::Done);
+            if is_done || snapshots.changed().await.is_err() {
+                return timeline;
+            }
+        }
+    })
+}
+
+/// The lanes of the killed process end, those of the others go on, and no column counts anything twice.
+fn assert_lanes_end(timeline: &Timeline, all: &RunView, done: &RunView) {
+    let range = timeline.runs().last().unwrap().range;
+    let last_s = TimeRange::new(range.to().plus_s(-2.0).unwrap(), range.to());
+    let is_measured = |id: u32, range| {
+        timeline.workers().get(&id).is_some_and(|row| row.columns(range, 1).iter().any(Option::is_some))
+    };
+    for worker in &all.workers {
+        let process = worker.origin.as_ref().unwrap().process.as_str();
+        assert!(is_measured(worker.id, range), "worker {} of {process} was never measured", worker.id);
+        assert!(process != "a" || !is_measured(worker.id, last_s), "a lane of the killed process goes on");
+    }
+    assert!(done.workers.iter().any(|worker| is_measured(worker.id, last_s)), "no lane goes on");
+    let counted = timeline.series(Figure::HandledPerS).count_in(range);
+    assert!(counted <= done.totals.handled as f64 + 1.0, "{counted} of {}", done.totals.handled);
 }
 
 async fn wait_for(attachment: &Attachment, what: &str, found: impl Fn(&RunView) -> bool) -> RunView {
@@ -63,6 +102,7 @@ fn a_killed_process_is_counted_once_and_others_take_over() {
     let (total, of_killed) = runtime.block_on(async {
         let addresses = sockets.map(Address::Socket);
         let attachment = Attachment::open(&addresses, &AttachOptions::default()).await.unwrap();
+        let following = follow(&attachment);
         let all = wait_for(&attachment, "work in three processes", |run| {
             owners(run).len() == 3 && run.totals.handled > 1_000 && processes_of_workers(run).len() == 3
         });
@@ -76,6 +116,7 @@ fn a_killed_process_is_counted_once_and_others_take_over() {
         assert!(two.totals.handled >= all.totals.handled, "{} after {}", two.totals.handled, all.totals.handled);
         let done = wait_for(&attachment, "end", |run| run.state == RunState::Done).await;
         assert_eq!(done.totals.lag.known(), Some(0));
+        assert_lanes_end(&following.await.unwrap(), &all, &done);
         assert_eq!(done.partitions.iter().map(|partition| partition.handled).sum::<u64>(), done.totals.handled);
         let of_killed: u64 = {
             let reports = [b, c].map(|process| {

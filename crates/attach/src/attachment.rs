@@ -1,16 +1,20 @@
 //! Several running processes as one feed.
 
+mod division;
 mod hub;
 mod peer;
+mod records;
+mod routes;
 
 use std::sync::Arc;
 
 use kreplay_model::{
     attach::{AttachAccess, AttachView},
-    control::{Command, Control},
+    control::Control,
     domain::Secret,
     feed::{EventLog, Feed, Snapshot},
-    watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog, WatchSnapshot},
+    inspect::InspectControl,
+    watch::{AlertsSnapshot, SilenceControl, WatchControl, WatchLog, WatchSnapshot},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -20,10 +24,10 @@ use tokio::{
 use crate::{
     Address, AttachError,
     client::{Access, Connection, Link, connect, follow},
-    protocol::RemoteCommand,
 };
 use hub::{Hub, Outlets};
 use peer::Peer;
+use routes::Routes;
 
 /// Updates that wait to be processed; a process whose updates wait is read no further.
 const MAX_WAITING_UPDATES: usize = 16;
@@ -54,6 +58,10 @@ pub struct Attachment {
     pub control: Control,
     /// Where commands to the watch go.
     pub watch: Option<WatchControl>,
+    /// Where commands about alerts go.
+    pub silences: Option<SilenceControl>,
+    /// Reads single records through the first process that can.
+    pub records: InspectControl,
     /// Ends them when it is dropped.
     _tasks: JoinSet<()>,
 }
@@ -89,17 +97,34 @@ impl Attachment {
         let (groups, of_groups) = watch::channel(Arc::<WatchSnapshot>::default());
         let (alerts, of_alerts) = watch::channel(Arc::<AlertsSnapshot>::default());
         let (views, view) = watch::channel(hub.view());
+        let (takes, of_takes) = watch::channel(Arc::default());
+        let (answer, answers) = std::sync::mpsc::channel();
         let (events, group_events) = (EventLog::default(), WatchLog::default());
-        let outlets =
-            Outlets { snapshots, groups, alerts, views, events: events.clone(), group_events: group_events.clone() };
+        let outlets = Outlets {
+            snapshots,
+            groups,
+            alerts,
+            views,
+            events: events.clone(),
+            group_events: group_events.clone(),
+            takes,
+            records: answer,
+        };
         tasks.spawn(async move { hub.run(updates, &outlets).await });
 
         let (control, session_commands) = Control::channel();
         let (watch, watch_commands) = WatchControl::channel();
+        let (silences, silence_commands) = SilenceControl::channel();
+        let (records, record_commands) = InspectControl::channel();
         let may_send = options.control && takes_commands;
-        let receivers = if may_send { commands } else { Vec::new() };
-        forward(session_commands, receivers.clone()).map_err(AttachError::Start)?;
-        tasks.spawn(forward_to_watch(watch_commands, receivers));
+        let routes = Routes::new(if may_send { commands } else { Vec::new() }, of_takes);
+        // Both threads end when the console has dropped what it sends commands with.
+        let to_sessions = routes.clone();
+        start("attach-control", move || to_sessions.forward_to_sessions(session_commands))?;
+        let to_readers = routes.clone();
+        start("attach-records", move || records::serve(record_commands, &to_readers, &answers))?;
+        tasks.spawn(routes.clone().forward_to_watches(watch_commands));
+        tasks.spawn(routes.forward_silences(silence_commands));
         Ok(Self {
             feed: Feed {
                 snapshots: of_session,
@@ -112,6 +137,8 @@ impl Attachment {
             view,
             control,
             watch: has_groups.then_some(watch),
+            silences: has_groups.then_some(silences),
+            records,
             _tasks: tasks,
         })
     }
@@ -163,38 +190,8 @@ fn access_of(asked_for_control: bool, takes_commands: bool) -> AttachAccess {
     AttachAccess::ReadOnly { why: why.to_owned() }
 }
 
-/// Forwards commands of the console to all processes. The end of the console is not a command to them.
-fn forward(
-    commands: std::sync::mpsc::Receiver<Command>,
-    processes: Vec<mpsc::Sender<RemoteCommand>>,
-) -> std::io::Result<()> {
-    let forward = move || {
-        // Ends when the console has dropped its control.
-        for command in commands {
-            if command != Command::Shutdown {
-                send(&processes, &RemoteCommand::Session(command));
-            }
-        }
-    };
-    std::thread::Builder::new().name("attach-control".into()).spawn(forward).map(drop)
-}
-
-async fn forward_to_watch(
-    mut commands: mpsc::UnboundedReceiver<WatchCommand>,
-    processes: Vec<mpsc::Sender<RemoteCommand>>,
-) {
-    while let Some(command) = commands.recv().await {
-        if !matches!(command, WatchCommand::LookAt(_)) {
-            send(&processes, &RemoteCommand::Watch(command));
-        }
-    }
-}
-
-fn send(processes: &[mpsc::Sender<RemoteCommand>], command: &RemoteCommand) {
-    for process in processes {
-        // A process that takes no more commands is lost or has ended, which the console shows.
-        let _ = process.try_send(command.clone());
-    }
+fn start(name: &str, thread: impl FnOnce() + Send + 'static) -> Result<(), AttachError> {
+    std::thread::Builder::new().name(name.into()).spawn(thread).map(drop).map_err(AttachError::Start)
 }
 
 #[cfg(test)]

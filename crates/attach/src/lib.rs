@@ -19,5 +19,5 @@ mod token;
 pub use address::Address;
 pub use attachment::{AttachOptions, Attachment};
 pub use error::{AttachError, BindError};
-pub use merge::{Interleaver, Part, merge};
-pub use server::{GroupSource, Server, ServerOptions, Serving, SessionSource, Source};
+pub use merge::{Interleaver, MergedWatch, Part, WatchPart, merge, merge_watches};
+pub use server::{GroupSource, RecordReaders, Server, ServerOptions, Serving, SessionSource, Source};

@@ -9,6 +9,9 @@ mod events;
 mod merge_test;
 mod partitions;
 mod run;
+mod watch;
+#[cfg(test)]
+mod watch_test;
 mod workers;
 
 use std::sync::Arc;
@@ -16,6 +19,7 @@ use std::sync::Arc;
 use kreplay_model::feed::{ClusterView, PlanningView, RunView, Snapshot};
 
 pub use events::Interleaver;
+pub use watch::{MergedWatch, WatchPart, merge_watches};
 
 /// The snapshot of one process.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +44,10 @@ struct RunPart<'a> {
     run: &'a RunView,
 }
 
-/// One snapshot of several processes, with a run that has the given id. Without parts, the placeholder of a session
-/// that has not begun.
+/// One snapshot of several processes, with a run that has the given id and number of [joins](RunView::joins). Without
+/// parts, the placeholder of a session that has not begun.
 #[must_use]
-pub fn merge(id: &str, parts: &[Part]) -> Snapshot {
+pub fn merge(id: &str, joins: u32, parts: &[Part]) -> Snapshot {
     let mut there: Vec<&Part> = parts.iter().filter(|part| !part.is_gone).collect();
     if there.is_empty() {
         there = parts.iter().collect();
@@ -56,7 +60,7 @@ pub fn merge(id: &str, parts: &[Part]) -> Snapshot {
             reachable: there.iter().all(|part| part.snapshot.cluster.reachable),
             ..first.snapshot.cluster.clone()
         },
-        run: merged_run(id, parts),
+        run: merged_run(id, parts).map(|run| RunView { joins, ..run }),
         finished: parts.iter().flat_map(|part| part.snapshot.finished.clone()).collect(),
         problem: problem.map(|(process, text)| format!("{process}: {text}")),
         catalog: there.iter().find_map(|part| part.snapshot.catalog.clone()),

@@ -25,7 +25,7 @@ use tokio::{
 use crate::{Address, BindError};
 use connection::Shared;
 use listener::{BoundListener, Listener};
-pub use source::{GroupSource, SessionSource, Source};
+pub use source::{GroupSource, RecordReaders, SessionSource, Source};
 
 /// Consoles at the same time; others are refused.
 const MAX_CLIENTS: usize = 8;

@@ -10,13 +10,19 @@ use std::{
 };
 
 use kreplay_attach::{
-    Address, AttachError, AttachOptions, Attachment, BindError, Server, ServerOptions, Serving, SessionSource, Source,
+    Address, AttachError, AttachOptions, Attachment, BindError, GroupSource, RecordReaders, Server, ServerOptions,
+    Serving, SessionSource, Source,
 };
 use kreplay_model::{
     attach::{AttachAccess, AttachConnection},
     control::{Command, Control},
-    domain::{Secret, SecretFormat},
+    domain::{Concurrency, Offset, RateLimit, Secret, SecretFormat, TopicPartition},
     feed::{EventKind, EventLog, PartitionView, RunState, RunView, Snapshot},
+    inspect::{
+        Content, Decoded, InspectCommand, InspectControl, InspectedRecord, Inspection, InspectionStep, Placement,
+        RecordId,
+    },
+    watch::{SilenceCommand, SilenceControl, WatchEvent, WatchEventKind, WatchLog, WatchSnapshot},
 };
 use tokio::{sync::watch, time::timeout};
 
@@ -52,8 +58,38 @@ fn serve(address: &Address, options: ServerOptions) -> Session {
     let source = SessionSource { snapshots: receiver, events: events.clone(), control };
     let server = Server::bind(address, options).unwrap();
     let address = server.address().clone();
-    let serving = server.serve(Source { session: Some(source), groups: None }).unwrap();
+    let readers = records_of(address.to_string());
+    let serving = server.serve(Source { session: Some(source), groups: None, records: Some(readers) }).unwrap();
     Session { snapshots, events, commands, serving, address }
+}
+
+/// Readers that find the records of partition 0 only, and say where they are.
+fn records_of(whose: String) -> RecordReaders {
+    RecordReaders::new(move || {
+        let (control, mut server) = InspectControl::channel();
+        let whose = whose.clone();
+        std::thread::spawn(move || {
+            while let Some((number, id)) = server.next_wanted() {
+                server.answer(number, InspectionStep::Reading);
+                let value = Content::new(whose.as_bytes(), usize::MAX, Decoded::Plain);
+                let step = if id.partition.partition.0 == 0 {
+                    InspectionStep::Read(Arc::new(InspectedRecord {
+                        id,
+                        placement: Placement::Exact,
+                        timestamp_ms: None,
+                        key: None,
+                        headers: Vec::new(),
+                        more_headers: 0,
+                        value: Some(value),
+                    }))
+                } else {
+                    InspectionStep::Failed(format!("{whose} cannot read it"))
+                };
+                server.answer(number, step);
+            }
+        });
+        Some(control)
+    })
 }
 
 /// A snapshot of a run that has handled this number of records.
@@ -349,5 +385,189 @@ fn several_processes_are_one_run_with_named_events() {
                 "b: the process has ended".to_owned(),
             ]
         );
+    });
+}
+
+/// The next command that a session receives.
+async fn received(session: &Session) -> Command {
+    loop {
+        match session.commands.try_recv() {
+            Ok(command) => return command,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+}
+
+#[test]
+fn nothing_is_shown_before_each_process_that_is_reached_has_reported_and_one_that_joins_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, late) = (serve(&socket(&folder, "a.sock"), ServerOptions::default()), socket(&folder, "late.sock"));
+    let b = serve(&socket(&folder, "b.sock"), ServerOptions::default());
+    a.snapshots.send_replace(handled(100));
+    b.snapshots.send_replace(handled(1_000));
+    block_on(async {
+        let addresses = [a.address.clone(), b.address.clone(), late.clone()];
+        let attachment = Attachment::open(&addresses, &AttachOptions::default()).await.unwrap();
+        // The first snapshot with a run has the counts of both.
+        let first = wait_for(&attachment, |_| true).await;
+        let run = first.run.as_ref().unwrap();
+        assert_eq!((run.totals.handled, run.joins), (1_100, 0));
+        let late = serve(&late, ServerOptions::default());
+        late.snapshots.send_replace(handled(50_000));
+        let joined = wait_for(&attachment, |run| run.totals.handled > 1_100).await;
+        let run = joined.run.as_ref().unwrap();
+        assert_eq!((run.totals.handled, run.joins), (51_100, 1));
+    });
+}
+
+#[test]
+fn settings_are_divided_among_the_runs_that_have_not_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = ["a.sock", "b.sock", "c.sock"].map(|name| serve(&socket(&folder, name), with_control()));
+    for session in &sessions {
+        session.snapshots.send_replace(handled(1));
+    }
+    let [a, b, c] = &sessions;
+    let mut ended = RunView { id: "run".into(), state: RunState::Done, concurrency: 2, ..RunView::default() };
+    ended.totals.handled = 10;
+    c.snapshots.send_replace(Arc::new(Snapshot { run: Some(ended), ..Snapshot::default() }));
+    block_on(async {
+        let addresses = sessions.each_ref().map(|session| session.address.clone());
+        let options = AttachOptions { control: true, ..AttachOptions::default() };
+        let attachment = Attachment::open(&addresses, &options).await.unwrap();
+        let shown = wait_for(&attachment, |run| run.totals.handled == 12).await;
+        assert_eq!(shown.run.as_ref().unwrap().concurrency, 4, "those that have ended have no workers");
+        attachment.control.send(Command::SetConcurrency(Concurrency::new(7).unwrap()));
+        attachment.control.send(Command::SetRate(Some(RateLimit::Records(1_001_u64.try_into().unwrap()))));
+        attachment.control.send(Command::Pause);
+        for (session, workers, rate) in [(a, 4, 501), (b, 3, 500)] {
+            assert_eq!(received(session).await, Command::SetConcurrency(Concurrency::new(workers).unwrap()));
+            let limit = RateLimit::Records(u64::try_into(rate).unwrap());
+            assert_eq!(received(session).await, Command::SetRate(Some(limit)));
+            assert_eq!(received(session).await, Command::Pause);
+        }
+        assert_eq!(received(c).await, Command::Pause, "a run that has ended gets no share of the settings");
+    });
+}
+
+async fn inspected(records: &mut InspectControl, number: u64, partition: i32) -> InspectionStep {
+    let id = RecordId { partition: TopicPartition::new("orders", partition), offset: Offset::ZERO };
+    records.send(InspectCommand::Read { number, id });
+    let is_answer = |answer: &Option<Arc<Inspection>>| {
+        answer.as_ref().is_some_and(|answer| answer.number == number && answer.step != InspectionStep::Reading)
+    };
+    let answer = records.answers.wait_for(is_answer).await.unwrap();
+    answer.as_ref().unwrap().step.clone()
+}
+
+#[test]
+fn a_record_is_read_through_the_first_process_that_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let a = serve(&socket(&folder, "a.sock"), with_control());
+    let b = serve(&socket(&folder, "b.sock"), with_control());
+    for session in [&a, &b] {
+        session.snapshots.send_replace(handled(1));
+    }
+    block_on(async {
+        let addresses = [a.address.clone(), b.address.clone()];
+        let options = AttachOptions { control: true, ..AttachOptions::default() };
+        let attachment = Attachment::open(&addresses, &options).await.unwrap();
+        wait_for(&attachment, |run| run.totals.handled == 2).await;
+        let mut records = attachment.records.clone();
+        let of = |step: InspectionStep| match step {
+            InspectionStep::Read(record) => String::from_utf8(record.value.as_ref().unwrap().bytes.to_vec()).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(of(inspected(&mut records, 1, 0).await), a.address.to_string());
+        let failed = inspected(&mut records, 2, 1).await;
+        assert_eq!(failed, InspectionStep::Failed(format!("{} cannot read it", b.address)), "the last reason");
+        drop(a.serving);
+        attachment.view.clone().wait_for(|view| view.processes[0].connection == AttachConnection::Ended).await.unwrap();
+        assert_eq!(of(inspected(&mut records, 3, 0).await), b.address.to_string());
+    });
+}
+
+#[test]
+fn a_read_only_console_cannot_have_records_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = serve(&socket(&folder, "a.sock"), with_control());
+    session.snapshots.send_replace(handled(1));
+    block_on(async {
+        let addresses = std::slice::from_ref(&session.address);
+        let attachment = Attachment::open(addresses, &AttachOptions::default()).await.unwrap();
+        wait_for(&attachment, |run| run.totals.handled == 1).await;
+        let step = inspected(&mut attachment.records.clone(), 1, 0).await;
+        assert!(matches!(step, InspectionStep::Failed(_)), "{step:?}");
+    });
+}
+
+/// A watch that a test publishes.
+struct Watching {
+    snapshots: watch::Sender<Arc<WatchSnapshot>>,
+    events: WatchLog,
+    silences: tokio::sync::mpsc::UnboundedReceiver<SilenceCommand>,
+    serving: Serving,
+    address: Address,
+}
+
+fn serve_watch(address: &Address, cluster: &str) -> Watching {
+    let look = WatchSnapshot { cluster: cluster.to_owned(), ..WatchSnapshot::default() };
+    let (snapshots, receiver) = watch::channel(Arc::new(look));
+    let (control, silences) = SilenceControl::channel();
+    let events = WatchLog::default();
+    let source = GroupSource {
+        snapshots: receiver,
+        events: events.clone(),
+        alerts: None,
+        control: None,
+        silences: Some(control),
+    };
+    let server = Server::bind(address, with_control()).unwrap();
+    let address = server.address().clone();
+    let serving = server.serve(Source { groups: Some(source), ..Source::default() }).unwrap();
+    Watching { snapshots, events, silences, serving, address }
+}
+
+fn appeared(group: &str) -> WatchEvent {
+    WatchEvent { at: chrono::Utc::now(), group: group.to_owned(), kind: WatchEventKind::Appeared }
+}
+
+#[test]
+fn groups_are_those_of_one_cluster_and_silences_reach_every_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut a = serve_watch(&socket(&folder, "a.sock"), "one");
+    let mut b = serve_watch(&socket(&folder, "b.sock"), "one");
+    let other = serve_watch(&socket(&folder, "other.sock"), "two");
+    a.events.extend([appeared("by-a")]);
+    other.events.extend([appeared("elsewhere")]);
+    block_on(async {
+        let addresses = [&a, &b, &other].map(|watching| watching.address.clone());
+        let options = AttachOptions { control: true, ..AttachOptions::default() };
+        let attachment = Attachment::open(&addresses, &options).await.unwrap();
+        let log = attachment.group_events.clone().unwrap();
+        let warning = loop {
+            let events = attachment.feed.events.since(0);
+            if let Some(warning) = events.first().filter(|_| !log.since(0).0.is_empty()) {
+                break warning.text();
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(warning, "other: it watches another cluster; only the groups of one are shown");
+        let command = SilenceCommand::Silence { rule: "lag".to_owned(), length: Duration::from_secs(60) };
+        attachment.silences.as_ref().unwrap().send(command.clone());
+        assert_eq!((a.silences.recv().await, b.silences.recv().await), (Some(command.clone()), Some(command)));
+        // The groups of a process that has ended are shown as another one sees them.
+        let path = path(&a.address).to_owned();
+        drop(a.serving);
+        let look = WatchSnapshot { cluster: "one".to_owned(), at: chrono::Utc::now(), ..WatchSnapshot::default() };
+        b.events.extend([appeared("by-b")]);
+        b.snapshots.send_replace(Arc::new(look.clone()));
+        while log.since(0).0.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let names: Vec<_> = log.since(0).0.iter().map(|event| event.group.clone()).collect();
+        assert_eq!(names, ["by-a", "by-b"]);
+        let groups = attachment.feed.groups.clone().unwrap();
+        assert_eq!((groups.borrow().at, path.exists()), (look.at, false));
     });
 }

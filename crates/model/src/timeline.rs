@@ -76,6 +76,8 @@ pub struct Timeline {
     longest_look_gap_ms: i64,
     runs: VecDeque<RunExtent>,
     probes: Probes,
+    /// The number of joins of the last snapshot.
+    joins: u32,
     figures: Figures,
     detail: Detail,
     groups: Groups,
@@ -105,6 +107,7 @@ impl Timeline {
             longest_look_gap_ms: bounded_gap_ms(longest_gap),
             runs: VecDeque::new(),
             probes: Probes::default(),
+            joins: 0,
             figures: Figures::default(),
             detail: Detail::default(),
             groups: Groups::default(),
@@ -135,7 +138,10 @@ impl Timeline {
         let Some(at) = started.plus_s(run.elapsed_s) else { return };
         if self.runs.back().is_none_or(|last| last.id != run.id) {
             self.begin_run(run, started, at);
+        } else if self.joins != run.joins {
+            self.forget_counts();
         }
+        self.joins = run.joins;
         let Some(probe) = self.probes.next(at, self.longest_gap_ms) else { return };
         if let Some(extent) = self.runs.back_mut() {
             extent.range = TimeRange::new(extent.range.from(), at);
@@ -151,13 +157,18 @@ impl Timeline {
             self.detail = Detail::default();
             self.runs.clear();
         }
-        self.probes = Probes::default();
-        self.figures.begin_run();
-        self.detail.begin_run();
+        self.forget_counts();
         if self.runs.len() == Self::MAX_RUNS {
             self.runs.pop_front();
         }
         self.runs.push_back(RunExtent { id: run.id.clone(), started, range: TimeRange::new(at, at) });
+    }
+
+    /// The next snapshot is the first one of a run, or one that cannot be compared with the one before.
+    fn forget_counts(&mut self) {
+        self.probes = Probes::default();
+        self.figures.begin_run();
+        self.detail.begin_run();
     }
 
     /// Adds an event of the session. The order in which events are added does not matter, and one that was added before

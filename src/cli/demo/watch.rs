@@ -6,7 +6,7 @@ use chrono::Utc;
 use clap::Args;
 use kreplay_attach::{GroupSource, Server};
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
-use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
+use kreplay_model::watch::{AlertsSnapshot, SilenceControl, WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use kreplay_notify::Outlet;
 use tokio::{
@@ -116,14 +116,20 @@ async fn show(
     let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
     let (evaluated, of_alerts) = watch::channel(Arc::default());
+    let (silences, requests) = SilenceControl::channel();
     let offered = GroupSource {
         snapshots: groups.clone(),
         events: events.clone(),
         alerts: Some(of_alerts),
         control: Some(control.clone()),
+        silences: Some(silences.clone()),
     };
-    let _offered = serve_groups(servers.1, offered)?;
-    let options = ConsoleOptions { change_access: ChangeAccess::Unavailable(SIMULATED.into()), ..options };
+    let _offered = serve_groups(servers.1, offered, None)?;
+    let options = ConsoleOptions {
+        change_access: ChangeAccess::Unavailable(SIMULATED.into()),
+        silences: Some(silences),
+        ..options
+    };
     let simulate = async {
         let mut is_paused = false;
         let mut next = Instant::now() + demo.wait();
@@ -144,7 +150,7 @@ async fn show(
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control, events.clone(), alerts, evaluated, recording) => {
+        shown = console::show(options, groups, control, events.clone(), (alerts, requests), evaluated, recording) => {
             shown.map(|()| Exit::Done)
         }
         () = simulate => Ok(Exit::Done),
@@ -164,9 +170,15 @@ async fn follow(
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (log, (evaluated, of_alerts)) = (WatchLog::default(), watch::channel(Arc::default()));
-    let alerts_seen = Some(of_alerts.clone());
-    let offered = GroupSource { snapshots: groups.clone(), events: log.clone(), alerts: alerts_seen, control: None };
-    let _offered = serve_groups(servers.1, offered)?;
+    let (silences, mut requests) = SilenceControl::channel();
+    let offered = GroupSource {
+        snapshots: groups.clone(),
+        events: log.clone(),
+        alerts: Some(of_alerts.clone()),
+        control: None,
+        silences: Some(silences),
+    };
+    let _offered = serve_groups(servers.1, offered, None)?;
     // Its snapshot holds as long as the sender lives.
     let (_session, feed) = console::feed_of(groups, of_alerts);
     recording.start(feed, Some(log.clone()));
@@ -182,6 +194,11 @@ async fn follow(
     loop {
         tokio::select! {
             () = sleep_until(next), if !is_paused => next = Instant::now() + demo.wait(),
+            Some(command) = requests.recv() => {
+                log.extend(alerts.obey(&command));
+                evaluated.send_replace(Arc::new(alerts.snapshot()));
+                continue;
+            }
             line = next_line(&mut commands) => {
                 match answer(&line, &sender.borrow()) {
                     Answer::Text(text) if write(&text)? => {}

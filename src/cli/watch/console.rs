@@ -6,7 +6,7 @@ use kreplay_console::{ConsoleOptions, state::ScreenId};
 use kreplay_model::{
     control::Control,
     feed::{ClusterView, EventLog, Feed, Snapshot},
-    watch::{AlertsSnapshot, SilenceCommand, SilenceControl, WatchControl, WatchLog, WatchSnapshot},
+    watch::{AlertsSnapshot, SilenceCommand, WatchControl, WatchLog, WatchSnapshot},
 };
 use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
@@ -16,31 +16,25 @@ use crate::cli::{CliError, alerting::GroupAlerts, recording::SessionRecording};
 const ONLY_WATCHES: &str = "this console watches groups; use `kreplay run` to replay topics";
 
 /// Shows groups until the user quits. What the receiver holds at first is shown at once. The alerts on each look are
-/// published to `evaluated`.
+/// published to `evaluated`; rules are silenced by the commands that come with them.
 pub(in crate::cli) async fn show(
     options: ConsoleOptions,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
     control: WatchControl,
     events: WatchLog,
-    alerts: GroupAlerts,
+    (alerts, requests): (GroupAlerts, UnboundedReceiver<SilenceCommand>),
     evaluated: watch::Sender<Arc<AlertsSnapshot>>,
     recording: &mut SessionRecording,
 ) -> Result<(), CliError> {
     groups.mark_changed();
     let of_alerts = evaluated.subscribe();
-    let (silences, requests) = SilenceControl::channel();
     let evaluate = evaluate(alerts, groups.clone(), requests, events.clone(), evaluated);
     // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.
     let (session, feed) = feed_of(groups, of_alerts);
     recording.start(feed.clone(), Some(events.clone()));
     let (commands, _) = Control::channel();
-    let options = ConsoleOptions {
-        home: ScreenId::Trouble,
-        watch: Some(control),
-        group_events: Some(events),
-        silences: Some(silences),
-        ..options
-    };
+    let options =
+        ConsoleOptions { home: ScreenId::Trouble, watch: Some(control), group_events: Some(events), ..options };
     let shown = tokio::select! {
         shown = kreplay_console::run(feed, commands, options) => shown,
         never = evaluate => match never {},

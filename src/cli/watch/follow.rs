@@ -7,9 +7,10 @@ use std::{
 };
 
 use kreplay_attach::GroupSource;
+use kreplay_console::ConsoleOptions;
 use kreplay_model::{
     domain::printable,
-    watch::{AlertsSnapshot, WatchCommand, WatchSnapshot},
+    watch::{AlertsSnapshot, SilenceCommand, SilenceControl, WatchCommand, WatchSnapshot},
 };
 use kreplay_notify::Outlet;
 use kreplay_watcher::{GroupSelection, WatchHandle};
@@ -55,6 +56,12 @@ struct Printer {
 }
 
 impl Printer {
+    /// Does what an attached console asks for.
+    fn obey(&mut self, handle: &WatchHandle, command: &SilenceCommand) {
+        handle.events.extend(self.alerts.obey(command));
+        self.evaluated.send_replace(Arc::new(self.alerts.snapshot()));
+    }
+
     /// Returns whether there is still a reader.
     fn show(&mut self, handle: &WatchHandle, snapshot: &WatchSnapshot) -> Result<bool, CliError> {
         handle.events.extend(self.alerts.take(snapshot));
@@ -109,12 +116,17 @@ fn groups(handle: &WatchHandle) -> Sources {
 }
 
 /// The watched groups for consoles that attach.
-fn offered(handle: &WatchHandle, alerts: watch::Receiver<Arc<AlertsSnapshot>>) -> GroupSource {
+fn offered(
+    handle: &WatchHandle,
+    alerts: watch::Receiver<Arc<AlertsSnapshot>>,
+    silences: SilenceControl,
+) -> GroupSource {
     GroupSource {
         snapshots: handle.snapshots.clone(),
         events: handle.events.clone(),
         alerts: Some(alerts),
         control: Some(handle.control.clone()),
+        silences: Some(silences),
     }
 }
 
@@ -141,9 +153,12 @@ fn show(
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
         let (evaluated, of_alerts) = watch::channel(Arc::default());
-        let _offered = serve_groups(attach_server, offered(&handle, of_alerts))?;
+        let (silences, requests) = SilenceControl::channel();
+        let offered = offered(&handle, of_alerts, silences.clone());
+        let _offered = serve_groups(attach_server, offered, Some(inspector::of_config(config)))?;
         let (looks, control, events) = (handle.snapshots.clone(), handle.control.clone(), handle.events.clone());
-        console::show(options, looks, control, events, alerts, evaluated, &mut recording).await?;
+        let options = ConsoleOptions { silences: Some(silences), ..options };
+        console::show(options, looks, control, events, (alerts, requests), evaluated, &mut recording).await?;
         Ok(Exit::Done)
     });
     recording.finish();
@@ -190,7 +205,9 @@ fn print(
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        let _offered = serve_groups(attach_server, offered(&handle, of_alerts.clone()))?;
+        let (silences, mut requests) = SilenceControl::channel();
+        let offered = offered(&handle, of_alerts.clone(), silences);
+        let _offered = serve_groups(attach_server, offered, Some(inspector::of_config(config)))?;
         let mut snapshots = handle.snapshots.clone();
         // Its snapshot holds as long as the sender lives.
         let (_session, feed) = console::feed_of(snapshots.clone(), of_alerts);
@@ -212,6 +229,10 @@ fn print(
                         Answer::Pause(pause) => handle.control.send(WatchCommand::Pause(pause)),
                         Answer::Text(_) | Answer::Stop => return Ok(without_condition),
                     }
+                    continue;
+                }
+                Some(command) = requests.recv() => {
+                    printer.obey(&handle, &command);
                     continue;
                 }
                 () = sleep_until(end) => {

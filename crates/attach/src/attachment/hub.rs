@@ -1,23 +1,24 @@
 //! Publishes what the processes say as one feed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::{TimeDelta, Utc};
 use kreplay_model::{
     attach::{AttachAccess, AttachView},
     feed::{Event, EventKind, EventLog, Snapshot},
+    inspect::Inspection,
     recording::Frame,
-    watch::{AlertsSnapshot, WatchLog, WatchSnapshot},
+    watch::{AlertsSnapshot, WatchEvent, WatchLog, WatchSnapshot},
 };
 use tokio::{
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval},
 };
 
-use super::peer::Peer;
+use super::{peer::Peer, routes::Takes};
 use crate::{
     client::Update,
-    merge::{Interleaver, merge},
+    merge::{Interleaver, MergedWatch, WatchPart, merge, merge_watches},
 };
 
 /// The interval of merged snapshots.
@@ -34,6 +35,10 @@ pub(super) struct Outlets {
     pub(super) views: watch::Sender<Arc<AttachView>>,
     pub(super) events: EventLog,
     pub(super) group_events: WatchLog,
+    /// What the processes take now, by number.
+    pub(super) takes: watch::Sender<Arc<[Takes]>>,
+    /// Answers to commands to read a record, with the number of the process.
+    pub(super) records: std::sync::mpsc::Sender<(usize, Inspection)>,
 }
 
 /// What is known about all processes.
@@ -42,14 +47,36 @@ pub(super) struct Hub {
     peers: Vec<Peer>,
     access: AttachAccess,
     events: Interleaver,
-    /// The process whose watched groups are shown: the first that has said anything about groups.
-    watcher: Option<usize>,
     has_changed: bool,
+    /// Whether a snapshot was published.
+    has_begun: bool,
+    /// How often a process with counts of its own was added since then.
+    joins: u32,
+    watches: Watches,
+}
+
+/// What is known about the watched groups of all processes.
+#[derive(Debug, Default)]
+struct Watches {
+    merged: MergedWatch,
+    has_changed: bool,
+    /// Events that are not published yet, with the numbers of their processes.
+    waiting: Vec<(usize, WatchEvent)>,
+    /// The processes about which it was said that they watch another cluster.
+    elsewhere: BTreeSet<usize>,
 }
 
 impl Hub {
     pub(super) fn new(peers: Vec<Peer>, access: AttachAccess) -> Self {
-        Self { peers, access, events: Interleaver::default(), watcher: None, has_changed: false }
+        Self {
+            peers,
+            access,
+            events: Interleaver::default(),
+            has_changed: false,
+            has_begun: false,
+            joins: 0,
+            watches: Watches::default(),
+        }
     }
 
     pub(super) fn view(&self) -> Arc<AttachView> {
@@ -81,6 +108,11 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(number) else { return };
         match update {
             Update::Connected(welcome) => peer.connect(&welcome),
+            Update::Inspected(inspection) => {
+                // Fails if the console reads no records.
+                let _ = outlets.records.send((number, *inspection));
+                return;
+            }
             Update::Frame(frame) => return self.take_frame(number, *frame, outlets),
             Update::CommandRefused(why) => {
                 let text = format!("a command was refused: {why}");
@@ -100,7 +132,18 @@ impl Hub {
             }
         }
         self.has_changed = true;
+        self.watches.has_changed = true;
         outlets.views.send_replace(self.view());
+        self.publish_takes(outlets);
+    }
+
+    fn publish_takes(&self, outlets: &Outlets) {
+        let takes: Arc<[Takes]> = self.peers.iter().map(Peer::takes).collect();
+        outlets.takes.send_if_modified(|before| {
+            let is_new = *before != takes;
+            *before = takes;
+            is_new
+        });
     }
 
     /// Adds an event of this process about another one.
@@ -117,22 +160,25 @@ impl Hub {
         self.events.push(events.into_iter().map(|event| tagged(event, name.as_deref())));
         if let Some(snapshot) = frame.snapshot {
             self.has_changed = true;
-            peer.take_snapshot(snapshot);
+            if peer.take_snapshot(snapshot) && self.has_begun {
+                self.joins = self.joins.saturating_add(1);
+            }
         }
-        if frame.groups.is_some() {
-            self.watcher.get_or_insert(number);
-        }
-        if self.watcher == Some(number) {
-            outlets.group_events.extend(frame.group_events);
-            frame.groups.into_iter().for_each(|groups| drop(outlets.groups.send_replace(groups)));
-            frame.alerts.into_iter().for_each(|alerts| drop(outlets.alerts.send_replace(alerts)));
-        }
+        let events = peer.new_group_events(frame.group_events);
+        self.watches.waiting.extend(events.into_iter().map(|event| (number, event)));
+        self.watches.has_changed |= peer.take_watch(frame.groups, frame.alerts);
+        self.publish_takes(outlets);
     }
 
     /// Publishes the snapshot, and the events that are older than a delay. Events of one process need no delay.
     fn publish(&mut self, delay: TimeDelta, outlets: &Outlets) {
         let delay = if self.is_merged() { delay } else { TimeDelta::zero() };
+        self.publish_groups(outlets);
         outlets.events.extend(self.events.release(Utc::now() - delay));
+        // What a process has done before it is shown would look like a peak of the others.
+        if self.is_merged() && self.peers.iter().any(Peer::is_awaited) {
+            return;
+        }
         if !std::mem::take(&mut self.has_changed) {
             return;
         }
@@ -142,13 +188,61 @@ impl Hub {
                 let parts: Vec<_> = (0..).zip(peers).flat_map(|(number, peer)| peer.parts(number)).collect();
                 // It does not change when a process comes or goes: views take another id for another run.
                 let id = format!("{} processes", peers.len());
-                (!parts.is_empty()).then(|| Arc::new(merge(&id, &parts)))
+                (!parts.is_empty()).then(|| Arc::new(merge(&id, self.joins, &parts)))
             }
         };
         if let Some(snapshot) = snapshot {
+            self.has_begun |= snapshot.run.is_some();
             outlets.snapshots.send_replace(snapshot);
         }
     }
+
+    /// Publishes groups, alerts, and their events. Those of processes that have ended are shown only if all have.
+    fn publish_groups(&mut self, outlets: &Outlets) {
+        let is_new = std::mem::take(&mut self.watches.has_changed);
+        if is_new {
+            let has_ended = self.peers.iter().all(Peer::has_ended);
+            let numbered = self.peers.iter().enumerate();
+            let shown = numbered.filter(|(_, peer)| has_ended || !peer.has_ended());
+            let parts: Vec<WatchPart> = shown.filter_map(|(number, peer)| peer.watch_part(number)).collect();
+            if let Some(first) = parts.first() {
+                self.watches.merged = merge_watches(&parts);
+                let merged = &self.watches.merged;
+                // The look of one process is published as it is.
+                let (look, alerts) = match parts.as_slice() {
+                    [_] => (Arc::clone(&first.look), first.alerts.clone()),
+                    _ => (Arc::new(merged.look.clone()), merged.alerts.clone().map(Arc::new)),
+                };
+                publish_if_new(&outlets.groups, look);
+                alerts.into_iter().for_each(|alerts| publish_if_new(&outlets.alerts, alerts));
+            }
+        }
+        let Watches { merged, waiting, .. } = &mut self.watches;
+        let mut events: Vec<WatchEvent> = std::mem::take(waiting)
+            .into_iter()
+            .filter(|(number, event)| merged.shows(*number, event))
+            .map(|(_, event)| event)
+            .collect();
+        events.sort_by_key(|event| event.at);
+        outlets.group_events.extend(events);
+        for number in self.watches.merged.elsewhere.clone() {
+            if self.watches.elsewhere.insert(number) {
+                let text = format!(
+                    "it watches another cluster; only the groups of {} are shown",
+                    self.watches.merged.look.cluster
+                );
+                self.note(number, EventKind::Warning { text });
+            }
+        }
+    }
+}
+
+fn publish_if_new<T>(outlet: &watch::Sender<Arc<T>>, value: Arc<T>) {
+    outlet.send_if_modified(|before| {
+        let is_new = !Arc::ptr_eq(before, &value);
+        *before = value;
+        is_new
+    });
 }
 
 /// The event with the name of its process. Owners of partitions are told apart by it, too.

@@ -5,9 +5,14 @@ use std::sync::Arc;
 use kreplay_model::{
     attach::{AttachConnection, AttachedProcess},
     feed::{Event, Snapshot},
+    watch::{AlertsSnapshot, WatchEvent, WatchSnapshot},
 };
 
-use crate::{merge::Part, protocol::Welcome};
+use super::routes::Takes;
+use crate::{
+    merge::{Part, WatchPart},
+    protocol::Welcome,
+};
 
 /// What is known about one address. Several processes may have served there, one after another.
 #[derive(Debug)]
@@ -21,13 +26,34 @@ pub(super) struct Peer {
     earlier: Vec<Arc<Snapshot>>,
     /// The number of the next event of this process that is not known yet.
     next_event: u64,
+    /// Its latest look at groups, and the alerts on it.
+    look: Option<Arc<WatchSnapshot>>,
+    alerts: Option<Arc<AlertsSnapshot>>,
+    /// The last event of its groups, from which the events of the next connection continue.
+    last_group_event: Option<WatchEvent>,
+    /// Whether a snapshot has arrived over this connection.
+    has_reported: bool,
+    /// What the process offers; `None` before the first connection.
+    offers: Option<Takes>,
 }
 
 impl Peer {
     /// A process that is connected or, with a reason, is not reached.
     pub(super) fn new(name: String, why_lost: Option<String>) -> Self {
         let connection = why_lost.map_or(AttachConnection::Open, |why| AttachConnection::Lost { why });
-        Self { name, connection, instance: None, snapshot: None, earlier: Vec::new(), next_event: 0 }
+        Self {
+            name,
+            connection,
+            instance: None,
+            snapshot: None,
+            earlier: Vec::new(),
+            next_event: 0,
+            look: None,
+            alerts: None,
+            last_group_event: None,
+            has_reported: false,
+            offers: None,
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -49,7 +75,16 @@ impl Peer {
             self.earlier.extend(self.snapshot.take().filter(|snapshot| snapshot.run.is_some()));
             self.instance = Some(welcome.instance);
             self.next_event = 0;
+            (self.look, self.alerts, self.last_group_event) = (None, None, None);
         }
+        self.has_reported = false;
+        self.offers = Some(Takes {
+            session: welcome.session,
+            watch: welcome.groups,
+            silences: welcome.silences,
+            records: welcome.records,
+            is_running: false,
+        });
         self.connection = AttachConnection::Open;
     }
 
@@ -63,8 +98,50 @@ impl Peer {
         self.connection = AttachConnection::Ended;
     }
 
-    pub(super) fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) {
+    /// Returns whether it is the first snapshot of this connection, and has counts.
+    pub(super) fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) -> bool {
+        let is_first = !std::mem::replace(&mut self.has_reported, true);
+        let has_counts = snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 0);
         self.snapshot = Some(snapshot);
+        is_first && has_counts
+    }
+
+    /// Whether it is reached and has a session, of which nothing is known yet.
+    pub(super) fn is_awaited(&self) -> bool {
+        let has_session = self.offers.is_none_or(|offers| offers.session);
+        self.connection == AttachConnection::Open && has_session && !self.has_reported
+    }
+
+    /// What it takes now.
+    pub(super) fn takes(&self) -> Takes {
+        let is_open = self.connection == AttachConnection::Open;
+        let run = self.snapshot.as_ref().and_then(|snapshot| snapshot.run.as_ref());
+        let is_running = run.is_some_and(|run| !run.state.is_over());
+        self.offers.filter(|_| is_open).map_or_else(Takes::default, |offers| Takes { is_running, ..offers })
+    }
+
+    /// Returns whether anything is new.
+    pub(super) fn take_watch(&mut self, look: Option<Arc<WatchSnapshot>>, alerts: Option<Arc<AlertsSnapshot>>) -> bool {
+        let is_new = look.is_some() || alerts.is_some();
+        self.look = look.or_else(|| self.look.take());
+        self.alerts = alerts.or_else(|| self.alerts.take());
+        is_new
+    }
+
+    /// The events of groups that are not known yet: a new connection begins with all of them.
+    pub(super) fn new_group_events(&mut self, mut events: Vec<WatchEvent>) -> Vec<WatchEvent> {
+        if let Some(known) = &self.last_group_event
+            && let Some(at) = events.iter().rposition(|event| event == known)
+        {
+            events.drain(..=at);
+        }
+        self.last_group_event = events.last().cloned().or_else(|| self.last_group_event.take());
+        events
+    }
+
+    /// Its part of the merged groups, with the number of its address, if it watches any.
+    pub(super) fn watch_part(&self, number: usize) -> Option<WatchPart> {
+        Some(WatchPart { number, look: Arc::clone(self.look.as_ref()?), alerts: self.alerts.clone() })
     }
 
     /// The events that are not known yet.
@@ -91,5 +168,65 @@ impl Peer {
         };
         let earlier = self.earlier.iter().map(move |snapshot| part(true, snapshot));
         earlier.chain(self.snapshot.iter().map(move |snapshot| part(is_lost, snapshot)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use kreplay_model::{feed::RunView, watch::WatchEventKind};
+
+    use super::*;
+
+    fn welcome(instance: u64) -> Welcome {
+        Welcome {
+            program: String::new(),
+            instance,
+            run: None,
+            session: true,
+            groups: true,
+            control: true,
+            records: true,
+            silences: false,
+        }
+    }
+
+    fn handled(records: u64) -> Arc<Snapshot> {
+        let mut run = RunView::default();
+        run.totals.handled = records;
+        Arc::new(Snapshot { run: Some(run), ..Snapshot::default() })
+    }
+
+    fn appeared(group: &str) -> WatchEvent {
+        WatchEvent { at: DateTime::UNIX_EPOCH, group: group.to_owned(), kind: WatchEventKind::Appeared }
+    }
+
+    #[test]
+    fn a_process_is_awaited_until_it_has_reported_over_this_connection() {
+        let mut peer = Peer::new("a".to_owned(), None);
+        assert!(peer.is_awaited());
+        peer.connect(&welcome(1));
+        assert!(peer.is_awaited() && !peer.takes().is_running);
+        assert!(!peer.take_snapshot(handled(0)), "it has no counts of its own");
+        assert!(!peer.is_awaited() && peer.takes().is_running);
+        assert!(!peer.take_snapshot(handled(5)), "these were counted since");
+        peer.lose("gone".to_owned());
+        assert!(!peer.is_awaited() && peer.takes() == Takes::default());
+        peer.connect(&welcome(1));
+        assert!(peer.is_awaited());
+        assert!(peer.take_snapshot(handled(9)), "what was handled without a connection is added at once");
+    }
+
+    #[test]
+    fn events_of_groups_continue_after_a_lost_connection_and_begin_again_in_another_process() {
+        let mut peer = Peer::new("a".to_owned(), None);
+        peer.connect(&welcome(1));
+        let (one, two) = (appeared("one"), appeared("two"));
+        assert_eq!(peer.new_group_events(vec![one.clone()]), [one.clone()]);
+        assert!(peer.new_group_events(Vec::new()).is_empty());
+        peer.connect(&welcome(1));
+        assert_eq!(peer.new_group_events(vec![one.clone(), two.clone()]), [two]);
+        peer.connect(&welcome(2));
+        assert_eq!(peer.new_group_events(vec![one.clone()]), [one]);
     }
 }

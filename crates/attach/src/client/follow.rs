@@ -2,7 +2,10 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use kreplay_model::recording::{DecodeError, Decoder, Frame};
+use kreplay_model::{
+    inspect::Inspection,
+    recording::{DecodeError, Decoder, Frame},
+};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -28,6 +31,8 @@ pub(crate) enum Update {
     Frame(Box<Frame>),
     /// A command was refused.
     CommandRefused(String),
+    /// The answer to a command to read a record.
+    Inspected(Box<Inspection>),
     /// The connection is lost, and why. It is being opened again.
     Lost(String),
     /// The process ends. This is the last update.
@@ -141,6 +146,7 @@ async fn read_updates<F: Future<Output = bool>>(
         let update = match message {
             FromServer::Frame(entries) => Update::Frame(Box::new(decoder.decode(&entries)?)),
             FromServer::CommandRefused(why) => Update::CommandRefused(why),
+            FromServer::Inspected(inspection) => Update::Inspected(inspection),
             FromServer::Probe => {
                 // If one waits, it answers this probe, too.
                 let _ = answer.try_send(());

@@ -101,7 +101,7 @@ proptest! {
     #[test]
     fn totals_are_the_sums_of_the_parts(shared in shared()) {
         let parts = shared.parts();
-        let merged = merge("r", &parts).run.unwrap();
+        let merged = merge("r", 0, &parts).run.unwrap();
         let runs = || parts.iter().map(|part| part.snapshot.run.as_ref().unwrap());
         let sum = |of: fn(&Totals) -> u64| runs().map(|run| of(&run.totals)).sum::<u64>();
         prop_assert_eq!(merged.totals.handled, sum(|totals| totals.handled));
@@ -119,7 +119,7 @@ proptest! {
 
     #[test]
     fn each_partition_is_shown_once_as_its_owner_sees_it(shared in shared()) {
-        let merged = merge("r", &shared.parts()).run.unwrap();
+        let merged = merge("r", 0, &shared.parts()).run.unwrap();
         prop_assert_eq!(merged.partitions.len(), shared.partitions.len());
         for (shown, (owner, processes)) in merged.partitions.iter().zip(&shared.partitions) {
             if shared.gone == Some(*owner) {
@@ -135,7 +135,7 @@ proptest! {
 
     #[test]
     fn workers_are_those_of_the_processes_that_are_there(shared in shared()) {
-        let merged = merge("r", &shared.parts()).run.unwrap();
+        let merged = merge("r", 0, &shared.parts()).run.unwrap();
         let there = 3 - usize::from(shared.gone.is_some());
         prop_assert_eq!((merged.workers.len(), merged.concurrency as usize), (2 * there, 2 * there));
         for process in (0..3).filter(|process| shared.gone != Some(*process)) {
@@ -176,9 +176,9 @@ fn a_process_that_is_gone_is_counted_once_after_another_has_taken_over() {
     let dead = running(vec![row(0, 400, 420, true)]);
     let before = running(vec![row(0, 0, 0, false)]);
     let after = running(vec![row(0, 450, 50, true)]);
-    let orphaned = merge("r", &[part(0, true, dead.clone()), part(1, false, before)]).run.unwrap();
+    let orphaned = merge("r", 0, &[part(0, true, dead.clone()), part(1, false, before)]).run.unwrap();
     assert_eq!((orphaned.totals.handled, &orphaned.partitions[0].owner), (420, &Owner::None));
-    let taken_over = merge("r", &[part(0, true, dead), part(1, false, after)]).run.unwrap();
+    let taken_over = merge("r", 0, &[part(0, true, dead), part(1, false, after)]).run.unwrap();
     assert_eq!(taken_over.totals.handled, 470);
     let shown = &taken_over.partitions[0];
     assert_eq!((shown.position.get(), shown.handled, shown.lag), (450, 470, Lag::Known(550)));
@@ -196,14 +196,14 @@ fn the_state_is_the_worst_of_the_runs_that_have_not_ended() {
         (RunState::Done, RunState::Cancelled, RunState::Cancelled),
         (RunState::Done, RunState::Done, RunState::Done),
     ] {
-        assert_eq!(merge("r", &[in_state(0, a), in_state(1, b)]).run.unwrap().state, expected, "{a} {b}");
+        assert_eq!(merge("r", 0, &[in_state(0, a), in_state(1, b)]).run.unwrap().state, expected, "{a} {b}");
     }
     let failed = RunView { state: RunState::Failed, error: Some("disk full".into()), ..running(Vec::new()) };
-    let merged = merge("r", &[part(0, false, running(Vec::new())), part(1, false, failed)]).run.unwrap();
+    let merged = merge("r", 0, &[part(0, false, running(Vec::new())), part(1, false, failed)]).run.unwrap();
     assert_eq!(merged.error.as_deref(), Some("b: disk full"));
 }
 
 #[test]
 fn without_processes_there_is_only_the_placeholder() {
-    assert_eq!(merge("r", &[]), Snapshot::default());
+    assert_eq!(merge("r", 0, &[]), Snapshot::default());
 }

@@ -23,6 +23,9 @@ pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
     }
     let all = || parts.iter().map(|part| part.run);
     let now = || there.iter().map(|part| part.run);
+    // Settings are those of the runs to which the keys of the console apply.
+    let has_ended = now().all(|run| run.state.is_over());
+    let active = || now().filter(|run| has_ended || !run.state.is_over());
     let partitions = partitions::merge(parts);
     let latency_counts = all().fold(LatencyCounts::default(), |mut sum, run| {
         sum.merge(&run.latency_counts);
@@ -44,9 +47,9 @@ pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
         limit: slowest.or_else(|| now().next()).and_then(|run| run.limit.clone()),
         retrying: retrying(now()),
         plan: plan(&there, all(), &partitions),
-        concurrency: now().fold(0, |sum, run| sum.saturating_add(run.concurrency)),
-        first_concurrency: now().fold(0, |sum, run| sum.saturating_add(run.first_concurrency)),
-        max_concurrency: now().fold(0, |sum, run| sum.saturating_add(run.max_concurrency)),
+        concurrency: active().fold(0, |sum, run| sum.saturating_add(run.concurrency)),
+        first_concurrency: active().fold(0, |sum, run| sum.saturating_add(run.first_concurrency)),
+        max_concurrency: active().fold(0, |sum, run| sum.saturating_add(run.max_concurrency)),
         limits: LimitsView {
             adaptive: now().any(|run| run.limits.adaptive),
             single_threaded: now().all(|run| run.limits.single_threaded),

@@ -5,8 +5,9 @@ use std::fmt;
 use kreplay_model::{
     control::Command,
     domain::varint,
+    inspect::{InspectCommand, Inspection},
     recording::{Entry, EntryHead},
-    watch::WatchCommand,
+    watch::{SilenceCommand, WatchCommand},
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,12 @@ pub(crate) struct Welcome {
     pub(crate) groups: bool,
     /// Whether it takes commands.
     pub(crate) control: bool,
+    /// Whether it reads single records. Processes of earlier versions do not, nor do they know the command.
+    #[serde(default)]
+    pub(crate) records: bool,
+    /// Whether it silences rules.
+    #[serde(default)]
+    pub(crate) silences: bool,
 }
 
 /// A command to a process.
@@ -65,6 +72,10 @@ pub(crate) enum RemoteCommand {
     Session(Command),
     /// To its watch.
     Watch(WatchCommand),
+    /// To what evaluates its rules.
+    Silence(SilenceCommand),
+    /// To what reads single records.
+    Inspect(InspectCommand),
 }
 
 /// From a server.
@@ -80,6 +91,8 @@ pub(crate) enum FromServer {
     Probe,
     /// A command was not accepted, and why.
     CommandRefused(String),
+    /// The answer to a command to read a record.
+    Inspected(Box<Inspection>),
     /// The process ends. Nothing follows.
     End,
 }
@@ -104,6 +117,7 @@ impl Message for FromServer {
             Self::Probe => 4,
             Self::CommandRefused(_) => 5,
             Self::End => 6,
+            Self::Inspected(_) => 7,
         }
     }
 
@@ -120,6 +134,7 @@ impl Message for FromServer {
                 }
                 Ok(())
             }
+            Self::Inspected(inspection) => serde_json::to_writer(bytes, inspection),
             Self::Probe | Self::End => Ok(()),
         }
     }
@@ -133,6 +148,7 @@ impl Message for FromServer {
             4 if body.is_empty() => Some(Self::Probe),
             5 => text().map(Self::CommandRefused),
             6 if body.is_empty() => Some(Self::End),
+            7 => serde_json::from_slice(body).ok().map(Self::Inspected),
             _ => None,
         }
     }

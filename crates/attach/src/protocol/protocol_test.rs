@@ -1,10 +1,13 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kreplay_model::{
     control::{Command, Decision},
-    domain::Concurrency,
+    domain::{Concurrency, Offset, TopicPartition},
+    inspect::{
+        Content, Decoded, HeaderView, InspectCommand, InspectedRecord, Inspection, InspectionStep, Placement, RecordId,
+    },
     recording::{Entry, EntryHead, EntryKind},
-    watch::WatchCommand,
+    watch::{SilenceCommand, WatchCommand},
 };
 use proptest::prelude::*;
 
@@ -33,9 +36,9 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn from_server() -> impl Strategy<Value = FromServer> {
-    let welcome = (any::<String>(), any::<u64>(), any::<Option<String>>(), any::<[bool; 3]>());
-    let welcome = welcome.prop_map(|(program, instance, run, [session, groups, control])| {
-        FromServer::Welcome(Welcome { program, instance, run, session, groups, control })
+    let welcome = (any::<String>(), any::<u64>(), any::<Option<String>>(), any::<[bool; 5]>());
+    let welcome = welcome.prop_map(|(program, instance, run, [session, groups, control, records, silences])| {
+        FromServer::Welcome(Welcome { program, instance, run, session, groups, control, records, silences })
     });
     prop_oneof![
         welcome,
@@ -43,6 +46,9 @@ fn from_server() -> impl Strategy<Value = FromServer> {
         prop::collection::vec(entry(), 0..4).prop_map(FromServer::Frame),
         Just(FromServer::Probe),
         any::<String>().prop_map(FromServer::CommandRefused),
+        (any::<u64>(), any::<String>()).prop_map(|(number, why)| {
+            FromServer::Inspected(Box::new(Inspection { number, step: InspectionStep::Failed(why) }))
+        }),
         Just(FromServer::End),
     ]
 }
@@ -62,6 +68,14 @@ fn command() -> impl Strategy<Value = RemoteCommand> {
         }),
         topics.prop_map(|groups| RemoteCommand::Watch(WatchCommand::LookAt(groups))),
         any::<bool>().prop_map(|pause| RemoteCommand::Watch(WatchCommand::Pause(pause))),
+        (any::<String>(), any::<Duration>())
+            .prop_map(|(rule, length)| RemoteCommand::Silence(SilenceCommand::Silence { rule, length })),
+        (any::<u64>(), any::<String>(), 0..i64::MAX).prop_map(|(number, topic, offset)| {
+            let id =
+                RecordId { partition: TopicPartition::new(topic.as_str(), 3), offset: Offset::new(offset).unwrap() };
+            RemoteCommand::Inspect(InspectCommand::Read { number, id })
+        }),
+        Just(RemoteCommand::Inspect(InspectCommand::Stop)),
     ]
 }
 
@@ -102,6 +116,34 @@ proptest! {
         let preamble = block_on(read_preamble(&mut bytes.as_slice()));
         prop_assert!(matches!(preamble, Err(ProtocolError::NotKreplay | ProtocolError::Cut)));
     }
+}
+
+#[test]
+fn a_record_survives_the_connection_byte_for_byte() {
+    let partition = TopicPartition::new("orders", 0);
+    let id = RecordId { partition, offset: Offset::new(7).unwrap() };
+    let record = InspectedRecord {
+        placement: Placement::Next { asked: id.offset, compacts: None },
+        id,
+        timestamp_ms: Some(-1),
+        key: Some(Content::new(&[0, 0xff, b'k'], 9, Decoded::Plain)),
+        headers: vec![HeaderView { name: vec![0xfe], value: None, len: 0 }],
+        more_headers: 3,
+        value: Some(Content::new(b"{}", 9, Decoded::Json("{}".into()))),
+    };
+    let step = InspectionStep::Read(Arc::new(record));
+    let message = FromServer::Inspected(Box::new(Inspection { number: 1, step }));
+    assert_eq!(read_all::<FromServer>(&encode(&message).unwrap()).unwrap(), [message]);
+}
+
+#[test]
+fn a_process_of_an_earlier_version_offers_less() {
+    let body = br#"{"program":"0.1.0","instance":1,"run":null,"session":true,"groups":false,"control":true}"#;
+    let welcome = FromServer::parse(1, body);
+    assert!(
+        matches!(welcome, Some(FromServer::Welcome(Welcome { records: false, silences: false, .. }))),
+        "{welcome:?}"
+    );
 }
 
 #[test]

@@ -5,7 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::{control::Command, recording::Encoder, watch::WatchCommand};
+use kreplay_model::{
+    control::Command,
+    inspect::{InspectCommand, InspectControl},
+    recording::Encoder,
+    watch::WatchCommand,
+};
 use tokio::{
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval, sleep, timeout},
@@ -37,8 +42,8 @@ const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(100);
 /// After a frame was encoded, at least this many times as long passes before the next one: a client costs at most a
 /// tenth of one processor, however large the snapshots are.
 const PAUSE_FACTOR: u32 = 9;
-/// Refusals of commands that wait to be written; more are left out.
-const MAX_WAITING_REFUSALS: usize = 16;
+/// Answers to commands that wait to be written; refusals beyond that are left out.
+const MAX_WAITING_ANSWERS: usize = 16;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -52,12 +57,34 @@ pub(super) struct Shared {
 /// Serves a client until it leaves, misbehaves, or the source ends.
 pub(super) async fn serve(mut reader: Reader, mut writer: Writer, shared: &Shared, stopped: watch::Receiver<bool>) {
     let Ok(Ok(Some(hello))) = timeout(HELLO_TIMEOUT, greet(&mut reader, &mut writer, shared)).await else { return };
-    let (refuse, refusals) = mpsc::channel(MAX_WAITING_REFUSALS);
+    let (answer, answers) = mpsc::channel(MAX_WAITING_ANSWERS);
+    let (open, opened) = watch::channel(None);
     // What a client does wrong concerns only its connection.
     tokio::select! {
-        _ = read_commands(reader, shared, hello.control, refuse) => {}
-        _ = write_frames(writer, Cursor::new(shared.source.clone()), refusals, stopped) => {}
+        _ = read_commands(reader, shared, hello.control, answer.clone(), open) => {}
+        () = pass_on_records(opened, answer) => {}
+        _ = write_frames(writer, Cursor::new(shared.source.clone()), answers, stopped) => {}
     }
+}
+
+/// Passes on what is read for the client, once it has asked for a record.
+async fn pass_on_records(mut opened: watch::Receiver<Option<InspectControl>>, answer: mpsc::Sender<FromServer>) {
+    let reader = match opened.wait_for(Option::is_some).await {
+        Ok(reader) => reader.clone(),
+        Err(_) => None,
+    };
+    if let Some(InspectControl { mut answers, .. }) = reader {
+        while answers.changed().await.is_ok() {
+            let latest = answers.borrow_and_update().as_deref().cloned();
+            if let Some(inspection) = latest
+                && answer.send(FromServer::Inspected(Box::new(inspection))).await.is_err()
+            {
+                break;
+            }
+        }
+    }
+    // Whether the connection ends is decided by the others.
+    std::future::pending().await
 }
 
 /// Sends a client away.
@@ -85,6 +112,8 @@ async fn greet(reader: &mut Reader, writer: &mut Writer, shared: &Shared) -> Res
         session: shared.source.session.is_some(),
         groups: shared.source.groups.is_some(),
         control: shared.options.control,
+        records: shared.source.records.is_some(),
+        silences: shared.source.groups.as_ref().is_some_and(|groups| groups.silences.is_some()),
     };
     write(writer, &FromServer::Welcome(welcome)).await?;
     Ok(Some(hello))
@@ -95,7 +124,8 @@ async fn read_commands(
     mut reader: Reader,
     shared: &Shared,
     asked_for_control: bool,
-    refuse: mpsc::Sender<String>,
+    answer: mpsc::Sender<FromServer>,
+    open: watch::Sender<Option<InspectControl>>,
 ) -> Result<(), ProtocolError> {
     loop {
         let message = timeout(CLIENT_TIMEOUT, read(&mut reader, MAX_COMMAND_BYTES)).await;
@@ -107,12 +137,32 @@ async fn read_commands(
                 Some("the process takes no commands; start it with --serve-control")
             }
             FromClient::Command(_) if !asked_for_control => Some("this console is attached read-only"),
+            FromClient::Command(RemoteCommand::Inspect(command)) => inspect(command, &shared.source, &open),
             FromClient::Command(command) => execute(command, &shared.source),
         };
         if let Some(why) = refusal {
             // If many wait, the client has been told why already.
-            let _ = refuse.try_send(why.to_owned());
+            let _ = answer.try_send(FromServer::CommandRefused(why.to_owned()));
         }
+    }
+}
+
+/// Passes a command to the client's reader of records, which is started with its first one, or returns why not.
+fn inspect(
+    command: InspectCommand,
+    source: &Source,
+    open: &watch::Sender<Option<InspectControl>>,
+) -> Option<&'static str> {
+    let Some(readers) = &source.records else { return Some("the process reads no records") };
+    if open.borrow().is_none() {
+        open.send_replace(readers.start());
+    }
+    match open.borrow().as_ref() {
+        Some(reader) => {
+            reader.send(command);
+            None
+        }
+        None => Some("the process cannot start a thread that reads records"),
     }
 }
 
@@ -130,7 +180,16 @@ fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
             control.send(command);
             None
         }
+        (
+            RemoteCommand::Silence(command),
+            Source { groups: Some(GroupSource { silences: Some(silences), .. }), .. },
+        ) => {
+            silences.send(command);
+            None
+        }
         (RemoteCommand::Session(_), _) => Some("the process has no session"),
+        (RemoteCommand::Silence(_), _) => Some("the process has no rules that can be silenced"),
+        (RemoteCommand::Inspect(_), _) => Some("the process reads no records"),
         (RemoteCommand::Watch(_), _) => Some("the process has no watch that takes commands"),
     }
 }
@@ -140,7 +199,7 @@ fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
 async fn write_frames(
     mut writer: Writer,
     mut cursor: Cursor,
-    mut refusals: mpsc::Receiver<String>,
+    mut answers: mpsc::Receiver<FromServer>,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), ProtocolError> {
     let mut encoder = Encoder::default();
@@ -173,7 +232,7 @@ async fn write_frames(
                     break;
                 }
                 _ = probes.tick() => write_in_time(&mut writer, &FromServer::Probe).await?,
-                Some(why) = refusals.recv() => write_in_time(&mut writer, &FromServer::CommandRefused(why)).await?,
+                Some(answer) = answers.recv() => write_in_time(&mut writer, &answer).await?,
             }
         }
     }

@@ -1,11 +1,12 @@
 //! What a server offers.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use kreplay_model::{
     control::Control,
     feed::{EventLog, Snapshot},
-    watch::{AlertsSnapshot, WatchControl, WatchLog, WatchSnapshot},
+    inspect::InspectControl,
+    watch::{AlertsSnapshot, SilenceControl, WatchControl, WatchLog, WatchSnapshot},
 };
 use tokio::sync::watch;
 
@@ -16,6 +17,31 @@ pub struct Source {
     pub session: Option<SessionSource>,
     /// Watched groups.
     pub groups: Option<GroupSource>,
+    /// What reads single records of the cluster; `None` if nothing does.
+    pub records: Option<RecordReaders>,
+}
+
+/// Starts what reads single records. Each client gets one of its own when it asks for the first record: only the last
+/// command of each is executed.
+#[derive(Clone)]
+pub struct RecordReaders(Arc<dyn Fn() -> Option<InspectControl> + Send + Sync>);
+
+impl RecordReaders {
+    /// Readers that a function starts. It must not block, and returns `None` if a reader cannot be started.
+    #[must_use]
+    pub fn new(start: impl Fn() -> Option<InspectControl> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(start))
+    }
+
+    pub(super) fn start(&self) -> Option<InspectControl> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for RecordReaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecordReaders")
+    }
 }
 
 /// A session.
@@ -40,6 +66,8 @@ pub struct GroupSource {
     pub alerts: Option<watch::Receiver<Arc<AlertsSnapshot>>>,
     /// Where commands of clients go, if they may send any; `None` if the watch takes none.
     pub control: Option<WatchControl>,
+    /// Where commands of clients about alerts go; `None` if rules cannot be silenced.
+    pub silences: Option<SilenceControl>,
 }
 
 impl Source {

@@ -29,14 +29,32 @@ fn sends_command(action: Action, state: &State) -> bool {
         Action::Accept | Action::Quit | Action::Interrupt | Action::Suspend => false,
         Action::Plan => !state.shows_plan() && !state.has_plan_to_show(),
         Action::Topics => !state.feed.lists_topics(),
+        // The process reads the record.
+        Action::Inspect => true,
         action => action.reach() != Reach::View,
     }
 }
 
-/// Why a command cannot be sent to several processes. Each would apply it to itself.
+/// Why a command cannot be sent to several processes. Each would apply it to itself. Settings are divided among them,
+/// and a record is read by one of them.
 fn refusal_if_several(action: Action, view: &AttachView) -> Refusal {
-    let is_meant_for_all =
-        matches!(action, Action::TogglePause | Action::Stop | Action::RefreshGroups | Action::PauseWatch);
+    let is_meant_for_all = matches!(
+        action,
+        Action::TogglePause
+            | Action::Stop
+            | Action::MoreWorkers
+            | Action::FewerWorkers
+            | Action::DoubleWorkers
+            | Action::HalveWorkers
+            | Action::SetConcurrency
+            | Action::ToggleAuto
+            | Action::SetRate
+            | Action::RefreshGroups
+            | Action::PauseWatch
+            | Action::SilenceRule
+            | Action::EndSilences
+            | Action::Inspect
+    );
     let is_refused = view.is_merged() && !is_meant_for_all;
     is_refused.then_some("several processes are shown; attach to one of them for this".into())
 }

@@ -125,7 +125,7 @@ fn metric_name(metric: HeatMetric) -> &'static str {
     match metric {
         HeatMetric::Rate => "records/s",
         HeatMetric::Lag => "lag",
-        HeatMetric::P95 => "p95 so far",
+        HeatMetric::P95 => "p95",
     }
 }
 

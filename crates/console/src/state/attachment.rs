@@ -20,6 +20,11 @@ impl Attachment {
         matches!(self.view.access, AttachAccess::ReadOnly { .. })
     }
 
+    /// What a message about a setting adds if several processes share it; empty for one.
+    pub(crate) fn divided(&self) -> &'static str {
+        if self.view.is_merged() { "; divided among the processes" } else { "" }
+    }
+
     /// Whether no process is reached, so that everything shown is as of the last frame.
     #[must_use]
     pub fn is_lost(&self) -> bool {

@@ -10,7 +10,7 @@ pub enum HeatMetric {
     Rate,
     /// The lag in offsets.
     Lag,
-    /// The 95th percentile of the handling times so far.
+    /// The 95th percentile of the handling times in each cell.
     P95,
 }
 

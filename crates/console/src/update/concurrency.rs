@@ -7,7 +7,7 @@ use super::{Effect, reject, show_message};
 use crate::{
     action::Action,
     availability::at_most,
-    state::{Dialog, LineInput, Pending, State, StatusKind, WorkerStep},
+    state::{Attachment, Dialog, LineInput, Pending, State, StatusKind, WorkerStep},
 };
 
 /// Changes the number of workers, starting from the last requested number.
@@ -80,6 +80,7 @@ fn set(state: &mut State, now: u32, wanted: u32) -> Vec<Effect> {
     let when = if over { " for the next run" } else { "" };
     state.user.pending = Some(Pending { to: wanted, run_id, since: state.now });
     let auto = if state.feed.adaptive() { "; auto is off" } else { "" };
-    show_message(state, StatusKind::Info, format!("concurrency {now} → {wanted}{when}{auto}"));
+    let divided = state.attachment.as_ref().map_or("", Attachment::divided);
+    show_message(state, StatusKind::Info, format!("concurrency {now} → {wanted}{when}{auto}{divided}"));
     vec![Effect::Send(Command::SetConcurrency(concurrency))]
 }

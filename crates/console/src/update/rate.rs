@@ -4,7 +4,7 @@ use kreplay_model::control::Command;
 use kreplay_model::domain::RateLimit;
 
 use super::{Effect, reject, show_message};
-use crate::state::{Dialog, LineInput, State, StatusKind};
+use crate::state::{Attachment, Dialog, LineInput, State, StatusKind};
 
 /// Opens the prompt.
 pub(super) fn ask(state: &mut State) {
@@ -29,7 +29,8 @@ pub(super) fn enter(state: &mut State, text: &str) -> Result<Vec<Effect>, String
         typed => Some(typed.parse::<RateLimit>()?),
     };
     state.user.navigation.dialog = None;
-    let message = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
+    let divided = state.attachment.as_ref().map_or("", Attachment::divided);
+    let message = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}{divided}"));
     show_message(state, StatusKind::Info, message);
     Ok(vec![Effect::Send(Command::SetRate(rate))])
 }

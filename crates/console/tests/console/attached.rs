@@ -10,6 +10,7 @@ use kreplay_console::{
 use kreplay_model::{
     attach::{AttachAccess, AttachConnection, AttachView, AttachedProcess},
     control::Command,
+    domain::Concurrency,
     feed::{EventKind, WorkerOrigin},
 };
 
@@ -82,9 +83,20 @@ fn with_control_commands_are_sent() {
 fn several_processes_take_only_commands_for_all_of_them() {
     let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], AttachAccess::Control);
     assert_eq!(act(&mut state, Action::TogglePause), [Effect::Send(Command::Pause)]);
-    assert!(act(&mut state, Action::MoreWorkers).is_empty());
+    assert!(act(&mut state, Action::Restart).is_empty());
     let status = state.user.status.as_ref().map(|status| status.text.as_str());
     assert_eq!(status, Some("several processes are shown; attach to one of them for this"));
+}
+
+#[test]
+fn settings_of_several_processes_are_those_of_all_together() {
+    let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], AttachAccess::Control);
+    let now = state.concurrency().unwrap();
+    let effects = act(&mut state, Action::MoreWorkers);
+    let wanted = Concurrency::new(u64::from(now) + 1).unwrap();
+    assert_eq!(effects, [Effect::Send(Command::SetConcurrency(wanted))]);
+    let status = state.user.status.as_ref().map(|status| status.text.clone()).unwrap();
+    assert!(status.ends_with("; divided among the processes"), "{status}");
 }
 
 #[test]

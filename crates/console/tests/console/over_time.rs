@@ -14,7 +14,8 @@ use kreplay_console::{
 use kreplay_model::{
     domain::{Lag, Ordering},
     feed::{
-        Charge, Charges, EventKind, Owner, PartitionView, RebalanceKind, RunState, Snapshot, WorkerState, WorkerView,
+        Charge, Charges, EventKind, HandlingTimes, Owner, PartitionView, RebalanceKind, RunState, Snapshot,
+        WorkerState, WorkerView,
     },
 };
 
@@ -62,11 +63,14 @@ fn partition_view(pattern: &PartitionView, number: u32, until: u32, ordering: Or
     let moved = if number % 5 == 3 { until.min(6) } else { until };
     let handled = each * u64::from(moved);
     let records = each * u64::from(if number % 5 == 1 { 8 } else { SECONDS + 4 });
+    let mut handling_times = HandlingTimes::default();
+    handling_times.add(1_000 + u64::from(number % 7) * 1_000, handled.min(records));
     PartitionView {
         id: partition("vc.orders", number as i32),
         handled: handled.min(records),
         lag: Lag::Known(records.saturating_sub(handled)),
         p95_ms: (until > 0).then(|| 1.0 + f64::from(number % 7)),
+        handling_times,
         owner: if ordering == Ordering::Partition { Owner::Worker(number % 6) } else { Owner::Shared },
         ..pattern.clone()
     }

@@ -37,6 +37,43 @@ impl HandlingTimes {
         self.total_us = self.total_us.saturating_add(other.total_us);
     }
 
+    /// The records counted since an earlier moment of the same run. A count that is lower than before is taken for 0.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut left = *self;
+        for (count, before) in left.counts.iter_mut().zip(earlier.counts) {
+            *count = count.saturating_sub(before);
+        }
+        left.total_us = left.total_us.saturating_sub(earlier.total_us);
+        left
+    }
+
+    /// An estimate of the handling time in milliseconds that this share of the records, 0 to 1, did not exceed; `None`
+    /// without records. The times within a bucket are taken to be evenly spread, so it lies in the bucket of the exact
+    /// one. Times above all bounds are taken for the last bound, one minute.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn quantile_ms(&self, share: f64) -> Option<f64> {
+        let wanted = self.records() as f64 * share.clamp(0.0, 1.0);
+        let (mut below, mut lower_us) = (0.0, 0.0);
+        let mut estimate_us = None;
+        for (count, bound_us) in
+            self.counts.into_iter().zip(HANDLING_TIME_BOUNDS_US.map(Some).into_iter().chain([None]))
+        {
+            let upper_us = bound_us.map_or(lower_us, |bound_us| bound_us as f64);
+            if count > 0 {
+                let part = ((wanted - below) / count as f64).clamp(0.0, 1.0);
+                estimate_us = Some(lower_us + (upper_us - lower_us) * part);
+                below += count as f64;
+                if below >= wanted {
+                    break;
+                }
+            }
+            lower_us = upper_us;
+        }
+        estimate_us.map(|us| us / 1e3)
+    }
+
     /// The number of records.
     #[must_use]
     pub fn records(&self) -> u64 {
@@ -94,6 +131,29 @@ mod tests {
             #[allow(clippy::cast_precision_loss, reason = "small numbers")]
             let total_s = total_us as f64 / 1e6;
             prop_assert!((counted.total_s() - total_s).abs() < 1e-9);
+        }
+
+        #[test]
+        fn an_estimated_quantile_is_in_the_bucket_of_the_exact_one(times in times(), share in 0.01..=1.0_f64) {
+            let counted = counted(&times);
+            let mut each: Vec<u64> = times.iter().flat_map(|(us, n)| std::iter::repeat_n(*us, usize::try_from(*n).unwrap())).collect();
+            each.sort_unstable();
+            let estimate = counted.quantile_ms(share);
+            prop_assert_eq!(estimate.is_some(), !each.is_empty());
+            if let Some(estimate) = estimate {
+                #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+                let wanted = each.len() as f64 * share;
+                let at = (1..=each.len()).find(|at| *at as f64 >= wanted).unwrap_or(each.len());
+                let bucket = HANDLING_TIME_BOUNDS_US.partition_point(|bound| *bound < each[at - 1]);
+                let bound = |bucket: usize| HANDLING_TIME_BOUNDS_US[bucket.min(19)] as f64 / 1e3;
+                let lowest = if bucket == 0 { 0.0 } else { bound(bucket - 1) };
+                prop_assert!(estimate >= lowest - 1e-9 && estimate <= bound(bucket) + 1e-9, "{estimate} {bucket}");
+            }
+        }
+
+        #[test]
+        fn what_was_counted_since_a_moment_is_what_was_added_since(a in times(), b in times()) {
+            prop_assert_eq!(counted(&[a.clone(), b.clone()].concat()).since(&counted(&a)), counted(&b));
         }
 
         #[test]

@@ -60,6 +60,11 @@ pub struct RunView {
     pub rebalancing: bool,
     /// Counts over the whole run.
     pub totals: Totals,
+    /// How often the counts of another process were added since the first snapshot, if several processes are shown
+    /// together. What lies between two snapshots with different numbers cannot be counted: what the process had done
+    /// before is added at once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub joins: u32,
     /// Its speed.
     pub throughput: Throughput,
     /// The handling time of one record, over the whole run.
@@ -112,6 +117,11 @@ pub struct RunView {
     /// The findings, if this is a dry run or a comparison.
     #[serde(default)]
     pub rehearsal: Option<DryRunFindings>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(joins: &u32) -> bool {
+    *joins == 0
 }
 
 impl RunView {

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 use super::{InspectedRecord, RecordId};
@@ -14,7 +15,8 @@ const NONE: u64 = 0;
 
 /// A view's command to read a record. Each has a number above 0 that the view chooses, so that answers to an earlier
 /// one are recognised.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InspectCommand {
     /// Read a record. An earlier command that is not answered yet is stopped.
     Read {
@@ -28,7 +30,7 @@ pub enum InspectCommand {
 }
 
 /// How far the command with a number is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspection {
     /// The number of the command.
     pub number: u64,
@@ -37,7 +39,8 @@ pub struct Inspection {
 }
 
 /// How far reading a record is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InspectionStep {
     /// It is being read.
     Reading,

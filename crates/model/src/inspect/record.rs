@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{Offset, TopicPartition, number::Count};
 
 /// Maximum size of a value that is kept, in bytes. Of a larger one, the beginning is kept.
@@ -16,7 +18,7 @@ pub const MAX_HEADER_BYTES: usize = 4 << 10;
 pub const MAX_DECODED_BYTES: usize = 2 << 20;
 
 /// What identifies a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordId {
     /// Its partition.
     pub partition: TopicPartition,
@@ -31,7 +33,7 @@ impl fmt::Display for RecordId {
 }
 
 /// A record. Key, value and headers are external data: views must escape them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InspectedRecord {
     /// What identifies it. Its offset is above the one that was asked for if there is no record at that one.
     pub id: RecordId,
@@ -50,7 +52,7 @@ pub struct InspectedRecord {
 }
 
 /// A key or a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// Its bytes, or the first of them.
     pub bytes: Arc<[u8]>,
@@ -76,7 +78,7 @@ impl Content {
 }
 
 /// The result of decoding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Decoded {
     /// JSON: decoded with the configured format, or found to be JSON without one.
     Json(Arc<str>),
@@ -89,7 +91,7 @@ pub enum Decoded {
 }
 
 /// A header.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderView {
     /// Its name.
     pub name: Vec<u8>,
@@ -100,7 +102,7 @@ pub struct HeaderView {
 }
 
 /// How a record relates to the offset that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Placement {
     /// It is the record at that offset.
     Exact,

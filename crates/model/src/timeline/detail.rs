@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::TopicPartition,
-    feed::{Charge, Charges, PartitionView, RunView, WorkerView},
+    feed::{Charge, Charges, HandlingTimes, PartitionView, RunView, WorkerView},
 };
 
 /// 60 MB for partitions, whose cells have 40 bytes. With 1,000 of them that is the last six minutes in seconds, and
@@ -20,6 +20,19 @@ const PARTITION_BUDGET: Budget = Budget { cells: 1_500_000, rows: 20_000 };
 const WORKER_BUDGET: Budget = Budget { cells: 400_000, rows: 10_000 };
 /// Shortest time between two measurements in milliseconds: the finest cells are not finer.
 const INTERVAL_MS: i64 = 1_000;
+
+/// What was handled of a partition up to a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Handled {
+    records: u64,
+    times: HandlingTimes,
+}
+
+impl Handled {
+    fn of(partition: &PartitionView) -> Self {
+        Self { records: partition.handled, times: partition.handling_times }
+    }
+}
 
 /// What a worker has done up to a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,7 +62,7 @@ pub(super) struct Detail {
     pub(super) partitions: Rows<TopicPartition, PartitionCell>,
     pub(super) workers: Rows<u32, WorkerCell>,
     probes: Probes,
-    handled: HashMap<TopicPartition, u64>,
+    handled: HashMap<TopicPartition, Handled>,
     worked: HashMap<u32, Worked>,
 }
 
@@ -88,19 +101,20 @@ impl Detail {
         for worker in &run.workers {
             self.record_worker(worker, probe);
         }
-        self.handled = run.partitions.iter().map(|partition| (partition.id.clone(), partition.handled)).collect();
+        self.handled = run.partitions.iter().map(|partition| (partition.id.clone(), Handled::of(partition))).collect();
         self.worked = run.workers.iter().map(|worker| (worker.id, Worked::of(worker))).collect();
     }
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "figures that are drawn")]
     fn record_partition(&mut self, partition: &PartitionView, probe: Probe) {
         let (Probe::Next(range), Some(before)) = (probe, self.handled.get(&partition.id)) else { return };
-        let per_ms = partition.handled.saturating_sub(*before) as f64 / range.ms() as f64;
+        let per_ms = partition.handled.saturating_sub(before.records) as f64 / range.ms() as f64;
+        let p95_ms = partition.handling_times.since(&before.times).quantile_ms(0.95);
         self.partitions.push(&partition.id, range, |ms| PartitionCell {
             handled: (per_ms * ms as f64) as f32,
             slowest_per_s: (per_ms * 1000.0) as f32,
             lag: partition.lag.known().map(|lag| lag as f32),
-            p95_ms: partition.p95_ms.map(|p95_ms| p95_ms as f32).filter(|p95_ms| p95_ms.is_finite()),
+            p95_ms: p95_ms.map(|p95_ms| p95_ms as f32),
             covered_ms: u32::try_from(ms).unwrap_or(0),
         });
     }

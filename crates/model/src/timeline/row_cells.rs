@@ -13,7 +13,8 @@ pub struct PartitionCell {
     pub slowest_per_s: f32,
     /// The highest lag in offsets, if known.
     pub lag: Option<f32>,
-    /// The highest 95th percentile of the handling times so far in milliseconds, if known.
+    /// The highest 95th percentile of the handling times between two measurements in milliseconds, estimated from
+    /// counts in buckets; `None` if no record was handled.
     pub p95_ms: Option<f32>,
     /// The time that was measured, in milliseconds. Of several partitions together, the sum of their times.
     pub covered_ms: u32,

@@ -7,8 +7,8 @@ use super::{Figure, MarkClass, Moment, TimeRange, Timeline, WorkerCell, marks::M
 use crate::{
     domain::{Lag, TopicPartition},
     feed::{
-        Charge, Charges, Event, EventKind, Failure, LatencyCounts, PartitionState, PartitionView, RebalanceKind,
-        RunState, RunView, Snapshot, WorkerView,
+        Charge, Charges, Event, EventKind, Failure, HandlingTimes, LatencyCounts, PartitionState, PartitionView,
+        RebalanceKind, RunState, RunView, Snapshot, WorkerView,
     },
 };
 
@@ -50,10 +50,16 @@ fn snapshot(elapsed_s: f64, handled: u64) -> Snapshot {
         owner: crate::feed::Owner::Shared,
         records_per_s: 0.0,
         p95_ms: Some(2.0),
-        handling_times: crate::feed::HandlingTimes::default(),
+        handling_times: handling_times(handled, 1_500),
     }];
     run.workers = vec![WorkerView { handled, busy_ns: handled * 1_000_000, ..WorkerView::default() }];
     Snapshot { at: Some(time(elapsed_s)), run: Some(run), ..Snapshot::default() }
+}
+
+fn handling_times(records: u64, microseconds: u64) -> HandlingTimes {
+    let mut times = HandlingTimes::default();
+    times.add(microseconds, records);
+    times
 }
 
 fn fed<'a>(snapshots: impl IntoIterator<Item = &'a Snapshot>) -> Timeline {
@@ -166,7 +172,7 @@ fn figures_of_a_moment_and_between_two_can_be_read() {
     let difference = timeline.difference(range(0.0, 2.0));
     assert_eq!((difference.mean_per_s, difference.lag, difference.workers), (Some(200.0), Some(-400.0), Some(0.0)));
     let cell = timeline.partitions().get(&partition()).unwrap().at(time(2.0).into()).unwrap();
-    assert_eq!((cell.slowest_per_s, cell.lag, cell.p95_ms), (300.0, Some(600.0), Some(2.0)));
+    assert_eq!((cell.slowest_per_s, cell.lag), (300.0, Some(600.0)));
     let worker = timeline.workers().get(&0).unwrap().at(time(1.0).into()).unwrap();
     assert!((worker.busy() - 0.1).abs() < 1e-6, "{worker:?}");
 }
@@ -182,6 +188,23 @@ fn a_gap_stays_empty() {
 }
 
 #[test]
+fn a_process_that_joins_leaves_a_gap_instead_of_a_peak() {
+    let with_joins = |elapsed_s, handled, joins| {
+        let mut snapshot = snapshot(elapsed_s, handled);
+        snapshot.run.as_mut().unwrap().joins = joins;
+        snapshot
+    };
+    let timeline =
+        fed(&[with_joins(0.0, 0, 0), with_joins(1.0, 100, 0), with_joins(2.0, 90_100, 1), with_joins(3.0, 90_300, 1)]);
+    let rates = timeline.series(Figure::HandledPerS).columns(range(0.0, 3.0), 3);
+    let means: Vec<Option<f64>> = rates.iter().map(|cell| cell.as_ref().map(|cell| cell.max)).collect();
+    assert_eq!(means, [Some(100.0), None, Some(200.0)]);
+    let cells = timeline.partitions().get(&partition()).unwrap();
+    assert!(cells.overlapping(range(0.0, 3.0)).all(|(_, cell)| cell.mean_per_s() <= 200.0));
+    assert_eq!(timeline.runs().len(), 1);
+}
+
+#[test]
 fn percentiles_are_those_of_the_time_between_two_snapshots() {
     let mut latency = LatencyCounts::default();
     let mut at = |elapsed_s, ms: u64| {
@@ -193,6 +216,25 @@ fn percentiles_are_those_of_the_time_between_two_snapshots() {
     let timeline = fed(&[at(0.0, 1), at(1.0, 50), at(2.0, 2)]);
     let p95_ms = |at_s| timeline.value_at(Figure::LatencyP95Ms, time(at_s).into()).unwrap();
     assert!((p95_ms(1.0) - 50.0).abs() < 50.0 / 16.0 && (p95_ms(2.0) - 2.0).abs() < 2.0 / 16.0);
+}
+
+#[test]
+fn percentiles_of_a_partition_are_those_of_the_time_between_two_measurements() {
+    let mut times = HandlingTimes::default();
+    let mut at = |elapsed_s, microseconds, records| {
+        times.add(microseconds, records);
+        let mut snapshot = snapshot(elapsed_s, times.records());
+        snapshot.run.as_mut().unwrap().partitions[0].handling_times = times;
+        snapshot
+    };
+    let timeline = fed(&[at(0.0, 2, 0), at(1.0, 40_000, 900), at(2.0, 4, 50), at(3.0, 4, 0)]);
+    let cells = timeline.partitions();
+    let p95_ms = |at_s| cells.get(&partition()).unwrap().at(time(at_s).into()).unwrap().p95_ms;
+    let slow = p95_ms(1.0).unwrap();
+    assert!(slow > 25.0 && slow <= 50.0, "{slow}");
+    let fast = p95_ms(2.0).unwrap();
+    assert!(fast <= 0.01, "the slow records of the second before do not count: {fast}");
+    assert_eq!(p95_ms(3.0), None, "no record was handled");
 }
 
 #[test]

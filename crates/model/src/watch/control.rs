@@ -40,7 +40,8 @@ impl WatchControl {
 }
 
 /// A view's command about alerts on groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SilenceCommand {
     /// Takes no actions on the alerts of a rule for a time.
     Silence {

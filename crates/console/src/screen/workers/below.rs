@@ -183,7 +183,7 @@ fn partition(state: &State, id: &kreplay_model::domain::TopicPartition, cell: Ti
         let _ = write!(text, ", lag up to {}", number::rate(lag.into()));
     }
     if let Some(p95_ms) = measured.p95_ms {
-        let _ = write!(text, ", p95 so far {}", number::millis(p95_ms.into()));
+        let _ = write!(text, ", p95 {}", number::millis(p95_ms.into()));
     }
     let spans = state.feed.timeline.owners_of(id, cell);
     let owner = spans.last().map(|span| span.owner.to_string());

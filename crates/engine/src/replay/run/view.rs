@@ -122,6 +122,7 @@ impl Run {
             ideal,
             record_time,
             totals,
+            joins: 0,
             throughput,
             digest: digest.to_string(),
             buffered_bytes: if has_ended { 0 } else { self.engine.memory.held_bytes() },

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Compares the throughput of a run without a console to that of a run with a console and a recording:
+# scripts/compare-console.sh KREPLAY [SECONDS] [DEMO ARGUMENT...], where KREPLAY is a binary. The two alternate until each
+# has run for SECONDS (default: 600), so that both meet the same load of the machine. Prints records per second of each,
+# their ratio, and the peak memory of the first and the last run of each. Needs jq, and `script` for a terminal.
+set -euo pipefail
+[ $# -ge 1 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
+kreplay=$1 seconds=${2:-600}
+shift $(($# < 2 ? $# : 2))
+[ $# -gt 0 ] || set -- --events 1000000 --work 0ns --concurrency 4
+# The longest time that one run may take.
+PATIENCE_S=${PATIENCE_S:-600}
+results=$(mktemp -d)
+trap 'rm -r "$results"' EXIT
+export TERM=xterm-256color
+
+headless() { # REPORT DEMO ARGUMENT...
+  local report=$1
+  shift
+  "$kreplay" demo --headless --report json --output "$report" "$@" 2>"$results/log" </dev/null
+}
+
+# A console stays open after the end of its run. The title of its window says that it has ended, and `q` quits.
+console() { # REPORT DEMO ARGUMENT...
+  local report=$1 written=$results/written keys=$results/keys command until
+  shift
+  rm -f "$written" "$keys" "$results/run.krec"
+  mkfifo "$keys"
+  printf -v command '%q ' "$kreplay" demo --record "$results/run.krec" --report json --output "$report" "$@"
+  script --quiet --flush --return --command "stty rows 50 columns 160; $command" "$written" <"$keys" >/dev/null &
+  local terminal=$!
+  exec 7>"$keys"
+  until=$((SECONDS + PATIENCE_S))
+  until grep --quiet --text --fixed-strings 'done · kreplay' "$written" 2>/dev/null; do
+    if ! kill -0 "$terminal" 2>/dev/null || [ "$SECONDS" -ge "$until" ]; then
+      echo "the console did not reach the end of its run" >&2
+      kill "$terminal" 2>/dev/null || true
+      return 1
+    fi
+    read -r -t 0.1 <> <(:) || true
+  done
+  printf q >&7
+  exec 7>&-
+  wait "$terminal"
+}
+
+ran() { # KIND: the seconds that its runs have taken
+  find "$results" -name "$1-*.json" -exec cat {} + | jq --slurp 'map(.elapsed_s) | add // 0 | floor'
+}
+
+round=0
+while [ "$(ran headless)" -lt "$seconds" ] || [ "$(ran console)" -lt "$seconds" ]; do
+  round=$((round + 1))
+  for kind in headless console; do
+    "$kind" "$results/$kind-$(printf %05d "$round").json" "$@" || { cat "$results/log" >&2; exit 1; }
+  done
+  printf '\r%d s of %d s' "$(ran headless)" "$seconds" >&2
+done
+echo >&2
+
+for kind in headless console; do
+  jq --slurp --raw-output --arg kind "$kind" '
+    (map(.totals.handled) | add) as $handled | (map(.handling_s) | add) as $s |
+    "\($kind)\t\($handled / $s | floor) records/s\t\(length) runs in \($s | floor) s\tpeak memory " +
+    "\(.[0].memory.peak_rss_bytes / 1048576 | floor) MiB in the first run, " +
+    "\(.[-1].memory.peak_rss_bytes / 1048576 | floor) MiB in the last"' "$results/$kind"-*.json
+done
+jq --null-input --raw-output \
+  --slurpfile headless <(jq --slurp '(map(.totals.handled) | add) / (map(.handling_s) | add)' "$results"/headless-*.json) \
+  --slurpfile console <(jq --slurp '(map(.totals.handled) | add) / (map(.handling_s) | add)' "$results"/console-*.json) \
+  '"console ÷ headless\t\($console[0] / $headless[0] * 1000 | round / 1000)"'

@@ -1,0 +1,232 @@
+//! Ways through the console, in a real terminal: what the user sees agrees with the reports and the recordings, and what
+//! comes from outside cannot change the terminal.
+
+use std::{path::Path, time::Duration};
+
+use kreplay::{
+    domain::PartitionCount,
+    kafka::{
+        embedded::EmbeddedBroker,
+        producer::{NewRecord, Producer},
+    },
+};
+use rand::RngExt as _;
+use serde_json::Value;
+
+use crate::{
+    RUN_TIMEOUT,
+    support::{
+        build::kreplay_binary,
+        process::Program,
+        pty::{Terminal, Traces},
+        random,
+        timeouts::OPERATION_TIMEOUT,
+    },
+};
+
+fn wait_for_text(terminal: &Terminal, text: &str) -> String {
+    terminal.wait_for(text, RUN_TIMEOUT, |screen| screen.contains(text))
+}
+
+fn leave(mut console: Terminal) -> (String, Vec<u8>) {
+    console.send("\x03\x03");
+    let left = console.finish(RUN_TIMEOUT);
+    assert_eq!(left.traces, Traces::default(), "{}", left.text);
+    (left.text, left.raw)
+}
+
+fn open(path: &Path, args: &[&str]) -> String {
+    Program::kreplay().args(["open"]).args([path]).args(args).timeout(RUN_TIMEOUT).run().expect_success().stdout
+}
+
+/// The number after a label on the screen, without the commas between thousands.
+fn number_after(screen: &str, label: &str) -> u64 {
+    let (_, rest) = screen.split_once(label).unwrap_or_else(|| panic!("no {label}: {screen}"));
+    let digits: String = rest.trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == ',').collect();
+    digits.replace(',', "").parse().unwrap_or_else(|_| panic!("no number after {label}: {screen}"))
+}
+
+#[test]
+fn keys_of_the_configuration_replace_the_default_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.toml");
+    std::fs::write(&file, "[console.keys]\ntoggle-pause = [\"f5\", \"ctrl-g\"]\nhelp = \"f1\"\n").unwrap();
+    let args = ["demo", "--events", "10000", "--work", "6ms", "--config", file.to_str().unwrap()];
+    let mut console = Terminal::kreplay(&args, 40, 120);
+    wait_for_text(&console, "► running");
+    // `p` is bound to nothing, so that the window of the next key is the first that appears.
+    console.send("p\x1bOP");
+    let help = wait_for_text(&console, "Double the number of workers");
+    assert!(help.contains("F5"), "{help}");
+    console.send("\x1b");
+    let shown = console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("Double the number of workers"));
+    assert!(shown.contains("► running"), "{shown}");
+    console.send("\x1b[15~");
+    wait_for_text(&console, "‖ paused");
+    console.send("\x07");
+    wait_for_text(&console, "► running");
+    leave(console);
+}
+
+#[test]
+fn the_swimlanes_and_the_report_agree_on_the_time_of_the_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let args = ["demo", "--events", "4000", "--work", "1ms", "--concurrency", "3", "--report", "json", "--output"];
+    let mut console = Terminal::kreplay(&[&args[..], &[report.to_str().unwrap()]].concat(), 45, 160);
+    wait_for_text(&console, "✓ done");
+    console.send("o");
+    let shown =
+        console.wait_for("lanes", RUN_TIMEOUT, |screen| screen.contains("worker-2") && screen.contains("all workers"));
+    let (_, of_all) = shown.split_once("all workers").unwrap();
+    let (_, of_all) = of_all.split_once("handling ").unwrap_or_else(|| panic!("{shown}"));
+    let (on_screen, _) = of_all.split_once(" %").unwrap();
+    console.send("\x1b");
+    console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("all workers"));
+    console.send("q");
+    let left = console.finish(RUN_TIMEOUT);
+    assert_eq!((left.status.exit_code(), left.traces), (0, Traces::default()), "{}", left.text);
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&report).unwrap()).unwrap();
+    let in_report = report["charges"]["percent"]["handling"].as_f64().unwrap();
+    assert_eq!(on_screen, format!("{in_report:.1}"), "{shown}\n{report}");
+}
+
+#[test]
+fn a_moment_of_the_timeline_is_the_one_that_was_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("run.krec");
+    let args = ["demo", "--events", "3000", "--work", "2ms", "--concurrency", "2", "--record"];
+    let mut console = Terminal::kreplay(&[&args[..], &[recording.to_str().unwrap()]].concat(), 40, 150);
+    wait_for_text(&console, "✓ done");
+    console.send("T");
+    wait_for_text(&console, "Timeline");
+    // Ten columns and more before the end: with a run of 3 s, a moment in its middle.
+    console.send("\x1b[1;5D\x1b[1;5D\r");
+    wait_for_text(&console, "‖ VIEW AT 00:");
+    console.send("\x1b");
+    let shown = console.wait_for("dashboard", RUN_TIMEOUT, |screen| {
+        screen.contains("‖ VIEW AT 00:") && screen.contains("Partitions") && screen.contains("handled ")
+    });
+    let (_, clock) = shown.split_once("VIEW AT 00:").unwrap();
+    let at_s: f64 = clock.split([',', ' ']).next().unwrap().parse().unwrap();
+    let on_screen = number_after(&shown, "handled ");
+    assert!(on_screen < 3_000, "{shown}");
+    console.send("F");
+    console.wait_for("present", RUN_TIMEOUT, |screen| !screen.contains("VIEW AT") && screen.contains("✓ done"));
+    console.send("q");
+    let left = console.finish(RUN_TIMEOUT);
+    assert_eq!((left.status.exit_code(), left.traces), (0, Traces::default()), "{}", left.text);
+
+    let last: Value = serde_json::from_str(&open(&recording, &["--frame", "json"])).unwrap();
+    let started = last["snapshot"]["run"]["started_at"].as_str().unwrap();
+    let started: chrono::DateTime<chrono::Utc> = started.parse().unwrap();
+    let handled_at = |seconds: f64| {
+        let at = started + chrono::TimeDelta::from_std(Duration::from_secs_f64(seconds)).unwrap();
+        let at = at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let frame: Value = serde_json::from_str(&open(&recording, &["--frame", "json", "--at", &at])).unwrap();
+        frame["snapshot"]["run"]["totals"]["handled"].as_u64().unwrap_or(0)
+    };
+    // The banner has tenths of a second, and the recording a frame in each: the console may have seen the one before
+    // or after.
+    let (before, after) = (handled_at((at_s - 0.3).max(0.0)), handled_at(at_s + 0.4));
+    assert!((before..=after).contains(&on_screen), "{on_screen} at {at_s} s is not between {before} and {after}");
+    assert!(before < 3_000, "the moment is not inside of the run");
+}
+
+#[test]
+fn a_recording_opens_at_its_start_and_seeks_like_its_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("run.krec");
+    let args = ["--events", "3000", "--work", "2ms", "--concurrency", "2", "--record"];
+    crate::demo(&args).args([&recording]).run().expect_success();
+    let mut console = Terminal::kreplay(&["open", recording.to_str().unwrap()], 40, 150);
+    let first = wait_for_text(&console, "‖ RECORDING AT ");
+    assert!(!first.contains("AT -00:00.0"), "{first}");
+    console.send("\x1b[1;5C");
+    let last = console.wait_for("the end", RUN_TIMEOUT, |screen| screen.contains("100 %") && screen.contains("✓ done"));
+    assert_eq!(number_after(&last, "handled "), 3_000, "{last}");
+    console.send("\x1b[1;5D ");
+    console.wait_for("playback", RUN_TIMEOUT, |screen| screen.contains("► RECORDING AT "));
+    leave(console);
+}
+
+#[test]
+fn the_heat_map_is_readable_without_colours() {
+    let args = ["NO_COLOR=1", &kreplay_binary(), "demo", "--events", "6000", "--work", "2ms", "--concurrency", "4"];
+    let mut console = Terminal::of("env", &args, 40, 120);
+    wait_for_text(&console, "► running");
+    console.send("H");
+    let shown = console.wait_for("shades", RUN_TIMEOUT, |screen| {
+        screen.contains("Heat map")
+            && screen.lines().any(|line| line.contains("vc.") && line.contains(['░', '▒', '▓', '█']))
+    });
+    assert!(shown.contains("0 ·░▒▓█"), "the legend names the shades: {shown}");
+    let (_, raw) = leave(console);
+    assert!(!has_colours(&raw), "colours were written");
+}
+
+/// Whether a sequence sets the colour of the text or of its background.
+fn has_colours(raw: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(raw);
+    text.split("\x1b[").skip(1).filter_map(|rest| rest.split_once('m')).any(|(parameters, _)| {
+        let numbers = parameters.split([';', ':']).map(str::parse::<u16>);
+        let numbers: Result<Vec<u16>, _> = numbers.collect();
+        numbers.is_ok_and(|numbers| numbers.iter().any(|number| matches!(number, 30..=38 | 40..=48 | 90..=107)))
+    })
+}
+
+#[test]
+fn a_hostile_record_cannot_drive_the_terminal() {
+    // A title, a clear screen, a switch to the other screen, text from right to left, and no UTF-8.
+    let hostile = b"\x1b]2;owned\x07\x1b[2J\x1b[?1049l\xe2\x80\xaeabc\xff\x00".as_slice();
+    let broker = EmbeddedBroker::start().unwrap();
+    broker.create_topic("hostile", PartitionCount::new(1).unwrap()).unwrap();
+    let producer = Producer::new(broker.bootstrap_servers(), &std::collections::BTreeMap::new()).unwrap();
+    let record = NewRecord {
+        topic: "hostile",
+        partition: Some(0),
+        key: Some(hostile),
+        value: Some(hostile),
+        ..NewRecord::default()
+    };
+    producer.send(record).unwrap();
+    producer.finish(OPERATION_TIMEOUT).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("failing.toml");
+    std::fs::write(&file, "[run]\nretry.attempts = 1\nretry.first_delay = \"1ms\"\non_failure = \"pause\"\n").unwrap();
+    let args = ["run", "--bootstrap-server", broker.bootstrap_servers(), "--topics", "hostile"];
+    let handler = ["--handler", "simulate:0ns,fail=1", "--config", file.to_str().unwrap()];
+    let mut console = Terminal::kreplay(&[&args[..], &handler[..]].concat(), 40, 120);
+    wait_for_text(&console, "Paused by a failed record");
+    console.send("f");
+    wait_for_text(&console, "The run is paused by this record");
+    console.send("\r");
+    wait_for_text(&console, "it pauses the run");
+    let shown = wait_for_text(&console, "value    ");
+    assert!(shown.contains("owned"), "the text is shown, escaped: {shown}");
+    console.send("\t");
+    wait_for_text(&console, "000000  1b 5d 32 3b");
+    assert!(console.inspect(vt100::Screen::alternate_screen), "the record has left the screen");
+    let (_, raw) = leave(console);
+    let find = |bytes: &[u8]| raw.windows(bytes.len()).any(|window| window == bytes);
+    assert!(!find(b"\x1b]2;owned") && !find(b"\xe2\x80\xaeabc") && !find(b"owned\x07"));
+}
+
+#[test]
+fn a_storm_of_sizes_ends_with_a_whole_screen() {
+    let mut random = random::generator();
+    let mut console = Terminal::kreplay(&["demo", "--events", "10000", "--work", "6ms"], 24, 80);
+    wait_for_text(&console, "► running");
+    for screen in ["o", "H", "T", "?"] {
+        console.send(screen);
+        for _ in 0..25 {
+            console.resize(random.random_range(1..=70), random.random_range(1..=250));
+        }
+        console.resize(50, 160);
+        console.send("\x1b");
+        console.wait_for("all panels", RUN_TIMEOUT, |screen| {
+            ["Throughput", "Workers", "Partitions", "Events"].iter().all(|panel| screen.contains(panel))
+        });
+    }
+    leave(console);
+}
