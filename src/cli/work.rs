@@ -116,7 +116,11 @@ impl SessionView<'_> {
         let feed = &session.feed;
         let shows_history = self.report.report == Some(RunReport::Html);
         let history = shows_history.then(|| HistoryRecorder::start(&runtime, feed.clone()));
-        let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
+        let sources = Sources {
+            session: Some(feed.snapshots.clone()),
+            events: Some(feed.events.clone()),
+            groups: feed.groups.clone(),
+        };
         let metrics = serve(server, sources);
         // Consoles that are attached see the end of the session, so the server ends after it.
         let attachable = serve_session(attach_server, &session);

@@ -46,7 +46,7 @@ pub use forecast::{
 pub use handling_times::{HANDLING_TIME_BOUNDS_US, HandlingTimes};
 pub use latency_counts::LatencyCounts;
 pub use limits::{GuardView, LimitsView};
-pub use log::{EventLog, LastReport};
+pub use log::{EventCounts, EventLog, LastReport};
 pub use next_run::NextRun;
 pub use owners::{Owner, PartitionState, PartitionView, WorkerOrigin, WorkerState, WorkerView};
 pub use plan_view::PlanView;
