@@ -15,12 +15,13 @@ use kreplay_model::feed::{
     report::{Report, peak_rss_bytes},
 };
 use kreplay_model::timeline::Timeline;
+use kreplay_model::watch::SilenceControl;
 use kreplay_notify::Outlet;
 use tokio::runtime::Runtime;
 
 use super::{
     CliError, Exit, ReportArgs,
-    alerting::{RunAlerting, in_console},
+    alerting::{RunAlerting, SilenceStore, Silencer, in_console, merged},
     args::report::RunReport,
     console_options::{console_options, is_terminal, theme_choice},
     group_changes::GroupChanges,
@@ -109,6 +110,8 @@ impl SessionView<'_> {
             (None, Outlet::StandardError)
         };
         let server = bind(self.config)?;
+        let store = if is_embedded { None } else { SilenceStore::of(self.config, &Environment::of_process()) };
+        let silencer = Silencer::start(self.config, store, &self.report.silence)?;
         let attach_server = bind_attach(self.config)?;
         let mut recording = SessionRecording::create(self.config, self.command)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
@@ -124,13 +127,13 @@ impl SessionView<'_> {
         let metrics = serve(server, sources);
         // Consoles that are attached see the end of the session, so the server ends after it.
         let attachable = serve_session(attach_server, &session);
-        let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet);
+        let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet, silencer.clone());
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             attachable.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             let feed = &alerting.as_ref().map_err(|error| CliError::Failed(error.to_string()))?.feed;
             if let Some(options) = console {
-                let (shown, options) = self.with_groups(feed, options, &outlet, is_embedded)?;
+                let (shown, options) = self.with_groups(feed, options, &outlet, is_embedded, &silencer)?;
                 recording.start(shown.feed.clone(), options.group_events.clone());
                 open_console(shown, &session, options).await
             } else {
@@ -160,27 +163,27 @@ impl SessionView<'_> {
         outlet: &Outlet,
         is_embedded: bool,
     ) -> Result<(Shown, ConsoleOptions), CliError> {
-        let options = ConsoleOptions { hint: self.hint.clone(), ..options };
+        silencer: &Silencer,
+        let (silences, requests) = SilenceControl::channel();
+        let events = feed.events.clone();
+        tokio::spawn(silencer.clone().obey(requests, move |reason| events.warn(reason)));
+        let options = ConsoleOptions { hint: self.hint.clone(), silences: Some(silences), ..options };
         let mut feed = feed.clone();
-        let Some(groups) = (if is_embedded { None } else { self.groups(outlet)? }) else {
+        let Some(groups) = (if is_embedded { None } else { self.groups(outlet, silencer)? }) else {
             return Ok((Shown { feed, groups: None }, options));
         };
         feed.groups = Some(groups.watch.snapshots.clone());
-        feed.alerts = Some(groups.watch.alerts.clone());
+        feed.alerts = merged(feed.alerts, Some(groups.watch.alerts.clone()));
         let watch = Some(groups.watch.control.clone());
-        let options = groups.changes.offer(ConsoleOptions {
-            watch,
-            group_events: Some(groups.watch.events.clone()),
-            silences: Some(groups.watch.silences.clone()),
-            ..options
-        });
+        let options =
+            groups.changes.offer(ConsoleOptions { watch, group_events: Some(groups.watch.events.clone()), ..options });
         Ok((Shown { feed, groups: Some(groups) }, options))
     }
 
     /// Watches the groups of the configured cluster, and offers to change them. `None` if its groups cannot be watched.
-    fn groups(&self, outlet: &Outlet) -> Result<Option<Groups>, CliError> {
+    fn groups(&self, outlet: &Outlet, silencer: &Silencer) -> Result<Option<Groups>, CliError> {
         let environment = Environment::of_process();
-        let Some(watch) = BackgroundWatch::start(self.config, &environment, outlet)? else { return Ok(None) };
+        let Some(watch) = BackgroundWatch::start(self.config, outlet, silencer.clone())? else { return Ok(None) };
         let changes = GroupChanges::start(self.config, &environment)?;
         Ok(Some(Groups { watch, changes }))
     }

@@ -59,17 +59,16 @@ impl Action {
             }
             Self::Groups | Self::Trouble | Self::GroupEvents => no_watch(state),
             Self::Alerts => {
-                no_watch(state).or_else(|| refuse_unless(state.feed.alerts.is_some(), "no look has been evaluated yet"))
-            }
-            Self::SilenceRule => {
-                no_watch(state).or_else(|| refuse_unless(state.rule_to_silence().is_some(), "no alert fires"))
+                let why = "no alerts are evaluated here; `kreplay rules` prints the rules";
+                refuse_unless(state.feed.alerts.is_some(), why)
             }
             Self::EndSilences => {
                 let is_silenced = |alert: &AlertView| alert.silenced_until.is_some();
                 let any = state.feed.alerts.as_ref().is_some_and(|alerts| alerts.alerts.iter().any(is_silenced));
-                no_watch(state).or_else(|| refuse_unless(any, "no alert is silenced"))
+                refuse_unless(any, "no alert is silenced")
             }
             Self::RefreshGroups | Self::PauseWatch => {
+            Self::SilenceRule => refuse_unless(state.rule_to_silence().is_some(), "no alert fires"),
                 no_watch(state).or_else(|| refuse_unless(!state.feed.ended, "the session has ended"))
             }
             Self::OpenGroup => no_group_to_open(state),

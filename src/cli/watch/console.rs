@@ -6,11 +6,15 @@ use kreplay_console::{ConsoleOptions, state::ScreenId};
 use kreplay_model::{
     control::Control,
     feed::{ClusterView, EventLog, Feed, Snapshot},
-    watch::{AlertsSnapshot, SilenceCommand, SilenceControl, WatchControl, WatchLog, WatchSnapshot},
+    watch::{AlertsSnapshot, SilenceControl, WatchControl, WatchLog, WatchSnapshot},
 };
-use tokio::sync::{mpsc::UnboundedReceiver, watch};
+use tokio::sync::watch;
 
-use crate::cli::{CliError, alerting::GroupAlerts, recording::SessionRecording};
+use crate::cli::{
+    CliError,
+    alerting::{GroupAlerts, silence_failed},
+    recording::SessionRecording,
+};
 
 /// Why the console of a watch starts no run.
 const ONLY_WATCHES: &str = "this console watches groups; use `kreplay run` to replay topics";
@@ -29,7 +33,9 @@ pub(in crate::cli) async fn show(
     groups.mark_changed();
     let of_alerts = evaluated.subscribe();
     let (silences, requests) = SilenceControl::channel();
-    let evaluate = evaluate(alerts, groups.clone(), requests, events.clone(), evaluated);
+    let failures = events.clone();
+    let silence = alerts.silencer().obey(requests, move |reason| failures.extend([silence_failed(reason)]));
+    let evaluate = evaluate(alerts, groups.clone(), events.clone(), evaluated);
     // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.
     let (session, feed) = feed_of(groups, of_alerts);
     recording.start(feed.clone(), Some(events.clone()));
@@ -41,10 +47,13 @@ pub(in crate::cli) async fn show(
         silences: Some(silences),
         ..options
     };
+    let silence = tokio::spawn(silence);
     let shown = tokio::select! {
         shown = kreplay_console::run(feed, commands, options) => shown,
         never = evaluate => match never {},
     };
+    // It ends with the console, whose end of the channel is gone.
+    drop(silence);
     drop(session);
     shown.map_err(|error| CliError::Failed(error.to_string()))
 }
@@ -67,10 +76,10 @@ pub(in crate::cli) fn feed_of(
 async fn evaluate(
     mut alerts: GroupAlerts,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
-    mut silences: UnboundedReceiver<SilenceCommand>,
     events: WatchLog,
     evaluated: watch::Sender<Arc<AlertsSnapshot>>,
 ) -> Infallible {
+    let mut silences = alerts.silences();
     loop {
         tokio::select! {
             changed = groups.changed() => {
@@ -80,7 +89,8 @@ async fn evaluate(
                 let look = Arc::clone(&groups.borrow_and_update());
                 events.extend(alerts.take(&look));
             }
-            Some(command) = silences.recv() => events.extend(alerts.obey(&command)),
+            // The alerts keep the other end.
+            _ = silences.changed() => {}
         }
         evaluated.send_replace(Arc::new(alerts.snapshot()));
     }

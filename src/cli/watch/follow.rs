@@ -28,7 +28,7 @@ use super::{
 use crate::{
     cli::{
         CliError, Exit,
-        alerting::{GroupAlerts, SilenceStore, in_console},
+        alerting::{GroupAlerts, SilenceStore, Silencer, in_console},
         console_options::{console_options, is_terminal, theme_choice},
         group_changes::GroupChanges,
         inspector,
@@ -98,9 +98,8 @@ fn alerts(
     environment: &Environment,
     outlet: &Outlet,
 ) -> Result<GroupAlerts, CliError> {
-    let mut alerts = GroupAlerts::start(config, outlet, SilenceStore::of(config, environment))?;
-    alerts.silence_all(&args.silence)?;
-    Ok(alerts)
+    let silencer = Silencer::start(config, SilenceStore::of(config, environment), &args.silence)?;
+    GroupAlerts::start(config, outlet, silencer)
 }
 
 /// The watched groups as the source of metrics.

@@ -298,6 +298,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
                 A::Stop,
                 A::Quit,
                 A::Trouble,
+                A::Alerts,
                 A::Groups,
                 A::FocusNext,
                 A::RunDetails,
