@@ -23,6 +23,7 @@ use super::{
     CliError, Exit, ReportArgs,
     alerting::{RunAlerting, SilenceStore, Silencer, in_console, merged},
     args::report::RunReport,
+    auditor::TopicAuditor,
     console_options::{console_options, is_terminal, theme_choice},
     group_changes::GroupChanges,
     history::HistoryRecorder,
@@ -104,14 +105,14 @@ impl SessionView<'_> {
         theme_choice(self.config)?;
         let (console, outlet) = if with_console {
             let offered = inspector::offer(inspector::of_session(&options), console_options(self.config)?)?;
-            let (console, outlet) = in_console(offered);
+            let (console, outlet) = in_console(TopicAuditor::of_session(&options).offer(offered)?);
             (Some(console), outlet)
         } else {
             (None, Outlet::StandardError)
         };
-        let server = bind(self.config)?;
         let store = if is_embedded { None } else { SilenceStore::of(self.config, &Environment::of_process()) };
         let silencer = Silencer::start(self.config, store, &self.report.silence)?;
+        let server = bind(self.config)?;
         let attach_server = bind_attach(self.config)?;
         let mut recording = SessionRecording::create(self.config, self.command)?;
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
@@ -162,8 +163,8 @@ impl SessionView<'_> {
         options: ConsoleOptions,
         outlet: &Outlet,
         is_embedded: bool,
-    ) -> Result<(Shown, ConsoleOptions), CliError> {
         silencer: &Silencer,
+    ) -> Result<(Shown, ConsoleOptions), CliError> {
         let (silences, requests) = SilenceControl::channel();
         let events = feed.events.clone();
         tokio::spawn(silencer.clone().obey(requests, move |reason| events.warn(reason)));
