@@ -1,4 +1,4 @@
-//! The prompts for the number of workers, for the rate limit, for the partitions of a rehearsal, and for the file of an export.
+//! The prompts for the number of workers, the rate limit, the partitions of a rehearsal, and the file of an export.
 
 use ratatui::{
     buffer::Buffer,
