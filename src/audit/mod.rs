@@ -1,7 +1,6 @@
 //! Audits of topics: reads records, and shows what was found.
 
 mod reading;
-mod sections;
 mod text;
 
 pub use reading::{AuditRequest, audit};

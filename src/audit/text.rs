@@ -3,44 +3,41 @@
 use std::fmt::Write as _;
 
 use kreplay_model::{
-    audit::{AuditCoverage, AuditReport, CoPartitioning},
+    audit::{
+        AuditReport, Section, TopicAudit, common_keys, coverage_line, hottest_keys, rehearsal_section, sections,
+        topic_line,
+    },
     domain::{
-        number::{Count, seconds},
+        number::{Bytes, Count},
         printable,
     },
 };
 
-use super::sections::{Sections, partition_table};
+/// The width of the titles of sections.
+const TITLE: usize = 16;
 
 /// The report as text. Text from outside in it is escaped.
 #[must_use]
 pub fn render(report: &AuditReport) -> String {
-    let mut text = coverage(&report.coverage, report.topics.len());
+    let mut text = coverage_line(&report.coverage, report.topics.len());
+    if !report.coverage.stopped && !report.coverage.full {
+        text.push_str(", and --scan reads everything");
+    }
+    text.push('\n');
     for topic in &report.topics {
-        let counts = topic.counts;
-        let _ = write!(
-            text,
-            "\n{}: {} partitions, {} records",
-            printable(&topic.topic),
-            topic.partitions.len(),
-            Count(counts.records)
-        );
-        for (count, what) in [
-            (counts.null_keys, "without a key"),
-            (counts.empty_keys, "with an empty key"),
-            (counts.tombstones, "without a value"),
-        ] {
-            if count > 0 {
-                let _ = write!(text, ", {} {what}", Count(count));
-            }
-        }
-        text.push('\n');
-        text.push_str(&Sections::of(topic, report).text());
+        let _ = writeln!(text, "\n{}", topic_line(topic));
+        let all = sections(topic, report).into_iter().chain([hottest_keys(topic), rehearsal_section(topic, true)]);
+        all.for_each(|one| text.push_str(&section(&one)));
         text.push_str(&partition_table(topic));
     }
     if !report.co_partitioning.is_empty() {
         text.push_str("\nTopics with common keys\n");
-        report.co_partitioning.iter().for_each(|pair| text.push_str(&common_keys(pair)));
+    }
+    for (sentence, examples) in report.co_partitioning.iter().map(common_keys) {
+        let _ = writeln!(text, "  {sentence}");
+        for example in examples {
+            let _ = writeln!(text, "    {example}");
+        }
     }
     text.push_str("\nFindings\n");
     if report.findings.is_empty() {
@@ -52,43 +49,35 @@ pub fn render(report: &AuditReport) -> String {
     text
 }
 
-fn coverage(coverage: &AuditCoverage, topics: usize) -> String {
-    let how_much = if coverage.stopped {
-        "stopped before the end; the figures are of what was read"
-    } else if coverage.full {
-        "all records of the range"
-    } else {
-        "a sample; the figures are of what was read, and --scan reads everything"
-    };
-    let filtered = match coverage.filtered {
-        0 => String::new(),
-        count => format!(", {} more filtered out", Count(count)),
-    };
-    format!(
-        "{} records of {}{filtered}; {} of {} offsets in {}: {how_much}\n",
-        Count(coverage.records),
-        if topics == 1 { "1 topic".to_owned() } else { format!("{topics} topics") },
-        Count(coverage.offsets_read),
-        Count(coverage.offsets),
-        seconds(coverage.elapsed_s)
-    )
+/// The title on the left, and the lines beside it. Nothing if there are none.
+fn section(section: &Section) -> String {
+    let mut text = String::new();
+    for (at, line) in section.lines.iter().enumerate() {
+        let title = if at == 0 { section.title } else { "" };
+        let _ = writeln!(text, "  {title:<TITLE$}{line}");
+    }
+    text
 }
 
-fn common_keys(pair: &CoPartitioning) -> String {
-    let [one, other] = pair.topics.each_ref().map(|name| printable(name));
+/// The partitions of a topic as a table.
+fn partition_table(topic: &TopicAudit) -> String {
     let mut text = format!(
-        "  {one} ({} partitions) and {other} ({}): {} of {} common keys are in the same partitions\n",
-        pair.partitions[0],
-        pair.partitions[1],
-        Count(pair.in_same_partitions),
-        Count(pair.compared_keys)
+        "  {:<TITLE$}{:>9}{:>14}{:>14}{:>14}{:>12}{:>12}\n",
+        "partitions", "NUMBER", "RECORDS", "BYTES", "KEYED", "NO KEY", "TOMBSTONES"
     );
-    for example in &pair.examples {
-        let [a, b] = example
-            .partitions
-            .each_ref()
-            .map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
-        let _ = writeln!(text, "    {} is in {a} of {one} and in {b} of {other}", printable(&example.key));
+    for one in &topic.partitions {
+        let counts = one.counts;
+        let _ = writeln!(
+            text,
+            "  {:<TITLE$}{:>9}{:>14}{:>14}{:>14}{:>12}{:>12}",
+            "",
+            one.partition,
+            Count(counts.records).to_string(),
+            Bytes(counts.bytes).to_string(),
+            Count(counts.keyed).to_string(),
+            Count(counts.null_keys + counts.empty_keys).to_string(),
+            Count(counts.tombstones).to_string()
+        );
     }
     text
 }
@@ -96,7 +85,7 @@ fn common_keys(pair: &CoPartitioning) -> String {
 #[cfg(test)]
 mod tests {
     use kreplay_audit::{Auditor, KeyHashes, ObservedRecord, RehearsalPlan};
-    use kreplay_model::audit::Partitioner;
+    use kreplay_model::audit::{AuditCoverage, Partitioner};
 
     use super::*;
 

@@ -2,8 +2,10 @@
 
 mod actions;
 mod groups;
+mod merged;
 mod runs;
 mod silence_store;
+mod silencer;
 mod silencing;
 
 use kreplay_console::ConsoleOptions;
@@ -11,8 +13,10 @@ use kreplay_model::watch::TerminalNotices;
 use kreplay_notify::Outlet;
 
 pub(super) use groups::GroupAlerts;
+pub(super) use merged::merged;
 pub(super) use runs::RunAlerting;
 pub(super) use silence_store::SilenceStore;
+pub(super) use silencer::Silencer;
 pub(super) use silencing::SilenceRequest;
 
 /// Lets a console write the control sequences of actions, so that none lands within a frame.

@@ -4,6 +4,7 @@ mod alerting;
 mod args;
 mod attach;
 mod audit;
+mod auditor;
 mod bench;
 mod command;
 mod compare;

@@ -15,13 +15,15 @@ use kreplay_model::feed::{
     report::{Report, peak_rss_bytes},
 };
 use kreplay_model::timeline::Timeline;
+use kreplay_model::watch::SilenceControl;
 use kreplay_notify::Outlet;
 use tokio::runtime::Runtime;
 
 use super::{
     CliError, Exit, ReportArgs,
-    alerting::{RunAlerting, in_console},
+    alerting::{RunAlerting, SilenceStore, Silencer, in_console, merged},
     args::report::RunReport,
+    auditor::TopicAuditor,
     console_options::{console_options, is_terminal, theme_choice},
     group_changes::GroupChanges,
     history::HistoryRecorder,
@@ -103,11 +105,13 @@ impl SessionView<'_> {
         theme_choice(self.config)?;
         let (console, outlet) = if with_console {
             let offered = inspector::offer(inspector::of_session(&options), console_options(self.config)?)?;
-            let (console, outlet) = in_console(offered);
+            let (console, outlet) = in_console(TopicAuditor::of_session(&options).offer(offered)?);
             (Some(console), outlet)
         } else {
             (None, Outlet::StandardError)
         };
+        let store = if is_embedded { None } else { SilenceStore::of(self.config, &Environment::of_process()) };
+        let silencer = Silencer::start(self.config, store, &self.report.silence)?;
         let server = bind(self.config)?;
         let attach_server = bind_attach(self.config)?;
         let mut recording = SessionRecording::create(self.config, self.command)?;
@@ -117,17 +121,21 @@ impl SessionView<'_> {
         let feed = &session.feed;
         let shows_history = self.report.report == Some(RunReport::Html);
         let history = shows_history.then(|| HistoryRecorder::start(&runtime, feed.clone()));
-        let sources = Sources { session: Some(feed.snapshots.clone()), groups: feed.groups.clone() };
+        let sources = Sources {
+            session: Some(feed.snapshots.clone()),
+            events: Some(feed.events.clone()),
+            groups: feed.groups.clone(),
+        };
         let metrics = serve(server, sources);
         // Consoles that are attached see the end of the session, so the server ends after it.
         let attachable = serve_session(attach_server, &session, records);
-        let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet);
+        let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet, silencer.clone());
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             attachable.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             let feed = &alerting.as_ref().map_err(|error| CliError::Failed(error.to_string()))?.feed;
             if let Some(options) = console {
-                let (shown, options) = self.with_groups(feed, options, &outlet, is_embedded)?;
+                let (shown, options) = self.with_groups(feed, options, &outlet, is_embedded, &silencer)?;
                 recording.start(shown.feed.clone(), options.group_events.clone());
                 open_console(shown, &session, options).await
             } else {
@@ -156,28 +164,28 @@ impl SessionView<'_> {
         options: ConsoleOptions,
         outlet: &Outlet,
         is_embedded: bool,
+        silencer: &Silencer,
     ) -> Result<(Shown, ConsoleOptions), CliError> {
-        let options = ConsoleOptions { hint: self.hint.clone(), ..options };
+        let (silences, requests) = SilenceControl::channel();
+        let events = feed.events.clone();
+        tokio::spawn(silencer.clone().obey(requests, move |reason| events.warn(reason)));
+        let options = ConsoleOptions { hint: self.hint.clone(), silences: Some(silences), ..options };
         let mut feed = feed.clone();
-        let Some(groups) = (if is_embedded { None } else { self.groups(outlet)? }) else {
+        let Some(groups) = (if is_embedded { None } else { self.groups(outlet, silencer)? }) else {
             return Ok((Shown { feed, groups: None }, options));
         };
         feed.groups = Some(groups.watch.snapshots.clone());
-        feed.alerts = Some(groups.watch.alerts.clone());
+        feed.alerts = merged(feed.alerts, Some(groups.watch.alerts.clone()));
         let watch = Some(groups.watch.control.clone());
-        let options = groups.changes.offer(ConsoleOptions {
-            watch,
-            group_events: Some(groups.watch.events.clone()),
-            silences: Some(groups.watch.silences.clone()),
-            ..options
-        });
+        let options =
+            groups.changes.offer(ConsoleOptions { watch, group_events: Some(groups.watch.events.clone()), ..options });
         Ok((Shown { feed, groups: Some(groups) }, options))
     }
 
     /// Watches the groups of the configured cluster, and offers to change them. `None` if its groups cannot be watched.
-    fn groups(&self, outlet: &Outlet) -> Result<Option<Groups>, CliError> {
+    fn groups(&self, outlet: &Outlet, silencer: &Silencer) -> Result<Option<Groups>, CliError> {
         let environment = Environment::of_process();
-        let Some(watch) = BackgroundWatch::start(self.config, &environment, outlet)? else { return Ok(None) };
+        let Some(watch) = BackgroundWatch::start(self.config, outlet, silencer.clone())? else { return Ok(None) };
         let changes = GroupChanges::start(self.config, &environment)?;
         Ok(Some(Groups { watch, changes }))
     }

@@ -56,6 +56,17 @@ impl NotifySection {
         let built_in = Action::built_in().into_iter().filter(|action| !self.configured.contains_key(&action.name));
         built_in.chain(self.configured.values().map(|configured| configured.action.clone())).collect()
     }
+
+    /// The URLs and headers of requests, which may contain secrets.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let requests = self.configured.values().filter_map(|configured| match &configured.action.kind {
+            ActionKind::Webhook { endpoint, headers } | ActionKind::Alertmanager { endpoint, headers } => {
+                Some((endpoint.url(), headers))
+            }
+            ActionKind::Bell | ActionKind::Desktop(_) | ActionKind::Command { .. } => None,
+        });
+        requests.flat_map(|(url, headers)| std::iter::once(url).chain(headers.iter().map(Header::text)))
+    }
 }
 
 /// The names of the settings.

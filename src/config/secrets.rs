@@ -1,5 +1,6 @@
 //! The secrets of a configuration, for removal from what clients and servers say.
 
+use kreplay_handlers::HandlerSpec;
 use kreplay_model::domain::Secret;
 
 use super::Config;
@@ -9,15 +10,20 @@ const MIN_SECRET_BYTES: usize = 4;
 
 impl Config {
     /// The values that are shown masked: properties of clients, and secrets of handlers, the schema registry,
-    /// metrics and attached consoles.
+    /// metrics, attached consoles, and actions on alerts.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         let handlers = &self.run.handlers;
+        let of_spec = match &self.run.handler {
+            HandlerSpec::Http { url } => url.as_ref(),
+            _ => None,
+        };
         let decoding = self.run.scope.rules.decoding.settings();
         let texts = handlers
             .exec
             .environment
             .iter()
+            .chain(of_spec)
             .chain(&handlers.http.url)
             .chain(&handlers.http.headers)
             .chain(&handlers.projection.target)
@@ -27,7 +33,8 @@ impl Config {
             .chain(&decoding.password)
             .chain(&decoding.token)
             .chain(&self.metrics.token)
-            .chain(&self.serve.token);
+            .chain(&self.serve.token)
+            .chain(self.notify.secrets());
         let properties = self.kafka.properties.iter().zip(self.kafka.properties.shown());
         let masked = properties.filter(|((_, value), (_, shown))| value != shown && value.len() >= MIN_SECRET_BYTES);
         texts.flat_map(Secret::secrets).chain(masked.map(|((_, value), _)| value.to_owned())).collect()
@@ -39,14 +46,49 @@ mod tests {
     use kreplay_model::domain::SecretFormat;
 
     use super::*;
+    use crate::config::{Assignment, Environment, Overrides, catalog};
+
+    const SECRET: &str = "hunter2";
 
     #[test]
-    fn secrets_of_handlers_and_clients_are_listed() {
+    fn secrets_of_clients_are_listed() {
         let mut config = Config::default();
-        config.run.handlers.http.headers =
-            vec![Secret::plain(SecretFormat::Header, "Authorization: Bearer of-the-endpoint".into())];
         config.kafka.properties.set("sasl.password", "of-the-broker".into(), "test", false);
         config.kafka.properties.set("client.id", "not-secret".into(), "test", false);
-        assert_eq!(config.secrets(), ["of-the-endpoint", "of-the-broker"]);
+        assert_eq!(config.secrets(), ["of-the-broker"]);
+    }
+
+    /// A value of a setting, which contains the secret.
+    fn value(key: &str, format: SecretFormat) -> String {
+        match (key, format) {
+            ("projection.target", _) => format!("postgres://ada:{SECRET}@host/db"),
+            (_, SecretFormat::Address) => format!("https://ada:{SECRET}@host/x"),
+            (_, SecretFormat::Header) => format!("Authorization: Bearer {SECRET}"),
+            (_, SecretFormat::Variable) => format!("sasl.password={SECRET}"),
+            (_, SecretFormat::Secret) => SECRET.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_secret_of_every_setting_is_listed() {
+        let of_catalog = catalog::settings().filter_map(|setting| Some((setting.key, setting.kind.secret()?)));
+        let settings = of_catalog.map(|(key, format)| (key, value(key, format))).chain([
+            ("run.handler", format!("http:https://ada:{SECRET}@host/x")),
+            ("notify.ops.url", format!("https://ada:{SECRET}@host/x")),
+            ("notify.ops.headers", format!("Authorization: Bearer {SECRET}")),
+        ]);
+        for (key, value) in settings {
+            let mut assignments = vec![Assignment::flag("-", key, value)];
+            if key.starts_with("notify.") {
+                assignments.push(Assignment::flag("-", "notify.ops.kind", "webhook"));
+            }
+            if key == "notify.ops.headers" {
+                assignments.push(Assignment::flag("-", "notify.ops.url", "https://host/x"));
+            }
+            let overrides = Overrides { assignments, ..Overrides::default() };
+            let folder = tempfile::tempdir().unwrap();
+            let config = Config::load(&overrides, &Environment::default(), folder.path()).unwrap();
+            assert!(config.secrets().iter().any(|secret| secret == SECRET), "{key}: {:?}", config.secrets());
+        }
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use kreplay_metrics::Observed;
-use kreplay_model::{feed::Snapshot, watch::WatchSnapshot};
+use kreplay_model::{
+    feed::{EventLog, Snapshot},
+    watch::WatchSnapshot,
+};
 use tokio::sync::watch;
 
 use super::MetricsSettings;
@@ -13,6 +16,8 @@ use super::MetricsSettings;
 pub struct Sources {
     /// Of a session.
     pub session: Option<watch::Receiver<Arc<Snapshot>>>,
+    /// The events of a session.
+    pub events: Option<EventLog>,
     /// Of watched groups.
     pub groups: Option<watch::Receiver<Arc<WatchSnapshot>>>,
 }
@@ -22,7 +27,7 @@ impl Sources {
     pub(super) fn latest(&self) -> Observed {
         let session = self.session.as_ref().map(|snapshots| Arc::clone(&snapshots.borrow()));
         let groups = self.groups.as_ref().map(|snapshots| Arc::clone(&snapshots.borrow()));
-        Observed { session, groups }
+        Observed { session, events: self.events.as_ref().map(EventLog::counts), groups }
     }
 }
 

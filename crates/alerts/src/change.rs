@@ -3,37 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use kreplay_model::watch::AlertSeverity;
+use kreplay_model::watch::{AlertSeverity, AlertSubject};
 
 use crate::RuleDefinition;
-
-/// What an alert is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AlertSubject {
-    /// A watched group.
-    Group(String),
-    /// A run, by its id.
-    Run(String),
-}
-
-impl AlertSubject {
-    /// The name of the label that identifies it.
-    #[must_use]
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Group(_) => "group",
-            Self::Run(_) => "run",
-        }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Group(name) | Self::Run(name) => name,
-        }
-    }
-}
 
 /// An alert that began to fire, or that is resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]

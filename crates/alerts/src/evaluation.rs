@@ -3,15 +3,16 @@
 mod track;
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, HashSet},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use kreplay_model::watch::{AlertState, AlertView, AlertsSnapshot, WatchEvent, WatchEventKind, WatchSnapshot};
+use kreplay_model::watch::{
+    AlertState, AlertSubject, AlertView, AlertsSnapshot, WatchEvent, WatchEventKind, WatchSnapshot,
+};
 
-use crate::{AlertChange, AlertSubject, Rule, RuleDefinition, Silences};
+use crate::{AlertChange, Rule, RuleDefinition, Silences};
 pub(crate) use track::{Change as TrackChange, Track};
 
 /// After how many intervals without data an alert says so.
@@ -147,7 +148,7 @@ impl Alerts {
             };
             Some(AlertView {
                 rule: rule.name.to_string(),
-                group: group.clone(),
+                subject: AlertSubject::Group(group.clone()),
                 severity: rule.severity,
                 state,
                 silenced_until,
@@ -159,12 +160,7 @@ impl Alerts {
                 next_step: kept.next_step.clone(),
             })
         };
-        let mut alerts: Vec<AlertView> = self.kept.iter().filter_map(view).collect();
-        alerts.sort_by(|a, b| {
-            let key = |it: &AlertView| (it.state, Reverse(it.severity));
-            key(a).cmp(&key(b)).then_with(|| (&a.rule, &a.group).cmp(&(&b.rule, &b.group)))
-        });
-        AlertsSnapshot { alerts }
+        AlertsSnapshot::of(self.kept.iter().filter_map(view))
     }
 }
 

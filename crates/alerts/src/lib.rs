@@ -13,7 +13,7 @@ mod run;
 mod run_condition;
 mod silences;
 
-pub use change::{AlertChange, AlertSubject};
+pub use change::AlertChange;
 pub use condition::{Condition, CountFigure, Figure, TimeFigure};
 pub use evaluation::Alerts;
 pub use rule::{Rule, RuleDefinition, RuleError, RuleName, Selector};

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use kreplay_model::feed::Snapshot;
+use kreplay_model::{
+    feed::Snapshot,
+    watch::{AlertState, AlertSubject, AlertView, AlertsSnapshot},
+};
 
 use crate::{
-    AlertChange, AlertSubject, Rule, RunCondition,
+    AlertChange, Rule, RunCondition, Silences,
     evaluation::{NO_DATA_INTERVALS, Track, TrackChange},
     run_condition::RunReading,
 };
@@ -22,6 +25,10 @@ pub struct RunAlerts {
     alerts: Vec<RunAlert>,
     patience: Duration,
     reading: RunReading,
+    silences: Silences,
+    /// The changes that actions did not get yet.
+    changes: Vec<AlertChange>,
+    at: DateTime<Utc>,
 }
 
 /// A rule and the run.
@@ -30,6 +37,8 @@ struct RunAlert {
     track: Track,
     /// The figures of the condition when they were last known.
     value: String,
+    /// Whether its actions were taken when it began to fire. While its rule is silenced, they are not.
+    is_announced: bool,
 }
 
 impl RunAlerts {
@@ -37,8 +46,15 @@ impl RunAlerts {
     #[must_use]
     pub fn new(rules: Vec<RunRule>, interval: Duration) -> Self {
         let alerts = rules.iter().map(|_| RunAlert::default()).collect();
-        let patience = interval.saturating_mul(NO_DATA_INTERVALS);
-        Self { rules, alerts, patience, reading: RunReading::default() }
+        Self {
+            rules,
+            alerts,
+            patience: interval.saturating_mul(NO_DATA_INTERVALS),
+            reading: RunReading::default(),
+            silences: Silences::default(),
+            changes: Vec::new(),
+            at: DateTime::UNIX_EPOCH,
+        }
     }
 
     /// Whether there is nothing to evaluate.
@@ -47,14 +63,31 @@ impl RunAlerts {
         self.rules.is_empty()
     }
 
-    /// Evaluates the rules on the next snapshot, and returns which alerts have begun to fire or are resolved. The
-    /// alerts of a run are resolved when another one begins. Those of the last run keep their state.
+    /// The names of the rules that are evaluated.
+    pub fn rule_names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.definition().name.as_str())
+    }
+
+    /// Replaces the silences, which have the same effect as those on groups.
+    pub fn silence(&mut self, silences: Silences) {
+        self.silences = silences;
+    }
+
+    /// The changes for the actions since the last call, in the order in which they happened.
+    pub fn take_changes(&mut self) -> Vec<AlertChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Evaluates the rules on the next snapshot, and returns which alerts have begun to fire or are resolved, silenced
+    /// or not. The alerts of a run are resolved when another one begins. Those of the last run keep their state.
     pub fn take(&mut self, snapshot: &Snapshot) -> Vec<AlertChange> {
         let (Some(run), Some(at)) = (&snapshot.run, snapshot.at) else { return Vec::new() };
+        self.at = at;
         let mut changes = Vec::new();
         if let Some(before) = self.reading.run().filter(|before| *before != run.id).map(str::to_owned) {
             for (rule, alert) in self.rules.iter().zip(&mut self.alerts) {
                 changes.extend(alert.step(rule, self.patience, at, Some(false), &before));
+                self.changes.extend(alert.announce(rule, at, &self.silences, &before));
                 *alert = RunAlert::default();
             }
         }
@@ -66,8 +99,39 @@ impl RunAlerts {
                 alert.value = condition.describe(&self.reading);
             }
             changes.extend(alert.step(rule, self.patience, at, truth, &run.id));
+            self.changes.extend(alert.announce(rule, at, &self.silences, &run.id));
         }
         changes
+    }
+
+    /// All alerts that are not inactive, the most urgent first.
+    #[must_use]
+    pub fn snapshot(&self) -> AlertsSnapshot {
+        let Some(run) = self.reading.run() else { return AlertsSnapshot::default() };
+        let view = |(rule, alert): (&RunRule, &RunAlert)| {
+            let rule = rule.definition();
+            let silenced_until = self.silences.until(rule.name.as_str(), self.at);
+            let state = match alert.track.state(self.patience, self.at)? {
+                AlertState::Firing if silenced_until.is_some() => AlertState::Silenced,
+                // A run that has no such figure, or no longer, is no news.
+                AlertState::NoData => return None,
+                state => state,
+            };
+            Some(AlertView {
+                rule: rule.name.to_string(),
+                subject: AlertSubject::Run(run.to_owned()),
+                severity: rule.severity,
+                state,
+                since: alert.track.since()?,
+                fired_at: alert.track.fired_at(),
+                no_data_since: alert.track.no_data_since(self.patience, self.at),
+                silenced_until,
+                condition: rule.condition.to_string(),
+                value: alert.value.clone(),
+                next_step: None,
+            })
+        };
+        AlertsSnapshot::of(self.rules.iter().zip(&self.alerts).filter_map(view))
     }
 }
 
@@ -81,20 +145,43 @@ impl RunAlert {
         truth: Option<bool>,
         run: &str,
     ) -> Vec<AlertChange> {
-        let rule = rule.definition();
         let fired_before = self.track.fired_at();
-        let changes = self.track.step(rule.times(), patience, at, truth);
+        let changes = self.track.step(rule.definition().times(), patience, at, truth);
         let change = |change: TrackChange| {
             let resolved_at = match change {
                 TrackChange::Fired => None,
                 TrackChange::Resolved => Some(at),
                 TrackChange::LostData | TrackChange::HasData => return None,
             };
-            let subject = AlertSubject::Run(run.to_owned());
             let fired_at = self.track.fired_at().or(fired_before).unwrap_or(at);
-            Some(AlertChange::of(rule, subject, rule.condition.to_string(), self.value.clone(), fired_at, resolved_at))
+            Some(self.change(rule, run, fired_at, resolved_at))
         };
         changes.into_iter().filter_map(change).collect()
+    }
+
+    /// The change for the actions, if the alert fires that did not before, or no longer.
+    fn announce(&mut self, rule: &RunRule, at: DateTime<Utc>, silences: &Silences, run: &str) -> Option<AlertChange> {
+        // Time without data does not end an alert that fires.
+        let is_firing = self.track.state(Duration::MAX, at) == Some(AlertState::Firing);
+        let is_silenced = silences.until(rule.definition().name.as_str(), at).is_some();
+        if is_firing == self.is_announced || (is_firing && is_silenced) {
+            return None;
+        }
+        self.is_announced = is_firing;
+        let fired_at = self.track.fired_at().unwrap_or(at);
+        Some(self.change(rule, run, fired_at, (!is_firing).then_some(at)))
+    }
+
+    fn change(
+        &self,
+        rule: &RunRule,
+        run: &str,
+        fired_at: DateTime<Utc>,
+        resolved_at: Option<DateTime<Utc>>,
+    ) -> AlertChange {
+        let rule = rule.definition();
+        let subject = AlertSubject::Run(run.to_owned());
+        AlertChange::of(rule, subject, rule.condition.to_string(), self.value.clone(), fired_at, resolved_at)
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Group {
     Topics,
     /// Forecasts.
     Plan,
+    /// Audits of topics.
+    Audit,
     /// Watched groups.
     Watch,
     /// Earlier moments, and the timeline.
@@ -46,10 +48,11 @@ pub enum Group {
 
 impl Group {
     /// All groups, in the order of the help.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Run,
         Self::Topics,
         Self::Plan,
+        Self::Audit,
         Self::Watch,
         Self::Time,
         Self::Quarantine,
@@ -71,6 +74,7 @@ impl Group {
             Self::Run => "Run",
             Self::Topics => "Topics",
             Self::Plan => "Plan",
+            Self::Audit => "Audit",
             Self::Watch => "Groups",
             Self::Time => "Time",
             Self::Quarantine => "Quarantine",

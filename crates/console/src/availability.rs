@@ -19,12 +19,15 @@ use crate::{
 };
 
 mod attached;
+mod audit;
 mod record;
 mod time;
 
+pub(crate) use audit::no_audit;
 pub(crate) use record::no_inspected_record;
 pub(crate) use time::no_timeline;
 
+use audit::{no_audit_in_progress, not_auditable};
 use record::{no_search, no_value, undecidable_record};
 
 /// Why an action is not available, in one sentence.
@@ -57,17 +60,19 @@ impl Action {
                 let in_progress = state.feed.snapshot.planning.in_progress.is_some();
                 refuse_unless(in_progress, "no plan is being made").or_else(|| no_session(state))
             }
+            Self::Audit => state.topics_to_audit().err(),
+            Self::AuditAgain | Self::AuditAll | Self::Rehearse => not_auditable(state),
+            Self::StopAudit => no_audit_in_progress(state),
             Self::Groups | Self::Trouble | Self::GroupEvents => no_watch(state),
             Self::Alerts => {
-                no_watch(state).or_else(|| refuse_unless(state.feed.alerts.is_some(), "no look has been evaluated yet"))
+                let why = "no alerts are evaluated here; `kreplay rules` prints the rules";
+                refuse_unless(state.feed.alerts.is_some(), why)
             }
-            Self::SilenceRule => {
-                no_watch(state).or_else(|| refuse_unless(state.rule_to_silence().is_some(), "no alert fires"))
-            }
+            Self::SilenceRule => refuse_unless(state.rule_to_silence().is_some(), "no alert fires"),
             Self::EndSilences => {
                 let is_silenced = |alert: &AlertView| alert.silenced_until.is_some();
                 let any = state.feed.alerts.as_ref().is_some_and(|alerts| alerts.alerts.iter().any(is_silenced));
-                no_watch(state).or_else(|| refuse_unless(any, "no alert is silenced"))
+                refuse_unless(any, "no alert is silenced")
             }
             Self::RefreshGroups | Self::PauseWatch => {
                 no_watch(state).or_else(|| refuse_unless(!state.feed.ended, "the session has ended"))
@@ -444,6 +449,7 @@ fn not_acceptable(state: &State) -> Refusal {
         Some(Dialog::Ask(question)) => asked_action(question)?.refusal(state),
         Some(Dialog::Number { .. }) => fixed_concurrency(state),
         Some(Dialog::Rate { .. }) => no_session(state),
+        Some(Dialog::Rehearse { .. }) => not_auditable(state),
         Some(Dialog::ChangeValue { .. }) => unplannable_change(state),
         Some(Dialog::ConfirmChange { .. }) => unexecutable_change(state),
         _ => None,

@@ -23,6 +23,8 @@ pub enum Mode {
     Alerting,
     /// The plan window is open.
     Planning,
+    /// The audit window is open.
+    Auditing,
     /// The quarantine window is open.
     Deciding,
     /// The window of the record that paused the run is open.
@@ -51,7 +53,7 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
@@ -59,6 +61,7 @@ impl Mode {
         Self::Changing,
         Self::Alerting,
         Self::Planning,
+        Self::Auditing,
         Self::Deciding,
         Self::FailedRecord,
         Self::Charting,
@@ -84,6 +87,7 @@ impl Mode {
             Self::Changing => "change",
             Self::Alerting => "alerts",
             Self::Planning => "plan",
+            Self::Auditing => "audit",
             Self::Deciding => "quarantine",
             Self::FailedRecord => "failed-record",
             Self::Charting => "chart",

@@ -71,6 +71,8 @@ pub struct ConsoleOptions {
     pub journals: Option<journal::JournalLister>,
     /// What reads single records to be looked at; `None` if nothing does.
     pub inspect: Option<kreplay_model::inspect::InspectControl>,
+    /// What audits topics; `None` if nothing does.
+    pub audit: Option<kreplay_model::audit::AuditControl>,
     /// A recording to be shown instead of the feed: the feed is not read, and nothing is sent.
     pub past: Option<Box<dyn kreplay_model::recording::Past>>,
 }
@@ -94,6 +96,7 @@ impl Default for ConsoleOptions {
             attached: None,
             journals: None,
             inspect: None,
+            audit: None,
             past: None,
         }
     }

@@ -8,6 +8,7 @@ use std::{
 
 use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::attach::AttachView;
+use kreplay_model::audit::AuditControl;
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::Feed;
 use kreplay_model::inspect::InspectControl;
@@ -85,6 +86,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         journals: options.journals,
         listings: mpsc::unbounded_channel(),
         inspect: options.inspect,
+        audit: options.audit,
         group_events: options.group_events,
         silences: options.silences,
         terminal_notices: options.terminal_notices,
@@ -200,6 +202,8 @@ struct Runtime {
     listings: (mpsc::UnboundedSender<JournalListing>, mpsc::UnboundedReceiver<JournalListing>),
     /// What reads single records, if anything does.
     inspect: Option<InspectControl>,
+    /// What audits topics, if anything does.
+    audit: Option<AuditControl>,
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
     /// What silences rules, if anything does.
@@ -239,8 +243,12 @@ impl Runtime {
         if self.inspect.is_some() {
             self.apply(Event::InspectorBegan)?;
         }
+        if self.audit.is_some() {
+            self.apply(Event::AuditorBegan)?;
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
         let mut inspected = self.inspect.as_ref().map(|inspect| inspect.answers.clone());
+        let mut audited = self.audit.as_ref().map(|audit| audit.answers.clone());
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -262,6 +270,7 @@ impl Runtime {
                 view = next_look(&mut attached) => self.apply(Event::Attached(view))?,
                 Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
                 progress = next_answer(&mut answers) => self.apply(Event::GroupChange(progress))?,
+                answer = next_answer(&mut audited) => self.apply(Event::Audited(answer))?,
                 answer = next_answer(&mut inspected) => self.apply(Event::Inspected(answer))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
@@ -445,6 +454,11 @@ impl Runtime {
                 Effect::Inspect(command) => {
                     if let Some(inspect) = &self.inspect {
                         inspect.send(command);
+                    }
+                }
+                Effect::Audit(command) => {
+                    if let Some(audit) = &mut self.audit {
+                        audit.send(command);
                     }
                 }
                 Effect::Quit => next = Next::Quit,

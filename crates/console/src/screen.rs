@@ -14,6 +14,8 @@ use super::{
 };
 
 mod alerts;
+mod audit;
+mod beside;
 mod change;
 mod compare;
 mod dashboard;

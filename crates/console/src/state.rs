@@ -19,6 +19,7 @@ use super::{
 
 mod alert;
 mod attachment;
+mod audit_view;
 mod change_choice;
 mod change_view;
 mod clock;
@@ -74,6 +75,7 @@ mod workers_view;
 
 pub use alert::Alert;
 pub use attachment::Attachment;
+pub use audit_view::AuditView;
 pub use change_choice::{ChangeChoice, ScopeChoice};
 pub use change_view::{AskedChange, ChangeAccess, ChangeFeed, ChangePhase, ChangeView, change_result};
 pub use column_choice::ColumnChoice;

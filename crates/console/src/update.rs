@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kreplay_model::attach::AttachView;
+use kreplay_model::audit::{AuditCommand, AuditProgress};
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
 use kreplay_model::inspect::{InspectCommand, Inspection};
@@ -23,6 +24,7 @@ use super::{
 };
 
 mod attachment;
+mod audit;
 mod clipboard;
 mod close;
 mod columns;
@@ -92,6 +94,10 @@ pub enum Event {
     InspectorBegan,
     /// How far reading a record is.
     Inspected(Arc<Inspection>),
+    /// Topics can be audited.
+    AuditorBegan,
+    /// How far the audit of topics is.
+    Audited(Arc<AuditProgress>),
     /// The session has ended.
     FeedEnded,
     /// What the feed had said at a moment that was asked for; `None` if it is not kept.
@@ -133,6 +139,8 @@ pub enum Effect {
     ListJournals,
     /// Send a command to what reads single records.
     Inspect(InspectCommand),
+    /// Send a command to what audits topics.
+    Audit(AuditCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -171,6 +179,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Attached(view) => attachment::learn(state, view),
         Event::InspectorBegan => inspect::allow(state),
         Event::Inspected(answer) => inspect::learn(state, &answer),
+        Event::AuditorBegan => audit::allow(state),
+        Event::Audited(answer) => audit::learn(state, &answer),
         Event::FeedEnded => end_feed(state),
         Event::Moment(at, frame) => past::show(state, at, frame.map(|frame| *frame)),
         Event::Recording(range) => playback::open(state, range),

@@ -7,6 +7,7 @@ pub(crate) mod kafka_lag_exporter;
 pub(crate) mod log;
 pub(crate) mod positions;
 pub(crate) mod run;
+pub(crate) mod session;
 
 use crate::{Family, KnownNames, figure::Figure};
 
@@ -18,6 +19,8 @@ pub fn families(names: KnownNames) -> Vec<Family> {
     }
     let mut all = Vec::new();
     add(&mut all, exporter::FIGURES);
+    add(&mut all, session::FIGURES);
+    add(&mut all, session::EVENTS);
     add(&mut all, run::RUN);
     add(&mut all, run::POSITIONS);
     add(&mut all, group::FIGURES);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use kreplay_model::{
-    feed::{PartitionView, RunView, Snapshot},
+    feed::{EventCounts, PartitionView, RunView, Snapshot},
     watch::{GroupView, OwnerView, WatchSnapshot},
 };
 use prometheus_client::{
@@ -21,6 +21,7 @@ use crate::{
         log::{LogBounds, bounds},
         positions,
         run::{self, Handled},
+        session,
     },
     exposition::write,
     figure::{Figure, Subject},
@@ -55,6 +56,8 @@ impl Format {
 pub struct Observed {
     /// Of a session; `None` if there is none.
     pub session: Option<Arc<Snapshot>>,
+    /// How many events the session has had; `None` if there is none.
+    pub events: Option<EventCounts>,
     /// Of the watched groups; `None` if none are watched, or before the first look.
     pub groups: Option<Arc<WatchSnapshot>>,
 }
@@ -112,6 +115,14 @@ impl Collector for Scrape {
         let export = [Subject { labels: Vec::new(), of: &export, is_brief: false }];
         let prefix = &self.options.prefix;
         write(&mut encoder, prefix, exporter::FIGURES, &export)?;
+        // A few series, whatever the runs are, so they are not part of the plan.
+        let of_session = self.observed.session.as_deref();
+        let of_session: Vec<Subject<'_, Snapshot>> =
+            of_session.into_iter().map(|of| Subject { labels: Vec::new(), of, is_brief: false }).collect();
+        write(&mut encoder, prefix, session::FIGURES, &of_session)?;
+        let events: Vec<Subject<'_, EventCounts>> =
+            self.observed.events.iter().map(|of| Subject { labels: Vec::new(), of, is_brief: false }).collect();
+        write(&mut encoder, prefix, session::EVENTS, &events)?;
         let (run_depths, group_depths) = depths.split_at(usize::from(run_details.is_some()).min(depths.len()));
         if let (Some(details), Some(depth)) = (&run_details, run_depths.first()) {
             details.write(&mut encoder, &self.options, *depth)?;

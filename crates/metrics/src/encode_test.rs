@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::DateTime;
 use kreplay_model::{
-    domain::{Lag, Offset, TopicPartition},
-    feed::{HandlingTimes, Owner, PartitionState, PartitionView, RunState, RunView, Snapshot},
+    domain::{Lag, Offset, Ordering, TopicPartition},
+    feed::{EventLog, HandlingTimes, Owner, PartitionState, PartitionView, RunState, RunSummary, RunView, Snapshot},
     watch::{
         EtaView, GroupState, GroupType, GroupView, LagTotals, MemberRow, OwnerView, PartitionRow, RatesView,
         RebalancesView, SeenBy, Trend, VerdictKind, VerdictView, WatchSnapshot,
@@ -190,6 +190,42 @@ fn a_run_has_counts_and_handling_times_per_partition_unless_a_coarser_level_is_c
     let topics = series(&prometheus(running(), &at(Level::Topic)));
     assert_eq!(topics[r#"kreplay_events_total{topic="orders"}"#], "8");
     assert_eq!(series(&prometheus(running(), &at(Level::Group)))["kreplay_events_total"], "8");
+}
+
+#[test]
+fn ended_runs_and_events_are_counted() {
+    let summary = |state| RunSummary { state, ..summary() };
+    let finished = vec![summary(RunState::Done), summary(RunState::Failed), summary(RunState::Failed)];
+    let session = Snapshot { finished, ..Snapshot::default() };
+    let log = EventLog::default();
+    (0..3).for_each(|_| log.warn("the target answered 503"));
+    let text = prometheus(
+        Observed { session: Some(session.into()), events: Some(log.counts()), ..Observed::default() },
+        &MetricsOptions::default(),
+    );
+    let all = series(&text);
+    let of = |state: &str| all[&format!("kreplay_runs_total{{state=\"{state}\"}}")].as_str();
+    assert_eq!([of("done"), of("failed"), of("cancelled")], ["1", "2", "0"]);
+    let of = |level: &str| all[&format!("kreplay_run_log_events_total{{level=\"{level}\"}}")].as_str();
+    assert_eq!([of("info"), of("warning"), of("error")], ["0", "3", "0"]);
+}
+
+/// The summary of a run.
+fn summary() -> RunSummary {
+    RunSummary {
+        id: "r1".into(),
+        state: RunState::Done,
+        ordering: Ordering::Key,
+        concurrency: 1,
+        concurrency_changed: false,
+        handled: 8,
+        elapsed_s: 1.0,
+        handling_s: 1.0,
+        records_per_s: 8.0,
+        efficiency: None,
+        limit: None,
+        digest: String::new(),
+    }
 }
 
 #[test]

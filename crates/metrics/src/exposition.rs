@@ -52,6 +52,13 @@ fn write_series<T>(metric: &mut MetricEncoder<'_>, figure: &Figure<T>, subject: 
             }
             Ok(())
         }
+        Read::Counts(name, read) => {
+            for (word, count) in read(subject.of) {
+                let labels = Labels { part: Some((name, &word)), ..labels };
+                write_number(metric, figure.family.kind, labels, Number::Count(count))?;
+            }
+            Ok(())
+        }
         Read::Items(_) if subject.is_brief => Ok(()),
         Read::Items(read) => {
             for item in read(subject.of) {

@@ -25,12 +25,17 @@ pub(crate) struct Figure<T> {
 /// One of several words, and whether it holds.
 pub(crate) type Part<'a> = (Cow<'a, str>, bool);
 
+/// A word, and how often it applies.
+pub(crate) type Count<'a> = (Cow<'a, str>, u64);
+
 /// How the series of a metric are read.
 pub(crate) enum Read<T> {
     /// One series; absent if not known.
     One(fn(&T) -> Option<Number>),
     /// One series for each word that is possible, with this label.
     Parts(&'static str, fn(&T) -> Vec<Part<'_>>),
+    /// One series for each word that is possible, with this label and its count.
+    Counts(&'static str, fn(&T) -> Vec<Count<'_>>),
     /// One series for each item, with labels in addition to those of the subject.
     Items(fn(&T) -> Vec<Vec<Label<'_>>>),
     /// A histogram; absent if nothing was counted.
@@ -43,6 +48,7 @@ impl<T> Figure<T> {
         match self.read {
             Read::One(read) => u64::from(read(of).is_some()),
             Read::Parts(_, read) => read(of).iter().filter(|(_, holds)| *holds || !is_brief).count() as u64,
+            Read::Counts(_, read) => read(of).len() as u64,
             Read::Items(_) if is_brief => 0,
             Read::Items(read) => read(of).len() as u64,
             // Sum, count and the buckets.

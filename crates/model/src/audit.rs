@@ -1,15 +1,19 @@
 //! The result of an audit of topics: how keys, partitions and order relate. Serialized, an [`AuditReport`] is the JSON
 //! of `kreplay audit --output-format json`. A figure that is not known is `None`, `null` in JSON.
 
+mod control;
 mod finding;
 mod keys;
 mod order;
 mod partitioner;
 mod rehearsal;
+mod rehearsal_text;
+mod sections;
 mod topic;
 
 use serde::{Deserialize, Serialize};
 
+pub use control::{AuditCommand, AuditControl, AuditJob, AuditProgress, AuditServer, AuditStep, AuditTask};
 pub use finding::{Check, Finding};
 pub use keys::{Bounds, CoPartitioning, HotKey, KeyPlace, KeySpread, MovedKey, SpreadKey};
 pub use order::{Inversion, InversionKind, OrderAudit, SequenceAudit};
@@ -17,6 +21,8 @@ pub use partitioner::{
     Breaker, Breakers, ChangePoint, Growth, Partitioner, PartitionerAudit, PartitionerScore, PartitionerVerdict,
 };
 pub use rehearsal::Rehearsal;
+pub use rehearsal_text::rehearsal_section;
+pub use sections::{Section, common_keys, coverage_line, hottest_keys, sections, topic_line};
 pub use topic::{Evenness, PartitionAudit, RecordCounts, TopicAudit, Unevenness};
 
 /// The result of an audit.

@@ -21,7 +21,7 @@ mod verdict;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use alert::{AlertSeverity, AlertState, AlertView, AlertsSnapshot};
+pub use alert::{AlertSeverity, AlertState, AlertSubject, AlertView, AlertsSnapshot};
 pub use change::{
     ChangedRow, GroupChange, GroupChangeCommand, GroupChangeControl, GroupChangePlan, GroupChangeProgress,
     GroupChangeRequest, GroupChangeServer, GroupChangeStep, PlannedOffset, ResetScope, ResetTo, undo_command,

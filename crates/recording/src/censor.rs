@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kreplay_model::{
     domain::Redactor,
-    feed::{DryRunFindings, Event, EventKind, Outcome, Snapshot},
+    feed::{DryRunFindings, Event, EventKind, HotKeysView, Outcome, Snapshot},
     recording::Frame,
 };
 
@@ -14,8 +14,8 @@ const NOT_RECORDED: &str = "(not recorded)";
 /// Removes secrets and contents of records from frames.
 ///
 /// Views mask secrets themselves; this is for texts of clients and servers that repeat what they received. Of records,
-/// dry runs and comparisons show effects, which are made from values. Keys, headers in errors, and errors of handlers
-/// are recorded, because the screens show them.
+/// dry runs and comparisons show effects, which are made from values, and hot keys are the keys of ordinary records.
+/// Keys of failed records, headers in errors, and errors of handlers are recorded, because the screens show them.
 #[derive(Clone, Debug, Default)]
 pub struct Censor(Redactor);
 
@@ -55,7 +55,8 @@ impl Censor {
     fn snapshot(&self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
         // Most snapshots have nothing to remove, and are large.
         let mut texts = texts(&snapshot);
-        let has_contents = snapshot.run.as_ref().is_some_and(|run| run.rehearsal.is_some());
+        let has_contents =
+            snapshot.run.as_ref().is_some_and(|run| run.rehearsal.is_some() || !run.hot_keys.keys.is_empty());
         if !has_contents && texts.all(|text| self.0.redact(text) == *text) {
             drop(texts);
             return snapshot;
@@ -69,6 +70,7 @@ impl Censor {
             run.error.iter_mut().chain(&mut run.paused_by).for_each(|text| self.text(text));
             run.paused_record.iter_mut().for_each(|record| self.text(&mut record.error));
             run.quarantine.waiting.iter_mut().for_each(|key| self.text(&mut key.error));
+            run.hot_keys = HotKeysView::default();
             run.rehearsal.iter_mut().for_each(without_contents);
         }
         Arc::new(censored)
@@ -109,7 +111,7 @@ fn without_contents(findings: &mut DryRunFindings) {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use kreplay_model::feed::{DryRunView, EffectExample, EffectKind, RecordPlace, RunView};
+    use kreplay_model::feed::{DryRunView, EffectExample, EffectKind, Estimate, HotKeyView, RecordPlace, RunView};
 
     use super::*;
 
@@ -142,6 +144,14 @@ mod tests {
         let frame = Frame { snapshot: Some(snapshot(RunView { rehearsal, ..RunView::default() })), ..Frame::default() };
         let censored = json(&Censor::default().apply(frame));
         assert!(!censored.contains("private") && censored.contains(NOT_RECORDED) && censored.contains("row of t"));
+    }
+
+    #[test]
+    fn hot_keys_are_not_recorded() {
+        let key = HotKeyView { key: "private".into(), partition: None, records: Estimate::exact(3), share: 1.0 };
+        let hot_keys = HotKeysView { keys: vec![key], counted: 3, records: 3 };
+        let frame = Frame { snapshot: Some(snapshot(RunView { hot_keys, ..RunView::default() })), ..Frame::default() };
+        assert!(!json(&Censor::default().apply(frame)).contains("private"));
     }
 
     #[test]

@@ -8,13 +8,13 @@ use std::{
 
 use kreplay_alerts::{AlertChange, RunAlerts};
 use kreplay_model::{
-    feed::{EventLog, Feed},
-    watch::AlertSeverity,
+    feed::{EventLog, Feed, Snapshot},
+    watch::{AlertSeverity, AlertsSnapshot},
 };
 use kreplay_notify::Outlet;
 use tokio::{runtime::Runtime, sync::watch, task::JoinHandle};
 
-use super::actions::Actions;
+use super::{Silencer, actions::Actions};
 use crate::{cli::CliError, config::Config};
 
 /// The longest time between two snapshots of a session that works.
@@ -24,7 +24,8 @@ const LAST_EVALUATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Evaluates the configured alerts on the runs of a session.
 pub(in crate::cli) struct RunAlerting {
-    /// The feed of the session. Events about alerts come before the snapshot that they are about.
+    /// The feed of the session with the alerts on its runs. Events about alerts, and the alerts, come before the
+    /// snapshot that they are about.
     pub(in crate::cli) feed: Feed,
     task: Option<JoinHandle<Actions>>,
 }
@@ -36,6 +37,7 @@ impl RunAlerting {
         feed: &Feed,
         config: &Config,
         outlet: &Outlet,
+        silencer: Silencer,
     ) -> Result<Self, CliError> {
         let rules = config.alerts.run_rules();
         let actions = Actions::start(rules.iter().flat_map(|rule| &rule.definition().actions), config, outlet)?;
@@ -43,9 +45,11 @@ impl RunAlerting {
         if alerts.is_empty() {
             return Ok(Self { feed: feed.clone(), task: None });
         }
-        let (sender, snapshots) = watch::channel(Arc::clone(&feed.snapshots.borrow()));
-        let task = runtime.spawn(evaluate(alerts, actions, feed.clone(), sender));
-        Ok(Self { feed: Feed { snapshots, ..feed.clone() }, task: Some(task) })
+        let (snapshot, snapshots) = watch::channel(Arc::clone(&feed.snapshots.borrow()));
+        let (shown, of_alerts) = watch::channel(Arc::default());
+        let evaluated = Evaluated { snapshot, alerts: shown };
+        let task = runtime.spawn(evaluate(alerts, actions, silencer, feed.clone(), evaluated));
+        Ok(Self { feed: Feed { snapshots, alerts: Some(of_alerts), ..feed.clone() }, task: Some(task) })
     }
 
     /// Waits for the last evaluation of a session that has ended, and for the actions.
@@ -60,27 +64,54 @@ impl RunAlerting {
     }
 }
 
+/// What is said after an evaluation.
+struct Evaluated {
+    snapshot: watch::Sender<Arc<Snapshot>>,
+    alerts: watch::Sender<Arc<AlertsSnapshot>>,
+}
+
+impl Evaluated {
+    /// Shows the alerts, if they are not shown yet.
+    fn show(&self, alerts: &RunAlerts) {
+        self.alerts.send_if_modified(|shown| {
+            let snapshot = alerts.snapshot();
+            let is_new = **shown != snapshot;
+            if is_new {
+                *shown = Arc::new(snapshot);
+            }
+            is_new
+        });
+    }
+}
+
 /// Passes snapshots on after evaluating them, until the session ends.
 async fn evaluate(
     mut alerts: RunAlerts,
     actions: Actions,
+    silencer: Silencer,
     feed: Feed,
-    evaluated: watch::Sender<Arc<kreplay_model::feed::Snapshot>>,
+    evaluated: Evaluated,
 ) -> Actions {
     let mut snapshots = feed.snapshots.clone();
+    let mut silences = silencer.changes();
     loop {
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
-        let changes = alerts.take(&snapshot);
-        for change in &changes {
-            report(change, &feed.events);
+        alerts.silence(silences.borrow_and_update().clone());
+        for change in alerts.take(&snapshot) {
+            report(&change, &feed.events);
         }
-        actions.deliver(&changes);
+        actions.deliver(&alerts.take_changes());
         for failure in actions.failures() {
             feed.events.warn(format!("the action {} failed: {}", failure.action, failure.reason));
         }
-        evaluated.send_replace(snapshot);
-        if snapshots.changed().await.is_err() {
-            return actions;
+        evaluated.show(&alerts);
+        evaluated.snapshot.send_replace(snapshot);
+        tokio::select! {
+            changed = snapshots.changed() => if changed.is_err() {
+                return actions;
+            },
+            // The silencer lives as long as this task.
+            _ = silences.changed() => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use clap::{
 use kreplay_handlers::HandlerChoice;
 use kreplay_model::feed::report::ReportFormat;
 
-use crate::cli::CliError;
+use crate::cli::{CliError, alerting::SilenceRequest};
 
 /// Flags for the console, the report and its destination.
 #[derive(Args, Clone, Debug, Default)]
@@ -29,6 +29,11 @@ pub struct ReportArgs {
     /// Write the report to this file instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "report")]
     pub output: Option<PathBuf>,
+    /// Take no actions on the alerts of a rule for a time, 1h by default; `RULE=0s` ends a silence. Can be repeated
+    ///
+    /// Silences are kept for the cluster in the state directory.
+    #[arg(long, value_name = "RULE[=DURATION]", help_heading = "Alerts")]
+    pub silence: Vec<SilenceRequest>,
 }
 
 /// The format of a run's report.

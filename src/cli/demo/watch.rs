@@ -6,7 +6,7 @@ use chrono::Utc;
 use clap::Args;
 use kreplay_attach::{GroupSource, Server};
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
-use kreplay_model::watch::{AlertsSnapshot, SilenceControl, WatchCommand, WatchControl, WatchLog};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use kreplay_notify::Outlet;
 use tokio::{
@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     cli::{
         CliError, Exit, ReportArgs,
-        alerting::{GroupAlerts, in_console},
+        alerting::{GroupAlerts, Silencer, in_console},
         console_options::{console_options, is_terminal},
         metrics::{bind, serve},
         plain::TypedLines,
@@ -84,11 +84,11 @@ pub(super) fn execute(args: &WatchDemoArgs, config: &Config, report: &ReportArgs
     let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let demo = WatchDemo::new(seed, Utc::now());
     if args.duration.is_none() && !args.json && report.allows_console() && is_terminal() {
-        let shown = runtime.block_on(show(demo, config, servers, &mut recording));
+        let shown = runtime.block_on(show(demo, config, report, servers, &mut recording));
         recording.finish();
         return shown;
     }
-    let printed = runtime.block_on(follow(demo, args, config, servers, report.plain, &mut recording));
+    let printed = runtime.block_on(follow(demo, args, config, report, servers, &mut recording));
     recording.finish();
     printed
 }
@@ -100,12 +100,13 @@ type Servers = (Option<MetricsServer>, Option<Server>);
 async fn show(
     mut demo: WatchDemo,
     config: &Config,
+    report: &ReportArgs,
     servers: Servers,
     recording: &mut SessionRecording,
 ) -> Result<Exit, CliError> {
     let (options, outlet) = in_console(console_options(config)?);
     // Silences of a simulated cluster are not kept.
-    let alerts = GroupAlerts::start(config, &outlet, None)?;
+    let alerts = GroupAlerts::start(config, &outlet, Silencer::start(config, None, &report.silence)?)?;
     let events = WatchLog::default();
     let look = |demo: &mut WatchDemo| {
         let Observation { snapshot, events: happened, .. } = demo.look();
@@ -116,7 +117,7 @@ async fn show(
     let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (control, mut commands) = WatchControl::channel();
     let (evaluated, of_alerts) = watch::channel(Arc::default());
-    let (silences, requests) = SilenceControl::channel();
+    let silences = alerts.silence_control(&events);
     let offered = GroupSource {
         snapshots: groups.clone(),
         events: events.clone(),
@@ -150,7 +151,7 @@ async fn show(
         }
     };
     tokio::select! {
-        shown = console::show(options, groups, control, events.clone(), (alerts, requests), evaluated, recording) => {
+        shown = console::show(options, groups, control, events.clone(), alerts, evaluated, recording) => {
             shown.map(|()| Exit::Done)
         }
         () = simulate => Ok(Exit::Done),
@@ -162,21 +163,22 @@ async fn follow(
     mut demo: WatchDemo,
     args: &WatchDemoArgs,
     config: &Config,
+    report: &ReportArgs,
     servers: Servers,
-    is_plain: bool,
     recording: &mut SessionRecording,
 ) -> Result<Exit, CliError> {
-    let mut alerts = GroupAlerts::start(config, &Outlet::StandardError, None)?;
+    let silencer = Silencer::start(config, None, &report.silence)?;
+    let mut alerts = GroupAlerts::start(config, &Outlet::StandardError, silencer)?;
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (log, (evaluated, of_alerts)) = (WatchLog::default(), watch::channel(Arc::default()));
-    let (silences, mut requests) = SilenceControl::channel();
+    let mut silences = alerts.silences();
     let offered = GroupSource {
         snapshots: groups.clone(),
         events: log.clone(),
         alerts: Some(of_alerts.clone()),
         control: None,
-        silences: Some(silences),
+        silences: Some(alerts.silence_control(&log)),
     };
     let _offered = serve_groups(servers.1, offered, None)?;
     // Its snapshot holds as long as the sender lives.
@@ -188,14 +190,14 @@ async fn follow(
     if !args.json && !write(&format!("{CLUSTER_NAME}: at first, time is {FASTER} times as fast as the clock\n"))? {
         return Ok(Exit::Done);
     }
-    let mut commands = is_plain.then(TypedLines::open);
+    let mut commands = report.plain.then(TypedLines::open);
     let mut is_paused = false;
     let mut next = Instant::now() + demo.wait();
     loop {
         tokio::select! {
             () = sleep_until(next), if !is_paused => next = Instant::now() + demo.wait(),
-            Some(command) = requests.recv() => {
-                log.extend(alerts.obey(&command));
+            // The alerts keep the other end.
+            _ = silences.changed() => {
                 evaluated.send_replace(Arc::new(alerts.snapshot()));
                 continue;
             }

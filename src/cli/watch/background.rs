@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kreplay_model::watch::{
-    AlertsSnapshot, SilenceCommand, SilenceControl, WatchCommand, WatchControl, WatchLog, WatchSnapshot,
-};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog, WatchSnapshot};
 use kreplay_notify::Outlet;
 use kreplay_watcher::WatchHandle;
 use tokio::{
@@ -17,9 +15,9 @@ use super::{cluster, selection};
 use crate::{
     cli::{
         CliError,
-        alerting::{GroupAlerts, SilenceStore},
+        alerting::{GroupAlerts, Silencer},
     },
-    config::{Config, Environment},
+    config::Config,
 };
 
 /// The time between two attempts to list the groups.
@@ -33,8 +31,6 @@ pub(in crate::cli) struct BackgroundWatch {
     pub(in crate::cli) alerts: watch::Receiver<Arc<AlertsSnapshot>>,
     /// Steers the watcher, also before the groups are listed.
     pub(in crate::cli) control: WatchControl,
-    /// Silences rules.
-    pub(in crate::cli) silences: SilenceControl,
     /// What has happened.
     pub(in crate::cli) events: WatchLog,
     task: JoinHandle<()>,
@@ -48,8 +44,8 @@ impl BackgroundWatch {
     /// The actions of alerts cannot be started.
     pub(in crate::cli) fn start(
         config: &Config,
-        environment: &Environment,
         outlet: &Outlet,
+        silencer: Silencer,
     ) -> Result<Option<Self>, CliError> {
         if cluster::client(config).is_err() {
             return Ok(None);
@@ -61,11 +57,9 @@ impl BackgroundWatch {
         let events = WatchLog::default();
         let (evaluated, alerts) = watch::channel(Arc::default());
         let outlets = Outlets { snapshots: sender, alerts: evaluated, events: events.clone() };
-        let rules = GroupAlerts::start(config, outlet, SilenceStore::of(config, environment))?;
-        let (silences, requests) = SilenceControl::channel();
-        let inlets = Inlets { commands, silences: requests };
-        let task = tokio::spawn(run(config.clone().without_history(), rules, outlets, inlets));
-        Ok(Some(Self { snapshots, alerts, control, silences, events, task }))
+        let rules = GroupAlerts::start(config, outlet, silencer)?;
+        let task = tokio::spawn(run(config.clone().without_history(), rules, outlets, commands));
+        Ok(Some(Self { snapshots, alerts, control, events, task }))
     }
 }
 
@@ -83,14 +77,8 @@ struct Outlets {
     events: WatchLog,
 }
 
-/// What steers the watch.
-struct Inlets {
-    commands: UnboundedReceiver<WatchCommand>,
-    silences: UnboundedReceiver<SilenceCommand>,
-}
-
-async fn run(config: Config, mut alerts: GroupAlerts, outlets: Outlets, inlets: Inlets) {
-    let Inlets { mut commands, mut silences } = inlets;
+async fn run(config: Config, mut alerts: GroupAlerts, outlets: Outlets, mut commands: UnboundedReceiver<WatchCommand>) {
+    let mut silences = alerts.silences();
     let Some(handle) = opened(&config).await else { return };
     let mut looks = handle.snapshots.clone();
     looks.mark_changed();
@@ -108,8 +96,8 @@ async fn run(config: Config, mut alerts: GroupAlerts, outlets: Outlets, inlets: 
                 outlets.alerts.send_replace(Arc::new(alerts.snapshot()));
                 outlets.snapshots.send_replace(look);
             }
-            Some(command) = silences.recv() => {
-                outlets.events.extend(alerts.obey(&command));
+            // The alerts keep the other end.
+            _ = silences.changed() => {
                 outlets.alerts.send_replace(Arc::new(alerts.snapshot()));
             }
             command = commands.recv() => match command {

@@ -6,9 +6,9 @@ use kreplay_console::{ConsoleOptions, state::ScreenId};
 use kreplay_model::{
     control::Control,
     feed::{ClusterView, EventLog, Feed, Snapshot},
-    watch::{AlertsSnapshot, SilenceCommand, WatchControl, WatchLog, WatchSnapshot},
+    watch::{AlertsSnapshot, WatchControl, WatchLog, WatchSnapshot},
 };
-use tokio::sync::{mpsc::UnboundedReceiver, watch};
+use tokio::sync::watch;
 
 use crate::cli::{CliError, alerting::GroupAlerts, recording::SessionRecording};
 
@@ -16,19 +16,19 @@ use crate::cli::{CliError, alerting::GroupAlerts, recording::SessionRecording};
 const ONLY_WATCHES: &str = "this console watches groups; use `kreplay run` to replay topics";
 
 /// Shows groups until the user quits. What the receiver holds at first is shown at once. The alerts on each look are
-/// published to `evaluated`; rules are silenced by the commands that come with them.
+/// published to `evaluated`.
 pub(in crate::cli) async fn show(
     options: ConsoleOptions,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
     control: WatchControl,
     events: WatchLog,
-    (alerts, requests): (GroupAlerts, UnboundedReceiver<SilenceCommand>),
+    alerts: GroupAlerts,
     evaluated: watch::Sender<Arc<AlertsSnapshot>>,
     recording: &mut SessionRecording,
 ) -> Result<(), CliError> {
     groups.mark_changed();
     let of_alerts = evaluated.subscribe();
-    let evaluate = evaluate(alerts, groups.clone(), requests, events.clone(), evaluated);
+    let evaluate = evaluate(alerts, groups.clone(), events.clone(), evaluated);
     // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.
     let (session, feed) = feed_of(groups, of_alerts);
     recording.start(feed.clone(), Some(events.clone()));
@@ -61,10 +61,10 @@ pub(in crate::cli) fn feed_of(
 async fn evaluate(
     mut alerts: GroupAlerts,
     mut groups: watch::Receiver<Arc<WatchSnapshot>>,
-    mut silences: UnboundedReceiver<SilenceCommand>,
     events: WatchLog,
     evaluated: watch::Sender<Arc<AlertsSnapshot>>,
 ) -> Infallible {
+    let mut silences = alerts.silences();
     loop {
         tokio::select! {
             changed = groups.changed() => {
@@ -74,7 +74,8 @@ async fn evaluate(
                 let look = Arc::clone(&groups.borrow_and_update());
                 events.extend(alerts.take(&look));
             }
-            Some(command) = silences.recv() => events.extend(alerts.obey(&command)),
+            // The alerts keep the other end.
+            _ = silences.changed() => {}
         }
         evaluated.send_replace(Arc::new(alerts.snapshot()));
     }

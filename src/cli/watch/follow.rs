@@ -10,7 +10,7 @@ use kreplay_attach::GroupSource;
 use kreplay_console::ConsoleOptions;
 use kreplay_model::{
     domain::printable,
-    watch::{AlertsSnapshot, SilenceCommand, SilenceControl, WatchCommand, WatchSnapshot},
+    watch::{AlertsSnapshot, SilenceControl, WatchCommand, WatchSnapshot},
 };
 use kreplay_notify::Outlet;
 use kreplay_watcher::{GroupSelection, WatchHandle};
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     cli::{
         CliError, Exit,
-        alerting::{GroupAlerts, SilenceStore, in_console},
+        alerting::{GroupAlerts, SilenceStore, Silencer, in_console},
         console_options::{console_options, is_terminal, theme_choice},
         group_changes::GroupChanges,
         inspector,
@@ -56,9 +56,8 @@ struct Printer {
 }
 
 impl Printer {
-    /// Does what an attached console asks for.
-    fn obey(&mut self, handle: &WatchHandle, command: &SilenceCommand) {
-        handle.events.extend(self.alerts.obey(command));
+    /// Publishes the alerts with the silences of now.
+    fn silence(&mut self) {
         self.evaluated.send_replace(Arc::new(self.alerts.snapshot()));
     }
 
@@ -105,9 +104,8 @@ fn alerts(
     environment: &Environment,
     outlet: &Outlet,
 ) -> Result<GroupAlerts, CliError> {
-    let mut alerts = GroupAlerts::start(config, outlet, SilenceStore::of(config, environment))?;
-    alerts.silence_all(&args.silence)?;
-    Ok(alerts)
+    let silencer = Silencer::start(config, SilenceStore::of(config, environment), &args.silence)?;
+    GroupAlerts::start(config, outlet, silencer)
 }
 
 /// The watched groups as the source of metrics.
@@ -153,12 +151,12 @@ fn show(
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
         let (evaluated, of_alerts) = watch::channel(Arc::default());
-        let (silences, requests) = SilenceControl::channel();
+        let silences = alerts.silence_control(&handle.events);
         let offered = offered(&handle, of_alerts, silences.clone());
         let _offered = serve_groups(attach_server, offered, Some(inspector::of_config(config)))?;
         let (looks, control, events) = (handle.snapshots.clone(), handle.control.clone(), handle.events.clone());
         let options = ConsoleOptions { silences: Some(silences), ..options };
-        console::show(options, looks, control, events, (alerts, requests), evaluated, &mut recording).await?;
+        console::show(options, looks, control, events, alerts, evaluated, &mut recording).await?;
         Ok(Exit::Done)
     });
     recording.finish();
@@ -205,8 +203,8 @@ fn print(
         unmatched(selection, &first.snapshot);
         let handle = WatchHandle::spawn(watcher, first);
         let _served = serve(server, groups(&handle))?;
-        let (silences, mut requests) = SilenceControl::channel();
-        let offered = offered(&handle, of_alerts.clone(), silences);
+        let mut silences = printer.alerts.silences();
+        let offered = offered(&handle, of_alerts.clone(), printer.alerts.silence_control(&handle.events));
         let _offered = serve_groups(attach_server, offered, Some(inspector::of_config(config)))?;
         let mut snapshots = handle.snapshots.clone();
         // Its snapshot holds as long as the sender lives.
@@ -231,8 +229,9 @@ fn print(
                     }
                     continue;
                 }
-                Some(command) = requests.recv() => {
-                    printer.obey(&handle, &command);
+                // The alerts keep the other end.
+                _ = silences.changed() => {
+                    printer.silence();
                     continue;
                 }
                 () = sleep_until(end) => {

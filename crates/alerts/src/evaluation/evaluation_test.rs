@@ -127,7 +127,7 @@ fn verdicts_of_severity_error_fire_by_default() {
     stopped.verdict = crate::fixture::verdict(VerdictKind::Stopped);
     alerts.take(&look(0, vec![group("orders", Some(5)), stopped]));
     let snapshot = alerts.snapshot();
-    assert_eq!((snapshot.firing(), snapshot.alerts[0].group.as_str()), (1, "billing"));
+    assert_eq!((snapshot.firing(), snapshot.alerts[0].subject.name()), (1, "billing"));
     assert_eq!(snapshot.alerts[0].next_step.as_deref(), Some("look at the group"));
 }
 

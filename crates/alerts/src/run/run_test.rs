@@ -99,3 +99,36 @@ fn rules_on_runs_have_neither_groups_nor_topics() {
     definition.selector.groups = vec!["a".parse().unwrap()];
     assert!(Rule::for_runs(definition).is_err());
 }
+
+#[test]
+fn a_silenced_alert_fires_without_actions_until_the_silence_ends() {
+    let mut alerts = alerts("rate < 500", 0);
+    let mut silences = Silences::default();
+    silences.add("slow", time(0), Duration::from_secs(60));
+    alerts.silence(silences);
+    assert_eq!(alerts.take(&snapshot(0, run("r1"))).len(), 1, "that it fires is said");
+    assert!(alerts.take_changes().is_empty());
+    let shown = alerts.snapshot().alerts.remove(0);
+    assert_eq!((shown.state, shown.silenced_until), (AlertState::Silenced, Some(time(60))));
+    assert_eq!(shown.subject, AlertSubject::Run("r1".into()));
+    alerts.take(&snapshot(61, run("r1")));
+    let announced = alerts.take_changes().remove(0);
+    assert_eq!((announced.fired_at, announced.resolved_at), (time(0), None));
+    assert_eq!(alerts.snapshot().firing(), 1);
+    alerts.take(&snapshot(70, run("r2")));
+    let resolved: Vec<bool> = alerts.take_changes().iter().map(|change| change.resolved_at.is_some()).collect();
+    assert_eq!(resolved, [true, false], "that of the first run is resolved, and the second one fires");
+}
+
+#[test]
+fn alerts_are_shown_by_urgency_and_not_without_data() {
+    let mut alerts = alerts("rate < 500", 20);
+    assert!(alerts.snapshot().alerts.is_empty());
+    alerts.take(&snapshot(0, run("r1")));
+    assert_eq!(alerts.snapshot().alerts[0].state, AlertState::Pending);
+    let done = RunView { state: RunState::Done, throughput: Throughput::default(), ..run("r1") };
+    for at_s in [10, 1_000] {
+        alerts.take(&snapshot(at_s, done.clone()));
+    }
+    assert!(alerts.snapshot().alerts.iter().all(|alert| alert.state != AlertState::NoData));
+}

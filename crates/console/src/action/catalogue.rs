@@ -14,6 +14,7 @@ const TABLES: &[Mode] = &[Mode::Dashboard, Mode::Watching];
 const CHANGING: &[Mode] = &[Mode::Changing];
 const ALERTING: &[Mode] = &[Mode::Alerting];
 const PLANNING: &[Mode] = &[Mode::Planning];
+const AUDITING: &[Mode] = &[Mode::Auditing];
 const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
 const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
 const DECIDING: &[Mode] = &[Mode::Deciding];
@@ -28,6 +29,7 @@ const MOVING: &[Mode] = &[
     Mode::Changing,
     Mode::Alerting,
     Mode::Planning,
+    Mode::Auditing,
     Mode::Deciding,
     Mode::Listing,
     Mode::Errors,
@@ -50,6 +52,7 @@ const SCREENS: &[Mode] = &[
     Mode::Watching,
     Mode::Changing,
     Mode::Planning,
+    Mode::Auditing,
     Mode::Deciding,
     Mode::FailedRecord,
     Mode::Charting,
@@ -110,12 +113,23 @@ actions! {
         PLANNING => [Key::char('r')]),
     StopPlanning(Plan, "stop", "Stop planning",
         PLANNING => [Key::char('x')]),
+    Audit(Audit, "audit", "Audit topics: evenness, keys, partitioners, order",
+        CONTROLS => [Key::char('u')]),
+    AuditAgain(Audit, "again", "Audit again, reading a sample",
+        AUDITING => [Key::char('r')]),
+    AuditAll(Audit, "read all", "Audit again, reading every record",
+        AUDITING => [Key::char('s')]),
+    Rehearse(Audit, "rehearse", "Audit again with another number of partitions",
+        AUDITING => [Key::char('n')]),
+    StopAudit(Audit, "stop", "Stop the audit, and show what was found so far",
+        AUDITING => [Key::char('x')]),
     Groups(Watch, "groups", "Show all watched consumer groups",
         GROUPS => [Key::char('w')]),
     Trouble(Watch, "trouble", "Show the groups that need attention, worst first",
         GROUPS => [Key::char('W')]),
-    Alerts(Watch, "alerts", "Show the alerts on watched groups",
-        WATCHING => [Key::char('a')]),
+    Alerts(Watch, "alerts", "Show the alerts on watched groups and on runs",
+        WATCHING => [Key::char('a')],
+        DASHBOARD => [Key::char('A')]),
     SilenceRule(Watch, "silence", "Silence the first firing rule; asks first",
         ALERTING => [Key::char('s')]),
     EndSilences(Watch, "end silences", "End all silences",
@@ -268,7 +282,7 @@ actions! {
         &[Mode::Dashboard, Mode::Typing, Mode::Palette] => [Key::code(KeyCode::Esc)],
         CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
         WATCHING => [Key::code(KeyCode::Esc)],
-        &[Mode::Reading, Mode::Alerting, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
+        &[Mode::Reading, Mode::Alerting, Mode::Planning, Mode::Auditing] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
         CHANGING => [Key::code(KeyCode::Esc), Key::char('q')],
         COLUMNS => [Key::code(KeyCode::Esc), Key::char('q'), Key::char('C')],
         DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],

@@ -74,6 +74,11 @@ impl Action {
             | Self::Plan
             | Self::PlanAgain
             | Self::StopPlanning
+            | Self::Audit
+            | Self::AuditAgain
+            | Self::AuditAll
+            | Self::Rehearse
+            | Self::StopAudit
             | Self::Groups
             | Self::Trouble
             | Self::Alerts

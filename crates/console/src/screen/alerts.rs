@@ -1,6 +1,6 @@
-//! The alerts on watched groups that are not inactive, the most urgent first.
+//! The alerts on watched groups and on runs that are not inactive, the most urgent first.
 
-use kreplay_model::watch::{AlertSeverity, AlertState, AlertView};
+use kreplay_model::watch::{AlertSeverity, AlertState, AlertSubject, AlertView};
 use ratatui::{
     buffer::Buffer,
     layout::{Alignment, Rect},
@@ -77,7 +77,7 @@ fn lines(alert: &AlertView, room: usize, theme: &Theme) -> Vec<Line> {
     let right = format!("since {} UTC", alert.since.format("%H:%M:%S"));
     let (sign, style) = sign(alert, theme);
     let before = format!("{sign} {:<8} {:<8}  ", alert.state.to_string(), alert.severity.to_string());
-    let names = format!("{}  {}", clean(&alert.rule), clean(&alert.group));
+    let names = format!("{}  {}", clean(&alert.rule), clean(&subject(alert)));
     let names = shorten(&names, room.saturating_sub(width(&before) + width(&right) + GAP));
     let mut lines = vec![Line { text: format!("{before}{names}"), right, style }];
     let mut add = |text: &str, style: Style| {
@@ -99,6 +99,14 @@ fn lines(alert: &AlertView, room: usize, theme: &Theme) -> Vec<Line> {
         add(&format!("→ {step}"), theme.popup.patch(theme.notice));
     }
     lines
+}
+
+/// The name of a group, or `run` with the id of a run.
+fn subject(alert: &AlertView) -> String {
+    match &alert.subject {
+        AlertSubject::Group(name) => name.clone(),
+        AlertSubject::Run(id) => format!("run {id}"),
+    }
 }
 
 fn sign(alert: &AlertView, theme: &Theme) -> (&'static str, Style) {

@@ -1,4 +1,4 @@
-//! The keys with the most records as the plan has found them, and those in quarantine.
+//! The keys with the most records as the run has counted them or the plan has found them, and those in quarantine.
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -81,8 +81,16 @@ fn about(row: &HotKeyRow<'_>) -> String {
 
 /// Where the counts are from.
 fn source(state: &State) -> String {
+    let counted = state.run().map(|run| &run.hot_keys).filter(|hot| !hot.keys.is_empty());
+    if let Some(hot) = counted {
+        return format!(
+            "counted during the run, in a sample of {} of {} records; from–to in 19 of 20 samples",
+            number::short(hot.counted),
+            number::short(hot.records),
+        );
+    }
     match state.coverage_of_keys() {
-        None => "no plan of these topics was made, so only keys in quarantine are known".to_owned(),
+        None => "no key was counted yet, and no plan was made, so only keys in quarantine are known".to_owned(),
         Some(coverage) if coverage.full => "counts of the plan, which has read all records".to_owned(),
         Some(coverage) => format!(
             "counts of the plan, estimated from {} of {} offsets; from–to in 19 of 20 samples",
@@ -109,7 +117,7 @@ fn title(state: &State, shown: usize, all: usize) -> String {
 fn nothing(state: &State, no_keys: bool) -> String {
     if no_keys {
         let plan = state.with_key(Action::Plan, |key| format!("; on the dashboard, {key} makes one"));
-        return format!("no key is in quarantine, and there is no plan of these topics with keys{plan}");
+        return format!("no record with a key was counted, and there is no plan of these topics{plan}");
     }
     let clear = state.key_of(Action::Close, Mode::Listing).map_or(String::new(), |key| format!("; {key} clears it"));
     format!("no key matches the filter{clear}")

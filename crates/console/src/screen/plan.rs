@@ -8,7 +8,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::foot;
+use super::{beside::beside, foot};
 use crate::{
     hit_map::HitMap,
     key::Mode,
@@ -274,29 +274,4 @@ fn row(name: &str, records: Estimate, share: f64, room: u16, theme: &Theme) -> L
         Span::styled(format!("{:>13}", about(records)), theme.popup),
         Span::styled(format!("{:>8}", number::percent(share)), style),
     ])
-}
-
-/// Joins two columns of lines, padding the left one to `width`.
-fn beside(left: Vec<Line<'static>>, right: Vec<Line<'static>>, width: u16) -> Vec<Line<'static>> {
-    let rows = left.len().max(right.len());
-    let mut left = left.into_iter();
-    let mut right = right.into_iter();
-    (0..rows)
-        .map(|_| {
-            let mut line = left.next().unwrap_or_default();
-            let gap = (usize::from(width) + 4).saturating_sub(line.width());
-            let style = line.style;
-            line.spans.iter_mut().for_each(|span| span.style = style.patch(span.style));
-            line.style = Style::default();
-            line.spans.push(Span::raw(" ".repeat(gap)));
-            if let Some(other) = right.next() {
-                let style = other.style;
-                line.spans.extend(other.spans.into_iter().map(|span| {
-                    let patched = style.patch(span.style);
-                    span.style(patched)
-                }));
-            }
-            line
-        })
-        .collect()
 }

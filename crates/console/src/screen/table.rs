@@ -3,12 +3,14 @@
 use ratatui::buffer::Buffer;
 
 use super::{
-    alerts, change, compare, dashboard, errors, event, event_log, failed_record, group, group_events, groups, heat_map,
-    help, hot_keys, journals, partition, plan, quarantine, record, run, timeline, topics, trouble, workers,
+    alerts, audit, change, compare, dashboard, errors, event, event_log, failed_record, group, group_events, groups,
+    heat_map, help, hot_keys, journals, partition, plan, quarantine, record, run, timeline, topics, trouble, workers,
 };
 use crate::{
     action::Action,
-    availability::{Refusal, no_event, no_group, no_group_to_change, no_inspected_record, no_partition, no_timeline},
+    availability::{
+        Refusal, no_audit, no_event, no_group, no_group_to_change, no_inspected_record, no_partition, no_timeline,
+    },
     hit_map::HitMap,
     state::{Place, ScreenId, State},
     theme::Theme,
@@ -182,6 +184,15 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::Lines,
         filters: None,
         view: |buf, hits, place, state, theme| plan::render(buf, hits, place.scroll, state, theme),
+    },
+    Screen {
+        id: ScreenId::Audit,
+        title: audit::TITLE,
+        refusal: no_audit,
+        stays_open: |_| true,
+        moves: Moves::Lines,
+        filters: None,
+        view: |buf, hits, place, state, theme| audit::render(buf, hits, place.scroll, state, theme),
     },
     Screen {
         id: ScreenId::Quarantine,

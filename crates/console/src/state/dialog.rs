@@ -62,6 +62,13 @@ pub enum Dialog {
         /// Why the input was rejected.
         error: Option<String>,
     },
+    /// The prompt for the number of partitions that an audit rehearses.
+    Rehearse {
+        /// The text typed so far.
+        text: LineInput,
+        /// Why the input was rejected.
+        error: Option<String>,
+    },
     /// The prompt for what a change of a group needs, such as an offset.
     ChangeValue {
         /// The change.
@@ -119,6 +126,7 @@ impl Dialog {
             Self::Ask(_) => Mode::Asking,
             Self::Number { .. }
             | Self::Rate { .. }
+            | Self::Rehearse { .. }
             | Self::ChangeValue { .. }
             | Self::ConfirmChange { .. }
             | Self::Filter(_)
@@ -163,6 +171,7 @@ impl Dialog {
             Self::Ask(_) | Self::Columns(_) => None,
             Self::Number { text, .. }
             | Self::Rate { text, .. }
+            | Self::Rehearse { text, .. }
             | Self::ChangeValue { text, .. }
             | Self::ConfirmChange { text, .. }
             | Self::Export { text, .. }
@@ -185,6 +194,7 @@ impl Dialog {
             Self::Ask(_) | Self::Columns(_) => None,
             Self::Number { text, .. }
             | Self::Rate { text, .. }
+            | Self::Rehearse { text, .. }
             | Self::ChangeValue { text, .. }
             | Self::ConfirmChange { text, .. }
             | Self::Export { text, .. }
@@ -206,6 +216,7 @@ impl Dialog {
         match self {
             Self::Number { error, .. }
             | Self::Rate { error, .. }
+            | Self::Rehearse { error, .. }
             | Self::ChangeValue { error, .. }
             | Self::ConfirmChange { error, .. }
             | Self::Export { error, .. } => *error = reason,

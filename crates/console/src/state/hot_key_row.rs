@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use kreplay_model::feed::{Coverage, Estimate, Forecast, HeavyKey, QuarantinedKey};
+use kreplay_model::{
+    domain::TopicPartition,
+    feed::{Coverage, Estimate, Forecast, HeavyKey, HotKeyView, QuarantinedKey},
+};
 
 use super::State;
 use crate::{
@@ -15,6 +18,8 @@ use crate::{
 /// A key that deserves attention.
 #[derive(Clone, Copy, Debug)]
 pub struct HotKeyRow<'a> {
+    /// What the run has counted; `None` if it is not among its heaviest keys.
+    pub counted: Option<&'a HotKeyView>,
     /// What the plan says about it; `None` if it is not among the heaviest keys of the plan.
     pub planned: Option<&'a HeavyKey>,
     /// The key in quarantine; `None` if it is not.
@@ -38,7 +43,11 @@ impl TableRow for HotKeyRow<'_> {
         vec![
             Column::new("state", "", Width::fixed(1), state)
                 .value(Kind::State, |row| {
-                    Value::text(if row.quarantined.is_some() { "quarantined" } else { "planned" })
+                    Value::text(match (row.quarantined, row.counted) {
+                        (Some(_), _) => "quarantined",
+                        (None, Some(_)) => "counted",
+                        (None, None) => "planned",
+                    })
                 })
                 .unsorted(),
             Column::new("key", "key", NAME, |row: &Self| Cell::name(clean(row.name), BASE))
@@ -48,6 +57,7 @@ impl TableRow for HotKeyRow<'_> {
             Self::records(),
             Self::bounds(),
             Self::waiting(),
+            Self::partition(),
         ]
     }
 
@@ -60,18 +70,57 @@ impl TableRow for HotKeyRow<'_> {
     }
 }
 
+impl<'a> HotKeyRow<'a> {
+    fn of(
+        name: &'a String,
+        quarantined: Option<&'a QuarantinedKey>,
+        counted: &'a [HotKeyView],
+        planned: &'a [HeavyKey],
+    ) -> Self {
+        Self {
+            counted: counted.iter().find(|key| key.key == *name),
+            planned: planned.iter().find(|key| key.key == *name),
+            quarantined,
+            name,
+        }
+    }
+}
+
 impl HotKeyRow<'_> {
+    /// The number of records: as counted, or else as planned.
     fn estimate(&self) -> Option<Estimate> {
-        self.planned.map(|key| key.records)
+        self.counted.map(|key| key.records).or(self.planned.map(|key| key.records))
+    }
+
+    fn share_of_records(&self) -> Option<f64> {
+        self.counted.map(|key| key.share).or(self.planned.map(|key| key.share))
     }
 
     fn share() -> Column<Self> {
         let share = |row: &Self| {
-            row.planned.map_or_else(|| Cell::name("", BASE), |key| Cell::progress(key.share, |theme| theme.bar, BASE))
+            row.share_of_records()
+                .map_or_else(|| Cell::name("", BASE), |share| Cell::progress(share, |theme| theme.bar, BASE))
         };
         Column::new("share", "share", Width::fixed(6).growing_to(16), share)
-            .value(Kind::Share, |row| Value::number(row.planned.map(|key| key.share)))
+            .value(Kind::Share, |row| Value::number(row.share_of_records()))
             .largest_first()
+    }
+
+    /// The partition of the last record that was counted, or of the one that failed.
+    fn place(&self) -> Option<&TopicPartition> {
+        self.quarantined.map(|key| &key.partition).or(self.counted.and_then(|key| key.partition.as_ref()))
+    }
+
+    fn place_text(&self) -> String {
+        self.place().map(ToString::to_string).unwrap_or_default()
+    }
+
+    fn partition() -> Column<Self> {
+        let cell = |row: &Self| Cell::name(clean(&row.place_text()).into_owned(), |theme| theme.muted);
+        Column::new("partition", "partition", Width::natural(9, 40), cell)
+            .measured(|row| width(&clean(&row.place_text())))
+            .value(Kind::Text, |row| Value::text(row.place_text()))
+            .disappears(2)
     }
 
     fn records() -> Column<Self> {
@@ -122,20 +171,21 @@ impl State {
         self.plan_of_run().map(|plan| plan.coverage)
     }
 
-    /// The keys in quarantine, the oldest first, and after them the heaviest other keys of the plan.
+    /// The keys in quarantine, the oldest first, after them the heaviest other keys that the run has counted or, before
+    /// it has counted any, that the plan has found.
     #[must_use]
     pub fn hot_key_rows(&self) -> Vec<HotKeyRow<'_>> {
+        let counted: &[HotKeyView] = self.run().map_or(&[], |run| &run.hot_keys.keys);
         let planned: &[HeavyKey] = self.plan_of_run().map_or(&[], |plan| &plan.keys.heaviest);
         let quarantined = self.feed.quarantined();
-        let of_plan = |name: &str| planned.iter().find(|key| key.key == name);
-        let waiting = quarantined.iter().map(|key| HotKeyRow {
-            planned: of_plan(&key.key),
-            quarantined: Some(key),
-            name: &key.key,
-        });
-        let others = planned.iter().filter(|key| quarantined.iter().all(|waits| waits.key != key.key));
-        let others = others.map(|key| HotKeyRow { planned: Some(key), quarantined: None, name: &key.key });
-        waiting.chain(others).collect()
+        let waiting = quarantined.iter().map(|key| HotKeyRow::of(&key.key, Some(key), counted, planned));
+        let names: Vec<&String> = if counted.is_empty() {
+            planned.iter().map(|key| &key.key).collect()
+        } else {
+            counted.iter().map(|key| &key.key).collect()
+        };
+        let others = names.into_iter().filter(|name| quarantined.iter().all(|waits| waits.key != **name));
+        waiting.chain(others.map(|name| HotKeyRow::of(name, None, counted, planned))).collect()
     }
 
     /// The keys that pass the filter, in table order.

@@ -62,6 +62,8 @@ screens! {
     Change(Changing, Window),
     /// The plan: predicted times.
     Plan(Planning, Window),
+    /// The audit of topics: its progress, and what was found.
+    Audit(Auditing, Window),
     /// The quarantined keys.
     Quarantine(Deciding, Window),
     /// The record that paused the run.

@@ -3,9 +3,9 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus, group_change,
-    inspect, journals, launch, motion::Motion, navigate, palette, past, plan, playback, quarantine, question, rate,
-    run, run_pages, scroll, show_message, silence, timeline, topics, typing, watch,
+    Effect, ask, audit, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus,
+    group_change, inspect, journals, launch, motion::Motion, navigate, palette, past, plan, playback, quarantine,
+    question, rate, run, run_pages, scroll, show_message, silence, timeline, topics, typing, watch,
 };
 use crate::{
     action::Action,
@@ -45,6 +45,11 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Plan => plan::toggle(state),
         Action::PlanAgain => plan::make(state),
         Action::StopPlanning => plan::stop(state),
+        Action::Audit => audit::open(state),
+        Action::AuditAgain => audit::again(state, false),
+        Action::AuditAll => audit::again(state, true),
+        Action::Rehearse => in_view(state, audit::ask_for_partitions),
+        Action::StopAudit => audit::stop(state),
         Action::Groups => in_view(state, |state| navigate::toggle(state, ScreenId::Groups)),
         Action::Trouble => in_view(state, |state| navigate::toggle(state, ScreenId::Trouble)),
         Action::Alerts => in_view(state, |state| navigate::toggle(state, ScreenId::Alerts)),
@@ -239,6 +244,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
         Some(Dialog::Ask(question)) => question::confirm(state, question),
         Some(Dialog::Number { text, .. }) => concurrency::accept(state, text.text()),
         Some(Dialog::Rate { text, .. }) => rate::accept(state, text.text()),
+        Some(Dialog::Rehearse { text, .. }) => audit::accept_partitions(state, text.text()),
         Some(Dialog::ChangeValue { choice, text, .. }) => group_change::accept_value(state, choice, text.text()),
         Some(Dialog::ConfirmChange { text, .. }) => group_change::accept_name(state, text.text()),
         Some(Dialog::Filter(_)) => in_view(state, |state| filter::accept(state, |state| &state.user.table.filter)),

@@ -121,7 +121,10 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         (Action::Run, Some(state)) if state.is_over() => "run again",
         (Action::Accept, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "keep",
         (Action::Accept, _)
-            if matches!(state.user.navigation.dialog, Some(Dialog::Number { .. } | Dialog::Rate { .. })) =>
+            if matches!(
+                state.user.navigation.dialog,
+                Some(Dialog::Number { .. } | Dialog::Rate { .. } | Dialog::Rehearse { .. })
+            ) =>
         {
             "set"
         }
@@ -159,6 +162,8 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
     }
     match action {
         Action::Quarantine
+        | Action::Audit
+        | Action::StopAudit
         | Action::FailedRecord
         | Action::Errors
         | Action::ToggleFold
@@ -194,7 +199,7 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
         Action::ShowMoment => !state.shows_past(),
         Action::WholeTimeline if !state.is_charting() => state.user.timeline.column_ms.is_some(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
-            let text = matches!(state.mode(), Mode::Reading | Mode::Planning)
+            let text = matches!(state.mode(), Mode::Reading | Mode::Planning | Mode::Auditing)
                 && state.user.navigation.front().screen != ScreenId::Partition;
             !text || state.front_scrolls()
         }
@@ -213,6 +218,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
             A::Filter,
             A::Close,
             A::Plan,
+            A::Audit,
             A::Trouble,
             A::Groups,
             A::Help,
@@ -270,6 +276,9 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::Planning => {
             &[A::Close, A::Up, A::Down, A::MoreWorkers, A::FewerWorkers, A::PlanAgain, A::StopPlanning, A::PageDown]
         }
+        Mode::Auditing => {
+            &[A::Close, A::StopAudit, A::AuditAgain, A::AuditAll, A::Rehearse, A::Up, A::Down, A::PageDown]
+        }
         Mode::Reading if state.user.navigation.front().screen == ScreenId::Help => {
             &[A::Close, A::Filter, A::Up, A::Down, A::PageDown, A::PageUp, A::Top, A::Bottom]
         }
@@ -289,6 +298,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
             Panel::Throughput => &[A::Help, A::FocusNext, A::MoreWorkers, A::FewerWorkers, A::Compare, A::Quit],
             Panel::Partitions if state.run_is_active() => &[
                 A::Help,
+                A::Alerts,
                 A::FailedRecord,
                 A::Quarantine,
                 A::Errors,

@@ -9,7 +9,7 @@ use kreplay_console::{
     state::{ScreenId, State, StatusKind},
     update::{Effect, Event, perform},
 };
-use kreplay_model::watch::{AlertSeverity, AlertState, AlertView, AlertsSnapshot, SilenceCommand};
+use kreplay_model::watch::{AlertSeverity, AlertState, AlertSubject, AlertView, AlertsSnapshot, SilenceCommand};
 
 use crate::{fixture::*, watch_fixture::*};
 
@@ -18,7 +18,7 @@ const SIZES: [(u16, u16); 2] = [(80, 24), (160, 50)];
 fn alert(rule: &str, group: &str, state: AlertState, severity: AlertSeverity) -> AlertView {
     AlertView {
         rule: rule.into(),
-        group: group.into(),
+        subject: AlertSubject::Group(group.into()),
         severity,
         state,
         since: time(3.0),

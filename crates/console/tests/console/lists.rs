@@ -9,7 +9,7 @@ use kreplay_console::{
     state::{JournalFeed, ScreenId, State},
     update::{Effect, Event, perform},
 };
-use kreplay_model::feed::EventKind;
+use kreplay_model::feed::{Estimate, EventKind, HotKeyView, HotKeysView};
 
 use crate::{fixture::*, situations::Situation};
 
@@ -208,6 +208,43 @@ fn keys_of_the_plan_and_of_the_quarantine() {
     assert_snapshot!("hot_keys_80x24", text(&hot_keys((80, 24))));
     assert_snapshot!("hot_keys_160x50", text(&hot_keys((160, 50))));
     assert_snapshot!("hot_keys_none_80x24", text(&on_page(running(80, 24), Action::HotKeys)));
+}
+
+/// What the run has counted: two keys that the plan has found, and one that became frequent later.
+fn counted() -> HotKeysView {
+    let key = |key: &str, value: u64, share| HotKeyView {
+        key: key.into(),
+        partition: Some(partition("vc.orders.events", 3)),
+        records: Estimate { value, low: value - value / 10, high: value + value / 10 },
+        share,
+    };
+    let keys =
+        vec![key("customer-000555", 3_100, 0.39), key("customer-000017", 2_050, 0.26), key("customer-17", 800, 0.1)];
+    HotKeysView { keys, counted: 497, records: 7_880 }
+}
+
+#[test]
+fn keys_that_the_run_has_counted_replace_those_of_the_plan() {
+    for (width, height) in [(80, 24), (160, 50)] {
+        let mut state = Situation::Normal.console(width, height);
+        change_run(&mut state, |run| run.hot_keys = counted());
+        let mut state = on_page(state, Action::HotKeys);
+        assert_snapshot!(format!("hot_keys_counted_{width}x{height}"), text(&state));
+        press(&mut state, '/');
+        type_text(&mut state, "state:counted share>30%");
+        assert!(text(&state).contains("1 of 4"), "{}", text(&state));
+    }
+}
+
+#[test]
+fn a_counted_key_cannot_control_the_terminal() {
+    let mut state = Situation::Normal.console(80, 24);
+    change_run(&mut state, |run| {
+        run.hot_keys = counted();
+        run.hot_keys.keys[0].key = "\u{1b}[31m\u{7}red\r\n\u{202e}".repeat(9);
+    });
+    let shown = text(&on_page(state, Action::HotKeys));
+    assert!(!shown.chars().any(|c| c.is_control() && c != '\n') && !shown.contains('\u{202e}'), "{shown}");
 }
 
 #[test]

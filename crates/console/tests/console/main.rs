@@ -12,6 +12,7 @@
 
 mod alerts;
 mod attached;
+mod audit;
 mod clipboard;
 mod export;
 mod fixture;

@@ -7,6 +7,7 @@ use kreplay_console::{
     update::Event,
 };
 use kreplay_model::{
+    audit::AuditStep,
     domain::{Lag, Offset, Ordering},
     feed::{
         EventKind, Owner, PausedRecord, Planning, QuarantineView, QuarantinedKey, RunState, RunView, Snapshot,
@@ -14,7 +15,7 @@ use kreplay_model::{
     },
 };
 
-use crate::{alerts, fixture::*, inspect, lists, plan::plan, watch_fixture};
+use crate::{alerts, audit, fixture::*, inspect, lists, plan::plan, watch_fixture};
 
 /// What the console has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,7 @@ impl Situation {
         };
         apply(&mut state, Event::Journals(Arc::new(journals)));
         self.give_records(&mut state);
+        self.give_audit(&mut state);
         state
     }
 }
@@ -107,6 +109,20 @@ impl Situation {
                 inspect::look_at_paused_record(state, |id| inspect::hostile_record(id, &HOSTILE));
             }
         }
+    }
+}
+
+impl Situation {
+    /// An audit of the topics of the run.
+    fn give_audit(self, state: &mut State) {
+        let step = match self {
+            Self::Empty | Self::Loading => return,
+            Self::Normal => AuditStep::Done(audit::some_report().into()),
+            Self::Failing => AuditStep::Failed("no broker answers within 10 s".into()),
+            Self::Huge => AuditStep::Done(audit::huge_report().into()),
+            Self::Hostile => AuditStep::Done(audit::hostile_report(&HOSTILE).into()),
+        };
+        audit::give_audit(state, step);
     }
 }
 

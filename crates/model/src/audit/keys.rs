@@ -1,8 +1,10 @@
 //! Keys and the partitions that they are in.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::feed::Estimate;
+use crate::{domain::number::Count, feed::Estimate};
 
 /// A number that is known to be within two bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,16 @@ impl Bounds {
     #[must_use]
     pub fn is_exact(self) -> bool {
         self.low == self.high
+    }
+}
+
+/// The number, or both bounds: `1,204`, `1,204 to 1,310`.
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_exact() {
+            return f.pad(&Count(self.low).to_string());
+        }
+        f.pad(&format!("{} to {}", Count(self.low), Count(self.high)))
     }
 }
 

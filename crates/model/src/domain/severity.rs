@@ -12,3 +12,19 @@ pub enum Severity {
     /// Something went wrong.
     Error,
 }
+
+impl Severity {
+    /// All severities, in ascending order.
+    pub const ALL: [Self; 4] = [Self::Info, Self::Notice, Self::Warning, Self::Error];
+
+    /// The word in labels and texts.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}

@@ -6,6 +6,7 @@ use chrono::Utc;
 use parking_lot::Mutex;
 
 use super::{Event, EventKind};
+use crate::domain::Severity;
 
 /// Maximum number of events kept; the oldest are dropped first.
 const MAX_EVENTS: usize = 10_000;
@@ -36,6 +37,23 @@ impl LastReport {
     }
 }
 
+/// How many events a log has had, by severity. Those that were dropped are included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventCounts([u64; Severity::ALL.len()]);
+
+impl EventCounts {
+    /// The number of events of a severity.
+    #[must_use]
+    pub fn of(&self, severity: Severity) -> u64 {
+        // The severities number the counts.
+        self.0[severity as usize]
+    }
+
+    fn add(&mut self, severity: Severity) {
+        self.0[severity as usize] += 1;
+    }
+}
+
 /// An append-only event log. Any number of readers can follow it by sequence number.
 #[derive(Clone, Debug, Default)]
 pub struct EventLog {
@@ -46,6 +64,7 @@ pub struct EventLog {
 struct Inner {
     next_seq: u64,
     events: VecDeque<Event>,
+    counts: EventCounts,
 }
 
 impl Inner {
@@ -53,6 +72,7 @@ impl Inner {
     fn push(&mut self, event: Event) {
         let seq = self.next_seq;
         self.next_seq += 1;
+        self.counts.add(event.kind.severity());
         if self.events.len() == MAX_EVENTS {
             self.events.pop_front();
         }
@@ -103,6 +123,12 @@ impl EventLog {
         inner.events.range(start..).cloned().collect()
     }
 
+    /// How many events there were.
+    #[must_use]
+    pub fn counts(&self) -> EventCounts {
+        self.inner.lock().counts
+    }
+
     /// The sequence number of the next event.
     #[must_use]
     pub fn next_seq(&self) -> u64 {
@@ -124,6 +150,15 @@ mod tests {
         assert!(last.is_reported() && last.clear() && !last.clear());
         log.warn_once(&mut last, "b");
         assert_eq!(log.next_seq(), 3);
+    }
+
+    #[test]
+    fn events_are_counted_by_severity_also_after_they_were_dropped() {
+        let log = EventLog::default();
+        (0..=MAX_EVENTS).for_each(|at| log.warn(at.to_string()));
+        log.error("x");
+        let counts = Severity::ALL.map(|severity| log.counts().of(severity));
+        assert_eq!(counts, [0, 0, MAX_EVENTS as u64 + 1, 1]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod event;
 mod event_text;
 mod forecast;
 mod handling_times;
+mod hot_keys;
 mod latency_counts;
 mod limits;
 mod log;
@@ -44,9 +45,10 @@ pub use forecast::{
     Planning, PlanningView, Recommendation, RecordBytes,
 };
 pub use handling_times::{HANDLING_TIME_BOUNDS_US, HandlingTimes};
+pub use hot_keys::{HotKeyView, HotKeysView};
 pub use latency_counts::LatencyCounts;
 pub use limits::{GuardView, LimitsView};
-pub use log::{EventLog, LastReport};
+pub use log::{EventCounts, EventLog, LastReport};
 pub use next_run::NextRun;
 pub use owners::{Owner, PartitionState, PartitionView, WorkerOrigin, WorkerState, WorkerView};
 pub use plan_view::PlanView;

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Charges, CurrentLimit, DryRunFindings, DryRunView, EffectCount, ExceptionCount, Importance, LatencyCounts,
-    LatencyMs, LimitsView, PartitionView, PausedRecord, PlanView, Prediction, QuarantineView, RebalanceKind,
-    RecordTime, RetryingView, RunState, RunStatus, Throughput, Totals, WhatIf, WorkerView, progress_of,
+    Charges, CurrentLimit, DryRunFindings, DryRunView, EffectCount, ExceptionCount, HotKeysView, Importance,
+    LatencyCounts, LatencyMs, LimitsView, PartitionView, PausedRecord, PlanView, Prediction, QuarantineView,
+    RebalanceKind, RecordTime, RetryingView, RunState, RunStatus, Throughput, Totals, WhatIf, WorkerView, progress_of,
 };
 use crate::domain::Lag;
 
@@ -111,6 +111,9 @@ pub struct RunView {
     /// The quarantined keys.
     #[serde(default)]
     pub quarantine: QuarantineView,
+    /// The keys with the most records.
+    #[serde(default)]
+    pub hot_keys: HotKeysView,
     /// The handlers' effects, by kind.
     #[serde(default)]
     pub effects: Vec<EffectCount>,

@@ -1,6 +1,6 @@
-//! Alerts on watched groups.
+//! Alerts on watched groups and on runs.
 
-use std::fmt;
+use std::{cmp::Reverse, fmt};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -64,13 +64,43 @@ impl fmt::Display for AlertState {
     }
 }
 
-/// An alert: a rule, and a group that it selects. Alerts that are inactive are not shown.
+/// What an alert is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertSubject {
+    /// A watched group.
+    Group(String),
+    /// A run, by its id.
+    Run(String),
+}
+
+impl AlertSubject {
+    /// The name of the label that identifies it.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Group(_) => "group",
+            Self::Run(_) => "run",
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Group(name) | Self::Run(name) => name,
+        }
+    }
+}
+
+/// An alert: a rule, and what it is about. Alerts that are inactive are not shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlertView {
     /// The name of the rule.
     pub rule: String,
-    /// The group.
-    pub group: String,
+    /// What it is about. In JSON, its name is the value of `group` or of `run`.
+    #[serde(flatten)]
+    pub subject: AlertSubject,
     /// How urgent it is.
     pub severity: AlertSeverity,
     /// Its state.
@@ -92,7 +122,7 @@ pub struct AlertView {
     pub next_step: Option<String>,
 }
 
-/// All alerts that are not inactive, as of one look; the most urgent first.
+/// All alerts that are not inactive, as of one look or snapshot; the most urgent first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AlertsSnapshot {
     /// The alerts.
@@ -100,9 +130,47 @@ pub struct AlertsSnapshot {
 }
 
 impl AlertsSnapshot {
+    /// The alerts in order: by state, then the most severe first, then by name.
+    #[must_use]
+    pub fn of(alerts: impl IntoIterator<Item = AlertView>) -> Self {
+        let mut alerts: Vec<AlertView> = alerts.into_iter().collect();
+        alerts.sort_by(|a, b| {
+            let key = |it: &AlertView| (it.state, Reverse(it.severity));
+            key(a).cmp(&key(b)).then_with(|| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)))
+        });
+        Self { alerts }
+    }
+
     /// The number of alerts that fire.
     #[must_use]
     pub fn firing(&self) -> usize {
         self.alerts.iter().filter(|alert| alert.state == AlertState::Firing).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subject_is_a_field_of_the_alert() {
+        for subject in [AlertSubject::Group("billing".into()), AlertSubject::Run("r1".into())] {
+            let alert = AlertView {
+                rule: "lag".into(),
+                subject: subject.clone(),
+                severity: AlertSeverity::Info,
+                state: AlertState::Firing,
+                since: DateTime::UNIX_EPOCH,
+                fired_at: None,
+                no_data_since: None,
+                silenced_until: None,
+                condition: "lag > 0".into(),
+                value: String::new(),
+                next_step: None,
+            };
+            let json = serde_json::to_value(&alert).unwrap();
+            assert_eq!(json[subject.label()], subject.name());
+            assert_eq!(serde_json::from_value::<AlertView>(json).unwrap(), alert);
+        }
     }
 }

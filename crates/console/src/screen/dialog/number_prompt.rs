@@ -1,4 +1,4 @@
-//! The prompts for the number of workers, for the rate limit, and for the file of an export.
+//! The prompts for the number of workers, the rate limit, the partitions of a rehearsal, and the file of an export.
 
 use ratatui::{
     buffer::Buffer,
@@ -34,6 +34,13 @@ pub(super) fn render(buf: &mut Buffer, text: &LineInput, error: Option<&str>, st
 pub(super) fn rate(buf: &mut Buffer, text: &LineInput, error: Option<&str>, state: &State, theme: &Theme) {
     let now = state.feed.rate().map_or_else(|| "now off".to_owned(), |rate| format!("now {rate}"));
     prompt(buf, ["Rate limit", "Limit, such as 5000/s, 10MiB/s or off", &now, "sets"], text, error, state, theme);
+}
+
+/// The prompt for the number of partitions that an audit rehearses.
+pub(super) fn rehearse(buf: &mut Buffer, text: &LineInput, error: Option<&str>, state: &State, theme: &Theme) {
+    let rehearsed = state.user.audit.task.as_ref().and_then(|task| task.rehearse_partitions);
+    let now = rehearsed.map_or_else(|| "now off".to_owned(), |count| format!("now {count}"));
+    prompt(buf, ["Rehearsal", "Partitions, 1 to 10000, or off", &now, "audits again"], text, error, state, theme);
 }
 
 /// The prompt for the file of an export.

@@ -222,8 +222,7 @@ impl ScanResult {
                 let records = if self.full {
                     Estimate { value: heavy.count - heavy.error / 2, low: certain, high: heavy.count }
                 } else {
-                    let (low, high) = (extrapolate(certain, read, handled), extrapolate(heavy.count, read, handled));
-                    Estimate { value: u64::midpoint(low.value, high.value), low: low.low, high: high.high }
+                    extrapolated(certain, heavy.count, read, handled)
                 };
                 let share = if handled > 0 { records.value as f64 / handled as f64 } else { 0.0 };
                 HeavyKey { key: String::from_utf8_lossy(&heavy.label).into_owned(), records, share: share.min(1.0) }
@@ -232,6 +231,14 @@ impl ScanResult {
         keys.sort_by(|a, b| b.records.value.cmp(&a.records.value).then_with(|| a.key.cmp(&b.key)));
         keys
     }
+}
+
+/// The records of a key among `whole`, from the bounds of its number among `read` records of a sample. The result is
+/// within its bounds in 19 of 20 samples.
+#[must_use]
+pub fn extrapolated(certain: u64, possible: u64, read: u64, whole: u64) -> Estimate {
+    let (low, high) = (extrapolate(certain, read, whole), extrapolate(possible, read, whole));
+    Estimate { value: u64::midpoint(low.value, high.value), low: low.low, high: high.high }
 }
 
 /// The estimate of one partition. If it was not sampled, it is assumed to be like the others.

@@ -10,7 +10,7 @@ mod tally;
 mod walk;
 
 pub use error::ScanError;
-pub use estimate::{Estimates, ScanResult};
+pub use estimate::{Estimates, ScanResult, extrapolated};
 pub use follow::ScanVisitor;
 pub use read::{ScanSize, ScanTimeouts, scan, visit};
 pub use tally::{PartitionTally, Tally};

@@ -12,6 +12,7 @@ mod failure;
 #[cfg(test)]
 pub mod fixture;
 mod group_state;
+mod hot_keys;
 mod ingress;
 mod matches;
 mod memory;
@@ -33,7 +34,7 @@ pub use self::dead_letter_queue::{DeadLetterBatch, DeadLetterQueue};
 use kreplay_model::feed::EventLog;
 
 use self::{
-    claims::Claims, counters::RunCounters, decisions::PendingDecisions, group_state::GroupState,
+    claims::Claims, counters::RunCounters, decisions::PendingDecisions, group_state::GroupState, hot_keys::HotKeys,
     ingress::RecordIngress, matches::FilterMatches, memory::RecordMemory, partitions::RunPartitions, status::RunStatus,
     topics::RunTopics,
 };
@@ -56,6 +57,8 @@ pub struct Engine {
     pub topics: RunTopics,
     /// What is counted and measured beside the partitions.
     pub counters: RunCounters,
+    /// The keys with the most records.
+    pub hot_keys: HotKeys,
     /// The way of records into their lanes.
     pub ingress: RecordIngress,
     /// The memory of waiting records.
@@ -93,6 +96,7 @@ impl Engine {
             partitions: RunPartitions::new(&plan, lanes),
             topics: RunTopics::of(&plan),
             counters: RunCounters::new(settings.probe.is_some()),
+            hot_keys: HotKeys::default(),
             ingress,
             memory: RecordMemory::new(settings.buffer_bytes),
             matches: FilterMatches::of(&plan.selection.scope.rules),

@@ -19,6 +19,7 @@ impl Engine {
         let records: usize = batch.iter().map(|run| run.records.len()).sum();
         let per_record = elapsed / u32::try_from(records.max(1)).unwrap_or(u32::MAX);
         self.counters.note_batch(&batch, records, per_record);
+        self.hot_keys.note_batch(&batch);
         let mut returned = Vec::with_capacity(batch.len());
         for (index, run) in batch.into_iter().enumerate() {
             let failure = failures.iter().find(|failure| failure.run == index);

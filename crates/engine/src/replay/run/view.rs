@@ -135,6 +135,7 @@ impl Run {
             paused_by: self.engine.scheduler.pausing_failure().map(|failure| failure.reason),
             paused_record: self.paused_record(),
             quarantine,
+            hot_keys: self.engine.hot_keys.view(|index| self.engine.partitions.id(index).clone()),
             effects: self.source.effects(),
             rehearsal: self.dry_run_findings(),
         }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     domain::Ordering,
     feed::{
-        Bottleneck, Charge, Charges, DryRunView, EffectCount, LatencyMs, Owner, PartitionView, Prediction,
+        Bottleneck, Charge, Charges, DryRunView, EffectCount, HotKeysView, LatencyMs, Owner, PartitionView, Prediction,
         RebalanceView, RecordTime, RunState, RunView, Throughput, Totals, WhatIf,
     },
 };
@@ -46,6 +46,8 @@ pub struct Report {
     pub(super) charges: WorkerTime,
     /// What would have made the run faster, the most effective first.
     pub(super) advice: Vec<WhatIf>,
+    /// The keys with the most records, counted in a sample. In a resumed run, only of this attempt.
+    pub(super) hot_keys: HotKeysView,
     pub(super) digest: String,
     /// The handlers' effects by kind. In a resumed run, only those of this attempt.
     pub(super) effects: Vec<EffectCount>,
@@ -167,6 +169,7 @@ impl Report {
                 .filter(|_| run.handling_s > 0.0)
                 .map(|ideal| rounded(ideal.elapsed_s / run.handling_s)),
             charges: WorkerTime::of(&run.charges),
+            hot_keys: run.hot_keys.clone(),
             advice: run.advice.iter().map(rounded_advice).collect(),
             digest: run.digest.clone(),
             effects: run.effects.clone(),

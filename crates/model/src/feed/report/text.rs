@@ -9,13 +9,16 @@ use crate::{
         printable,
     },
     feed::{
-        DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState, WhatIf,
+        DryRunView, EffectExample, FailedRecord, HotKeyView, RebalanceKind, RunState, WhatIf,
         cells::{padding, width},
     },
 };
 
 /// Maximum number of partitions, rebalances, and failures listed.
 const MAX_LISTED: usize = 5;
+/// Maximum number of hot keys listed, and the share of the records from which a key is hot.
+const MAX_HOT_KEYS: usize = 3;
+const HOT_SHARE: f64 = 0.05;
 /// Maximum number of kinds of effects listed.
 const MAX_LISTED_EFFECTS: usize = 20;
 
@@ -67,6 +70,10 @@ pub(super) fn render(report: &Report) -> String {
     }
     if !report.advice.is_empty() {
         line("advice", WhatIf::line(&report.advice));
+    }
+    let hot = report.hot_keys.keys.iter().filter(|key| key.share >= HOT_SHARE);
+    for (index, key) in hot.take(MAX_HOT_KEYS).enumerate() {
+        line(if index == 0 { "hot keys" } else { "" }, hot_key(key));
     }
     line("digest", if report.digest.is_empty() { "-".into() } else { report.digest.clone() });
     if let Some(bytes) = report.memory.peak_rss_bytes {
@@ -188,6 +195,12 @@ fn time(report: &Report) -> String {
 fn speed(report: &Report) -> String {
     let throughput = report.throughput;
     format!("{} records/s, {}/s", rate(throughput.records_per_s), Bytes(whole(throughput.bytes_per_s)))
+}
+
+/// A key with its share, and its partition if that is known.
+fn hot_key(key: &HotKeyView) -> String {
+    let place = key.partition.as_ref().map_or_else(String::new, |partition| format!(", in {partition}"));
+    format!("{} has about {:.1} % of the records{place}", key.key, key.share * 100.0)
 }
 
 /// What the time of the workers was spent on, one line for each state.
