@@ -113,7 +113,6 @@ impl Action {
             Self::Accept => not_acceptable(state),
             Self::Filter => unfiltered_window(state),
             Self::Copy => nothing_to_copy(state),
-            Self::Export => nothing_to_export(state),
             Self::Columns => no_columns(state),
             Self::SwitchLanes => not_on(state, ScreenId::Workers, "lanes are on the screen of the workers"),
             Self::Journals => {
@@ -185,6 +184,7 @@ impl Action {
             | Self::Workers
             | Self::HeatMap
             | Self::EventLog
+            | Self::Export
             | Self::HotKeys => None,
         }
     }
@@ -212,21 +212,6 @@ fn no_table(state: &State) -> Refusal {
 fn no_columns(state: &State) -> Refusal {
     let is_log = state.table_in_front() == Some(TableId::Events);
     no_table(state).or_else(|| refuse_unless(!is_log, "the event log has no columns to choose"))
-}
-
-fn nothing_to_export(state: &State) -> Refusal {
-    let is_empty = match state.table_in_front() {
-        Some(TableId::Partitions) => state.partitions().is_empty(),
-        Some(TableId::Topics) => state.catalog().is_empty(),
-        Some(TableId::Groups) => state.feed.watched.groups().is_empty(),
-        Some(TableId::GroupPartitions) => state.opened_group().is_none_or(|group| group.partitions.is_empty()),
-        Some(TableId::GroupMembers) => state.opened_group().is_none_or(|group| group.members.is_empty()),
-        Some(TableId::Events) => state.event_rows().is_empty(),
-        Some(TableId::HotKeys) => state.hot_key_rows().is_empty(),
-        Some(TableId::Journals) => state.feed.journal.runs().is_empty(),
-        None => return no_table(state),
-    };
-    refuse_unless(!is_empty, "the table in front has no rows")
 }
 
 const NO_RUN_YET: &str = "there is no run yet";

@@ -20,7 +20,7 @@ use tokio::{
 use super::{
     ConsoleError, ConsoleOptions,
     announce::{Abilities, Announcer},
-    export,
+    capture, export,
     hit_map::HitMap,
     input::{self, Input},
     journal::{JournalLister, JournalListing},
@@ -455,9 +455,22 @@ impl Runtime {
                 Effect::Export { path, content } => {
                     next = next.or(self.apply(Event::Exported(export::write_new(&path, &content)))?);
                 }
+                Effect::ExportPicture(path) => {
+                    let content = self.picture()?;
+                    next = next.or(self.apply(Event::Exported(export::write_new(&path, &content)))?);
+                }
             }
         }
         Ok(next)
+    }
+
+    /// The screen without its dialog, as an SVG picture.
+    fn picture(&mut self) -> Result<String, ConsoleError> {
+        let dialog = self.state.user.navigation.dialog.take();
+        let theme = self.themes.show(self.state.theme())?;
+        let picture = capture::svg(&capture::frame(&self.state, theme), theme);
+        self.state.user.navigation.dialog = dialog;
+        Ok(picture)
     }
 
     /// Lists the runs that have a journal on another thread, because that reads many files.

@@ -84,7 +84,7 @@ pub enum Event {
     Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
-    /// A table was exported, or why not.
+    /// Something was exported, or why not.
     Exported(Result<(), String>),
     /// The processes to which the console is attached, and the connections to them.
     Attached(Arc<AttachView>),
@@ -106,6 +106,8 @@ pub enum Event {
     Paste(String),
     /// A click on what a frame showed.
     Click(Target),
+    /// The pointer was moved over what a frame showed, with the button held down since the last click.
+    Drag(Target),
     /// The wheel was turned by a number of lines, above what a frame showed.
     Wheel(Target, isize),
     /// A frame was drawn, with these extents.
@@ -150,6 +152,8 @@ pub enum Effect {
         /// Its content.
         content: String,
     },
+    /// Write the screen without its dialog as an SVG picture to a new file, and answer like [`Effect::Export`].
+    ExportPicture(PathBuf),
 }
 
 /// Updates the state for an event and returns the effects to execute.
@@ -178,6 +182,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
         Event::Click(target) => mouse::click(state, target),
+        Event::Drag(target) => mouse::drag(state, &target),
         Event::Wheel(target, by) => mouse::wheel(state, &target, by),
         Event::Drawn(extents) => learn_extents(state, extents),
         Event::Resize(width, height) => resize(state, width, height),

@@ -38,6 +38,22 @@ const PLAYBACK: &[Mode] = &[Mode::Playback];
 const CHARTING: &[Mode] = &[Mode::Charting];
 const LISTING: &[Mode] = &[Mode::Listing];
 const OVER_TIME: &[Mode] = &[Mode::Charting, Mode::Timeline];
+/// All screens except that of a change, on which the key executes it.
+const EXPORTABLE: &[Mode] = &[
+    Mode::Dashboard,
+    Mode::Reading,
+    Mode::Choosing,
+    Mode::Watching,
+    Mode::Planning,
+    Mode::Deciding,
+    Mode::FailedRecord,
+    Mode::Charting,
+    Mode::Listing,
+    Mode::Errors,
+    Mode::Inspecting,
+    Mode::Alerting,
+    Mode::Timeline,
+];
 const RUN_PAGES: &[Mode] = &[Mode::Dashboard, Mode::Charting, Mode::Listing];
 
 const TEXT: &[Mode] = &[Mode::Typing, Mode::Palette];
@@ -315,9 +331,8 @@ actions! {
         TEXT => [Key::ctrl('w')]),
     Copy(View, "copy", "Copy what is under the cursor to the clipboard",
         SCREENS => [Key::char('y')]),
-    Export(View, "export", "Export the table in front to a CSV or JSON file",
-        GROUPS => [Key::char('X')],
-        LISTING => [Key::char('X')]),
+    Export(View, "export", "Export the screen in front: CSV, JSON or SVG",
+        EXPORTABLE => [Key::char('X')]),
     Columns(View, "columns", "Choose the columns of the table in front",
         GROUPS => [Key::char('C')],
         LISTING => [Key::char('C')]),
@@ -394,5 +409,6 @@ pub const MOUSE: &[(&str, &str)] = &[
     ("Wheel", "Scroll what is under the pointer"),
     ("Click", "Focus a panel, select a row, close a window"),
     ("Click a heading", "Sort by that column; again to reverse"),
+    ("Drag", "Mark a time on the timeline or the heat map"),
     ("Shift and drag", "Select text, in most terminals"),
 ];

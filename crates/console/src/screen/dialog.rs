@@ -25,8 +25,8 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, dialog: &Dialog, state
         Dialog::ConfirmChange { text, error } => group_prompt::name(buf, text, error.as_deref(), state, theme),
         Dialog::Palette(palette) => palette::render(buf, hits, palette, state, theme),
         Dialog::Columns(choice) => columns::render(buf, hits, *choice, state, theme),
-        Dialog::Export { table, text, error } => {
-            number_prompt::export(buf, *table, text, error.as_deref(), state, theme);
+        Dialog::Export { subject, text, error } => {
+            number_prompt::export(buf, *subject, text, error.as_deref(), state, theme);
         }
         Dialog::Search(text) => {
             let ask = ["Search", "A text in names and values", "", "searches"];

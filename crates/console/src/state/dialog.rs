@@ -2,7 +2,7 @@
 
 use kreplay_model::control::{Decision, RecordDecision};
 
-use super::{ChangeChoice, ColumnChoice, LineInput, Palette, TableId};
+use super::{ChangeChoice, ColumnChoice, ExportSubject, LineInput, Palette};
 use crate::key::Mode;
 
 /// A yes-or-no question.
@@ -98,10 +98,10 @@ pub enum Dialog {
     HelpFilter(FilterPrompt),
     /// The palette.
     Palette(Palette),
-    /// The prompt for the file that a table is exported to.
+    /// The prompt for the file that something is exported to.
     Export {
-        /// The table.
-        table: TableId,
+        /// What is exported.
+        subject: ExportSubject,
         /// The text typed so far.
         text: LineInput,
         /// Why the input was rejected.

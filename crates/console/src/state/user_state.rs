@@ -1,6 +1,6 @@
 //! What the user did: open screens, selection, scroll positions, and filters.
 
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::{domain::TopicPartition, timeline::Moment};
 
 use super::{
     EventLogView, HeatView, InspectView, LogView, Navigation, PaletteEntry, Pending, ScreenId, Status, TimelineView,
@@ -55,6 +55,8 @@ pub struct UserState {
     pub theme: Option<&'static str>,
     /// The words that the help shows.
     pub help_filter: String,
+    /// The moment that was clicked last, from which the mouse may be dragged.
+    pub pressed: Option<Moment>,
     /// Whether the mouse is captured. If not, it selects text in the terminal.
     pub mouse: bool,
 }
@@ -86,6 +88,7 @@ impl UserState {
             recent: Vec::new(),
             theme: None,
             help_filter: String::new(),
+            pressed: None,
             mouse: true,
         }
     }

@@ -263,7 +263,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
         Some(Dialog::Search(text)) => in_view(state, |state| inspect::search(state, text.text().to_owned())),
         Some(Dialog::HelpFilter(_)) => in_view(state, |state| state.user.navigation.dialog = None),
         Some(Dialog::Palette(_)) => palette::accept(state, perform),
-        Some(Dialog::Export { table, text, .. }) => export::accept(state, table, text.text()),
+        Some(Dialog::Export { subject, text, .. }) => export::accept(state, subject, text.text()),
         Some(Dialog::Columns(_)) | None => Vec::new(),
     }
 }

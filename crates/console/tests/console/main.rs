@@ -13,6 +13,7 @@
 mod alerts;
 mod attached;
 mod clipboard;
+mod drag;
 mod export;
 mod fixture;
 mod frames;

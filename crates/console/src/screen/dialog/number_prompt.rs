@@ -12,7 +12,7 @@ use crate::{
     layout::centred,
     number,
     screen::foot,
-    state::{LineInput, State, TableId},
+    state::{ExportSubject, LineInput, State},
     text::{clean, wrap},
     theme::Theme,
     widget::{frame, input::with_cursor, paint},
@@ -39,14 +39,15 @@ pub(super) fn rate(buf: &mut Buffer, text: &LineInput, error: Option<&str>, stat
 /// The prompt for the file of an export.
 pub(super) fn export(
     buf: &mut Buffer,
-    table: TableId,
+    subject: ExportSubject,
     text: &LineInput,
     error: Option<&str>,
     state: &State,
     theme: &Theme,
 ) {
-    let title = format!("Export {}", table.name());
-    prompt(buf, [&title, "New file, ending with .csv or .json", "", "writes"], text, error, state, theme);
+    let title = format!("Export {}", subject.name());
+    let ask = format!("New file, ending with {}", subject.endings());
+    prompt(buf, [&title, &ask, "", "writes"], text, error, state, theme);
 }
 
 /// A prompt for a line of text: what is asked for, what is there now, what the key that accepts it does, what
