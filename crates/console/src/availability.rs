@@ -139,6 +139,7 @@ impl Action {
             | Self::SetMarker
             | Self::ShowMoment
             | Self::Freeze
+            | Self::Record
             | Self::TogglePlayback
             | Self::SlowerPlayback
             | Self::FasterPlayback

@@ -17,10 +17,12 @@ pub mod journal;
 pub mod key;
 pub mod keymap;
 pub mod layout;
+pub mod layout_store;
 mod names;
 mod number;
 mod palette;
 pub mod record;
+pub mod recording_switch;
 mod runtime;
 pub mod screen;
 pub mod state;
@@ -71,6 +73,10 @@ pub struct ConsoleOptions {
     pub journals: Option<journal::JournalLister>,
     /// What reads single records to be looked at; `None` if nothing does.
     pub inspect: Option<kreplay_model::inspect::InspectControl>,
+    /// Where the layout is kept from one start to the next; `None` if it is not.
+    pub layout: Option<std::sync::Arc<dyn layout_store::LayoutStore>>,
+    /// How the feed can be recorded; `None` if it cannot.
+    pub recording: Option<recording_switch::RecordingOption>,
     /// A recording to be shown instead of the feed: the feed is not read, and nothing is sent.
     pub past: Option<Box<dyn kreplay_model::recording::Past>>,
 }
@@ -94,6 +100,8 @@ impl Default for ConsoleOptions {
             attached: None,
             journals: None,
             inspect: None,
+            layout: None,
+            recording: None,
             past: None,
         }
     }

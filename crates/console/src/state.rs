@@ -55,7 +55,9 @@ mod partition_table;
 mod pending;
 mod planned_offset_row;
 mod playback;
+mod recording_state;
 mod run_history;
+mod saved_layout;
 mod screen_id;
 mod status;
 mod table_in_front;
@@ -111,7 +113,9 @@ pub use partition_table::Rows;
 pub use pending::Pending;
 pub use planned_offset_row::PlannedOffsetRow;
 pub use playback::{Playback, SPEEDS};
+pub use recording_state::RecordingState;
 pub use run_history::{ChartMark, ChartMarkKind, RunHistory};
+pub use saved_layout::{SavedLayout, SavedLayoutError};
 pub use screen_id::{Layer, ScreenId};
 pub use status::{Status, StatusKind};
 pub use table_in_front::{ColumnName, TableId};
@@ -138,6 +142,8 @@ pub struct State {
     pub latest: Option<Box<FeedState>>,
     /// The playback, if a recording is shown.
     pub playback: Option<Playback>,
+    /// Whether the feed is being recorded.
+    pub recording: RecordingState,
     /// What the user did.
     pub user: UserState,
     /// The processes to which the console is attached; `None` if its own process has the session.
@@ -172,6 +178,7 @@ impl State {
             feed: FeedState::default(),
             latest: None,
             playback: None,
+            recording: RecordingState::default(),
             user: UserState::new(home),
             attachment: None,
             size: Size::new(width, height),

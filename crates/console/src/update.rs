@@ -18,7 +18,7 @@ use super::{
     journal::JournalListing,
     key::Key,
     layout::Panel,
-    state::{ChangeAccess, Dialog, Extents, Question, State, Status, StatusKind},
+    state::{ChangeAccess, Dialog, Extents, Question, RecordingState, SavedLayout, State, Status, StatusKind},
     text::clean,
 };
 
@@ -49,6 +49,8 @@ mod playback;
 mod quarantine;
 mod question;
 mod rate;
+mod record;
+mod reopen;
 mod run;
 mod run_pages;
 mod scroll;
@@ -86,6 +88,16 @@ pub enum Event {
     GroupChange(Arc<GroupChangeProgress>),
     /// Something was exported, or why not.
     Exported(Result<(), String>),
+    /// The layout of the last console on the same cluster.
+    Layout(Box<SavedLayout>),
+    /// Whether the feed can be recorded, or is recorded already.
+    RecordingAccess(RecordingState),
+    /// The feed is being recorded to a file, or why not.
+    RecordingBegan(Result<String, String>),
+    /// Nothing is recorded any more, although nobody has ended the recording.
+    RecordingStopped,
+    /// The recording has ended: what was recorded, or what it lacks.
+    RecordingEnded(Result<String, String>),
     /// The processes to which the console is attached, and the connections to them.
     Attached(Arc<AttachView>),
     /// Single records can be read, to be looked at.
@@ -141,6 +153,10 @@ pub enum Effect {
     Suspend,
     /// Redraw every cell.
     Redraw,
+    /// Record the feed from now on, and what was said before, and answer with [`Event::RecordingBegan`].
+    StartRecording,
+    /// Complete the recording, and answer with [`Event::RecordingEnded`].
+    StopRecording,
     /// Put a text into the clipboard of the terminal.
     Copy(String),
     /// Capture the mouse, or release it.
@@ -172,6 +188,11 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
         Event::Exported(outcome) => export::learn(state, outcome),
+        Event::Layout(layout) => reopen::arrange(state, &layout),
+        Event::RecordingAccess(recording) => record::allow(state, recording),
+        Event::RecordingBegan(began) => record::begin(state, began),
+        Event::RecordingStopped => record::stop(state),
+        Event::RecordingEnded(ended) => record::end(state, ended),
         Event::Attached(view) => attachment::learn(state, view),
         Event::InspectorBegan => inspect::allow(state),
         Event::Inspected(answer) => inspect::learn(state, &answer),
@@ -257,6 +278,7 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     drop_repeated_error(state);
     topics::open_automatically(state);
     navigate::close_obsolete(state);
+    reopen::page(state);
     Vec::new()
 }
 
@@ -312,6 +334,8 @@ fn is_message(kind: &EventKind) -> bool {
 
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.stale = true;
+    // Nothing opens by itself under the hands of the user.
+    state.user.reopen = None;
     if let Some(action) = state.action_of(key) {
         return perform(state, action);
     }

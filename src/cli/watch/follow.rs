@@ -7,6 +7,7 @@ use std::{
 };
 
 use kreplay_attach::GroupSource;
+use kreplay_console::ConsoleOptions;
 use kreplay_model::{
     domain::printable,
     watch::{AlertsSnapshot, WatchCommand, WatchSnapshot},
@@ -31,7 +32,7 @@ use crate::{
         alerting::{GroupAlerts, SilenceStore, in_console},
         console_options::{console_options, is_terminal, theme_choice},
         group_changes::GroupChanges,
-        inspector,
+        inspector, layout_file,
         metrics::{bind, serve},
         plain::TypedLines,
         recording::SessionRecording,
@@ -127,6 +128,7 @@ fn show(
 ) -> Result<Exit, CliError> {
     let changes = GroupChanges::start(config, environment)?;
     let options = inspector::offer(inspector::of_config(config), changes.offer(console_options(config)?))?;
+    let options = ConsoleOptions { layout: layout_file::of_cluster(config, environment), ..options };
     let (options, outlet) = in_console(options);
     let alerts = alerts(args, config, environment, &outlet)?;
     let server = bind(config)?;

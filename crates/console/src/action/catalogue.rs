@@ -388,6 +388,8 @@ actions! {
         TIMELINE => [Key::code(KeyCode::Enter)]),
     Freeze(Time, "freeze", "Stay at this moment, or return to the latest one",
         &[Mode::Dashboard, Mode::Choosing, Mode::Watching, Mode::Timeline] => [Key::char('F')]),
+    Record(Time, "record", "Record to a file, with the past; or stop",
+        SCREENS => [Key::ctrl('r')]),
     TogglePlayback(Time, "play", "Play the recording, or pause",
         PLAYBACK => [Key::char(' '), Key::char('p')]),
     SlowerPlayback(Time, "slower", "Play more slowly",

@@ -158,6 +158,7 @@ impl Action {
             | Self::SetMarker
             | Self::ShowMoment
             | Self::Freeze
+            | Self::Record
             | Self::TogglePlayback
             | Self::SlowerPlayback
             | Self::FasterPlayback

@@ -43,6 +43,8 @@ pub struct UserState {
     pub inspect: InspectView,
     /// The timeline.
     pub timeline: TimelineView,
+    /// A page that is opened once it has something to show: the one of the saved layout.
+    pub reopen: Option<ScreenId>,
     /// The open screens and the dialog in front of them.
     pub navigation: Navigation,
     /// The message in the footer.
@@ -82,6 +84,7 @@ impl UserState {
             errors: most_frequent_first(),
             inspect: InspectView::default(),
             timeline: TimelineView::default(),
+            reopen: None,
             navigation: Navigation::new(home),
             status: None,
             pending: None,

@@ -4,8 +4,8 @@ use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
     Effect, ask, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus, group_change,
-    inspect, journals, launch, motion::Motion, navigate, palette, past, plan, playback, quarantine, question, rate,
-    run, run_pages, scroll, show_message, silence, timeline, topics, typing, watch,
+    inspect, journals, launch, motion::Motion, navigate, palette, past, plan, playback, quarantine, question,
+    rate, record, run, run_pages, scroll, show_message, silence, timeline, topics, typing, watch,
 };
 use crate::{
     action::Action,
@@ -157,6 +157,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::SetMarker => in_view(state, timeline::set_marker),
         Action::ShowMoment => past::show_cursor(state),
         Action::Freeze => past::toggle(state),
+        Action::Record => record::toggle(state),
         Action::TogglePlayback => playback::toggle(state),
         Action::SlowerPlayback => playback::change_speed(state, false),
         Action::FasterPlayback => playback::change_speed(state, true),
