@@ -13,8 +13,8 @@ use crate::{
     action::Action,
     layout::Panel,
     state::{
-        ChangeAccess, ChangePhase, Dialog, JournalFeed, Layer, MAX_COPIED_BYTES, Question, ScreenId, State, TableId,
-        WorkerStep,
+        ChangeAccess, ChangePhase, Dialog, JournalFeed, Layer, MAX_COPIED_BYTES, Question, Race, ScreenId, State,
+        TableId, WorkerStep,
     },
 };
 
@@ -109,6 +109,9 @@ impl Action {
             Self::SetConcurrency => fixed_concurrency(state),
             Self::ToggleAuto => fixed_concurrency(state).or_else(|| single_threaded(state)),
             Self::Details => nothing_selected(state),
+            Self::StartRace => no_race_possible(state),
+            Self::StopRace => refuse_unless(state.race.as_ref().is_some_and(Race::is_active), "no race is running")
+                .or_else(|| no_session(state)),
             Self::RunDetails => refuse_unless(state.run().is_some(), NO_RUN_YET),
             Self::Accept => not_acceptable(state),
             Self::Filter => unfiltered_window(state),
@@ -182,6 +185,7 @@ impl Action {
             | Self::DeleteWord
             | Self::ToggleColumn
             | Self::Mouse
+            | Self::Race
             | Self::Workers
             | Self::HeatMap
             | Self::EventLog
@@ -241,6 +245,21 @@ fn not_pausable(state: &State) -> Refusal {
         Some(RunState::Draining) => Some("the run is already ending".into()),
         _ => Some("no run is active".into()),
     }
+}
+
+/// Why no race can be started.
+fn no_race_possible(state: &State) -> Refusal {
+    let has_group = state.run().is_some_and(|run| run.plan.group.is_some()) || state.feed.snapshot.next.group.is_some();
+    let follows = state.run().is_some_and(|run| run.plan.follow);
+    let single = state.run().is_some_and(|run| run.limits.single_threaded);
+    no_session(state)
+        .or_else(|| refuse_unless(state.run().is_some(), NO_RUN_YET))
+        .or_else(|| refuse_unless(!state.race.as_ref().is_some_and(Race::is_active), "a race is running"))
+        .or_else(|| refuse_unless(!state.run_is_active(), "a run is active; a race starts runs of its own"))
+        .or_else(|| refuse_unless(!has_group, "a race never commits in a group; start kreplay without one"))
+        .or_else(|| refuse_unless(!follows, "a run that follows the log does not end"))
+        .or_else(|| refuse_unless(!single, SINGLE_THREADED))
+        .or_else(|| refuse_unless(state.max_concurrency() > 1, "there is only one possible number of workers"))
 }
 
 fn not_replayable(state: &State) -> Refusal {
@@ -430,6 +449,7 @@ fn not_acceptable(state: &State) -> Refusal {
         Some(Dialog::Ask(question)) => asked_action(question)?.refusal(state),
         Some(Dialog::Number { .. }) => fixed_concurrency(state),
         Some(Dialog::Rate { .. }) => no_session(state),
+        Some(Dialog::Race { .. }) => no_race_possible(state),
         Some(Dialog::ChangeValue { .. }) => unplannable_change(state),
         Some(Dialog::ConfirmChange { .. }) => unexecutable_change(state),
         _ => None,
@@ -440,6 +460,7 @@ fn not_acceptable(state: &State) -> Refusal {
 fn asked_action(question: Question) -> Option<Action> {
     match question {
         Question::Restart => Some(Action::Restart),
+        Question::Race => Some(Action::StartRace),
         Question::Stop => Some(Action::Stop),
         Question::Quit => Some(Action::Quit),
         Question::DecideAll(Decision::Release) => Some(Action::ReleaseAll),

@@ -29,6 +29,8 @@ pub enum Mode {
     FailedRecord,
     /// The workers or the partitions are shown over time.
     Charting,
+    /// A race is shown.
+    Racing,
     /// The whole event log, the hot keys, or the runs that have a journal are shown.
     Listing,
     /// The failures by kind are shown.
@@ -51,7 +53,7 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
@@ -62,6 +64,7 @@ impl Mode {
         Self::Deciding,
         Self::FailedRecord,
         Self::Charting,
+        Self::Racing,
         Self::Listing,
         Self::Errors,
         Self::Inspecting,
@@ -87,6 +90,7 @@ impl Mode {
             Self::Deciding => "quarantine",
             Self::FailedRecord => "failed-record",
             Self::Charting => "chart",
+            Self::Racing => "race",
             Self::Listing => "list",
             Self::Errors => "errors",
             Self::Inspecting => "record",

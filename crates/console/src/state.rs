@@ -55,6 +55,7 @@ mod partition_table;
 mod pending;
 mod planned_offset_row;
 mod playback;
+mod race;
 mod recording_state;
 mod run_history;
 mod saved_layout;
@@ -113,6 +114,8 @@ pub use partition_table::Rows;
 pub use pending::Pending;
 pub use planned_offset_row::PlannedOffsetRow;
 pub use playback::{Playback, SPEEDS};
+pub use race::{LaneRun, MAX_LANES, Race, RaceError, RaceLane, RacePhase, parse_lanes};
+pub(crate) use race::{RaceStep, forecast};
 pub use recording_state::RecordingState;
 pub use run_history::{ChartMark, ChartMarkKind, RunHistory};
 pub use saved_layout::{SavedLayout, SavedLayoutError};
@@ -144,6 +147,8 @@ pub struct State {
     pub playback: Option<Playback>,
     /// Whether the feed is being recorded.
     pub recording: RecordingState,
+    /// The race, also one that has ended.
+    pub race: Option<Race>,
     /// What the user did.
     pub user: UserState,
     /// The processes to which the console is attached; `None` if its own process has the session.
@@ -179,6 +184,7 @@ impl State {
             latest: None,
             playback: None,
             recording: RecordingState::default(),
+            race: None,
             user: UserState::new(home),
             attachment: None,
             size: Size::new(width, height),
@@ -265,6 +271,13 @@ impl State {
     #[must_use]
     pub fn shows_plan(&self) -> bool {
         self.user.navigation.front().screen == ScreenId::Plan
+    }
+
+    /// Whether the runs of the session change anything but their own figures: neither dry runs nor simulated work do.
+    #[must_use]
+    pub fn has_effects(&self) -> bool {
+        let is_simulated = |handler: &str| handler == "null" || handler.starts_with("simulate:");
+        self.run().is_some_and(|run| run.dry_run().is_none() && !is_simulated(&run.plan.handler))
     }
 
     /// Whether there is a plan to show, or one is being made. In the topic list, a new one is always made.

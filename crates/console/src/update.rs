@@ -48,6 +48,7 @@ mod plan;
 mod playback;
 mod quarantine;
 mod question;
+mod race;
 mod rate;
 mod record;
 mod reopen;
@@ -253,7 +254,9 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     group_change::tick(state, before);
     attachment::tick(state, before);
     journals::tick(state, before);
-    playback::tick(state, now.saturating_sub(before))
+    let mut effects = race::tick(state);
+    effects.extend(playback::tick(state, now.saturating_sub(before)));
+    effects
 }
 
 fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {

@@ -48,12 +48,15 @@ const EXPORTABLE: &[Mode] = &[
     Mode::Deciding,
     Mode::FailedRecord,
     Mode::Charting,
+    Mode::Racing,
     Mode::Listing,
     Mode::Errors,
     Mode::Inspecting,
     Mode::Alerting,
     Mode::Timeline,
 ];
+const RACING: &[Mode] = &[Mode::Racing];
+const RACE_PAGES: &[Mode] = &[Mode::Dashboard, Mode::Charting, Mode::Listing, Mode::Racing];
 const RUN_PAGES: &[Mode] = &[Mode::Dashboard, Mode::Charting, Mode::Listing];
 
 const TEXT: &[Mode] = &[Mode::Typing, Mode::Palette];
@@ -69,6 +72,7 @@ const SCREENS: &[Mode] = &[
     Mode::Deciding,
     Mode::FailedRecord,
     Mode::Charting,
+    Mode::Racing,
     Mode::Listing,
     Mode::Errors,
     Mode::Inspecting,
@@ -244,6 +248,7 @@ actions! {
     Help(View, "help", "Show the keys: of this screen first, then all",
         MOVING => [Key::char('?'), Key::code(KeyCode::F(1))],
         CHARTING => [Key::char('?'), Key::code(KeyCode::F(1))],
+        RACING => [Key::char('?'), Key::code(KeyCode::F(1))],
         TIMELINE => [Key::char('?'), Key::code(KeyCode::F(1))]),
 
     Up(Move, "up", "Up",
@@ -289,6 +294,7 @@ actions! {
         COLUMNS => [Key::code(KeyCode::Esc), Key::char('q'), Key::char('C')],
         DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
         CHARTING => [Key::code(KeyCode::Esc), Key::char('q')],
+        RACING => [Key::code(KeyCode::Esc), Key::char('q')],
         LISTING => [Key::code(KeyCode::Esc), Key::char('q')],
         FAILED_RECORD => [Key::code(KeyCode::Esc), Key::char('q')],
         ERRORS => [Key::code(KeyCode::Esc), Key::char('q')],
@@ -341,6 +347,12 @@ actions! {
     Mouse(Program, "mouse", "Release the mouse to select text, or capture it",
         SCREENS => [Key::char('M')]),
 
+    Race(Charts, "race", "Run with several numbers of workers, and compare",
+        RACE_PAGES => [Key::char('V')]),
+    StartRace(Charts, "new race", "Choose the numbers of workers, and start a race",
+        RACING => [Key::char('r')]),
+    StopRace(Charts, "stop race", "Stop the race and its run",
+        RACING => [Key::char('x')]),
     Workers(Charts, "workers", "Show the workers over time, a lane for each",
         RUN_PAGES => [Key::char('o')]),
     HeatMap(Charts, "heat map", "Show the partitions over time as a heat map",

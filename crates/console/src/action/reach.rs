@@ -60,6 +60,8 @@ impl Action {
             | Self::SetConcurrency
             | Self::ToggleAuto
             | Self::SetRate
+            | Self::StartRace
+            | Self::StopRace
             | Self::ExecuteChange
             | Self::SilenceRule
             | Self::EndSilences
@@ -135,6 +137,7 @@ impl Action {
             | Self::Columns
             | Self::ToggleColumn
             | Self::Mouse
+            | Self::Race
             | Self::Workers
             | Self::HeatMap
             | Self::SwitchLanes

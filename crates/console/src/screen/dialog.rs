@@ -19,6 +19,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, dialog: &Dialog, state
         Dialog::Ask(question) => question::render(buf, *question, state, theme),
         Dialog::Number { text, error } => number_prompt::render(buf, text, error.as_deref(), state, theme),
         Dialog::Rate { text, error } => number_prompt::rate(buf, text, error.as_deref(), state, theme),
+        Dialog::Race { text, error } => number_prompt::race(buf, text, error.as_deref(), state, theme),
         Dialog::ChangeValue { choice, text, error } => {
             group_prompt::value(buf, *choice, text, error.as_deref(), state, theme);
         }

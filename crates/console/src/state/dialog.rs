@@ -22,6 +22,8 @@ pub enum Question {
     DecideRecord(RecordDecision),
     /// Stop the active run and replay the chosen topics?
     ReplayInstead,
+    /// Run with effects several times, in a race?
+    Race,
     /// Take no actions on the alerts of a rule for a time?
     Silence,
 }
@@ -57,6 +59,13 @@ pub enum Dialog {
     },
     /// The prompt for the rate limit.
     Rate {
+        /// The text typed so far.
+        text: LineInput,
+        /// Why the input was rejected.
+        error: Option<String>,
+    },
+    /// The prompt for the numbers of workers of a race.
+    Race {
         /// The text typed so far.
         text: LineInput,
         /// Why the input was rejected.
@@ -119,6 +128,7 @@ impl Dialog {
             Self::Ask(_) => Mode::Asking,
             Self::Number { .. }
             | Self::Rate { .. }
+            | Self::Race { .. }
             | Self::ChangeValue { .. }
             | Self::ConfirmChange { .. }
             | Self::Filter(_)
@@ -163,6 +173,7 @@ impl Dialog {
             Self::Ask(_) | Self::Columns(_) => None,
             Self::Number { text, .. }
             | Self::Rate { text, .. }
+            | Self::Race { text, .. }
             | Self::ChangeValue { text, .. }
             | Self::ConfirmChange { text, .. }
             | Self::Export { text, .. }
@@ -185,6 +196,7 @@ impl Dialog {
             Self::Ask(_) | Self::Columns(_) => None,
             Self::Number { text, .. }
             | Self::Rate { text, .. }
+            | Self::Race { text, .. }
             | Self::ChangeValue { text, .. }
             | Self::ConfirmChange { text, .. }
             | Self::Export { text, .. }
@@ -206,6 +218,7 @@ impl Dialog {
         match self {
             Self::Number { error, .. }
             | Self::Rate { error, .. }
+            | Self::Race { error, .. }
             | Self::ChangeValue { error, .. }
             | Self::ConfirmChange { error, .. }
             | Self::Export { error, .. } => *error = reason,

@@ -47,6 +47,8 @@ pub struct UserState {
     pub reopen: Option<ScreenId>,
     /// The open screens and the dialog in front of them.
     pub navigation: Navigation,
+    /// The numbers of workers of the race that a question is about.
+    pub racing: Vec<u32>,
     /// The message in the footer.
     pub status: Option<Status>,
     /// A change of concurrency that no snapshot shows yet.
@@ -86,6 +88,7 @@ impl UserState {
             timeline: TimelineView::default(),
             reopen: None,
             navigation: Navigation::new(home),
+            racing: Vec::new(),
             status: None,
             pending: None,
             recent: Vec::new(),

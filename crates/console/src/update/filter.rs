@@ -162,6 +162,7 @@ pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
         Dialog::Ask(_)
         | Dialog::Number { .. }
         | Dialog::Rate { .. }
+        | Dialog::Race { .. }
         | Dialog::ChangeValue { .. }
         | Dialog::ConfirmChange { .. }
         | Dialog::Palette(_)

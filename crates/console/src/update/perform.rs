@@ -4,7 +4,7 @@ use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
     Effect, ask, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus, group_change,
-    inspect, journals, launch, motion::Motion, navigate, palette, past, plan, playback, quarantine, question,
+    inspect, journals, launch, motion::Motion, navigate, palette, past, plan, playback, quarantine, question, race,
     rate, record, run, run_pages, scroll, show_message, silence, timeline, topics, typing, watch,
 };
 use crate::{
@@ -134,6 +134,9 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::NextMark if !state.is_charting() => timeline::to_mark(state, true),
         Action::Latest if is_timeline(state) => timeline::to_latest(state),
         Action::WholeTimeline if is_timeline(state) => in_view(state, |state| state.user.timeline.column_ms = None),
+        Action::Race => in_view(state, race::open),
+        Action::StartRace => in_view(state, race::ask),
+        Action::StopRace => race::stop(state),
         Action::Workers => in_view(state, |state| navigate::toggle(state, ScreenId::Workers)),
         Action::HeatMap => in_view(state, |state| navigate::toggle(state, ScreenId::HeatMap)),
         Action::SwitchLanes => in_view(state, |state| state.user.workers.next_kind()),
@@ -239,6 +242,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
     match state.user.navigation.dialog.clone() {
         Some(Dialog::Ask(question)) => question::confirm(state, question),
         Some(Dialog::Number { text, .. }) => concurrency::accept(state, text.text()),
+        Some(Dialog::Race { text, .. }) => race::accept(state, text.text()),
         Some(Dialog::Rate { text, .. }) => rate::accept(state, text.text()),
         Some(Dialog::ChangeValue { choice, text, .. }) => group_change::accept_value(state, choice, text.text()),
         Some(Dialog::ConfirmChange { text, .. }) => group_change::accept_name(state, text.text()),

@@ -42,6 +42,7 @@ pub(super) fn change(state: &mut State, change: impl FnOnce(&mut LineInput)) {
         Dialog::Ask(_)
         | Dialog::Number { .. }
         | Dialog::Rate { .. }
+        | Dialog::Race { .. }
         | Dialog::ChangeValue { .. }
         | Dialog::ConfirmChange { .. }
         | Dialog::Search(_)

@@ -26,6 +26,7 @@ mod over_time;
 mod palette;
 mod past;
 mod plan;
+mod race;
 mod record;
 mod screens;
 mod situations;

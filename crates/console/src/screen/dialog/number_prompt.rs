@@ -1,4 +1,4 @@
-//! The prompts for the number of workers, for the rate limit, and for the file of an export.
+//! The prompts for the number of workers, for the rate limit, for a race, and for the file of an export.
 
 use ratatui::{
     buffer::Buffer,
@@ -34,6 +34,12 @@ pub(super) fn render(buf: &mut Buffer, text: &LineInput, error: Option<&str>, st
 pub(super) fn rate(buf: &mut Buffer, text: &LineInput, error: Option<&str>, state: &State, theme: &Theme) {
     let now = state.feed.rate().map_or_else(|| "now off".to_owned(), |rate| format!("now {rate}"));
     prompt(buf, ["Rate limit", "Limit, such as 5000/s, 10MiB/s or off", &now, "sets"], text, error, state, theme);
+}
+
+/// The prompt for the numbers of workers of a race.
+pub(super) fn race(buf: &mut Buffer, text: &LineInput, error: Option<&str>, state: &State, theme: &Theme) {
+    let ask = format!("Workers of each run, 1 to {}", state.max_concurrency());
+    prompt(buf, ["Race", &ask, "such as 1,3,8", "starts"], text, error, state, theme);
 }
 
 /// The prompt for the file of an export.
