@@ -6,9 +6,6 @@
 //! that the console shows when 70 % of the events are handled. For a path that ends in `.txt`, it writes the frame as
 //! text.
 
-mod shape;
-mod svg;
-
 use std::{
     error::Error,
     path::{Path, PathBuf},
@@ -59,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let frame = capture?.frame(&theme);
     for path in &paths {
         let is_text = path.extension().is_some_and(|ending| ending == "txt");
-        let picture = if is_text { capture::text(&frame) } else { svg::svg(&frame, &theme) };
+        let picture = if is_text { capture::text(&frame) } else { capture::svg(&frame, &theme) };
         write(path, &picture)?;
     }
     Ok(())

@@ -14,6 +14,7 @@ use super::{
     CliError, Exit,
     args::{FileArgs, ThemeArgs, put_token},
     console_options::{console_options, is_terminal},
+    recording::SessionRecording,
     signals::stop_signal,
 };
 use crate::config::{Config, Environment, Overrides};
@@ -59,12 +60,20 @@ pub(super) fn execute(args: &AttachArgs, environment: &Environment, directory: &
             }
             () = stop_signal() => return Ok(Exit::Stopped),
         };
-        show(&attachment, console).await
+        let mut recording = SessionRecording::on_request_only(&config, "attach");
+        let shown = show(&attachment, console, &mut recording).await;
+        recording.finish();
+        shown
     })
 }
 
 /// Shows the processes until the user quits.
-async fn show(attachment: &Attachment, console: ConsoleOptions) -> Result<Exit, CliError> {
+async fn show(
+    attachment: &Attachment,
+    console: ConsoleOptions,
+    recording: &mut SessionRecording,
+) -> Result<Exit, CliError> {
+    let console = recording.offer(&attachment.feed, attachment.group_events.clone(), console);
     let options = ConsoleOptions {
         home: if attachment.has_session { ScreenId::Dashboard } else { ScreenId::Trouble },
         watch: attachment.watch.clone(),

@@ -20,6 +20,7 @@ mod history;
 mod inspector;
 mod journal_listing;
 mod keys;
+mod layout_file;
 mod leftovers;
 mod man;
 mod metrics;

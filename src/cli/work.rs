@@ -27,7 +27,7 @@ use super::{
     console_options::{console_options, is_terminal, theme_choice},
     group_changes::GroupChanges,
     history::HistoryRecorder,
-    inspector,
+    inspector, layout_file,
     metrics::{bind, serve},
     plain, print,
     recording::SessionRecording,
@@ -104,7 +104,10 @@ impl SessionView<'_> {
         // The name of the theme is checked without a console, too.
         theme_choice(self.config)?;
         let (console, outlet) = if with_console {
-            let offered = inspector::offer(inspector::of_session(&options), console_options(self.config)?)?;
+            let environment = Environment::of_process();
+            let layout = (!is_embedded).then(|| layout_file::of_cluster(self.config, &environment)).flatten();
+            let console = ConsoleOptions { layout, ..console_options(self.config)? };
+            let offered = inspector::offer(inspector::of_session(&options), console)?;
             let (console, outlet) = in_console(TopicAuditor::of_session(&options).offer(offered)?);
             (Some(console), outlet)
         } else {
@@ -137,6 +140,7 @@ impl SessionView<'_> {
             if let Some(options) = console {
                 let (shown, options) = self.with_groups(feed, options, &outlet, is_embedded, &silencer)?;
                 recording.start(shown.feed.clone(), options.group_events.clone());
+                let options = recording.offer(&shown.feed, options.group_events.clone(), options);
                 open_console(shown, &session, options).await
             } else {
                 recording.start(feed.clone(), None);

@@ -228,6 +228,8 @@ pub struct ConsoleSection {
     pub mouse: bool,
     /// How the end of a run is announced.
     pub notify: Notify,
+    /// Whether the layout is kept for each cluster.
+    pub remember: bool,
     /// The keys in force.
     pub keymap: Keymap,
 }
@@ -313,6 +315,7 @@ impl Default for Config {
                 theme: "auto".into(),
                 mouse: true,
                 notify: Notify::default(),
+                remember: true,
                 keymap: Keymap::default(),
             },
             alerts: AlertsSection::default(),

@@ -13,8 +13,8 @@ use crate::{
     action::Action,
     layout::Panel,
     state::{
-        ChangeAccess, ChangePhase, Dialog, JournalFeed, Layer, MAX_COPIED_BYTES, Question, ScreenId, State, TableId,
-        WorkerStep,
+        ChangeAccess, ChangePhase, Dialog, JournalFeed, Layer, MAX_COPIED_BYTES, Question, Race, ScreenId, State,
+        TableId, WorkerStep,
     },
 };
 
@@ -114,11 +114,13 @@ impl Action {
             Self::SetConcurrency => fixed_concurrency(state),
             Self::ToggleAuto => fixed_concurrency(state).or_else(|| single_threaded(state)),
             Self::Details => nothing_selected(state),
+            Self::StartRace => no_race_possible(state),
+            Self::StopRace => refuse_unless(state.race.as_ref().is_some_and(Race::is_active), "no race is running")
+                .or_else(|| no_session(state)),
             Self::RunDetails => refuse_unless(state.run().is_some(), NO_RUN_YET),
             Self::Accept => not_acceptable(state),
             Self::Filter => unfiltered_window(state),
             Self::Copy => nothing_to_copy(state),
-            Self::Export => nothing_to_export(state),
             Self::Columns => no_columns(state),
             Self::SwitchLanes => not_on(state, ScreenId::Workers, "lanes are on the screen of the workers"),
             Self::Journals => {
@@ -145,6 +147,7 @@ impl Action {
             | Self::SetMarker
             | Self::ShowMoment
             | Self::Freeze
+            | Self::Record
             | Self::TogglePlayback
             | Self::SlowerPlayback
             | Self::FasterPlayback
@@ -187,9 +190,11 @@ impl Action {
             | Self::DeleteWord
             | Self::ToggleColumn
             | Self::Mouse
+            | Self::Race
             | Self::Workers
             | Self::HeatMap
             | Self::EventLog
+            | Self::Export
             | Self::HotKeys => None,
         }
     }
@@ -219,21 +224,6 @@ fn no_columns(state: &State) -> Refusal {
     no_table(state).or_else(|| refuse_unless(!is_log, "the event log has no columns to choose"))
 }
 
-fn nothing_to_export(state: &State) -> Refusal {
-    let is_empty = match state.table_in_front() {
-        Some(TableId::Partitions) => state.partitions().is_empty(),
-        Some(TableId::Topics) => state.catalog().is_empty(),
-        Some(TableId::Groups) => state.feed.watched.groups().is_empty(),
-        Some(TableId::GroupPartitions) => state.opened_group().is_none_or(|group| group.partitions.is_empty()),
-        Some(TableId::GroupMembers) => state.opened_group().is_none_or(|group| group.members.is_empty()),
-        Some(TableId::Events) => state.event_rows().is_empty(),
-        Some(TableId::HotKeys) => state.hot_key_rows().is_empty(),
-        Some(TableId::Journals) => state.feed.journal.runs().is_empty(),
-        None => return no_table(state),
-    };
-    refuse_unless(!is_empty, "the table in front has no rows")
-}
-
 const NO_RUN_YET: &str = "there is no run yet";
 
 fn refuse_unless(is_available: bool, why: &'static str) -> Refusal {
@@ -260,6 +250,21 @@ fn not_pausable(state: &State) -> Refusal {
         Some(RunState::Draining) => Some("the run is already ending".into()),
         _ => Some("no run is active".into()),
     }
+}
+
+/// Why no race can be started.
+fn no_race_possible(state: &State) -> Refusal {
+    let has_group = state.run().is_some_and(|run| run.plan.group.is_some()) || state.feed.snapshot.next.group.is_some();
+    let follows = state.run().is_some_and(|run| run.plan.follow);
+    let single = state.run().is_some_and(|run| run.limits.single_threaded);
+    no_session(state)
+        .or_else(|| refuse_unless(state.run().is_some(), NO_RUN_YET))
+        .or_else(|| refuse_unless(!state.race.as_ref().is_some_and(Race::is_active), "a race is running"))
+        .or_else(|| refuse_unless(!state.run_is_active(), "a run is active; a race starts runs of its own"))
+        .or_else(|| refuse_unless(!has_group, "a race never commits in a group; start kreplay without one"))
+        .or_else(|| refuse_unless(!follows, "a run that follows the log does not end"))
+        .or_else(|| refuse_unless(!single, SINGLE_THREADED))
+        .or_else(|| refuse_unless(state.max_concurrency() > 1, "there is only one possible number of workers"))
 }
 
 fn not_replayable(state: &State) -> Refusal {
@@ -450,6 +455,7 @@ fn not_acceptable(state: &State) -> Refusal {
         Some(Dialog::Number { .. }) => fixed_concurrency(state),
         Some(Dialog::Rate { .. }) => no_session(state),
         Some(Dialog::Rehearse { .. }) => not_auditable(state),
+        Some(Dialog::Race { .. }) => no_race_possible(state),
         Some(Dialog::ChangeValue { .. }) => unplannable_change(state),
         Some(Dialog::ConfirmChange { .. }) => unexecutable_change(state),
         _ => None,
@@ -460,6 +466,7 @@ fn not_acceptable(state: &State) -> Refusal {
 fn asked_action(question: Question) -> Option<Action> {
     match question {
         Question::Restart => Some(Action::Restart),
+        Question::Race => Some(Action::StartRace),
         Question::Stop => Some(Action::Stop),
         Question::Quit => Some(Action::Quit),
         Question::DecideAll(Decision::Release) => Some(Action::ReleaseAll),

@@ -1,6 +1,7 @@
-//! Renders frames without a terminal: as cells, as plain text, or as what a terminal reads.
+//! Renders frames without a terminal: as cells, as plain text, as pictures, or as what a terminal reads.
 
 mod ansi;
+mod svg;
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,6 +11,7 @@ use kreplay_model::{
     recording::Frame,
 };
 use ratatui::{buffer::Buffer, layout::Rect};
+pub use svg::svg;
 
 use super::{
     hit_map::HitMap,

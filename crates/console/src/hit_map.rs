@@ -63,6 +63,8 @@ pub enum Target {
     Lane(LaneKey),
     /// A line of the heat map, by its first row.
     HeatRow(usize),
+    /// A cell of the heat map: the first row of its line, and the start of its time.
+    HeatCell(usize, Moment),
     /// An event of the whole log, by its sequence number.
     LoggedEvent(u64),
     /// A heading of the hot keys, with the id of the column that it sorts by.

@@ -31,6 +31,8 @@ pub enum Mode {
     FailedRecord,
     /// The workers or the partitions are shown over time.
     Charting,
+    /// A race is shown.
+    Racing,
     /// The whole event log, the hot keys, or the runs that have a journal are shown.
     Listing,
     /// The failures by kind are shown.
@@ -65,6 +67,7 @@ impl Mode {
         Self::Deciding,
         Self::FailedRecord,
         Self::Charting,
+        Self::Racing,
         Self::Listing,
         Self::Errors,
         Self::Inspecting,
@@ -91,6 +94,7 @@ impl Mode {
             Self::Deciding => "quarantine",
             Self::FailedRecord => "failed-record",
             Self::Charting => "chart",
+            Self::Racing => "race",
             Self::Listing => "list",
             Self::Errors => "errors",
             Self::Inspecting => "record",

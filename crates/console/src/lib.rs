@@ -17,10 +17,12 @@ pub mod journal;
 pub mod key;
 pub mod keymap;
 pub mod layout;
+pub mod layout_store;
 mod names;
 mod number;
 mod palette;
 pub mod record;
+pub mod recording_switch;
 mod runtime;
 pub mod screen;
 pub mod state;
@@ -73,6 +75,10 @@ pub struct ConsoleOptions {
     pub inspect: Option<kreplay_model::inspect::InspectControl>,
     /// What audits topics; `None` if nothing does.
     pub audit: Option<kreplay_model::audit::AuditControl>,
+    /// Where the layout is kept from one start to the next; `None` if it is not.
+    pub layout: Option<std::sync::Arc<dyn layout_store::LayoutStore>>,
+    /// How the feed can be recorded; `None` if it cannot.
+    pub recording: Option<recording_switch::RecordingOption>,
     /// A recording to be shown instead of the feed: the feed is not read, and nothing is sent.
     pub past: Option<Box<dyn kreplay_model::recording::Past>>,
 }
@@ -97,6 +103,8 @@ impl Default for ConsoleOptions {
             journals: None,
             inspect: None,
             audit: None,
+            layout: None,
+            recording: None,
             past: None,
         }
     }

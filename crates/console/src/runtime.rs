@@ -10,7 +10,7 @@ use crossterm::event::{Event as Typed, KeyEventKind};
 use kreplay_model::attach::AttachView;
 use kreplay_model::audit::AuditControl;
 use kreplay_model::control::{Command, Control};
-use kreplay_model::feed::Feed;
+use kreplay_model::feed::{EventLog, Feed};
 use kreplay_model::inspect::InspectControl;
 use kreplay_model::watch::{GroupChangeControl, SilenceControl, TerminalNotices, WatchControl, WatchLog};
 use tokio::{
@@ -21,20 +21,25 @@ use tokio::{
 use super::{
     ConsoleError, ConsoleOptions,
     announce::{Abilities, Announcer},
-    export,
+    capture, export,
     hit_map::HitMap,
     input::{self, Input},
     journal::{JournalLister, JournalListing},
     key::Key,
+    layout_store::LayoutStore,
+    recording_switch::RecordingSwitch,
     state::State,
     terminal::{self, Screen},
     theme::{self, ColorDepth, Theme, ThemeChoice},
     update::{Effect, Event, update},
 };
 
+mod layout;
 mod past;
+mod recording;
 mod signals;
 
+use layout::KeptLayout;
 use past::{LastFrames, Moments, Recording};
 use signals::{SignalAction, Signals};
 
@@ -92,10 +97,17 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         terminal_notices: options.terminal_notices,
         next_group_event: 0,
         attached: options.attached,
+        layout: None,
+        switch: None,
+        recorded: mpsc::unbounded_channel(),
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
         suspended_by_us: false,
     };
+    let mut runtime = runtime.with_recording(options.recording);
+    if let Some(store) = options.layout.filter(|_| !is_recording) {
+        runtime.load_layout(store, &feed.events)?;
+    }
     let outcome = if is_recording { Box::pin(runtime.play()).await } else { Box::pin(runtime.run(feed)).await };
     if !is_recording && !is_attached {
         control.send(Command::Shutdown);
@@ -182,6 +194,9 @@ async fn next_answer<T>(answers: &mut Option<Receiver<Option<Arc<T>>>>) -> Arc<T
     std::future::pending().await
 }
 
+/// What was recorded, or what the recording lacks.
+type Recorded = Result<String, String>;
+
 struct Runtime {
     state: State,
     themes: Themes,
@@ -214,6 +229,12 @@ struct Runtime {
     next_group_event: u64,
     /// The processes to which the console is attached.
     attached: Option<Receiver<Arc<AttachView>>>,
+    /// The layout that is kept, if it is.
+    layout: Option<KeptLayout>,
+    /// What records the feed at the request of the user, if anything does.
+    switch: Option<Arc<dyn RecordingSwitch>>,
+    /// The ends of recordings.
+    recorded: (mpsc::UnboundedSender<Recorded>, mpsc::UnboundedReceiver<Recorded>),
     input: Input,
     started: Instant,
     /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
@@ -221,7 +242,38 @@ struct Runtime {
 }
 
 impl Runtime {
-    async fn run(mut self, mut feed: Feed) -> Result<(), ConsoleError> {
+    /// Shows the session until the end of the console, and keeps the layout then.
+    async fn run(mut self, feed: Feed) -> Result<(), ConsoleError> {
+        let events = feed.events.clone();
+        let outcome = self.follow(feed).await;
+        if let Some(problem) = self.layout.as_mut().and_then(|layout| layout.save(&self.state)) {
+            events.warn(problem);
+        }
+        outcome
+    }
+
+    /// Arranges the console as the last one was.
+    fn load_layout(&mut self, store: Arc<dyn LayoutStore>, events: &EventLog) -> Result<(), ConsoleError> {
+        let (layout, problem) = KeptLayout::load(store);
+        if let Some(problem) = problem {
+            events.warn(problem);
+        }
+        let loaded = layout.loaded().cloned();
+        self.layout = Some(layout);
+        if let Some(loaded) = loaded {
+            self.apply(Event::Layout(Box::new(loaded)))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the layout if it has changed.
+    fn keep_layout(&mut self, events: &EventLog) {
+        if let Some(problem) = self.layout.as_mut().and_then(|layout| layout.keep(&self.state)) {
+            events.warn(problem);
+        }
+    }
+
+    async fn follow(&mut self, mut feed: Feed) -> Result<(), ConsoleError> {
         let mut signals = Signals::listen().map_err(ConsoleError::Open)?;
         let mut tick = interval(TICK_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -268,6 +320,7 @@ impl Runtime {
                     self.apply(Event::Alerts(snapshot))?
                 }
                 view = next_look(&mut attached) => self.apply(Event::Attached(view))?,
+                Some(recorded) = self.recorded.1.recv() => self.apply(Event::RecordingEnded(recorded))?,
                 Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
                 progress = next_answer(&mut answers) => self.apply(Event::GroupChange(progress))?,
                 answer = next_answer(&mut audited) => self.apply(Event::Audited(answer))?,
@@ -277,7 +330,8 @@ impl Runtime {
                         return Ok(());
                     }
                     self.write_notices()?;
-                    self.read_events(&feed)?.or(self.apply(Event::Tick(self.started.elapsed()))?)
+                    self.keep_layout(&feed.events);
+                    self.check_recording()?.or(self.read_events(&feed)?).or(self.apply(Event::Tick(self.started.elapsed()))?)
                 }
                 () = sleep_until(next_frame), if stale => Next::Continue,
             };
@@ -464,14 +518,32 @@ impl Runtime {
                 Effect::Quit => next = Next::Quit,
                 Effect::Suspend => next = next.or(self.suspend()?),
                 Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,
+                Effect::StartRecording => {
+                    let began = self.start_recording();
+                    next = next.or(self.apply(Event::RecordingBegan(began))?);
+                }
+                Effect::StopRecording => self.stop_recording(),
                 Effect::Copy(text) => self.screen.copy(&text).map_err(ConsoleError::Write)?,
                 Effect::CaptureMouse(on) => self.screen.capture_mouse(on).map_err(ConsoleError::Write)?,
                 Effect::Export { path, content } => {
                     next = next.or(self.apply(Event::Exported(export::write_new(&path, &content)))?);
                 }
+                Effect::ExportPicture(path) => {
+                    let content = self.picture()?;
+                    next = next.or(self.apply(Event::Exported(export::write_new(&path, &content)))?);
+                }
             }
         }
         Ok(next)
+    }
+
+    /// The screen without its dialog, as an SVG picture.
+    fn picture(&mut self) -> Result<String, ConsoleError> {
+        let dialog = self.state.user.navigation.dialog.take();
+        let theme = self.themes.show(self.state.theme())?;
+        let picture = capture::svg(&capture::frame(&self.state, theme), theme);
+        self.state.user.navigation.dialog = dialog;
+        Ok(picture)
     }
 
     /// Lists the runs that have a journal on another thread, because that reads many files.

@@ -35,6 +35,7 @@ mod journals;
 mod partition;
 mod plan;
 mod quarantine;
+mod race;
 mod record;
 mod run;
 mod run_page;

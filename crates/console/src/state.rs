@@ -22,6 +22,7 @@ mod attachment;
 mod audit_view;
 mod change_choice;
 mod change_view;
+mod chart_export;
 mod clock;
 mod column_choice;
 mod comparison;
@@ -30,6 +31,7 @@ mod dialog;
 mod error_row;
 mod event_log;
 mod event_row;
+mod export_subject;
 mod extents;
 mod feed_state;
 mod group_history;
@@ -54,10 +56,12 @@ mod partition_table;
 mod pending;
 mod planned_offset_row;
 mod playback;
+mod race;
+mod recording_state;
 mod run_history;
+mod saved_layout;
 mod screen_id;
 mod status;
-mod table_export;
 mod table_in_front;
 mod time_columns;
 mod time_window;
@@ -85,6 +89,7 @@ pub use dialog::{Dialog, FilterPrompt, Question};
 pub use error_row::ErrorRow;
 pub use event_log::EventLogView;
 pub use event_row::EventRow;
+pub use export_subject::ExportSubject;
 pub use extents::{Extent, Extents, Scrollable};
 pub use feed_state::FeedState;
 pub use group_history::{GroupHistory, MemberLane};
@@ -111,10 +116,13 @@ pub use partition_table::Rows;
 pub use pending::Pending;
 pub use planned_offset_row::PlannedOffsetRow;
 pub use playback::{Playback, SPEEDS};
+pub use race::{LaneRun, MAX_LANES, Race, RaceError, RaceLane, RacePhase, parse_lanes};
+pub(crate) use race::{RaceStep, forecast};
+pub use recording_state::RecordingState;
 pub use run_history::{ChartMark, ChartMarkKind, RunHistory};
+pub use saved_layout::{SavedLayout, SavedLayoutError};
 pub use screen_id::{Layer, ScreenId};
 pub use status::{Status, StatusKind};
-pub use table_export::ExportedTable;
 pub use table_in_front::{ColumnName, TableId};
 pub use time_columns::{COLUMN_LENGTHS_MS, TimeColumns};
 pub use time_window::{RunTime, TimeGrid, TimeWindow};
@@ -139,6 +147,10 @@ pub struct State {
     pub latest: Option<Box<FeedState>>,
     /// The playback, if a recording is shown.
     pub playback: Option<Playback>,
+    /// Whether the feed is being recorded.
+    pub recording: RecordingState,
+    /// The race, also one that has ended.
+    pub race: Option<Race>,
     /// What the user did.
     pub user: UserState,
     /// The processes to which the console is attached; `None` if its own process has the session.
@@ -173,6 +185,8 @@ impl State {
             feed: FeedState::default(),
             latest: None,
             playback: None,
+            recording: RecordingState::default(),
+            race: None,
             user: UserState::new(home),
             attachment: None,
             size: Size::new(width, height),
@@ -259,6 +273,13 @@ impl State {
     #[must_use]
     pub fn shows_plan(&self) -> bool {
         self.user.navigation.front().screen == ScreenId::Plan
+    }
+
+    /// Whether the runs of the session change anything but their own figures: neither dry runs nor simulated work do.
+    #[must_use]
+    pub fn has_effects(&self) -> bool {
+        let is_simulated = |handler: &str| handler == "null" || handler.starts_with("simulate:");
+        self.run().is_some_and(|run| run.dry_run().is_none() && !is_simulated(&run.plan.handler))
     }
 
     /// Whether there is a plan to show, or one is being made. In the topic list, a new one is always made.

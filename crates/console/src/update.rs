@@ -19,7 +19,7 @@ use super::{
     journal::JournalListing,
     key::Key,
     layout::Panel,
-    state::{ChangeAccess, Dialog, Extents, Question, State, Status, StatusKind},
+    state::{ChangeAccess, Dialog, Extents, Question, RecordingState, SavedLayout, State, Status, StatusKind},
     text::clean,
 };
 
@@ -50,7 +50,10 @@ mod plan;
 mod playback;
 mod quarantine;
 mod question;
+mod race;
 mod rate;
+mod record;
+mod reopen;
 mod run;
 mod run_pages;
 mod scroll;
@@ -86,8 +89,18 @@ pub enum Event {
     Journals(Arc<JournalListing>),
     /// How far the change of a group is.
     GroupChange(Arc<GroupChangeProgress>),
-    /// A table was exported, or why not.
+    /// Something was exported, or why not.
     Exported(Result<(), String>),
+    /// The layout of the last console on the same cluster.
+    Layout(Box<SavedLayout>),
+    /// Whether the feed can be recorded, or is recorded already.
+    RecordingAccess(RecordingState),
+    /// The feed is being recorded to a file, or why not.
+    RecordingBegan(Result<String, String>),
+    /// Nothing is recorded any more, although nobody has ended the recording.
+    RecordingStopped,
+    /// The recording has ended: what was recorded, or what it lacks.
+    RecordingEnded(Result<String, String>),
     /// The processes to which the console is attached, and the connections to them.
     Attached(Arc<AttachView>),
     /// Single records can be read, to be looked at.
@@ -112,6 +125,8 @@ pub enum Event {
     Paste(String),
     /// A click on what a frame showed.
     Click(Target),
+    /// The pointer was moved over what a frame showed, with the button held down since the last click.
+    Drag(Target),
     /// The wheel was turned by a number of lines, above what a frame showed.
     Wheel(Target, isize),
     /// A frame was drawn, with these extents.
@@ -147,6 +162,10 @@ pub enum Effect {
     Suspend,
     /// Redraw every cell.
     Redraw,
+    /// Record the feed from now on, and what was said before, and answer with [`Event::RecordingBegan`].
+    StartRecording,
+    /// Complete the recording, and answer with [`Event::RecordingEnded`].
+    StopRecording,
     /// Put a text into the clipboard of the terminal.
     Copy(String),
     /// Capture the mouse, or release it.
@@ -158,6 +177,8 @@ pub enum Effect {
         /// Its content.
         content: String,
     },
+    /// Write the screen without its dialog as an SVG picture to a new file, and answer like [`Effect::Export`].
+    ExportPicture(PathBuf),
 }
 
 /// Updates the state for an event and returns the effects to execute.
@@ -176,6 +197,11 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
         Event::Exported(outcome) => export::learn(state, outcome),
+        Event::Layout(layout) => reopen::arrange(state, &layout),
+        Event::RecordingAccess(recording) => record::allow(state, recording),
+        Event::RecordingBegan(began) => record::begin(state, began),
+        Event::RecordingStopped => record::stop(state),
+        Event::RecordingEnded(ended) => record::end(state, ended),
         Event::Attached(view) => attachment::learn(state, view),
         Event::InspectorBegan => inspect::allow(state),
         Event::Inspected(answer) => inspect::learn(state, &answer),
@@ -188,6 +214,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
         Event::Click(target) => mouse::click(state, target),
+        Event::Drag(target) => mouse::drag(state, &target),
         Event::Wheel(target, by) => mouse::wheel(state, &target, by),
         Event::Drawn(extents) => learn_extents(state, extents),
         Event::Resize(width, height) => resize(state, width, height),
@@ -237,7 +264,9 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     group_change::tick(state, before);
     attachment::tick(state, before);
     journals::tick(state, before);
-    playback::tick(state, now.saturating_sub(before))
+    let mut effects = race::tick(state);
+    effects.extend(playback::tick(state, now.saturating_sub(before)));
+    effects
 }
 
 fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
@@ -262,6 +291,7 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     drop_repeated_error(state);
     topics::open_automatically(state);
     navigate::close_obsolete(state);
+    reopen::page(state);
     Vec::new()
 }
 
@@ -317,6 +347,8 @@ fn is_message(kind: &EventKind) -> bool {
 
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.stale = true;
+    // Nothing opens by itself under the hands of the user.
+    state.user.reopen = None;
     if let Some(action) = state.action_of(key) {
         return perform(state, action);
     }

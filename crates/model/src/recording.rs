@@ -25,7 +25,7 @@ pub use decoder::{DecodeError, Decoder};
 pub use encoder::{EncodeError, Encoder, WHOLE_INTERVAL_MS};
 pub use entry::{Entry, EntryHead, EntryKind};
 pub use frames::Frames;
-pub use recent::RecentPast;
+pub use recent::{RecentFrames, RecentPast};
 pub use tracks::{MAX_EVENTS_OF_STATE, Slot, Tracks};
 
 use crate::{

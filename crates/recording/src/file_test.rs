@@ -8,7 +8,7 @@ use std::{
 
 use kreplay_model::{
     feed::{EventKind, EventLog, Feed, Snapshot},
-    recording::{EntryKind, Frame, Past as _},
+    recording::{EntryKind, Frame, Past as _, RecentPast},
 };
 use tokio::sync::watch;
 
@@ -168,6 +168,41 @@ fn a_recorder_records_until_the_last_snapshot() {
     assert_eq!((state.snapshot, state.events.len()), (Some(named("the last")), 1));
     assert_eq!(summary.bytes, std::fs::metadata(&path).unwrap().len());
     assert!(!serde_json::to_string(&state.events).unwrap().contains("hunter2"));
+}
+
+#[test]
+fn a_recording_on_request_begins_with_the_past() {
+    let (_folder, path) = file();
+    let (sender, events, feed) = feed();
+    let mut past = RecentPast::default();
+    events.push(EventKind::Paused);
+    let said =
+        |at_ms, problem: &str, events| Frame { at_ms, snapshot: Some(named(problem)), events, ..Frame::default() };
+    past.push(&said(START_MS, "hunter2 was the first", events.since(0))).unwrap();
+    past.push(&said(START_MS + STEP_MS, "the second", Vec::new())).unwrap();
+    let writer = RecordingWriter::create(&path, &About::now("run"), NO_LIMIT).unwrap();
+    let source = Source::new(feed, None).from_events(events.next_seq(), 0);
+    let censor = Censor::new(vec!["hunter2".into()]);
+    let recorder = Recorder::start_after(past.frames(), writer, source, censor, events.clone()).unwrap();
+    events.push(EventKind::Resumed);
+    sender.send_replace(named("the last"));
+    drop(sender);
+    assert_eq!(recorder.finish().problem, None);
+    let recording = Recording::open(&path).unwrap();
+    assert_eq!(recording.range().map(|(first, _)| first), Some(START_MS), "it begins before the request");
+    let first = recording.state_at(START_MS).unwrap();
+    assert!(
+        first
+            .snapshot
+            .unwrap()
+            .problem
+            .clone()
+            .is_some_and(|text| text.ends_with(" was the first") && !text.contains("hunter2"))
+    );
+    assert_eq!(recording.state_at(START_MS + STEP_MS).unwrap().snapshot, Some(named("the second")));
+    let state = recording.state_at(i64::MAX).unwrap();
+    let kinds: Vec<EventKind> = state.events.into_iter().map(|event| event.kind).collect();
+    assert_eq!((state.snapshot, kinds), (Some(named("the last")), vec![EventKind::Paused, EventKind::Resumed]));
 }
 
 #[test]

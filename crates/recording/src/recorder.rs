@@ -1,14 +1,18 @@
 //! Records a feed in a thread of its own.
 
 use std::{
+    collections::VecDeque,
     io,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    thread,
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel},
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use chrono::Utc;
-use kreplay_model::{feed::EventLog, recording::Frame};
+use kreplay_model::{
+    feed::EventLog,
+    recording::{Frame, RecentFrames},
+};
 
 use crate::{Censor, RecordingWriter, Source, WriteError};
 
@@ -20,6 +24,10 @@ const MAX_FRAME_INTERVAL: Duration = Duration::from_secs(1);
 const TIME_PARTS: u32 = 10;
 /// Without a frame for this long, the recording has a gap that is reported.
 const LONGEST_GAP: Duration = Duration::from_secs(2);
+/// Frames that wait while the past is written, at most.
+const MAX_WAITING_FRAMES: usize = 300;
+/// How long the past is still written after the stop.
+const PAST_GRACE: Duration = Duration::from_secs(3);
 /// How long the end of a command waits for the end of its recording.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -29,6 +37,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Recorder {
     stop: Sender<()>,
     ended: Receiver<Summary>,
+    thread: JoinHandle<()>,
 }
 
 /// What was recorded.
@@ -48,6 +57,20 @@ impl Recorder {
     /// # Errors
     /// The thread cannot be started.
     pub fn start(writer: RecordingWriter, source: Source, censor: Censor, events: EventLog) -> io::Result<Self> {
+        Self::start_after(RecentFrames::default(), writer, source, censor, events)
+    }
+
+    /// The same, but writes frames of the past first. `source` has to leave out their events.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start_after(
+        past: RecentFrames,
+        writer: RecordingWriter,
+        source: Source,
+        censor: Censor,
+        events: EventLog,
+    ) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let (end, ended) = channel();
         let mut task = Task {
@@ -61,12 +84,18 @@ impl Recorder {
             problem: None,
         };
         let run = move || {
-            task.record(&stopped);
+            task.record(&past, &stopped);
             // The command has given up waiting if this fails.
             let _ = end.send(task.finish());
         };
-        thread::Builder::new().name("recorder".into()).spawn(run)?;
-        Ok(Self { stop, ended })
+        let thread = thread::Builder::new().name("recorder".into()).spawn(run)?;
+        Ok(Self { stop, ended, thread })
+    }
+
+    /// Whether recording has ended early, because a frame could not be written.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// Records the last values, and completes the file.
@@ -93,9 +122,13 @@ struct Task {
 }
 
 impl Task {
-    /// Records frames until the stop, or until a frame cannot be written.
-    fn record(&mut self, stopped: &Receiver<()>) {
-        let mut next = self.began;
+    /// Records the past, and then frames until the stop, or until a frame cannot be written.
+    fn record(&mut self, past: &RecentFrames, stopped: &Receiver<()>) {
+        if let Err(error) = self.write_past(past, stopped) {
+            self.report(format!("recording ended early: {error}; nothing else is affected"));
+            return;
+        }
+        let mut next = Instant::now();
         loop {
             let wait = next.saturating_duration_since(Instant::now());
             let is_last = stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout);
@@ -110,6 +143,27 @@ impl Task {
             let interval = (begin.elapsed() * TIME_PARTS).clamp(FRAME_INTERVAL, MAX_FRAME_INTERVAL);
             next = begin + interval;
         }
+    }
+
+    /// Writes the past. What the feed says meanwhile follows it, unless that takes very long.
+    fn write_past(&mut self, past: &RecentFrames, stopped: &Receiver<()>) -> Result<(), WriteError> {
+        let mut waiting = VecDeque::new();
+        let (mut next, mut stopped_at) = (self.began, None::<Instant>);
+        for frame in past.iter() {
+            self.writer.write(&self.censor.apply(frame))?;
+            if Instant::now() >= next && waiting.len() < MAX_WAITING_FRAMES {
+                waiting.push_back(self.frame());
+                self.last_frame = Instant::now();
+                next = Instant::now() + FRAME_INTERVAL;
+            }
+            if stopped.try_recv() == Err(TryRecvError::Disconnected)
+                && stopped_at.get_or_insert_with(Instant::now).elapsed() > PAST_GRACE
+            {
+                self.report("the recording lacks a part of the past: writing it takes too long".to_owned());
+                break;
+            }
+        }
+        waiting.iter().try_for_each(|frame| self.writer.write(frame))
     }
 
     fn write_frame(&mut self) -> Result<(), WriteError> {

@@ -27,6 +27,12 @@ impl Source {
         Self { feed, group_events, next_event: 0, next_group_event: 0 }
     }
 
+    /// Leaves out events that were recorded before: those with lower sequence numbers than these.
+    #[must_use]
+    pub fn from_events(self, next_event: u64, next_group_event: u64) -> Self {
+        Self { next_event, next_group_event, ..self }
+    }
+
     /// What the feed has said since the last call. Of snapshots only the latest; of events all that it still has.
     pub fn frame(&mut self, at_ms: i64) -> Frame {
         // Events are read first: a snapshot that is newer than they are is consistent, one that is older is not.

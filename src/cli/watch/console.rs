@@ -32,6 +32,7 @@ pub(in crate::cli) async fn show(
     // The console takes a closed channel for the end of a session, so the sender lives until the console has closed.
     let (session, feed) = feed_of(groups, of_alerts);
     recording.start(feed.clone(), Some(events.clone()));
+    let options = recording.offer(&feed, Some(events.clone()), options);
     let (commands, _) = Control::channel();
     let options =
         ConsoleOptions { home: ScreenId::Trouble, watch: Some(control), group_events: Some(events), ..options };

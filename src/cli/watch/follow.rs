@@ -32,7 +32,7 @@ use crate::{
         alerting::{GroupAlerts, SilenceStore, Silencer, in_console},
         console_options::{console_options, is_terminal, theme_choice},
         group_changes::GroupChanges,
-        inspector,
+        inspector, layout_file,
         metrics::{bind, serve},
         plain::TypedLines,
         recording::SessionRecording,
@@ -137,6 +137,7 @@ fn show(
 ) -> Result<Exit, CliError> {
     let changes = GroupChanges::start(config, environment)?;
     let options = inspector::offer(inspector::of_config(config), changes.offer(console_options(config)?))?;
+    let options = ConsoleOptions { layout: layout_file::of_cluster(config, environment), ..options };
     let (options, outlet) = in_console(options);
     let alerts = alerts(args, config, environment, &outlet)?;
     let server = bind(config)?;

@@ -19,6 +19,8 @@ settings! { CONSOLE:
     "console.mouse": Bool => console.mouse;
     /// How the end of a run is announced while the terminal does not have the focus.
     "console.notify": Word(&["auto", "bell", "off"]) => console.notify;
+    /// Keep columns, order, filters and the last page for each cluster, in the state directory.
+    "console.remember": Bool => console.remember;
 }
 
 settings! { DEMO:

@@ -40,6 +40,25 @@ const PLAYBACK: &[Mode] = &[Mode::Playback];
 const CHARTING: &[Mode] = &[Mode::Charting];
 const LISTING: &[Mode] = &[Mode::Listing];
 const OVER_TIME: &[Mode] = &[Mode::Charting, Mode::Timeline];
+/// All screens except that of a change, on which the key executes it.
+const EXPORTABLE: &[Mode] = &[
+    Mode::Dashboard,
+    Mode::Reading,
+    Mode::Choosing,
+    Mode::Watching,
+    Mode::Planning,
+    Mode::Deciding,
+    Mode::FailedRecord,
+    Mode::Charting,
+    Mode::Racing,
+    Mode::Listing,
+    Mode::Errors,
+    Mode::Inspecting,
+    Mode::Alerting,
+    Mode::Timeline,
+];
+const RACING: &[Mode] = &[Mode::Racing];
+const RACE_PAGES: &[Mode] = &[Mode::Dashboard, Mode::Charting, Mode::Listing, Mode::Racing];
 const RUN_PAGES: &[Mode] = &[Mode::Dashboard, Mode::Charting, Mode::Listing];
 
 const TEXT: &[Mode] = &[Mode::Typing, Mode::Palette];
@@ -56,6 +75,7 @@ const SCREENS: &[Mode] = &[
     Mode::Deciding,
     Mode::FailedRecord,
     Mode::Charting,
+    Mode::Racing,
     Mode::Listing,
     Mode::Errors,
     Mode::Inspecting,
@@ -242,6 +262,7 @@ actions! {
     Help(View, "help", "Show the keys: of this screen first, then all",
         MOVING => [Key::char('?'), Key::code(KeyCode::F(1))],
         CHARTING => [Key::char('?'), Key::code(KeyCode::F(1))],
+        RACING => [Key::char('?'), Key::code(KeyCode::F(1))],
         TIMELINE => [Key::char('?'), Key::code(KeyCode::F(1))]),
 
     Up(Move, "up", "Up",
@@ -287,6 +308,7 @@ actions! {
         COLUMNS => [Key::code(KeyCode::Esc), Key::char('q'), Key::char('C')],
         DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
         CHARTING => [Key::code(KeyCode::Esc), Key::char('q')],
+        RACING => [Key::code(KeyCode::Esc), Key::char('q')],
         LISTING => [Key::code(KeyCode::Esc), Key::char('q')],
         FAILED_RECORD => [Key::code(KeyCode::Esc), Key::char('q')],
         ERRORS => [Key::code(KeyCode::Esc), Key::char('q')],
@@ -329,9 +351,8 @@ actions! {
         TEXT => [Key::ctrl('w')]),
     Copy(View, "copy", "Copy what is under the cursor to the clipboard",
         SCREENS => [Key::char('y')]),
-    Export(View, "export", "Export the table in front to a CSV or JSON file",
-        GROUPS => [Key::char('X')],
-        LISTING => [Key::char('X')]),
+    Export(View, "export", "Export the screen in front: CSV, JSON or SVG",
+        EXPORTABLE => [Key::char('X')]),
     Columns(View, "columns", "Choose the columns of the table in front",
         GROUPS => [Key::char('C')],
         LISTING => [Key::char('C')]),
@@ -340,6 +361,12 @@ actions! {
     Mouse(Program, "mouse", "Release the mouse to select text, or capture it",
         SCREENS => [Key::char('M')]),
 
+    Race(Charts, "race", "Run with several numbers of workers, and compare",
+        RACE_PAGES => [Key::char('V')]),
+    StartRace(Charts, "new race", "Choose the numbers of workers, and start a race",
+        RACING => [Key::char('r')]),
+    StopRace(Charts, "stop race", "Stop the race and its run",
+        RACING => [Key::char('x')]),
     Workers(Charts, "workers", "Show the workers over time, a lane for each",
         RUN_PAGES => [Key::char('o')]),
     HeatMap(Charts, "heat map", "Show the partitions over time as a heat map",
@@ -387,6 +414,8 @@ actions! {
         TIMELINE => [Key::code(KeyCode::Enter)]),
     Freeze(Time, "freeze", "Stay at this moment, or return to the latest one",
         &[Mode::Dashboard, Mode::Choosing, Mode::Watching, Mode::Timeline] => [Key::char('F')]),
+    Record(Time, "record", "Record to a file, with the past; or stop",
+        SCREENS => [Key::ctrl('r')]),
     TogglePlayback(Time, "play", "Play the recording, or pause",
         PLAYBACK => [Key::char(' '), Key::char('p')]),
     SlowerPlayback(Time, "slower", "Play more slowly",
@@ -408,5 +437,6 @@ pub const MOUSE: &[(&str, &str)] = &[
     ("Wheel", "Scroll what is under the pointer"),
     ("Click", "Focus a panel, select a row, close a window"),
     ("Click a heading", "Sort by that column; again to reverse"),
+    ("Drag", "Mark a time on the timeline or the heat map"),
     ("Shift and drag", "Select text, in most terminals"),
 ];

@@ -60,6 +60,8 @@ impl Action {
             | Self::SetConcurrency
             | Self::ToggleAuto
             | Self::SetRate
+            | Self::StartRace
+            | Self::StopRace
             | Self::ExecuteChange
             | Self::SilenceRule
             | Self::EndSilences
@@ -140,6 +142,7 @@ impl Action {
             | Self::Columns
             | Self::ToggleColumn
             | Self::Mouse
+            | Self::Race
             | Self::Workers
             | Self::HeatMap
             | Self::SwitchLanes
@@ -163,6 +166,7 @@ impl Action {
             | Self::SetMarker
             | Self::ShowMoment
             | Self::Freeze
+            | Self::Record
             | Self::TogglePlayback
             | Self::SlowerPlayback
             | Self::FasterPlayback

@@ -6,7 +6,8 @@ use super::{Refusal, refuse_unless};
 use crate::{
     action::{Action, Reach},
     key::Mode,
-    state::State,
+    state::{RecordingState, State},
+    text::clean,
 };
 
 const NOTHING_MEASURED: &str = "nothing was measured yet";
@@ -72,6 +73,7 @@ pub(super) fn refusal_of_time(action: Action, state: &State) -> Refusal {
         Action::PreviousMark | Action::NextMark => no_mark(state, action == Action::NextMark),
         Action::Freeze if state.playback.is_some() => Some("a recording has no later moments than its own".into()),
         Action::Freeze => refuse_unless(state.feed.at().is_some(), NOTHING_MEASURED),
+        Action::Record => no_recording(state),
         Action::Latest => no_later_moment(state),
         Action::TogglePlayback
         | Action::SeekBack
@@ -102,6 +104,17 @@ fn no_later_moment(state: &State) -> Refusal {
         None => state.shows_past() || state.user.timeline.cursor.is_some(),
     };
     refuse_unless(is_earlier, "this is the latest moment")
+}
+
+/// Why recording cannot be started or ended.
+fn no_recording(state: &State) -> Refusal {
+    match &state.recording {
+        _ if state.playback.is_some() => Some("this is a recording already".into()),
+        RecordingState::Unavailable => Some("this console cannot record".into()),
+        RecordingState::ByCommand(file) => Some(format!("everything is recorded to {} already", clean(file)).into()),
+        RecordingState::Ending(_) => Some("the recording is being completed".into()),
+        RecordingState::Off | RecordingState::On(_) => None,
+    }
 }
 
 fn no_speed(state: &State, faster: bool) -> Refusal {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Actions of the dashboard that act on what is selected there. All others work from everywhere.
-const ON_PANELS: [Action; 11] = [
+const ON_PANELS: [Action; 10] = [
     Action::SortNext,
     Action::SortReverse,
     Action::Filter,
@@ -17,7 +17,6 @@ const ON_PANELS: [Action; 11] = [
     Action::FocusNext,
     Action::FocusPrevious,
     Action::EventFilter,
-    Action::Export,
     Action::Columns,
     Action::Inspect,
 ];

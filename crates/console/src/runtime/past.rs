@@ -7,7 +7,7 @@ use std::{
 
 use kreplay_model::{
     feed::{self, Snapshot},
-    recording::{Frame, Past, RecentPast},
+    recording::{Frame, Past, RecentFrames, RecentPast},
     timeline::{Moment, TimeRange},
     watch::{AlertsSnapshot, WatchEvent, WatchSnapshot},
 };
@@ -67,6 +67,12 @@ impl LastFrames {
     pub(super) fn state_at(&mut self, at: Moment) -> Option<Frame> {
         self.encode();
         self.past.state_at(at.ms())
+    }
+
+    /// All frames that are kept.
+    pub(super) fn all(&mut self) -> RecentFrames {
+        self.encode();
+        self.past.frames()
     }
 
     fn add(&mut self, at_ms: i64, add: impl FnOnce(&mut Frame)) {

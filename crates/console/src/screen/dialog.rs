@@ -20,14 +20,15 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, dialog: &Dialog, state
         Dialog::Number { text, error } => number_prompt::render(buf, text, error.as_deref(), state, theme),
         Dialog::Rate { text, error } => number_prompt::rate(buf, text, error.as_deref(), state, theme),
         Dialog::Rehearse { text, error } => number_prompt::rehearse(buf, text, error.as_deref(), state, theme),
+        Dialog::Race { text, error } => number_prompt::race(buf, text, error.as_deref(), state, theme),
         Dialog::ChangeValue { choice, text, error } => {
             group_prompt::value(buf, *choice, text, error.as_deref(), state, theme);
         }
         Dialog::ConfirmChange { text, error } => group_prompt::name(buf, text, error.as_deref(), state, theme),
         Dialog::Palette(palette) => palette::render(buf, hits, palette, state, theme),
         Dialog::Columns(choice) => columns::render(buf, hits, *choice, state, theme),
-        Dialog::Export { table, text, error } => {
-            number_prompt::export(buf, *table, text, error.as_deref(), state, theme);
+        Dialog::Export { subject, text, error } => {
+            number_prompt::export(buf, *subject, text, error.as_deref(), state, theme);
         }
         Dialog::Search(text) => {
             let ask = ["Search", "A text in names and values", "", "searches"];

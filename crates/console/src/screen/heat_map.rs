@@ -1,8 +1,8 @@
 //! The partitions over time as a heat map.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, ops::RangeInclusive};
 
-use kreplay_model::timeline::TimeRange;
+use kreplay_model::timeline::{Moment, TimeRange};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -60,6 +60,12 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let row = view.row.min(map.rows.len().saturating_sub(1));
     let marks = state.feed.timeline.marks(grid.known_range(run));
     time_axis::render(buf, Rect { height: time_axis::ROWS, ..plot }, grid, run, &marks, Some(cursor), theme);
+    if let Some(marker) = view.marker {
+        for cell in marked_cells(run, grid, marker, cursor) {
+            let x = time_axis::column(plot, grid, cell);
+            buf.set_style(Rect { x, width: grid.cell_columns(), height: time_axis::ROWS, ..plot }, theme.selected);
+        }
+    }
     let body = Rect { y: inner.y + time_axis::ROWS, ..plot };
     let rows_per_line = if halves { 2 } else { 1 };
     for (line, rows) in map.rows.chunks(rows_per_line).enumerate() {
@@ -78,6 +84,10 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
             paint::line(buf, body.right(), at.y, HIGHEST_COLUMNS, &highest);
         }
         hits.add(at, Target::HeatRow(first));
+        for cell in 0..grid.cells() {
+            let x = time_axis::column(at, grid, cell);
+            hits.add(Rect { x, width: grid.cell_columns(), ..at }, Target::HeatCell(first, grid.cell(cell).from()));
+        }
     }
     let below = Rect { y: inner.bottom().saturating_sub(LINES_BELOW - 1), height: LINES_BELOW - 1, ..inner };
     if map.rows.is_empty() {
@@ -91,7 +101,11 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         );
         return;
     }
-    let text = map.rows.get(row).map_or(String::new(), |row| at_cursor(state, &map, row, run, grid, cursor));
+    let marked = view.marker.map(|marker| marked_cells(run, grid, marker, cursor));
+    let text = map.rows.get(row).map_or(String::new(), |row| match &marked {
+        Some(marked) => in_marked(&map, row, run, grid, marked),
+        None => at_cursor(state, &map, row, run, grid, cursor),
+    });
     for (line, text) in wrap_at_most(&text, usize::from(below.width), 2).iter().enumerate() {
         paint::text(buf, below.x, below.y + number::cells(line), below.width, text, theme.popup);
     }
@@ -223,6 +237,32 @@ fn at_cursor(state: &State, map: &HeatMap, row: &HeatRow, run: RunTime, grid: Ti
         text.push_str(" (now)");
     }
     text
+}
+
+/// The cells from the marker to the cursor, in the order of time.
+fn marked_cells(run: RunTime, grid: TimeGrid, marker: Moment, cursor: usize) -> RangeInclusive<usize> {
+    let last = grid.known_cells(run).saturating_sub(1);
+    let marker = if marker < grid.range().from() { 0 } else { grid.cell_at(marker).unwrap_or(last) };
+    marker.min(cursor)..=marker.max(cursor)
+}
+
+/// The row in the marked time: the mean of rates, or the highest of other figures.
+fn in_marked(map: &HeatMap, row: &HeatRow, run: RunTime, grid: TimeGrid, marked: &RangeInclusive<usize>) -> String {
+    let (from, to) = (grid.cell(*marked.start()).from(), grid.cell(*marked.end()).to());
+    let time = format!("{} to {}", time_axis::since(from, run), time_axis::since(to, run));
+    let first = row.partitions.first().map_or(String::new(), |id| clean(&id.to_string()).into_owned());
+    let more = row.partitions.len().saturating_sub(1);
+    let whose = if more == 0 { first } else { format!("{first} and {} more", number::count(more as u64)) };
+    let values: Vec<f32> = row.values.get(marked.clone()).unwrap_or_default().iter().flatten().copied().collect();
+    let name = metric_name(map.metric);
+    let Some(highest) = values.iter().copied().reduce(f32::max) else { return format!("{time}   {whose}: no value") };
+    let figure = if map.metric == HeatMetric::Rate {
+        let count = u16::try_from(values.len()).unwrap_or(u16::MAX);
+        format!("{name} {} on average", in_words(map.metric, values.iter().sum::<f32>() / f32::from(count)))
+    } else {
+        format!("{name} {} at most", in_words(map.metric, highest))
+    };
+    format!("{time}   {whose}: {figure}")
 }
 
 /// The ramp with its ends.

@@ -3,8 +3,7 @@
 use ratatui::buffer::Buffer;
 
 use super::{
-    alerts, audit, change, compare, dashboard, errors, event, event_log, failed_record, group, group_events, groups,
-    heat_map, help, hot_keys, journals, partition, plan, quarantine, record, run, timeline, topics, trouble, workers,
+    alerts, audit, change, compare, dashboard, errors, event, event_log, failed_record, group, group_events, groups, heat_map, help, hot_keys, journals, partition, plan, quarantine, race, record, run, timeline, topics, trouble, workers,
 };
 use crate::{
     action::Action,
@@ -274,6 +273,15 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::HeatRow,
         filters: None,
         view: |buf, hits, _, state, theme| heat_map::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Race,
+        title: race::TITLE,
+        refusal: |_| None,
+        stays_open: |_| true,
+        moves: Moves::Nothing,
+        filters: None,
+        view: |buf, hits, _, state, theme| race::render(buf, hits, state, theme),
     },
     Screen {
         id: ScreenId::EventLog,

@@ -2,7 +2,7 @@
 
 use kreplay_model::control::{Decision, RecordDecision};
 
-use super::{ChangeChoice, ColumnChoice, LineInput, Palette, TableId};
+use super::{ChangeChoice, ColumnChoice, ExportSubject, LineInput, Palette};
 use crate::key::Mode;
 
 /// A yes-or-no question.
@@ -22,6 +22,8 @@ pub enum Question {
     DecideRecord(RecordDecision),
     /// Stop the active run and replay the chosen topics?
     ReplayInstead,
+    /// Run with effects several times, in a race?
+    Race,
     /// Take no actions on the alerts of a rule for a time?
     Silence,
 }
@@ -69,6 +71,13 @@ pub enum Dialog {
         /// Why the input was rejected.
         error: Option<String>,
     },
+    /// The prompt for the numbers of workers of a race.
+    Race {
+        /// The text typed so far.
+        text: LineInput,
+        /// Why the input was rejected.
+        error: Option<String>,
+    },
     /// The prompt for what a change of a group needs, such as an offset.
     ChangeValue {
         /// The change.
@@ -105,10 +114,10 @@ pub enum Dialog {
     HelpFilter(FilterPrompt),
     /// The palette.
     Palette(Palette),
-    /// The prompt for the file that a table is exported to.
+    /// The prompt for the file that something is exported to.
     Export {
-        /// The table.
-        table: TableId,
+        /// What is exported.
+        subject: ExportSubject,
         /// The text typed so far.
         text: LineInput,
         /// Why the input was rejected.
@@ -127,6 +136,7 @@ impl Dialog {
             Self::Number { .. }
             | Self::Rate { .. }
             | Self::Rehearse { .. }
+            | Self::Race { .. }
             | Self::ChangeValue { .. }
             | Self::ConfirmChange { .. }
             | Self::Filter(_)
@@ -172,6 +182,7 @@ impl Dialog {
             Self::Number { text, .. }
             | Self::Rate { text, .. }
             | Self::Rehearse { text, .. }
+            | Self::Race { text, .. }
             | Self::ChangeValue { text, .. }
             | Self::ConfirmChange { text, .. }
             | Self::Export { text, .. }
@@ -195,6 +206,7 @@ impl Dialog {
             Self::Number { text, .. }
             | Self::Rate { text, .. }
             | Self::Rehearse { text, .. }
+            | Self::Race { text, .. }
             | Self::ChangeValue { text, .. }
             | Self::ConfirmChange { text, .. }
             | Self::Export { text, .. }
@@ -217,6 +229,7 @@ impl Dialog {
             Self::Number { error, .. }
             | Self::Rate { error, .. }
             | Self::Rehearse { error, .. }
+            | Self::Race { error, .. }
             | Self::ChangeValue { error, .. }
             | Self::ConfirmChange { error, .. }
             | Self::Export { error, .. } => *error = reason,

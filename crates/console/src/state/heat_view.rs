@@ -1,5 +1,7 @@
 //! What the user looks at on the heat map.
 
+use kreplay_model::timeline::Moment;
+
 use super::{HeatMap, State, TimeGrid, TimeWindow};
 
 /// The figure of the heat map.
@@ -37,6 +39,8 @@ pub struct HeatView {
     pub order: HeatOrder,
     /// The row under the cursor.
     pub row: usize,
+    /// The other end of the marked time, which begins or ends at the cursor; `None` if no time is marked.
+    pub marker: Option<Moment>,
 }
 
 impl HeatView {

@@ -82,6 +82,8 @@ screens! {
     Workers(Charting, Page),
     /// The partitions over time.
     HeatMap(Charting, Page),
+    /// A race between numbers of workers.
+    Race(Racing, Page),
     /// All events that are kept.
     EventLog(Listing, Page),
     /// The keys with the most records, and those in quarantine.

@@ -1,6 +1,6 @@
 //! What the user did: open screens, selection, scroll positions, and filters.
 
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::{domain::TopicPartition, timeline::Moment};
 
 use super::{
     AuditView, EventLogView, HeatView, InspectView, LogView, Navigation, PaletteEntry, Pending, ScreenId, Status,
@@ -45,8 +45,12 @@ pub struct UserState {
     pub audit: AuditView,
     /// The timeline.
     pub timeline: TimelineView,
+    /// A page that is opened once it has something to show: the one of the saved layout.
+    pub reopen: Option<ScreenId>,
     /// The open screens and the dialog in front of them.
     pub navigation: Navigation,
+    /// The numbers of workers of the race that a question is about.
+    pub racing: Vec<u32>,
     /// The message in the footer.
     pub status: Option<Status>,
     /// A change of concurrency that no snapshot shows yet.
@@ -57,6 +61,8 @@ pub struct UserState {
     pub theme: Option<&'static str>,
     /// The words that the help shows.
     pub help_filter: String,
+    /// The moment that was clicked last, from which the mouse may be dragged.
+    pub pressed: Option<Moment>,
     /// Whether the mouse is captured. If not, it selects text in the terminal.
     pub mouse: bool,
 }
@@ -83,12 +89,15 @@ impl UserState {
             inspect: InspectView::default(),
             audit: AuditView::default(),
             timeline: TimelineView::default(),
+            reopen: None,
             navigation: Navigation::new(home),
+            racing: Vec::new(),
             status: None,
             pending: None,
             recent: Vec::new(),
             theme: None,
             help_filter: String::new(),
+            pressed: None,
             mouse: true,
         }
     }

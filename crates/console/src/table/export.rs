@@ -1,4 +1,5 @@
-//! Export of a table: all columns that have values, and the rows that pass the filter, in their order.
+//! Export of tables and charts: all columns that have values and, of a table, the rows that pass the filter, in their
+//! order.
 //!
 //! A column's name says the unit of its numbers, such as `p95_s` for seconds ([`Kind::export_suffix`]). Hidden columns
 //! are exported too.
@@ -7,11 +8,11 @@
 
 mod csv;
 mod json;
+mod sheet;
 
 pub use csv::csv;
 pub use json::json;
-
-use super::{Field, TableRow, TableState, Value, arrange};
+pub use sheet::Sheet;
 
 /// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,38 +33,14 @@ impl ExportFormat {
             .find_map(|(format, known)| ending.eq_ignore_ascii_case(known).then_some(format))
     }
 
-    /// The table in this format.
+    /// The sheet in this format.
     ///
     /// # Errors
     /// As [`json()`].
-    pub fn write<R: TableRow>(self, state: &TableState<R::Key>, rows: &[R]) -> Result<String, serde_json::Error> {
+    pub fn write(self, sheet: &Sheet<'_>) -> Result<String, serde_json::Error> {
         match self {
-            Self::Csv => Ok(csv(state, rows)),
-            Self::Json => json(state, rows).map(|text| text + "\n"),
+            Self::Csv => Ok(csv(sheet)),
+            Self::Json => json(sheet).map(|text| text + "\n"),
         }
-    }
-}
-
-/// The exported columns: names and fields.
-struct Table<'a, R> {
-    fields: Vec<(String, Field<R>)>,
-    rows: Vec<&'a R>,
-}
-
-impl<'a, R: TableRow> Table<'a, R> {
-    fn new(state: &TableState<R::Key>, rows: &'a [R]) -> Self {
-        let field = |column: super::Column<R>| {
-            let id = column.id;
-            column.field.map(|field| (format!("{id}{}", field.kind.export_suffix()), field))
-        };
-        let fields = R::columns().into_iter().filter_map(field).collect();
-        Self { fields, rows: arrange(state, rows).shown.iter().filter_map(|at| rows.get(*at)).collect() }
-    }
-
-    fn values(&self, row: &'a R) -> impl Iterator<Item = (&str, Value<'a>)> {
-        self.fields.iter().map(move |(name, field)| {
-            let value = (field.value)(row);
-            (name.as_str(), if value.is_unknown() { Value::Unknown } else { value })
-        })
     }
 }

@@ -1,41 +1,52 @@
-//! Exports the table in front to a file.
+//! Exports the table or the chart in front, or the screen as a picture, to a file.
+
+use std::path::Path;
 
 use super::{Effect, reject, show_message};
 use crate::{
-    state::{Dialog, ExportedTable, LineInput, State, StatusKind, TableId},
+    state::{Dialog, ExportSubject, LineInput, State, StatusKind},
     table::export::ExportFormat,
 };
 
 /// Asks for the name of the file.
 pub(super) fn ask(state: &mut State) {
-    let Some(table) = state.table_in_front() else { return };
-    let text = LineInput::new(format!("{}.csv", table.name()));
-    state.user.navigation.dialog = Some(Dialog::Export { table, text, error: None });
+    let subject = state.export_subject();
+    let text = LineInput::new(subject.file_name());
+    state.user.navigation.dialog = Some(Dialog::Export { subject, text, error: None });
 }
 
-/// Writes the table to a file. Its ending says the format.
-pub(super) fn accept(state: &mut State, table: TableId, name: &str) -> Vec<Effect> {
+/// Writes to a file. Its ending says the format.
+pub(super) fn accept(state: &mut State, subject: ExportSubject, name: &str) -> Vec<Effect> {
     let name = name.trim();
-    let Some(format) = ExportFormat::of_file(name) else {
-        reject(state, "the name must end with .csv or .json, which is the format");
+    if is_picture(name) {
+        return vec![Effect::ExportPicture(name.into())];
+    }
+    let Some(format) = ExportFormat::of_file(name).filter(|_| subject.has_values()) else {
+        reject(state, format!("the name must end with {}, which is the format", subject.endings()));
         return Vec::new();
     };
-    match state.exported_table(table, format) {
-        Ok(ExportedTable { content, .. }) => vec![Effect::Export { path: name.into(), content }],
+    match state.exported(subject, format) {
+        Ok(content) => vec![Effect::Export { path: name.into(), content }],
         Err(error) => {
-            reject(state, format!("the table cannot be written: {error}"));
+            reject(state, format!("the values cannot be written: {error}"));
             Vec::new()
         }
     }
 }
 
+/// Whether the ending of a file's name says that it is a picture.
+fn is_picture(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("svg"))
+}
+
 /// Closes the prompt if the file was written. Otherwise the prompt shows why not, so that another name can be typed.
 pub(super) fn learn(state: &mut State, outcome: Result<(), String>) -> Vec<Effect> {
     state.stale = true;
-    let Some(Dialog::Export { table, text, .. }) = &state.user.navigation.dialog else { return Vec::new() };
+    let Some(Dialog::Export { subject, text, .. }) = &state.user.navigation.dialog else { return Vec::new() };
     match outcome {
         Ok(()) => {
-            let message = format!("{} exported to {}", table.name(), text.text().trim());
+            let what = if is_picture(text.text().trim()) { "screen" } else { subject.name() };
+            let message = format!("{what} exported to {}", text.text().trim());
             state.user.navigation.dialog = None;
             show_message(state, StatusKind::Info, message);
         }

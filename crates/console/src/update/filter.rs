@@ -163,6 +163,7 @@ pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
         | Dialog::Number { .. }
         | Dialog::Rate { .. }
         | Dialog::Rehearse { .. }
+        | Dialog::Race { .. }
         | Dialog::ChangeValue { .. }
         | Dialog::ConfirmChange { .. }
         | Dialog::Palette(_)

@@ -1,15 +1,16 @@
-//! The mouse: the wheel scrolls what is under the pointer, a click focuses, selects, sorts, or closes.
+//! The mouse: the wheel scrolls what is under the pointer, a click focuses, selects, sorts, or closes, and dragging
+//! marks a range of time.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::{
-    Effect, Event, columns, errors, focus, group_change, inspect, journals, palette, quarantine, scroll, timeline,
-    topics, watch,
+    Effect, Event, columns, errors, focus, group_change, inspect, journals, palette, quarantine, run_pages, scroll,
+    timeline, topics, watch,
 };
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
-    state::{GroupPanel, HotKeyRow, Layer, PartitionRow, Scrollable, State, TroubleKey},
+    state::{GroupPanel, HotKeyRow, Layer, PartitionRow, ScreenId, Scrollable, State, TroubleKey},
 };
 
 /// Lines scrolled per wheel notch.
@@ -24,6 +25,7 @@ impl Event {
             MouseEventKind::ScrollUp => Some(Self::Wheel(target, -LINES_PER_NOTCH)),
             MouseEventKind::ScrollDown => Some(Self::Wheel(target, LINES_PER_NOTCH)),
             MouseEventKind::Down(MouseButton::Left) => Some(Self::Click(target)),
+            MouseEventKind::Drag(MouseButton::Left) => Some(Self::Drag(target)),
             _ => None,
         }
     }
@@ -49,6 +51,7 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::Page
         | Target::Lane(_)
         | Target::HeatRow(_)
+        | Target::HeatCell(..)
         | Target::LoggedEvent(_)
         | Target::HotKeyColumn(_)
         | Target::HotKey(_)
@@ -62,6 +65,10 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
 
 pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
     state.stale = true;
+    state.user.pressed = match target {
+        Target::Moment(at) | Target::HeatCell(_, at) => Some(at),
+        _ => None,
+    };
     match target {
         Target::Panel(panel) => focus(state, panel),
         Target::Column(column) => {
@@ -96,6 +103,7 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::ColumnChoice(row) => columns::click(state, row),
         Target::Lane(key) => state.user.workers.selected = Some(key),
         Target::HeatRow(row) => state.user.heat.row = row,
+        Target::HeatCell(row, at) => run_pages::point_at(state, row, at),
         Target::LoggedEvent(seq) => state.user.event_log.table.selected = Some(seq),
         Target::HotKeyColumn(column) => state.user.hot_keys.sort_by::<HotKeyRow<'_>>(column),
         Target::HotKey(key) => state.user.hot_keys.selected = Some(key),
@@ -115,6 +123,28 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         | Target::Prompt => {}
     }
     Vec::new()
+}
+
+/// Marks the time between the click and the pointer.
+pub(super) fn drag(state: &mut State, target: &Target) -> Vec<Effect> {
+    let Some(from) = state.user.pressed else { return Vec::new() };
+    match *target {
+        Target::Moment(at) if is_timeline(state) => {
+            state.stale = true;
+            state.user.timeline.marker = Some(from);
+            timeline::move_to(state, at)
+        }
+        Target::HeatCell(_, at) => {
+            state.stale = true;
+            run_pages::mark_to(state, from, at);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn is_timeline(state: &State) -> bool {
+    state.user.navigation.front().screen == ScreenId::Timeline
 }
 
 /// Closes the window that was clicked, unless something else is in front by now.

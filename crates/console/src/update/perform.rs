@@ -3,9 +3,7 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, audit, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus,
-    group_change, inspect, journals, launch, motion::Motion, navigate, palette, past, plan, playback, quarantine,
-    question, rate, run, run_pages, scroll, show_message, silence, timeline, topics, typing, watch,
+    Effect, ask, audit, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus, group_change, inspect, journals, launch, motion::Motion, navigate, palette, past, plan, playback, quarantine, question, race, rate, record, run, run_pages, scroll, show_message, silence, timeline, topics, typing, watch,
 };
 use crate::{
     action::Action,
@@ -139,6 +137,9 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::NextMark if !state.is_charting() => timeline::to_mark(state, true),
         Action::Latest if is_timeline(state) => timeline::to_latest(state),
         Action::WholeTimeline if is_timeline(state) => in_view(state, |state| state.user.timeline.column_ms = None),
+        Action::Race => in_view(state, race::open),
+        Action::StartRace => in_view(state, race::ask),
+        Action::StopRace => race::stop(state),
         Action::Workers => in_view(state, |state| navigate::toggle(state, ScreenId::Workers)),
         Action::HeatMap => in_view(state, |state| navigate::toggle(state, ScreenId::HeatMap)),
         Action::SwitchLanes => in_view(state, |state| state.user.workers.next_kind()),
@@ -162,6 +163,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::SetMarker => in_view(state, timeline::set_marker),
         Action::ShowMoment => past::show_cursor(state),
         Action::Freeze => past::toggle(state),
+        Action::Record => record::toggle(state),
         Action::TogglePlayback => playback::toggle(state),
         Action::SlowerPlayback => playback::change_speed(state, false),
         Action::FasterPlayback => playback::change_speed(state, true),
@@ -243,6 +245,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
     match state.user.navigation.dialog.clone() {
         Some(Dialog::Ask(question)) => question::confirm(state, question),
         Some(Dialog::Number { text, .. }) => concurrency::accept(state, text.text()),
+        Some(Dialog::Race { text, .. }) => race::accept(state, text.text()),
         Some(Dialog::Rate { text, .. }) => rate::accept(state, text.text()),
         Some(Dialog::Rehearse { text, .. }) => audit::accept_partitions(state, text.text()),
         Some(Dialog::ChangeValue { choice, text, .. }) => group_change::accept_value(state, choice, text.text()),
@@ -269,7 +272,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
         Some(Dialog::Search(text)) => in_view(state, |state| inspect::search(state, text.text().to_owned())),
         Some(Dialog::HelpFilter(_)) => in_view(state, |state| state.user.navigation.dialog = None),
         Some(Dialog::Palette(_)) => palette::accept(state, perform),
-        Some(Dialog::Export { table, text, .. }) => export::accept(state, table, text.text()),
+        Some(Dialog::Export { subject, text, .. }) => export::accept(state, subject, text.text()),
         Some(Dialog::Columns(_)) | None => Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! The pages that show a run over time: workers and heat map.
 
-use kreplay_model::timeline::{MarkClass, TimeRange};
+use kreplay_model::timeline::{MarkClass, Moment, TimeRange};
 
 use super::show_message;
 use crate::state::{RunTime, ScreenId, Scrollable, State, StatusKind, TimeWindow};
@@ -41,6 +41,19 @@ pub(super) fn show_whole(state: &mut State) {
 /// Follows the latest moment.
 pub(super) fn follow(state: &mut State) {
     change(state, |window, _, _| window.follow());
+}
+
+/// Moves the cursor of the heat map to a row and a moment. No time is marked any more.
+pub(super) fn point_at(state: &mut State, row: usize, at: Moment) {
+    state.user.heat.row = row;
+    state.user.heat.marker = None;
+    change(state, |window, run, columns| window.go_to(run, columns, at));
+}
+
+/// Marks the time between two moments of the heat map. The cursor is at the second one.
+pub(super) fn mark_to(state: &mut State, from: Moment, at: Moment) {
+    state.user.heat.marker = Some(from);
+    change(state, |window, run, columns| window.go_to(run, columns, at));
 }
 
 /// Moves the cursor to the next mark of the run, or to the previous one.

@@ -43,6 +43,7 @@ pub(super) fn change(state: &mut State, change: impl FnOnce(&mut LineInput)) {
         | Dialog::Number { .. }
         | Dialog::Rate { .. }
         | Dialog::Rehearse { .. }
+        | Dialog::Race { .. }
         | Dialog::ChangeValue { .. }
         | Dialog::ConfirmChange { .. }
         | Dialog::Search(_)

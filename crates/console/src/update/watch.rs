@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchEvent, WatchSnapshot};
 
-use super::{Effect, navigate, show_message};
+use super::{Effect, navigate, reopen, show_message};
 use crate::state::{
     Extent, GroupMemberRow, GroupPanel, GroupPartitionRow, GroupRow, ScreenId, Scrollable, State, StatusKind,
     TroubleItem, TroubleKey, Watched,
@@ -32,6 +32,7 @@ pub(super) fn learn(state: &mut State, snapshot: Arc<WatchSnapshot>) -> Vec<Effe
         state.feed.watched = Watched::known(snapshot);
         state.stale = true;
     }
+    reopen::page(state);
     Vec::new()
 }
 

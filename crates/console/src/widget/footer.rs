@@ -128,6 +128,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         {
             "set"
         }
+        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Race { .. })) => "start",
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ChangeValue { .. })) => "plan",
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ConfirmChange { .. })) => "execute",
         (Action::Accept, _) if state.mode() == Mode::Palette => "run",
@@ -140,7 +141,11 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         }
         (Action::PauseWatch, _) if state.user.watch.paused => "resume",
         (Action::Close, _) if state.mode() == Mode::Watching && has_group_filter(state) => "clear filter",
-        (Action::Close, _) if matches!(state.mode(), Mode::Watching | Mode::Charting | Mode::Listing) => "back",
+        (Action::Close, _)
+            if matches!(state.mode(), Mode::Watching | Mode::Charting | Mode::Racing | Mode::Listing) =>
+        {
+            "back"
+        }
         (Action::FocusNext, _) if state.mode() == Mode::Watching => "next panel",
         _ => usual,
     }
@@ -272,6 +277,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::Listing => {
             &[A::Close, A::Filter, A::WrapEvents, A::SortNext, A::ListJournals, A::Up, A::Down, A::Bottom, A::Help]
         }
+        Mode::Racing => &[A::Close, A::StartRace, A::StopRace, A::Export, A::Help],
         Mode::Charting => useful_on_charts(state.user.navigation.front().screen),
         Mode::Planning => {
             &[A::Close, A::Up, A::Down, A::MoreWorkers, A::FewerWorkers, A::PlanAgain, A::StopPlanning, A::PageDown]

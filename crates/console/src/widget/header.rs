@@ -32,6 +32,10 @@ pub(crate) fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let base = theme.base.patch(theme.banner);
     buf.set_style(area, base);
     let mut left = vec![Span::styled(" kreplay ", theme.strong), Span::raw("  ")];
+    if state.recording.is_on() {
+        // In front, so that it is never cut off.
+        left.push(Span::styled("● REC  ", theme.bad));
+    }
     left.extend(status(state, theme));
     let right = area.right().saturating_sub(1);
     if let Some((text, style)) = moment::text(state, theme) {

@@ -8,8 +8,9 @@ use kreplay_console::{
     state::{Dialog, PartitionRow, ScreenId, State, TableId},
     update::{Effect, Event},
 };
+use kreplay_model::domain::Ordering;
 
-use crate::{fixture::*, situations::Situation, watch_fixture};
+use crate::{fixture::*, over_time::followed_for, situations::Situation, watch_fixture};
 
 /// Types a name into the prompt instead of the proposed one, and accepts it.
 fn export(state: &mut State, name: &str) -> Vec<Effect> {
@@ -52,7 +53,11 @@ fn the_ending_of_the_name_is_the_format() {
     press_code(&mut state, KeyCode::Esc);
     for wrong in ["topics", "topics.txt", ".csv", ""] {
         assert_eq!(export(&mut state, wrong), [], "{wrong}");
-        assert!(error(&state).is_some_and(|error| error.contains(".csv or .json")), "{wrong}: {:?}", error(&state));
+        assert!(
+            error(&state).is_some_and(|error| error.contains(".csv, .json or .svg")),
+            "{wrong}: {:?}",
+            error(&state)
+        );
         press_code(&mut state, KeyCode::Esc);
     }
 }
@@ -82,8 +87,65 @@ fn the_tables_of_groups_are_exported() {
     assert!(matches!(&export(&mut state, "p.csv")[..], [Effect::Export { content, .. }] if content.contains("orders")));
     press_code(&mut state, KeyCode::Esc);
     state.user.navigation.open(ScreenId::Trouble);
-    assert_eq!(act(&mut state, Action::Export), []);
-    assert_eq!(state.user.status.as_ref().unwrap().text, "there is no table in front");
+    assert_eq!(export(&mut state, "trouble.csv"), []);
+    assert_eq!(error(&state), Some("the name must end with .svg, which is the format"));
+}
+
+#[test]
+fn every_screen_is_exported_as_a_picture() {
+    for screen in ScreenId::ALL {
+        let mut state = Situation::Normal.console(80, 24);
+        state.user.navigation.open(*screen);
+        if *screen == ScreenId::Change {
+            // The key executes the change.
+            continue;
+        }
+        assert_eq!(export(&mut state, "a.SVG"), [Effect::ExportPicture("a.SVG".into())], "{screen:?}");
+        apply(&mut state, Event::Exported(Ok(())));
+        assert_eq!(state.user.status.as_ref().unwrap().text, "screen exported to a.SVG", "{screen:?}");
+    }
+}
+
+#[test]
+fn the_values_of_charts_are_exported() {
+    let content = |action, name: &str| {
+        let mut state = match action {
+            Action::Timeline => running(80, 24),
+            _ => followed_for((80, 24), 6, 12, Ordering::Partition),
+        };
+        act(&mut state, action);
+        draw(&mut state);
+        let effects = export(&mut state, name);
+        let [Effect::Export { content, .. }] = &effects[..] else { panic!("{effects:?}") };
+        content.clone()
+    };
+    let timeline = content(Action::Timeline, "t.csv");
+    let heading = "time,rate_per_s,lag,p50_s,p95_s,p99_s,workers,held_bytes\r\n";
+    assert!(timeline.starts_with(heading), "{timeline}");
+    let rates = timeline.lines().filter_map(|line| line.split(',').nth(1)?.parse::<f64>().ok());
+    assert!(rates.fold(0.0, f64::max) > 1_000.0, "{timeline}");
+    assert!(timeline.lines().nth(1).unwrap().starts_with("2026-03-01T0"), "{timeline}");
+    let lanes: serde_json::Value = serde_json::from_str(&content(Action::Workers, "w.json")).unwrap();
+    let stalled = lanes.as_array().unwrap().iter().filter(|cell| cell["state"] == "stalled");
+    assert!(stalled.clone().count() > 0 && stalled.clone().all(|cell| cell["lane"] == "worker-3"), "{lanes}");
+    let map = content(Action::HeatMap, "h.csv");
+    assert!(map.starts_with("time,topic,partition,rate_per_s\r\n") && map.contains(",vc.orders,5,"), "{map}");
+}
+
+#[test]
+fn the_prompt_proposes_a_name_for_what_is_in_front() {
+    for (action, name) in
+        [(Action::Timeline, "timeline.svg"), (Action::HeatMap, "heat-map.svg"), (Action::Help, "screen.svg")]
+    {
+        let mut state = running(80, 24);
+        act(&mut state, action);
+        act(&mut state, Action::Export);
+        assert!(text(&state).contains(name), "{}", text(&state));
+    }
+    let mut state = running(80, 24);
+    act(&mut state, Action::Timeline);
+    act(&mut state, Action::Export);
+    insta::assert_snapshot!("export_timeline_80x24", text(&state));
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn at(second: u32, workers: u32, partitions: u32, ordering: Ordering) -> Snapsho
 }
 
 /// A console that has followed a run for [`SECONDS`].
-fn followed_for(size: (u16, u16), workers: u32, partitions: u32, ordering: Ordering) -> State {
+pub(crate) fn followed_for(size: (u16, u16), workers: u32, partitions: u32, ordering: Ordering) -> State {
     let mut state = State::new(size.0, size.1, None);
     for second in 0..=SECONDS {
         give(&mut state, at(second, workers, partitions, ordering));

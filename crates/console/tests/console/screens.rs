@@ -8,7 +8,7 @@ use kreplay_console::{
     state::{Layer, ScreenId, State},
     theme::ThemeChoice,
 };
-use ratatui::{buffer::Buffer, layout::Rect};
+use ratatui::{buffer::Buffer, layout::Rect, style::Color};
 
 use crate::{fixture::*, situations::Situation};
 
@@ -110,6 +110,25 @@ fn a_screen_stays_inside_its_area() {
             assert!(now == before || is_wide_beside_it, "{what}, {position}:\n{}", capture::text(&frame));
         }
     });
+}
+
+#[test]
+fn headings_are_never_cut() {
+    let heading = Color::Rgb(1, 2, 3);
+    let mut theme = theme(&ThemeChoice::DARK);
+    theme.column.fg = Some(heading);
+    theme.column_sorted.fg = Some(heading);
+    for (width, height) in SIZES.into_iter().chain([(70, 24), (100, 30), (120, 40)]) {
+        for situation in Situation::ALL {
+            let console = situation.console(width, height);
+            // The caption of a plan names its handler, which may be too long.
+            for screen in SCREENS.iter().filter(|screen| screen.id != ScreenId::Plan) {
+                let frame = capture::frame(&with_front(console.clone(), screen.id), &theme);
+                let cut = frame.content.iter().any(|cell| cell.fg == heading && cell.symbol() == "…");
+                assert!(!cut, "{:?}, {situation:?}, {width}x{height}:\n{}", screen.id, capture::text(&frame));
+            }
+        }
+    }
 }
 
 #[test]

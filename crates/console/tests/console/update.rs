@@ -87,7 +87,7 @@ fn terminal_keys_map_to_catalogue_keys() {
     assert_eq!(key(KeyCode::Char('q'), KeyModifiers::SUPER), None);
     let keymap = Keymap::default();
     assert_eq!(keymap.lookup(Mode::Dashboard, alt_q), None, "Alt with a letter is not the letter");
-    assert_eq!(keymap.lookup(Mode::Dashboard, Key::ctrl('r')), None, "Control with a letter is not the letter");
+    assert_eq!(keymap.lookup(Mode::Dashboard, Key::ctrl('t')), None, "Control with a letter is not the letter");
     assert_eq!(keymap.lookup(Mode::Typing, Key::char('q')), None, "letters are text during text input");
     assert_eq!(Key::ctrl('c').to_string(), "Ctrl-C");
     assert_eq!(Key::char(' ').to_string(), "Space");

@@ -81,6 +81,12 @@ impl RecentPast {
         *self = Self::new(self.budget_bytes);
     }
 
+    /// A copy of the frames that are kept, for another thread. It takes as much memory as they do.
+    #[must_use]
+    pub fn frames(&self) -> RecentFrames {
+        RecentFrames(self.tracks.clone())
+    }
+
     fn bytes_of_kind(&self, kind: EntryKind) -> usize {
         self.tracks.of(kind).iter().map(|slot| bytes_of(&slot.payload)).sum()
     }
@@ -89,6 +95,17 @@ impl RecentPast {
     #[must_use]
     pub fn used_bytes(&self) -> usize {
         self.slot_bytes + self.encoder.bytes()
+    }
+}
+
+/// A copy of the frames that a [`RecentPast`] had kept.
+#[derive(Clone, Debug, Default)]
+pub struct RecentFrames(Tracks<Payload>);
+
+impl RecentFrames {
+    /// The frames, oldest first. The first one of each kind has the whole value; the others have what changed.
+    pub fn iter(&self) -> impl Iterator<Item = Frame> + '_ {
+        self.0.frames(&(i64::MIN..=i64::MAX), |payload: &Payload| Some(Cow::Borrowed(&**payload)))
     }
 }
 

@@ -1,4 +1,5 @@
-//! The prompts for the number of workers, the rate limit, the partitions of a rehearsal, and the file of an export.
+//! The prompts for the number of workers, the rate limit, a race, the partitions of a rehearsal, and the file of an
+//! export.
 
 use ratatui::{
     buffer::Buffer,
@@ -12,7 +13,7 @@ use crate::{
     layout::centred,
     number,
     screen::foot,
-    state::{LineInput, State, TableId},
+    state::{ExportSubject, LineInput, State},
     text::{clean, wrap},
     theme::Theme,
     widget::{frame, input::with_cursor, paint},
@@ -43,17 +44,24 @@ pub(super) fn rehearse(buf: &mut Buffer, text: &LineInput, error: Option<&str>, 
     prompt(buf, ["Rehearsal", "Partitions, 1 to 10000, or off", &now, "audits again"], text, error, state, theme);
 }
 
+/// The prompt for the numbers of workers of a race.
+pub(super) fn race(buf: &mut Buffer, text: &LineInput, error: Option<&str>, state: &State, theme: &Theme) {
+    let ask = format!("Workers of each run, 1 to {}", state.max_concurrency());
+    prompt(buf, ["Race", &ask, "such as 1,3,8", "starts"], text, error, state, theme);
+}
+
 /// The prompt for the file of an export.
 pub(super) fn export(
     buf: &mut Buffer,
-    table: TableId,
+    subject: ExportSubject,
     text: &LineInput,
     error: Option<&str>,
     state: &State,
     theme: &Theme,
 ) {
-    let title = format!("Export {}", table.name());
-    prompt(buf, [&title, "New file, ending with .csv or .json", "", "writes"], text, error, state, theme);
+    let title = format!("Export {}", subject.name());
+    let ask = format!("New file, ending with {}", subject.endings());
+    prompt(buf, [&title, &ask, "", "writes"], text, error, state, theme);
 }
 
 /// A prompt for a line of text: what is asked for, what is there now, what the key that accepts it does, what

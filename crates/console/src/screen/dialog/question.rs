@@ -78,6 +78,17 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
                 ),
             }
         }
+        Question::Race => (
+            "Run with effects?",
+            vec![
+                format!(
+                    "All records are handled {} times, each time with all effects of {}. `kreplay run --dry-run` races \
+                     without effects.",
+                    state.user.racing.len(),
+                    shorten(&clean(&state.run().map_or_else(String::new, |run| run.plan.handler.clone())), 30),
+                ),
+            ],
+        ),
         Question::Silence => (
             "Silence the rule?",
             vec![format!(

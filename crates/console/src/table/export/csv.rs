@@ -2,32 +2,31 @@
 
 use std::borrow::Cow;
 
-use super::Table;
-use crate::table::{TableRow, TableState, Value};
+use super::Sheet;
+use crate::table::Value;
 
 /// Characters with which a spreadsheet recognises a formula, see the OWASP page on CSV injection.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// The table as CSV (RFC 4180): a line of names, then a line per row, each with CR and LF at its end. An unknown value
+/// The sheet as CSV (RFC 4180): a line of names, then a line per row, each with CR and LF at its end. An unknown value
 /// is empty. Text that a spreadsheet would evaluate as a formula is prefixed with `'`.
 #[must_use]
-pub fn csv<R: TableRow>(state: &TableState<R::Key>, rows: &[R]) -> String {
-    let table = Table::new(state, rows);
+pub fn csv(sheet: &Sheet<'_>) -> String {
     let mut out = String::new();
-    push_line(&mut out, table.fields.iter().map(|(name, _)| Cow::Borrowed(name.as_str())));
-    for row in &table.rows {
-        push_line(&mut out, table.values(row).map(|(_, value)| text(value)));
+    push_line(&mut out, sheet.columns.iter().map(|name| Cow::Borrowed(name.as_ref())));
+    for row in &sheet.rows {
+        push_line(&mut out, row.iter().map(text));
     }
     out
 }
 
-fn text(value: Value<'_>) -> Cow<'_, str> {
+fn text<'a>(value: &'a Value<'_>) -> Cow<'a, str> {
     match value {
         Value::Unknown => Cow::Borrowed(""),
         Value::Count(count) => Cow::Owned(count.to_string()),
         Value::Number(number) => Cow::Owned(number.to_string()),
         Value::Text(text) if text.starts_with(FORMULA_STARTS) => Cow::Owned(format!("'{text}")),
-        Value::Text(text) => text,
+        Value::Text(text) => Cow::Borrowed(text.as_ref()),
     }
 }
 
@@ -52,7 +51,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::table::test_row::Group;
+    use crate::table::{TableState, test_row::Group};
 
     #[test]
     fn rows_are_exported_filtered_sorted_and_with_hidden_columns() {
@@ -63,7 +62,7 @@ mod tests {
         state.sort_by::<Group>("lag");
         state.hidden.insert("state");
         let expected = "name,state,lag,p95_s\r\n\"orders, old\",stable,5,0.25\r\n'=1+1,stable,,\r\n";
-        assert_eq!(csv(&state, &rows), expected);
+        assert_eq!(csv(&Sheet::of_table(&state, &rows)), expected);
     }
 
     /// Reads CSV without any knowledge of the writer.
@@ -91,7 +90,7 @@ mod tests {
         #[test]
         fn any_text_survives_and_none_is_a_formula(names in prop::collection::vec("[=+@,\"\r\n\ta-]{0,6}|.{0,6}", 1..8)) {
             let rows: Vec<Group> = names.iter().map(|name| Group::named(name)).collect();
-            let lines = read(&csv(&TableState::default(), &rows));
+            let lines = read(&csv(&Sheet::of_table(&TableState::default(), &rows)));
             prop_assert_eq!(lines.len(), rows.len() + 1);
             for (line, name) in lines.iter().skip(1).zip(&names) {
                 let unescaped = if name.starts_with(FORMULA_STARTS) { line[0].strip_prefix('\'').unwrap() } else { &line[0] };

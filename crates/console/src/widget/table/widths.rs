@@ -2,12 +2,14 @@
 //!
 //! First, each column gets the width of its content up to its start width. If there is too little room, columns shrink
 //! or disappear. Spare room goes to the content that did not fit, then to the gaps, and then to columns that may grow.
+//! No column is narrower than its heading.
 
 use std::ops::RangeInclusive;
 
 use crate::{
     number,
     table::{Column, TableRow, Width},
+    text,
 };
 
 /// A column with its position and width.
@@ -30,8 +32,11 @@ pub(super) fn place<R: TableRow>(
 ) -> Vec<Slot> {
     let measured: Vec<u16> = columns.iter().map(|column| measure(column, rows)).collect();
     let bounds = columns.iter().zip(&measured);
-    let start = |width: Width, content: u16| content.clamp(width.min, width.start.max(width.min));
-    let widths = bounds.map(|(column, content)| start(column.width, *content)).collect();
+    let start = |column: &Column<R>, content: u16| {
+        let min = column.width.min.max(heading(column));
+        content.clamp(min, column.width.start.max(min))
+    };
+    let widths = bounds.map(|(column, content)| start(column, *content)).collect();
     let mut sizes = Sizes { widths, gap: *gaps.start(), joins: columns.iter().map(|one| one.joins_next).collect() };
     sizes.shrink(columns, room);
     let mut left = room.saturating_sub(sizes.used());
@@ -53,6 +58,16 @@ pub(super) fn place<R: TableRow>(
         sizes.widen(at, column.width.most, &mut left);
     }
     sizes.slots(x, room)
+}
+
+/// The width of a column's heading.
+fn heading<R>(column: &Column<R>) -> u16 {
+    number::cells(text::width(column.heading))
+}
+
+/// The width to which a column may shrink. Its heading is never cut.
+fn shrunk<R>(column: &Column<R>) -> Option<u16> {
+    Some(column.width.shrunk?.max(heading(column)))
 }
 
 /// The width of a column's content. Without rows, or without a measure, it is as wide as it may be.
@@ -99,7 +114,7 @@ impl Sizes {
             columns.iter().enumerate().filter_map(|(at, column)| column.disappears.map(|order| (order, at))).collect();
         order.sort_unstable();
         for (_, at) in order {
-            for width in [columns.get(at).and_then(|column| column.width.shrunk), Some(0)].into_iter().flatten() {
+            for width in [columns.get(at).and_then(shrunk), Some(0)].into_iter().flatten() {
                 if self.used() <= room {
                     return;
                 }
@@ -109,7 +124,7 @@ impl Sizes {
         for (at, column) in columns.iter().enumerate().filter(|(_, column)| column.disappears.is_none()) {
             let over = self.used().saturating_sub(room);
             let now = self.widths.get(at).copied().unwrap_or(0);
-            if let Some(shrunk) = column.width.shrunk.filter(|_| over > 0) {
+            if let Some(shrunk) = shrunk(column).filter(|_| over > 0) {
                 self.set(at, now.saturating_sub(over).max(shrunk));
             }
         }

@@ -1,14 +1,18 @@
-//! Renders a frame as an SVG picture.
+//! Frames as SVG pictures.
+
+mod shape;
 
 use std::fmt::Write as _;
 
-use kreplay::{console::theme::Theme, feed::cells::width};
 use ratatui::{
     buffer::{Buffer, Cell},
     style::{Color, Modifier},
 };
 
-use crate::shape::{Shape, rect};
+use super::cells;
+use crate::{number, text::width, theme::Theme};
+
+use shape::{Shape, rect};
 
 /// Width and height of a cell in pixels.
 const CELL: (f64, f64) = (8.4, 18.0);
@@ -19,7 +23,9 @@ const BASELINE: f64 = 13.6;
 /// Margin around the frame, in pixels.
 const MARGIN: f64 = 12.0;
 
-/// Renders a frame. Colours that the theme leaves to the terminal become light on dark.
+/// A frame as an SVG picture that needs nothing else. Colours that the theme leaves to the terminal become light on
+/// dark.
+#[must_use]
 pub fn svg(buffer: &Buffer, theme: &Theme) -> String {
     let defaults = DefaultColours {
         fg: hex(theme.base.fg.unwrap_or(Color::Reset), "#c8d0dc"),
@@ -130,23 +136,13 @@ impl Run {
 
 /// The width of a text in cells.
 fn cell_count(text: &str) -> u16 {
-    u16::try_from(width(text)).unwrap_or(u16::MAX)
+    number::cells(width(text))
 }
 
-/// The cells of a row, without those covered by a wide character.
-fn cells(buffer: &Buffer, y: u16) -> impl Iterator<Item = (u16, &Cell)> {
-    let mut covered_to = 0;
-    (buffer.area.left()..buffer.area.right()).filter_map(move |x| {
-        let cell = buffer.cell((x, y))?;
-        if x < covered_to {
-            return None;
-        }
-        covered_to = x + cell_count(cell.symbol()).max(1);
-        Some((x, cell))
-    })
-}
-
+/// A text as XML. What XML cannot contain is replaced.
 fn escape(text: &str) -> String {
+    let valid = |c: char| if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c };
+    let text: String = text.chars().map(valid).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -184,10 +180,10 @@ fn level(index: u8, divisor: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use kreplay::console::theme::ThemeChoice;
     use ratatui::{layout::Rect, style::Style};
 
     use super::*;
+    use crate::theme::ThemeChoice;
 
     #[test]
     fn a_frame_is_drawn_with_escaped_text_in_the_colours_of_the_theme() {
@@ -195,9 +191,11 @@ mod tests {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 40, 2));
         buffer.set_string(0, 0, "Throughput 漢字 ▁▂━", theme.base);
         buffer.set_string(0, 1, "<script>&", Style::new().fg(Color::Indexed(46)));
+        buffer.cell_mut((20, 1)).unwrap().set_symbol("\u{1b}");
         let picture = svg(&buffer, &theme);
         assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
         assert!(picture.contains("Throughput") && picture.contains("#10151c") && picture.contains("#00ff00"));
         assert!(picture.contains("&lt;script&gt;&amp;") && !picture.contains("<script"), "{picture}");
+        assert!(!picture.chars().any(|c| c.is_control() && c != '\n'), "{picture}");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// A character drawn as a shape instead of text.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Shape {
+pub(super) enum Shape {
     /// Filled from below, in eighths of the height.
     Block(u8),
     /// A horizontal line of the given thickness.
@@ -27,7 +27,7 @@ const THIN: f64 = 1.2;
 const THICK: f64 = 2.4;
 
 impl Shape {
-    pub fn of(symbol: &str) -> Option<Self> {
+    pub(super) fn of(symbol: &str) -> Option<Self> {
         let mut chars = symbol.chars();
         let (Some(c), None) = (chars.next(), chars.next()) else { return None };
         Some(match c {
@@ -46,12 +46,12 @@ impl Shape {
     }
 
     /// Whether adjacent shapes of this kind form one longer shape.
-    pub fn joins(self) -> bool {
+    pub(super) fn joins(self) -> bool {
         matches!(self, Self::Block(_) | Self::Across(_))
     }
 
     /// Draws the shape; the rectangle may be several cells wide.
-    pub fn write(self, out: &mut String, (left, top, wide, high): PixelRect, colour: &str) {
+    pub(super) fn write(self, out: &mut String, (left, top, wide, high): PixelRect, colour: &str) {
         let (middle_x, middle_y) = (left + wide / 2.0, top + high / 2.0);
         match self {
             Self::Block(eighths) => {
@@ -83,7 +83,7 @@ fn line(out: &mut String, path: &str, more: &str, colour: &str) {
 }
 
 /// Draws a filled rectangle.
-pub fn rect(out: &mut String, (left, top, wide, high): PixelRect, colour: &str) {
+pub(super) fn rect(out: &mut String, (left, top, wide, high): PixelRect, colour: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(
         out,
