@@ -85,6 +85,7 @@ fn options(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SessionOption
         start: true,
         one_run: false,
         journal: None,
+        requests: None,
     })
 }
 

@@ -82,5 +82,6 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         start: true,
         one_run: true,
         journal: None,
+        requests: None,
     })
 }

@@ -33,6 +33,7 @@ pub(super) fn options(config: &Config, journal: Option<JournalOptions>) -> Resul
         start: true,
         one_run: true,
         journal,
+        requests: None,
     })
 }
 
