@@ -45,13 +45,15 @@ pub enum Mode {
     Columns,
     /// The timeline is open.
     Timeline,
+    /// The launch form is open.
+    Launching,
     /// A recording is shown, whatever else is open except questions and text input.
     Playback,
 }
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
@@ -70,6 +72,7 @@ impl Mode {
         Self::Palette,
         Self::Columns,
         Self::Timeline,
+        Self::Launching,
         Self::Playback,
     ];
 
@@ -95,6 +98,7 @@ impl Mode {
             Self::Palette => "palette",
             Self::Columns => "columns",
             Self::Timeline => "timeline",
+            Self::Launching => "launch",
             Self::Playback => "playback",
         }
     }
@@ -102,7 +106,7 @@ impl Mode {
     /// Whether characters are text.
     #[must_use]
     pub fn takes_text(self) -> bool {
-        matches!(self, Self::Typing | Self::Palette)
+        matches!(self, Self::Typing | Self::Palette | Self::Launching)
     }
 }
 

@@ -22,6 +22,11 @@ pub enum Question {
     DecideRecord(RecordDecision),
     /// Stop the active run and replay the chosen topics?
     ReplayInstead,
+    /// Stop the active run and start that of the launch form?
+    LaunchInstead {
+        /// Whether it is a dry run.
+        dry_run: bool,
+    },
     /// Take no actions on the alerts of a rule for a time?
     Silence,
 }

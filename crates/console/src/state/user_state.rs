@@ -3,8 +3,8 @@
 use kreplay_model::domain::TopicPartition;
 
 use super::{
-    EventLogView, HeatView, InspectView, LogView, Navigation, PaletteEntry, Pending, ScreenId, Status, TimelineView,
-    Topics, WatchView, WorkersView,
+    EventLogView, HeatView, InspectView, LaunchView, LogView, Navigation, PaletteEntry, Pending, ScreenId, Status,
+    TimelineView, Topics, WatchView, WorkersView,
 };
 use crate::{layout::Panel, table::TableState};
 
@@ -41,6 +41,8 @@ pub struct UserState {
     pub errors: TableState<String>,
     /// The record that is looked at.
     pub inspect: InspectView,
+    /// The launch form.
+    pub launch: LaunchView,
     /// The timeline.
     pub timeline: TimelineView,
     /// The open screens and the dialog in front of them.
@@ -79,6 +81,7 @@ impl UserState {
             journal: newest_first(),
             errors: most_frequent_first(),
             inspect: InspectView::default(),
+            launch: LaunchView::default(),
             timeline: TimelineView::default(),
             navigation: Navigation::new(home),
             status: None,

@@ -2,7 +2,7 @@
 
 use kreplay_model::control::Command;
 
-use super::{Effect, failed_record, quarantine, run, silence, topics};
+use super::{Effect, failed_record, launch_form, quarantine, run, silence, topics};
 use crate::state::{Question, State};
 
 /// Performs the action of a confirmed question.
@@ -16,6 +16,7 @@ pub(super) fn confirm(state: &mut State, question: Question) -> Vec<Effect> {
         Question::DecideKey(decision, hash) => quarantine::send_key(state, decision, hash),
         Question::DecideRecord(decision) => failed_record::send(state, decision),
         Question::ReplayInstead => topics::replay_chosen(state),
+        Question::LaunchInstead { dry_run } => launch_form::send(state, dry_run),
         Question::Silence => silence::send(state),
     }
 }

@@ -109,10 +109,10 @@ impl RunRequest {
         self.values.get(&field).map_or(field.value_if_empty(), String::as_str)
     }
 
-    /// Sets a value, or removes it with an empty text.
+    /// Sets a value, or removes it with an empty text or the value that one stands for.
     pub fn set(&mut self, field: RunField, value: impl Into<String>) {
         let value = value.into();
-        if value.trim().is_empty() {
+        if value.trim().is_empty() || value == field.value_if_empty() {
             self.values.remove(&field);
         } else {
             self.values.insert(field, value);
