@@ -6,8 +6,12 @@ use std::{
     time::Duration,
 };
 
-use kreplay_console::ConsoleOptions;
-use kreplay_engine::replay::{Command, RunError, Session, SessionEnd, SessionOptions};
+use kreplay_console::{ConsoleOptions, state::LaunchAccess};
+use kreplay_engine::{
+    plan::Scope,
+    replay::{Command, RunError, Session, SessionEnd, SessionOptions},
+    settings::Settings,
+};
 use kreplay_kafka::GroupProtocol;
 use kreplay_model::feed::{
     Feed, RunState, RunView,
@@ -52,6 +56,8 @@ pub(super) struct SessionView<'a> {
     pub(super) command: &'static str,
     /// A hint about keys, shown when the console opens.
     pub(super) hint: Option<String>,
+    /// Whether the console has the launch form.
+    pub(super) launch: LaunchAccess,
 }
 
 impl SessionView<'_> {
@@ -87,10 +93,7 @@ impl SessionView<'_> {
     fn recorded_session(&self, mut options: SessionOptions) -> Result<(SessionEnd, Timeline), CliError> {
         let (with_console, is_embedded) = (self.with_console(), options.embedded);
         // Checked before contacting a broker: these contradictions do not depend on the cluster.
-        let shared = options.settings.group.is_some() && !options.scope.rules.barriers.is_empty();
-        let contradiction =
-            options.settings.contradiction().or_else(|| shared.then(|| RunError::GroupBarriers.to_string()));
-        if let Some(text) = contradiction {
+        if let Some(text) = contradiction(&options.settings, &options.scope) {
             return Err(CliError::Usage(text));
         }
         if options.settings.dry_run.is_none() {
@@ -156,7 +159,7 @@ impl SessionView<'_> {
         outlet: &Outlet,
         is_embedded: bool,
     ) -> Result<(Shown, ConsoleOptions), CliError> {
-        let options = ConsoleOptions { hint: self.hint.clone(), ..options };
+        let options = ConsoleOptions { hint: self.hint.clone(), launch: self.launch.clone(), ..options };
         let mut feed = feed.clone();
         let Some(groups) = (if is_embedded { None } else { self.groups(outlet)? }) else {
             return Ok((Shown { feed, groups: None }, options));
@@ -215,6 +218,12 @@ impl SessionView<'_> {
                 .map_err(|source| CliError::Output { target: Some(Path::new(path).to_owned()), source }),
         }
     }
+}
+
+/// The first contradiction among the settings of a run, in one sentence.
+pub(super) fn contradiction(settings: &Settings, scope: &Scope) -> Option<String> {
+    let shared = settings.group.is_some() && !scope.rules.barriers.is_empty();
+    settings.contradiction().or_else(|| shared.then(|| RunError::GroupBarriers.to_string()))
 }
 
 /// The groups of a session's cluster.

@@ -17,6 +17,7 @@ mod bench;
 mod console;
 mod failures;
 mod inspect;
+mod launch_form;
 mod metrics;
 mod ndjson;
 mod plain;
