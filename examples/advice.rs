@@ -160,6 +160,7 @@ impl Case {
             start: true,
             one_run: true,
             journal: None,
+            requests: None,
         })?
         .join();
         match end.run {

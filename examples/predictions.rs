@@ -288,6 +288,7 @@ fn start(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<S
         start: true,
         one_run: true,
         journal: None,
+        requests: None,
     })?)
 }
 

@@ -82,6 +82,7 @@ fn options(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SessionOption
         start: true,
         one_run: false,
         journal: None,
+        requests: None,
     })
 }
 

@@ -121,6 +121,7 @@ impl Job {
         let spec = self.handler.parse::<HandlerSpec>().map_err(|error| JobError::Handler(error.to_string()))?;
         Ok(SessionOptions {
             journal: None,
+            requests: None,
             kafka: KafkaConfig {
                 bootstrap_servers: self.bootstrap_servers.clone(),
                 properties: self.properties.clone(),

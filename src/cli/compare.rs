@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint, value_parser};
+use kreplay_console::state::LaunchAccess;
 use kreplay_handlers::{DryRunMode, HandlerSpec};
 use kreplay_model::feed::{
     RunState, RunView,
@@ -83,8 +84,15 @@ pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: 
     options.settings.dry_run = Some(DryRunMode::Compare { right: config.handler(right), shown: args.limit as usize });
     options.settings.group = None;
     options.settings.ordering = kreplay_model::domain::Ordering::Key;
-    let Some(run) =
-        (SessionView { config: &config, report: &report, command: "compare", hint: None }).session(options)?.run
+    let Some(run) = (SessionView {
+        config: &config,
+        report: &report,
+        command: "compare",
+        hint: None,
+        launch: LaunchAccess::default(),
+    })
+    .session(options)?
+    .run
     else {
         return Ok(Exit::Stopped);
     };

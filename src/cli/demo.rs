@@ -10,6 +10,7 @@ use kreplay_kafka::{KafkaConfig, embedded::EmbeddedBroker};
 
 use super::{
     CliError, Exit, ReportArgs,
+    launch::Launch,
     work::{SessionView, protocol},
 };
 use crate::{
@@ -41,7 +42,7 @@ pub(super) fn watch(args: &WatchDemoArgs, config: &Config, report: &ReportArgs) 
 }
 
 /// Starts the broker, produces the events and replays them.
-pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
+pub(super) fn execute(config: &Config, report: &ReportArgs, launch: Launch) -> Result<Exit, CliError> {
     let scope = config.demo.scope.clone();
     if scope.range.has_times() {
         let text =
@@ -68,7 +69,8 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
     let selection = selection.within(scope.clone());
     let properties =
         broker.client_properties().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let show = SessionView { config, report, command: "demo", hint: Some(hint(&config.console.keymap)) };
+    let hint = Some(hint(&config.console.keymap));
+    let show = SessionView { config, report, command: "demo", hint, launch: launch.access };
     show.run(SessionOptions {
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
         embedded: true,
@@ -82,5 +84,6 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         start: true,
         one_run: true,
         journal: None,
+        requests: launch.requests,
     })
 }

@@ -20,6 +20,7 @@ mod history;
 mod inspector;
 mod journal_listing;
 mod keys;
+mod launch;
 mod layout_file;
 mod leftovers;
 mod man;
@@ -81,7 +82,8 @@ pub use watch::WatchArgs;
 
 use kreplay_engine::replay::JournalOptions;
 
-use crate::config::{Config, Environment};
+use self::launch::Launch;
+use crate::config::{Config, Environment, RunTable};
 
 /// Parses the arguments and runs the command. Prints errors to standard error.
 #[must_use]
@@ -142,12 +144,17 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Demo(args)) if args.watch.watch => {
             demo::watch(&args.watch, &args.load(&environment, directory)?, &args.report)
         }
-        Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
+        Some(Command::Demo(args)) => {
+            let config = args.load(&environment, directory)?;
+            let launch = Launch::over(&config, RunTable::Demo, &args.overrides(), &environment, directory);
+            demo::execute(&config, &args.report, launch)
+        }
         Some(Command::Open(args)) => open::execute(args, &environment, directory),
         Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {
             let config = args.load(&environment, directory)?;
-            run::execute(&config, &args.report, journal_options(&config, &environment))
+            let launch = Launch::over(&config, RunTable::Run, &args.settings.overrides(), &environment, directory);
+            run::execute(&config, &args.report, journal_options(&config, &environment), launch)
         }
         Some(Command::Audit(args)) => audit::execute(args, &environment, directory),
         Some(Command::Compare(args)) => compare::execute(args, &environment, directory),
@@ -159,10 +166,13 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         None => {
             let config = cli.console.load(&environment, directory)?;
             let report = ReportArgs::default();
-            if config.kafka.bootstrap_servers.is_some() {
-                run::execute(&config, &report, journal_options(&config, &environment))
+            let is_cluster = config.kafka.bootstrap_servers.is_some();
+            let table = if is_cluster { RunTable::Run } else { RunTable::Demo };
+            let launch = Launch::over(&config, table, &cli.console.overrides(table), &environment, directory);
+            if is_cluster {
+                run::execute(&config, &report, journal_options(&config, &environment), launch)
             } else {
-                demo::execute(&config, &report)
+                demo::execute(&config, &report, launch)
             }
         }
     }

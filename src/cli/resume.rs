@@ -8,6 +8,7 @@ use kreplay_engine::{journal::Journals, replay::JournalOptions};
 use super::{
     CliError, Exit, ReportArgs,
     args::{ClusterArgs, FileArgs, MetricsArgs, RecordArgs, ServeArgs, ThemeArgs},
+    launch::Launch,
     run,
 };
 use crate::config::{Assignment, Config, Environment, Overrides, ResumedSettings};
@@ -68,7 +69,8 @@ pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &
         return Err(CliError::Usage(missing));
     }
     let options = JournalOptions { resume: Some(id), ..config.journal_options(environment) };
-    run::execute(&config, &args.report, Some(options))
+    let launch = Launch::unavailable("this process resumes a run; start kreplay without resume to choose another one");
+    run::execute(&config, &args.report, Some(options), launch)
 }
 
 /// The directory of all journals.

@@ -5,6 +5,7 @@ use kreplay_kafka::KafkaConfig;
 
 use super::{
     CliError, Exit, ReportArgs,
+    launch::Launch,
     work::{SessionView, protocol},
 };
 use crate::config::Config;
@@ -33,15 +34,21 @@ pub(super) fn options(config: &Config, journal: Option<JournalOptions>) -> Resul
         start: true,
         one_run: true,
         journal,
+        requests: None,
     })
 }
 
 /// Replays the configured topics. If there are none, the user chooses them in the console.
-pub(super) fn execute(config: &Config, report: &ReportArgs, journal: Option<JournalOptions>) -> Result<Exit, CliError> {
-    let options = options(config, journal)?;
+pub(super) fn execute(
+    config: &Config,
+    report: &ReportArgs,
+    journal: Option<JournalOptions>,
+    launch: Launch,
+) -> Result<Exit, CliError> {
+    let options = SessionOptions { requests: launch.requests, ..options(config, journal)? };
     let command =
         if options.journal.as_ref().is_some_and(|journal| journal.resume.is_some()) { "resume" } else { "run" };
-    let show = SessionView { config, report, command, hint: None };
+    let show = SessionView { config, report, command, hint: None, launch: launch.access };
     if options.selection.is_none() && !show.with_console() {
         // Topics can only be chosen in a console.
         return Err(no_topics());
@@ -58,7 +65,7 @@ mod tests {
         let mut config = Config::default();
         config.kafka.bootstrap_servers = Some("127.0.0.1:1".into());
         let report = ReportArgs { headless: true, ..ReportArgs::default() };
-        let error = execute(&config, &report, None).unwrap_err();
+        let error = execute(&config, &report, None, Launch::unavailable("a test")).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
         assert!(error.to_string().contains("no topics given; use --topics NAME"), "{error}");
     }

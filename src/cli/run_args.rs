@@ -15,7 +15,7 @@ use super::{
     },
     run,
 };
-use crate::config::{Assignment, Config, Environment, Overrides};
+use crate::config::{Assignment, Config, Environment, Overrides, RunTable};
 
 /// The flags of the console.
 #[derive(Args, Clone)]
@@ -102,7 +102,7 @@ impl ConsoleArgs {
     /// # Errors
     /// All problems of file, environment and flags; a flag that requires a cluster when there is none.
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
-        let config = Config::load(&self.overrides("run"), environment, directory)?;
+        let config = Config::load(&self.overrides(RunTable::Run), environment, directory)?;
         if config.kafka.bootstrap_servers.is_some() {
             return Ok(config);
         }
@@ -115,16 +115,18 @@ impl ConsoleArgs {
             Some(flag) => Err(CliError::Usage(format!(
                 "{flag} needs a cluster; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers"
             ))),
-            None => Ok(Config::load(&self.overrides("demo"), environment, directory)?),
+            None => Ok(Config::load(&self.overrides(RunTable::Demo), environment, directory)?),
         }
     }
 
-    fn overrides(&self, table: &str) -> Overrides {
+    pub(super) fn overrides(&self, table: RunTable) -> Overrides {
+        let is_run = table == RunTable::Run;
+        let table = if is_run { "run" } else { "demo" };
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.cluster.put(&mut overrides);
         self.selection.put(&mut overrides);
         self.scope.put(table, &mut overrides);
-        if table == "run" {
+        if is_run {
             self.filter.put(&mut overrides);
             self.decode.put(&mut overrides);
         }
@@ -140,7 +142,7 @@ impl ConsoleArgs {
 
 impl RunSettingsArgs {
     pub(super) fn overrides(&self) -> Overrides {
-        let mut overrides = self.console.overrides("run");
+        let mut overrides = self.console.overrides(RunTable::Run);
         overrides.assignments.extend(self.plan.then(|| Assignment::flag("--plan", "plan.before_run", "true")));
         overrides.assignments.extend(self.dry_run.then(|| Assignment::flag("--dry-run", "run.dry_run", "true")));
         overrides
@@ -168,6 +170,10 @@ impl DemoArgs {
     /// # Errors
     /// All problems of file, environment and flags.
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        Ok(Config::load(&self.overrides(), environment, directory)?)
+    }
+
+    pub(super) fn overrides(&self) -> Overrides {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.datasets.put(&mut overrides);
         self.scope.put("demo", &mut overrides);
@@ -176,6 +182,6 @@ impl DemoArgs {
         self.record.put(&mut overrides);
         self.serve.put(&mut overrides);
         self.theme.put(&mut overrides);
-        Ok(Config::load(&overrides, environment, directory)?)
+        overrides
     }
 }

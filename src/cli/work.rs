@@ -6,8 +6,12 @@ use std::{
     time::Duration,
 };
 
-use kreplay_console::ConsoleOptions;
-use kreplay_engine::replay::{Command, RunError, Session, SessionEnd, SessionOptions};
+use kreplay_console::{ConsoleOptions, state::LaunchAccess};
+use kreplay_engine::{
+    plan::Scope,
+    replay::{Command, RunError, Session, SessionEnd, SessionOptions},
+    settings::Settings,
+};
 use kreplay_kafka::GroupProtocol;
 use kreplay_model::feed::{
     Feed, RunState, RunView,
@@ -54,6 +58,8 @@ pub(super) struct SessionView<'a> {
     pub(super) command: &'static str,
     /// A hint about keys, shown when the console opens.
     pub(super) hint: Option<String>,
+    /// Whether the console has the launch form.
+    pub(super) launch: LaunchAccess,
 }
 
 impl SessionView<'_> {
@@ -89,10 +95,7 @@ impl SessionView<'_> {
     fn recorded_session(&self, mut options: SessionOptions) -> Result<(SessionEnd, Timeline), CliError> {
         let (with_console, is_embedded) = (self.with_console(), options.embedded);
         // Checked before contacting a broker: these contradictions do not depend on the cluster.
-        let shared = options.settings.group.is_some() && !options.scope.rules.barriers.is_empty();
-        let contradiction =
-            options.settings.contradiction().or_else(|| shared.then(|| RunError::GroupBarriers.to_string()));
-        if let Some(text) = contradiction {
+        if let Some(text) = contradiction(&options.settings, &options.scope) {
             return Err(CliError::Usage(text));
         }
         if options.settings.dry_run.is_none() {
@@ -173,7 +176,8 @@ impl SessionView<'_> {
         let (silences, requests) = SilenceControl::channel();
         let events = feed.events.clone();
         tokio::spawn(silencer.clone().obey(requests, move |reason| events.warn(reason)));
-        let options = ConsoleOptions { hint: self.hint.clone(), silences: Some(silences), ..options };
+        let launch = self.launch.clone();
+        let options = ConsoleOptions { hint: self.hint.clone(), launch, silences: Some(silences), ..options };
         let mut feed = feed.clone();
         let Some(groups) = (if is_embedded { None } else { self.groups(outlet, silencer)? }) else {
             return Ok((Shown { feed, groups: None }, options));
@@ -228,6 +232,12 @@ impl SessionView<'_> {
                 .map_err(|source| CliError::Output { target: Some(Path::new(path).to_owned()), source }),
         }
     }
+}
+
+/// The first contradiction among the settings of a run, in one sentence.
+pub(super) fn contradiction(settings: &Settings, scope: &Scope) -> Option<String> {
+    let shared = settings.group.is_some() && !scope.rules.barriers.is_empty();
+    settings.contradiction().or_else(|| shared.then(|| RunError::GroupBarriers.to_string()))
 }
 
 /// The groups of a session's cluster.

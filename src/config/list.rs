@@ -35,6 +35,20 @@ pub(crate) fn split(text: &str) -> Vec<String> {
     items
 }
 
+/// Joins items with commas, so that [`split`] separates them again. Items with a backslash at their end, and several
+/// items with spaces around them, cannot be joined.
+pub(super) fn join<'a>(items: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for (at, item) in items.enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        // Commas in brackets or braces do not separate.
+        if split(item).len() == 1 { text.push_str(item) } else { text.push_str(&item.replace(',', r"\,")) }
+    }
+    text
+}
+
 /// Splits a comma-separated list of `NAME=VALUE`. A part without `=` belongs to the value before it, with its comma.
 pub(super) fn split_pairs(text: &str) -> Vec<String> {
     let mut pairs: Vec<String> = Vec::new();
@@ -94,6 +108,11 @@ mod tests {
         #[test]
         fn joined_plain_items_split_again(items in prop::collection::vec("[a-z*?.]{1,5}", 1..6)) {
             prop_assert_eq!(split(&items.join(",")), items);
+        }
+
+        #[test]
+        fn joined_items_split_again(items in prop::collection::vec("[a-z,]{1,6}|[{][a-z,]{1,4}[}]", 1..6)) {
+            prop_assert_eq!(split(&join(items.iter().map(String::as_str))), items);
         }
 
         #[test]

@@ -66,6 +66,19 @@ impl Config {
     }
 }
 
+/// A configuration with more values, which have precedence over its own.
+///
+/// # Errors
+/// All problems with them.
+pub(super) fn with_assignments(config: Config, assignments: &[Assignment]) -> Result<Config, Vec<Problem>> {
+    let environment = Environment::default();
+    let mut merge =
+        Merge { config, keys: Vec::new(), named: Vec::new(), problems: Vec::new(), environment: &environment };
+    merge.layer(assignments);
+    merge.check_concurrency();
+    if merge.problems.is_empty() { Ok(merge.config) } else { Err(merge.problems) }
+}
+
 /// The keys of the console, and the problems with those of the configuration.
 pub struct LoadedKeymap {
     /// The keys in force: the default keys, with all changes that can be made.

@@ -25,6 +25,7 @@ mod notify;
 mod problem;
 mod property;
 mod reference;
+mod request;
 mod schema;
 mod scope;
 mod secrets;
@@ -45,4 +46,5 @@ pub use model::{
 pub use notify::NotifySection;
 pub use problem::{ConfigError, Origin, Problem};
 pub use property::Properties;
+pub use request::{OtherFlags, RunTable, floor};
 pub use schema::schema;

@@ -18,6 +18,7 @@ mod console;
 mod failures;
 mod flows;
 mod inspect;
+mod launch_form;
 mod metrics;
 mod ndjson;
 mod plain;

@@ -6,8 +6,11 @@ use kreplay::{
     domain::{Concurrency, EventCount, Ordering},
     feed::{RunState, Snapshot, TopicView},
     kafka::embedded::EmbeddedBroker,
-    replay::{Command, Session, SessionOptions},
+    plan::Selection,
+    replay::{Command, RequestReader, RequestedRun, Session, SessionOptions},
+    settings::Settings,
 };
+use kreplay_model::control::{FieldProblem, NumberedRequest, RunField, RunRequest};
 
 use crate::support::{options, seeded, wait_for};
 
@@ -124,4 +127,70 @@ fn an_unreachable_cluster_is_a_problem_and_can_be_retried() {
     wait_for(&session, "a problem again", |snapshot| snapshot.problem.is_some() && snapshot.at > first);
     session.control.send(Command::Shutdown);
     assert!(!session.join().problem.unwrap().class.is_usage());
+}
+
+/// Reads requests over the options of a session: the topics, the workers, and the handler.
+fn reader(base: &SessionOptions) -> RequestReader {
+    let settings = base.settings.clone();
+    RequestReader::new(move |request| {
+        let field = |field: RunField| FieldProblem { field: Some(field), text: "not understood".into() };
+        let workers = request.value(RunField::Workers).parse().map_err(|_| vec![field(RunField::Workers)])?;
+        let topics = request.value(RunField::Topics).split(',');
+        Ok(RequestedRun {
+            selection: Selection::topics(topics).map_err(|_| vec![field(RunField::Topics)])?,
+            settings: Settings { concurrency: Concurrency::new(workers).unwrap(), ..settings.clone() },
+            journal: None,
+        })
+    })
+}
+
+fn numbered(number: u64, topics: &str, workers: &str) -> std::sync::Arc<NumberedRequest> {
+    let request = RunRequest::default().with(RunField::Topics, topics).with(RunField::Workers, workers);
+    std::sync::Arc::new(NumberedRequest { number, request })
+}
+
+#[test]
+fn a_request_is_planned_and_started_and_one_with_problems_changes_nothing() {
+    let broker = broker();
+    let base = unselected(&broker, "null");
+    let session = Session::spawn(SessionOptions { requests: Some(reader(&base)), ..base }).unwrap();
+    let topics = listed(&session);
+
+    session.control.send(Command::PlanRequest(numbered(1, &topics[0].name, "2")));
+    wait_for(&session, "the plan is made", |snapshot| snapshot.planning.forecast_of == 1);
+    let snapshot = session.feed.snapshots.borrow().clone();
+    assert_eq!(snapshot.planning.forecast.as_ref().unwrap().conditions.concurrency, 2);
+    assert!(snapshot.run.is_none() && snapshot.next.concurrency == 4, "a plan changes no settings");
+
+    for command in [Command::PlanRequest, Command::Launch] {
+        session.control.send(command(numbered(2, &topics[0].name, "many")));
+        wait_for(&session, "the problem", |snapshot| snapshot.planning.read == 2);
+        let planning = session.feed.snapshots.borrow().planning.clone();
+        assert_eq!(planning.refused[0].field, Some(RunField::Workers));
+        assert_eq!((planning.forecast_of, planning.launched), (1, 0));
+    }
+
+    session.control.send(Command::Launch(numbered(3, &topics[1].name, "3")));
+    wait_for(&session, "the run is over", ended(1));
+    let snapshot = session.feed.snapshots.borrow().clone();
+    assert_eq!((snapshot.planning.launched, snapshot.planning.refused.len()), (3, 0));
+    let run = snapshot.run.clone().unwrap();
+    assert_eq!((run.concurrency, run.plan.topics.as_slice()), (3, &[topics[1].name.clone()][..]));
+    // The next run is the same.
+    session.control.send(Command::Start);
+    wait_for(&session, "the second run is over", ended(2));
+    assert_eq!(session.feed.snapshots.borrow().finished[1].concurrency, 3);
+    session.control.send(Command::Shutdown);
+    assert_eq!(session.join().problem, None);
+}
+
+#[test]
+fn without_a_reader_requests_are_refused() {
+    let broker = broker();
+    let session = Session::spawn(unselected(&broker, "null")).unwrap();
+    session.control.send(Command::Launch(numbered(1, "vc.dataset1.events", "1")));
+    wait_for(&session, "the refusal", |snapshot| snapshot.planning.refused.len() == 1);
+    assert!(session.feed.snapshots.borrow().run.is_none());
+    session.control.send(Command::Shutdown);
+    assert_eq!(session.join().problem, None);
 }

@@ -20,10 +20,12 @@ use crate::{
 
 mod attached;
 mod audit;
+mod launch;
 mod record;
 mod time;
 
 pub(crate) use audit::no_audit;
+pub(crate) use launch::no_form;
 pub(crate) use record::no_inspected_record;
 pub(crate) use time::no_timeline;
 
@@ -51,6 +53,9 @@ impl Action {
             Self::Topics if state.feed.lists_topics() => None,
             Self::Run | Self::Restart | Self::Topics | Self::ListTopics | Self::SetRate => no_session(state),
             Self::Replay => not_replayable(state),
+            Self::Launch => no_form(state),
+            Self::StartRequest | Self::TryRequest => launch::not_startable(state),
+            Self::CopyCommand => launch::no_command(state),
             Self::Mark | Self::MarkAll => {
                 refuse_unless(!state.user.topics.shown(&state.feed).is_empty(), "there is no topic to mark")
             }
@@ -474,6 +479,7 @@ fn asked_action(question: Question) -> Option<Action> {
         Question::DecideRecord(RecordDecision::Skip) => Some(Action::SkipRecord),
         Question::DecideRecord(RecordDecision::DeadLetter) => Some(Action::DeadLetterRecord),
         Question::ReplayInstead => Some(Action::Replay),
+        Question::LaunchInstead { .. } => Some(Action::StartRequest),
         // The alert may be resolved by now; its rule can still be silenced.
         Question::DecideKey(..) | Question::Silence => None,
     }

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::{
     layout::Panel,
-    state::{ChangeChoice, Extent, Extents, GroupPanel, LaneKey, Scrollable},
+    state::{ChangeChoice, Extent, Extents, FormField, GroupPanel, LaneKey, Scrollable},
 };
 
 /// What is at a place of the screen.
@@ -57,6 +57,10 @@ pub enum Target {
     Change,
     /// A change of a group that can be chosen.
     ChangeChoice(ChangeChoice),
+    /// The launch form, outside its fields.
+    Launch,
+    /// A field of the launch form.
+    LaunchField(FormField),
     /// A page that shows a run, outside of its rows.
     Page,
     /// A lane of the workers.

@@ -49,6 +49,8 @@ pub enum Mode {
     Columns,
     /// The timeline is open.
     Timeline,
+    /// The launch form is open.
+    Launching,
     /// A recording is shown, whatever else is open except questions and text input.
     Playback,
 }
@@ -76,6 +78,7 @@ impl Mode {
         Self::Palette,
         Self::Columns,
         Self::Timeline,
+        Self::Launching,
         Self::Playback,
     ];
 
@@ -103,6 +106,7 @@ impl Mode {
             Self::Palette => "palette",
             Self::Columns => "columns",
             Self::Timeline => "timeline",
+            Self::Launching => "launch",
             Self::Playback => "playback",
         }
     }
@@ -110,7 +114,7 @@ impl Mode {
     /// Whether characters are text.
     #[must_use]
     pub fn takes_text(self) -> bool {
-        matches!(self, Self::Typing | Self::Palette)
+        matches!(self, Self::Typing | Self::Palette | Self::Launching)
     }
 }
 

@@ -71,6 +71,8 @@ pub struct ConsoleOptions {
     pub attached: Option<tokio::sync::watch::Receiver<std::sync::Arc<kreplay_model::attach::AttachView>>>,
     /// What lists the runs that have a journal; `None` if no directory of journals is known.
     pub journals: Option<journal::JournalLister>,
+    /// Whether runs can be chosen in the launch form.
+    pub launch: state::LaunchAccess,
     /// What reads single records to be looked at; `None` if nothing does.
     pub inspect: Option<kreplay_model::inspect::InspectControl>,
     /// What audits topics; `None` if nothing does.
@@ -101,6 +103,7 @@ impl Default for ConsoleOptions {
             change_access: state::ChangeAccess::default(),
             attached: None,
             journals: None,
+            launch: state::LaunchAccess::default(),
             inspect: None,
             audit: None,
             layout: None,

@@ -71,6 +71,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
     let (width, height) = screen.size().map_err(ConsoleError::Open)?;
     let mut state = State::with_home(options.home, width, height, options.hint).with_keymap(options.keymap);
     state.feed.changes.access = options.change_access;
+    state.launch_access = options.launch;
     state.no_color = options.no_color;
     state.user.mouse = options.mouse;
     let is_attached = options.attached.is_some();

@@ -32,6 +32,7 @@ mod heat_map;
 mod help;
 mod hot_keys;
 mod journals;
+mod launch;
 mod partition;
 mod plan;
 mod quarantine;

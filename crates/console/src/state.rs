@@ -45,6 +45,7 @@ mod journal_feed;
 mod journal_row;
 mod kept_events;
 mod lanes;
+mod launch;
 mod line_input;
 mod log_view;
 mod member_row;
@@ -105,6 +106,11 @@ pub use journal_row::JournalRow;
 pub use kept_events::KeptEvents;
 pub use lanes::{Lane, LaneCell, LaneKey, LaneKind, LaneOrder, lanes};
 pub(crate) use lanes::{has_stalled, owner_of, worker_number, workers_of};
+pub(crate) use launch::text as launch_text;
+pub use launch::{
+    Candidate, CommandLine, Cycle, Field, FieldKind, FormField, HandlerKind, LaunchAccess, LaunchOptions, LaunchView,
+    PlanWait,
+};
 pub use line_input::{Edit, LineInput};
 pub use log_view::LogView;
 pub use member_row::GroupMemberRow;
@@ -155,6 +161,8 @@ pub struct State {
     pub user: UserState,
     /// The processes to which the console is attached; `None` if its own process has the session.
     pub attachment: Option<Attachment>,
+    /// Whether runs can be chosen in the launch form.
+    pub launch_access: LaunchAccess,
     /// The terminal's size in cells.
     pub size: Size,
     /// Time since the console was opened.
@@ -189,6 +197,7 @@ impl State {
             race: None,
             user: UserState::new(home),
             attachment: None,
+            launch_access: LaunchAccess::default(),
             size: Size::new(width, height),
             now: Duration::ZERO,
             hint,

@@ -19,7 +19,9 @@ use super::{
     journal::JournalListing,
     key::Key,
     layout::Panel,
-    state::{ChangeAccess, Dialog, Extents, Question, RecordingState, SavedLayout, State, Status, StatusKind},
+    state::{
+        ChangeAccess, Dialog, Extents, LaunchAccess, Question, RecordingState, SavedLayout, State, Status, StatusKind,
+    },
     text::clean,
 };
 
@@ -40,6 +42,7 @@ mod hot_keys;
 mod inspect;
 mod journals;
 mod launch;
+mod launch_form;
 mod motion;
 mod mouse;
 mod navigate;
@@ -83,6 +86,8 @@ pub enum Event {
     GroupEvents(Vec<WatchEvent>),
     /// Whether the committed offsets of groups can be changed.
     ChangeAccess(ChangeAccess),
+    /// Whether runs can be chosen in the launch form.
+    LaunchAccess(LaunchAccess),
     /// The runs that have a journal can be listed.
     JournalAccess,
     /// The runs that have a journal.
@@ -193,6 +198,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Alerts(snapshot) => watch::learn_alerts(state, snapshot),
         Event::GroupEvents(events) => watch::add_events(state, &events),
         Event::ChangeAccess(access) => group_change::allow(state, access),
+        Event::LaunchAccess(access) => launch_form::allow(state, access),
         Event::JournalAccess => journals::begin(state),
         Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
@@ -265,6 +271,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     attachment::tick(state, before);
     journals::tick(state, before);
     let mut effects = race::tick(state);
+    effects.extend(launch_form::tick(state));
     effects.extend(playback::tick(state, now.saturating_sub(before)));
     effects
 }
@@ -290,6 +297,7 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     run::announce_end(state, was_active, ended);
     drop_repeated_error(state);
     topics::open_automatically(state);
+    launch_form::learn(state);
     navigate::close_obsolete(state);
     reopen::page(state);
     Vec::new()

@@ -1,10 +1,14 @@
 //! Commands from a view to the session.
 
+mod request;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Concurrency, RateLimit};
+
+pub use request::{Arguments, FieldProblem, NumberedRequest, RunField, RunRequest};
 
 /// A user's command to a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,10 +24,16 @@ pub enum Command {
     /// Makes a plan of these topics, by name, or of the current selection if there are none: counts, skew and predicted
     /// times, also while a run is active. Changes nothing on the cluster.
     Plan(Arc<[String]>),
+    /// Makes a plan of a run that a request describes, also while a run is active. A plan in progress is stopped.
+    /// Changes nothing on the cluster.
+    PlanRequest(Arc<NumberedRequest>),
     /// Stops making the current plan.
     StopPlanning,
     /// Selects these topics, by name, for this run and later ones, and starts it. An active run is stopped first.
     Replay(Arc<[String]>),
+    /// Takes what a request describes, for this run and later ones, and starts it. An active run is stopped first. A
+    /// request with problems changes nothing.
+    Launch(Arc<NumberedRequest>),
     /// Pauses the run until `Resume`; records in flight are finished.
     Pause,
     /// Resumes a paused run.

@@ -170,6 +170,10 @@ fn inspect(
 fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
     match (command, source) {
         (RemoteCommand::Session(Command::Shutdown), _) => Some("an attached console cannot end the process"),
+        // A request can name any command or file of the machine on which the process runs.
+        (RemoteCommand::Session(Command::PlanRequest(_) | Command::Launch(_)), _) => {
+            Some("the launch form is only in the console of the process itself")
+        }
         (RemoteCommand::Session(command), Source { session: Some(session), .. }) => {
             session.control.send(command);
             None

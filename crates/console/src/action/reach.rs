@@ -19,7 +19,8 @@ impl Action {
     pub fn reach(self) -> Reach {
         match self {
             _ if self.changes_outside() => Reach::Change,
-            Self::Topics
+            Self::Launch
+            | Self::Topics
             | Self::ListTopics
             | Self::Plan
             | Self::PlanAgain
@@ -43,6 +44,8 @@ impl Action {
             | Self::TogglePause
             | Self::Stop
             | Self::Replay
+            | Self::StartRequest
+            | Self::TryRequest
             | Self::Release
             | Self::ReleaseAll
             | Self::DeadLetter
@@ -69,7 +72,9 @@ impl Action {
             | Self::Quit
             | Self::Interrupt
             | Self::Suspend => true,
-            Self::Topics
+            Self::Launch
+            | Self::CopyCommand
+            | Self::Topics
             | Self::Mark
             | Self::MarkAll
             | Self::ListTopics

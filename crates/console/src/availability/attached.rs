@@ -14,6 +14,9 @@ pub(super) fn refusal_if_attached(action: Action, state: &State) -> Refusal {
     if !sends_command(action, state) {
         return None;
     }
+    if matches!(action, Action::Launch | Action::StartRequest | Action::TryRequest) {
+        return Some("the launch form is only in the console of the process itself".into());
+    }
     if let AttachAccess::ReadOnly { why } = &attachment.view.access {
         return Some(why.clone().into());
     }

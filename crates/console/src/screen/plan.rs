@@ -96,17 +96,17 @@ fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     let workers = state.wanted_concurrency().unwrap_or(plan.conditions.concurrency);
     if room >= MIN_TWO_COLUMN_WIDTH {
         let half = room / 2 - 2;
-        let (left, right) = (chart(plan, workers, half, theme), tables(plan, half, theme));
+        let (left, right) = (chart(plan, workers, "now", &|_| true, half, theme), tables(plan, half, theme));
         lines.extend(beside(left, right, half));
     } else {
-        lines.extend(chart(plan, workers, room, theme));
+        lines.extend(chart(plan, workers, "now", &|_| true, room, theme));
         lines.push(Line::default());
         lines.extend(tables(plan, room, theme));
     }
     lines
 }
 
-fn progress(reading: Planning, room: u16, theme: &Theme) -> Vec<Line<'static>> {
+pub(super) fn progress(reading: Planning, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     let text = if reading.wanted == 0 {
         "querying the cluster…".to_owned()
     } else {
@@ -120,7 +120,7 @@ fn progress(reading: Planning, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     wrap(&text, usize::from(room)).into_iter().map(|line| Line::styled(line, theme.notice)).collect()
 }
 
-fn about(one: Estimate) -> String {
+pub(super) fn about(one: Estimate) -> String {
     let sign = if one.is_exact() { "" } else { "≈ " };
     format!("{sign}{}", number::short(one.value))
 }
@@ -184,17 +184,25 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
     }
 }
 
-fn counted(count: u64, name: &str) -> String {
+pub(super) fn counted(count: u64, name: &str) -> String {
     format!("{} {name}{}", number::count(count), if count == 1 { "" } else { "s" })
 }
 
 /// A duration with two decimals below a minute, as in reports.
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     if seconds < 59.995 { format!("{seconds:.2} s") } else { number::seconds(seconds) }
 }
 
-/// A bar for each number of workers. The current and the recommended number are marked.
-fn chart(plan: &Forecast, workers: u32, room: u16, theme: &Theme) -> Vec<Line<'static>> {
+/// A bar for each number of workers that is wanted. The number `workers` is marked with a word, and so is the
+/// recommended one.
+pub(super) fn chart(
+    plan: &Forecast,
+    workers: u32,
+    word: &str,
+    wanted: &dyn Fn(u32) -> bool,
+    room: u16,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
     let set = &plan.conditions;
     let Some(curve) = plan.curves.iter().find(|curve| curve.ordering == set.ordering) else { return Vec::new() };
     let heading = format!("time by workers, ordering {}, handler {}", set.ordering, clean(&set.handler));
@@ -202,16 +210,16 @@ fn chart(plan: &Forecast, workers: u32, room: u16, theme: &Theme) -> Vec<Line<'s
     let longest = curve.points.iter().map(|point| point.elapsed_s).fold(f64::MIN_POSITIVE, f64::max);
     let here = nearest(curve, workers);
     let best = plan.recommended.as_ref().and_then(|best| nearest(curve, best.workers));
-    for point in &curve.points {
+    for point in curve.points.iter().filter(|point| wanted(point.workers)) {
         let now = here == Some(point.workers);
         let sign = if now { "▶" } else { " " };
         let label = format!("{sign}{:>4} ", point.workers);
         let text = format!(" {} {}", time(point.elapsed_s), point.limit);
         let mark = match (now, best == Some(point.workers)) {
-            (true, true) => "  ← now, recommended",
-            (true, false) => "  ← now",
-            (false, true) => "  ← recommended",
-            (false, false) => "",
+            (true, true) => format!("  ← {word}, recommended"),
+            (true, false) => format!("  ← {word}"),
+            (false, true) => "  ← recommended".to_owned(),
+            (false, false) => String::new(),
         };
         let cells = usize::from(room).saturating_sub(width(&label) + 18 + 21).clamp(4, 60);
         let filled =
@@ -229,12 +237,12 @@ fn chart(plan: &Forecast, workers: u32, room: u16, theme: &Theme) -> Vec<Line<'s
 }
 
 /// The point for a number of workers: an exact match, or the next smaller one.
-fn nearest(curve: &Curve, workers: u32) -> Option<u32> {
+pub(super) fn nearest(curve: &Curve, workers: u32) -> Option<u32> {
     let below = |point: &&CurvePoint| point.workers <= workers;
     curve.points.iter().rev().find(below).or(curve.points.first()).map(|point| point.workers)
 }
 
-fn tables(plan: &Forecast, room: u16, theme: &Theme) -> Vec<Line<'static>> {
+pub(super) fn tables(plan: &Forecast, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let total = plan.partitions.len();
     lines.push(heading("partition", room, theme));

@@ -3,12 +3,15 @@
 use ratatui::buffer::Buffer;
 
 use super::{
-    alerts, audit, change, compare, dashboard, errors, event, event_log, failed_record, group, group_events, groups, heat_map, help, hot_keys, journals, partition, plan, quarantine, race, record, run, timeline, topics, trouble, workers,
+    alerts, audit, change, compare, dashboard, errors, event, event_log, failed_record, group, group_events, groups,
+    heat_map, help, hot_keys, journals, launch, partition, plan, quarantine, race, record, run, timeline, topics,
+    trouble, workers,
 };
 use crate::{
     action::Action,
     availability::{
-        Refusal, no_audit, no_event, no_group, no_group_to_change, no_inspected_record, no_partition, no_timeline,
+        Refusal, no_audit, no_event, no_form, no_group, no_group_to_change, no_inspected_record, no_partition,
+        no_timeline,
     },
     hit_map::HitMap,
     state::{Place, ScreenId, State},
@@ -44,6 +47,8 @@ pub enum Moves {
     SelectedError,
     /// The cursor among the lines of a record.
     RecordLines,
+    /// The focus among the fields of a form.
+    FormField,
     /// The lines of the screen's text.
     Lines,
     /// Nothing.
@@ -336,6 +341,15 @@ pub const SCREENS: [Screen; ScreenId::ALL.len()] = [
         moves: Moves::Nothing,
         filters: None,
         view: |buf, hits, _, state, theme| timeline::render(buf, hits, state, theme),
+    },
+    Screen {
+        id: ScreenId::Launch,
+        title: launch::TITLE,
+        refusal: no_form,
+        stays_open: |_| true,
+        moves: Moves::FormField,
+        filters: None,
+        view: |buf, hits, _, state, theme| launch::render(buf, hits, state, theme),
     },
 ];
 

@@ -24,6 +24,11 @@ pub enum Question {
     ReplayInstead,
     /// Run with effects several times, in a race?
     Race,
+    /// Stop the active run and start that of the launch form?
+    LaunchInstead {
+        /// Whether it is a dry run.
+        dry_run: bool,
+    },
     /// Take no actions on the alerts of a rule for a time?
     Silence,
 }

@@ -96,4 +96,6 @@ screens! {
     Record(Inspecting, Window),
     /// The figures of runs, or of a watched group, over time.
     Timeline(Timeline, Page),
+    /// What the next run reads and how, with its plan.
+    Launch(Launching, Window),
 }

@@ -3,8 +3,8 @@
 use kreplay_model::{domain::TopicPartition, timeline::Moment};
 
 use super::{
-    AuditView, EventLogView, HeatView, InspectView, LogView, Navigation, PaletteEntry, Pending, ScreenId, Status,
-    TimelineView, Topics, WatchView, WorkersView,
+    AuditView, EventLogView, HeatView, InspectView, LaunchView, LogView, Navigation, PaletteEntry, Pending, ScreenId,
+    Status, TimelineView, Topics, WatchView, WorkersView,
 };
 use crate::{layout::Panel, table::TableState};
 
@@ -43,6 +43,8 @@ pub struct UserState {
     pub inspect: InspectView,
     /// The audit of topics.
     pub audit: AuditView,
+    /// The launch form.
+    pub launch: LaunchView,
     /// The timeline.
     pub timeline: TimelineView,
     /// A page that is opened once it has something to show: the one of the saved layout.
@@ -88,6 +90,7 @@ impl UserState {
             errors: most_frequent_first(),
             inspect: InspectView::default(),
             audit: AuditView::default(),
+            launch: LaunchView::default(),
             timeline: TimelineView::default(),
             reopen: None,
             navigation: Navigation::new(home),

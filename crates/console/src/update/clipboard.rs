@@ -13,12 +13,13 @@ const MAX_SHOWN_CELLS: usize = 60;
 /// Copies what is under the cursor.
 pub(super) fn copy(state: &mut State) -> Vec<Effect> {
     let Some(copied) = state.under_cursor() else { return Vec::new() };
-    show_message(
-        state,
-        StatusKind::Info,
-        format!("{} copied: {}", copied.what, shorten(&copied.text, MAX_SHOWN_CELLS)),
-    );
-    vec![Effect::Copy(copied.text)]
+    copy_text(state, copied.what, copied.text)
+}
+
+/// Copies a text, and says what it is.
+pub(super) fn copy_text(state: &mut State, what: &str, text: String) -> Vec<Effect> {
+    show_message(state, StatusKind::Info, format!("{what} copied: {}", shorten(&text, MAX_SHOWN_CELLS)));
+    vec![Effect::Copy(text)]
 }
 
 /// Releases the mouse, so that the terminal selects text with it, or captures it again.

@@ -4,8 +4,8 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::{
-    Effect, Event, columns, errors, focus, group_change, inspect, journals, palette, quarantine, run_pages, scroll,
-    timeline, topics, watch,
+    Effect, Event, columns, errors, focus, group_change, inspect, journals, launch_form, palette, quarantine,
+    run_pages, scroll, timeline, topics, watch,
 };
 use crate::{
     hit_map::{HitMap, Target},
@@ -46,6 +46,7 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::GroupPartition(_) => watch::scroll_panel(state, GroupPanel::Partitions, by),
         Target::Member(_) => watch::scroll_panel(state, GroupPanel::Members, by),
         Target::Change | Target::ChangeChoice(_) => group_change::scroll(state, by),
+        Target::Launch | Target::LaunchField(_) => launch_form::move_focus(state, by.signum()),
         Target::PaletteHit(_) => palette::scroll(state, by),
         Target::ColumnChoice(_) => columns::scroll(state, by.signum()),
         Target::Page
@@ -99,6 +100,7 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::GroupPartition(id) => watch::select_partition(state, id),
         Target::Member(id) => watch::select_member(state, id),
         Target::ChangeChoice(choice) => group_change::choose(state, choice),
+        Target::LaunchField(field) => launch_form::focus(state, field),
         Target::PaletteHit(row) => palette::select(state, row),
         Target::ColumnChoice(row) => columns::click(state, row),
         Target::Lane(key) => state.user.workers.selected = Some(key),
@@ -120,6 +122,7 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         | Target::Quarantine
         | Target::Errors
         | Target::Record
+        | Target::Launch
         | Target::Prompt => {}
     }
     Vec::new()

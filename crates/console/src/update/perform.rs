@@ -3,7 +3,10 @@
 use kreplay_model::control::{Command, Decision, RecordDecision};
 
 use super::{
-    Effect, ask, audit, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus, group_change, inspect, journals, launch, motion::Motion, navigate, palette, past, plan, playback, quarantine, question, race, rate, record, run, run_pages, scroll, show_message, silence, timeline, topics, typing, watch,
+    Effect, ask, audit, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus,
+    group_change, inspect, journals, launch, launch_form, motion::Motion, navigate, palette, past, plan, playback,
+    quarantine, question, race, rate, record, run, run_pages, scroll, show_message, silence, timeline, topics, typing,
+    watch,
 };
 use crate::{
     action::Action,
@@ -35,6 +38,10 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::ToggleAuto => concurrency::toggle_auto(state),
         Action::SetConcurrency => in_view(state, concurrency::ask),
         Action::SetRate => in_view(state, rate::ask),
+        Action::Launch => launch_form::open(state),
+        Action::StartRequest => launch_form::start(state, false),
+        Action::TryRequest => launch_form::start(state, true),
+        Action::CopyCommand => launch_form::copy_command(state),
         Action::Topics => topics::open(state),
         Action::ListTopics => topics::reload(state),
         Action::Replay => topics::replay(state),
@@ -115,6 +122,9 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         Action::Palette => in_view(state, palette::open),
+        Action::Complete if state.fills_form() => in_view(state, launch_form::complete),
+        Action::InputRight if state.fills_form() => in_view(state, |state| launch_form::sideways(state, true)),
+        Action::InputLeft if state.fills_form() => in_view(state, |state| launch_form::sideways(state, false)),
         Action::Complete => in_view(state, palette::complete),
         Action::InputRight => in_view(state, palette::right),
         Action::InputLeft => edited(state, Edit::Left),

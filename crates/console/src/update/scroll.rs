@@ -1,7 +1,8 @@
 //! Moves and scrolls, in the focused panel or in the window in front.
 
 use super::{
-    errors, event_log, group_change, hot_keys, inspect, journals, motion::Motion, quarantine, run_pages, topics, watch,
+    errors, event_log, group_change, hot_keys, inspect, journals, launch_form, motion::Motion, quarantine, run_pages,
+    topics, watch,
 };
 use crate::{
     layout::Panel,
@@ -28,6 +29,7 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         | Moves::SelectedJournal
         | Moves::SelectedError
         | Moves::RecordLines
+        | Moves::FormField
         | Moves::Lines
         | Moves::Nothing => Scrollable::Screen(front),
     };
@@ -45,6 +47,7 @@ pub(super) fn by_motion(state: &mut State, motion: Motion) {
         }
         Moves::SelectedError => errors::scroll(state, by),
         Moves::RecordLines => inspect::scroll(state, by),
+        Moves::FormField => launch_form::move_focus(state, by),
         Moves::Lines => text(state, by),
         Moves::Nothing => {}
     }

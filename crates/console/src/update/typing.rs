@@ -1,6 +1,6 @@
 //! Text input of prompts, filters, and the palette.
 
-use super::filter;
+use super::{filter, launch_form};
 use crate::{
     key::Key,
     palette::typed,
@@ -14,6 +14,9 @@ pub(super) fn press(state: &mut State, key: Key) {
 }
 
 pub(super) fn insert(state: &mut State, c: char) {
+    if state.fills_form() && launch_form::choose_by_letter(state, c) {
+        return;
+    }
     change(state, |input| input.insert(c));
 }
 
@@ -24,6 +27,9 @@ pub(super) fn edit(state: &mut State, edit: Edit) {
 
 /// Changes the input, and what follows from its text.
 pub(super) fn change(state: &mut State, change: impl FnOnce(&mut LineInput)) {
+    if state.fills_form() {
+        return launch_form::change(state, change);
+    }
     let Some(dialog) = &mut state.user.navigation.dialog else { return };
     let Some(input) = dialog.input_mut() else { return };
     change(input);

@@ -230,6 +230,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
             A::ListTopics,
             A::MoreWorkers,
             A::FewerWorkers,
+            A::Launch,
         ],
         Mode::Watching => useful_on_groups(state.user.navigation.front().screen),
         Mode::Timeline => &[
@@ -248,6 +249,9 @@ fn useful_actions(state: &State) -> &'static [Action] {
         ],
         Mode::Changing => {
             &[A::PlanChange, A::ChangeScope, A::ExecuteChange, A::Close, A::Up, A::Down, A::PageDown, A::Help]
+        }
+        Mode::Launching => {
+            &[A::StartRequest, A::TryRequest, A::CopyCommand, A::Complete, A::Up, A::Down, A::Close, A::Help]
         }
         // The keys of the playback come first, whatever is shown.
         Mode::Playback => &[],

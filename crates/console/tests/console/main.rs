@@ -22,6 +22,7 @@ mod group_change;
 mod help;
 mod inspect;
 mod keys;
+mod launch_form;
 mod lists;
 mod over_time;
 mod palette;

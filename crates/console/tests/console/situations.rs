@@ -15,7 +15,7 @@ use kreplay_model::{
     },
 };
 
-use crate::{alerts, audit, fixture::*, inspect, lists, plan::plan, watch_fixture};
+use crate::{alerts, audit, fixture::*, inspect, launch_form, lists, plan::plan, watch_fixture};
 
 /// What the console has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,7 @@ impl Situation {
         let mut state = State::new(width, height, Some(HINT.into()));
         apply(&mut state, Event::WatchBegan);
         apply(&mut state, Event::ChangeAccess(ChangeAccess::Full));
+        apply(&mut state, Event::LaunchAccess(launch_form::access()));
         match self {
             Self::Empty => give(&mut state, snapshot(None, 0.0)),
             Self::Loading => {}
@@ -87,6 +88,7 @@ impl Situation {
         apply(&mut state, Event::Journals(Arc::new(journals)));
         self.give_records(&mut state);
         self.give_audit(&mut state);
+        state.user.launch = launch_form::view(self);
         state
     }
 }

@@ -255,6 +255,7 @@ proptest! {
         let theme = theme(&ThemeChoice::DARK);
         let mut state = State::new(width, height, None);
         state.feed.changes.access = ChangeAccess::Full;
+        state.launch_access = crate::launch_form::access();
         let mut said = vec![Frame::default()];
         if is_recording {
             let range = TimeRange::new(fixture::time(0.0).into(), fixture::time(9.0).into());
@@ -289,6 +290,13 @@ proptest! {
                         prop_assert!(!names.is_empty() && before.chooses_topics());
                         let asked_first = fixture::dialog(&before) == Some(&Dialog::Ask(Question::ReplayInstead));
                         prop_assert!(asked_first || !before.run_is_active());
+                    }
+                    Effect::Send(Command::Launch(_)) if before.run_is_active() => {
+                        let asked_first = matches!(
+                            fixture::dialog(&before),
+                            Some(Dialog::Ask(Question::LaunchInstead { .. }))
+                        );
+                        prop_assert!(asked_first, "{asked:?}");
                     }
                     Effect::ChangeGroup(GroupChangeCommand::Execute { number }) => {
                         let is_typed = matches!(fixture::dialog(&before), Some(Dialog::ConfirmChange { .. }));

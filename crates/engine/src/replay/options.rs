@@ -1,9 +1,14 @@
 //! The options of a session, and its result.
 
-use std::{fmt::Display, time::Duration};
+use std::{
+    fmt::{self, Display},
+    sync::Arc,
+    time::Duration,
+};
 
 use kreplay_kafka::{GroupProtocol, KafkaConfig};
 use kreplay_model::{
+    control::{FieldProblem, RunRequest},
     domain::{Classified, ErrorClass},
     feed::RunView,
 };
@@ -42,6 +47,48 @@ pub struct SessionOptions {
     pub one_run: bool,
     /// The journals of the runs; with `None` nothing is stored and no run can be resumed.
     pub journal: Option<JournalOptions>,
+    /// What reads requests for runs; with `None` they are refused.
+    pub requests: Option<RequestReader>,
+}
+
+/// What a request describes.
+#[derive(Clone, Debug)]
+pub struct RequestedRun {
+    /// What to read.
+    pub selection: Selection,
+    /// The settings.
+    pub settings: Settings,
+    /// The journal; `None` to store nothing.
+    pub journal: Option<JournalOptions>,
+}
+
+/// Reads a request, or returns all problems with it.
+type ReadRequest = dyn Fn(&RunRequest) -> Result<RequestedRun, Vec<FieldProblem>> + Send + Sync;
+
+/// Reads requests for runs over the settings of the process, with the notation and the checks of its configuration.
+#[derive(Clone)]
+pub struct RequestReader(Arc<ReadRequest>);
+
+impl RequestReader {
+    /// A reader that calls a function. The function must not contact the cluster.
+    #[must_use]
+    pub fn new(read: impl Fn(&RunRequest) -> Result<RequestedRun, Vec<FieldProblem>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// All problems with it, at least one.
+    pub fn read(&self, request: &RunRequest) -> Result<RequestedRun, Vec<FieldProblem>> {
+        (self.0)(request)
+    }
+}
+
+impl fmt::Debug for RequestReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestReader").finish_non_exhaustive()
+    }
 }
 
 impl SessionOptions {

@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Bottleneck, Prediction, WhatIf};
-use crate::domain::{Offset, Ordering, TopicPartition};
+use crate::{
+    control::FieldProblem,
+    domain::{Offset, Ordering, TopicPartition},
+};
 
 /// The forecast of a plan, made before the run. Counts are estimates if `coverage` is a sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -225,6 +228,18 @@ pub struct PlanningView {
     pub in_progress: Option<Planning>,
     /// Why the last attempt failed, in one sentence.
     pub problem: Option<String>,
+    /// The number of the request that the forecast was made for; 0 if it was not a request.
+    #[serde(default)]
+    pub forecast_of: u64,
+    /// The number of the last request that the session has read; 0 if there was none.
+    #[serde(default)]
+    pub read: u64,
+    /// The problems with that request, for which reason it was neither planned nor started.
+    #[serde(default)]
+    pub refused: Arc<[FieldProblem]>,
+    /// The number of the last request that was started; 0 if there was none.
+    #[serde(default)]
+    pub launched: u64,
 }
 
 /// Progress of a forecast being made.

@@ -97,6 +97,14 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
                 clean(state.user.watch.silencing.as_deref().unwrap_or_default())
             )],
         ),
+        Question::LaunchInstead { dry_run } => (
+            if dry_run { "Start a dry run instead?" } else { "Start this run instead?" },
+            vec![
+                "The active run will be stopped before its end: its records in flight are finished. Then the run of the \
+                 form starts."
+                    .into(),
+            ],
+        ),
         Question::ReplayInstead => (
             "Replay these topics instead?",
             vec![

@@ -185,6 +185,7 @@ impl SessionBuilder {
             start: true,
             one_run: true,
             journal: self.journal,
+            requests: None,
         };
         Ok(Session::spawn(options)?)
     }

@@ -19,18 +19,14 @@ impl SessionLoop {
             Command::Start => {}
             Command::ListTopics => self.list_topics(),
             Command::Plan(names) => self.plan(&names),
+            Command::PlanRequest(numbered) => self.plan_request(&numbered),
+            Command::Launch(numbered) => self.launch(&numbered),
             Command::StopPlanning => {
                 self.plan_task.stop();
                 self.publish_now();
             }
             Command::Replay(names) => self.replay(&names),
-            Command::Restart => match &mut self.run {
-                Some(run) => {
-                    run.stop();
-                    self.restart_pending = true;
-                }
-                None => self.start(),
-            },
+            Command::Restart => self.start_instead(),
             Command::Pause => self.run.iter_mut().for_each(Run::pause),
             Command::Resume => self.run.iter_mut().for_each(Run::resume),
             Command::Stop => {
@@ -86,19 +82,24 @@ impl SessionLoop {
         match Selection::topics(names) {
             Ok(selection) => {
                 self.options.selection = Some(selection.within(self.options.scope.clone()));
-                match &mut self.run {
-                    Some(run) => {
-                        run.stop();
-                        self.restart_pending = true;
-                    }
-                    None => self.start(),
-                }
+                self.start_instead();
             }
             Err(error) if self.run.is_some() => self.events.warn(error.to_string()),
             Err(error) => {
                 self.problem = Some(Problem::usage(&error));
                 self.publish_now();
             }
+        }
+    }
+
+    /// Starts a run, after stopping the active one if there is one.
+    pub(super) fn start_instead(&mut self) {
+        match &mut self.run {
+            Some(run) => {
+                run.stop();
+                self.restart_pending = true;
+            }
+            None => self.start(),
         }
     }
 
@@ -120,7 +121,7 @@ impl SessionLoop {
     pub(super) fn plan_selection(&mut self, selection: Selection) {
         let mut settings = self.options.settings.clone();
         settings.group = self.group_of(self.runs + u32::from(self.run.is_none()));
-        self.plan_task.start(&self.options, &self.health, selection, settings);
+        self.plan_task.start(0, &self.options, &self.health, selection, settings);
     }
 
     pub(super) fn poll_plan(&mut self) {

@@ -6,6 +6,7 @@ mod commands;
 mod listing;
 mod planning;
 mod publishing;
+mod requests;
 mod starting;
 
 pub use builder::{SessionBuilder, SessionError};
@@ -26,7 +27,7 @@ use kreplay_model::{
 };
 use tokio::sync::watch;
 
-use self::{listing::Listing, planning::PlanTask};
+use self::{listing::Listing, planning::PlanTask, requests::Requests};
 use super::{Command, Control, Problem, SessionEnd, SessionOptions, run::Run};
 
 /// How often the session ticks its run.
@@ -61,6 +62,7 @@ impl Session {
                 client: None,
                 listing: None,
                 plan_task: PlanTask::default(),
+                requests: Requests::default(),
                 catalog: None,
                 run: None,
                 last_view: None,
@@ -101,6 +103,7 @@ struct SessionLoop {
     client: Option<Client>,
     listing: Option<Listing>,
     plan_task: PlanTask,
+    requests: Requests,
     catalog: Option<Arc<[TopicView]>>,
     run: Option<Run>,
     last_view: Option<RunView>,

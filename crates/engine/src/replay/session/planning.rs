@@ -32,6 +32,8 @@ enum PlanMessage {
 
 /// A plan in progress on its own thread. If this is dropped, the thread ends soon.
 struct PlanInProgress {
+    /// The number of the request; 0 if it is not one.
+    number: u64,
     task: BackgroundTask<PlanMessage>,
     cancel: Arc<AtomicBool>,
     progress: Planning,
@@ -59,6 +61,8 @@ pub(super) enum PlanChange {
 pub(super) struct PlanTask {
     in_progress: Option<PlanInProgress>,
     forecast: Option<Arc<Forecast>>,
+    /// The number of the request that the forecast was made for; 0 if it was not one.
+    forecast_of: u64,
     problem: Option<String>,
     /// Start a run once the plan is made.
     pub(super) starts_run: bool,
@@ -66,8 +70,10 @@ pub(super) struct PlanTask {
 
 impl PlanTask {
     /// Starts making a plan and stops the one in progress. `settings` are those of the planned run.
+    /// `number` is that of the request, or 0 if it is not one.
     pub(super) fn start(
         &mut self,
+        number: u64,
         options: &SessionOptions,
         health: &Arc<ClientHealth>,
         selection: Selection,
@@ -95,7 +101,7 @@ impl PlanTask {
             });
         });
         match spawned {
-            Ok(task) => self.in_progress = Some(PlanInProgress { task, cancel, progress: Planning::default() }),
+            Ok(task) => self.in_progress = Some(PlanInProgress { number, task, cancel, progress: Planning::default() }),
             Err(error) => self.problem = Some(format!("the operating system cannot start another thread ({error})")),
         }
     }
@@ -109,6 +115,11 @@ impl PlanTask {
     /// Reports that no plan can be made.
     pub(super) fn refuse(&mut self, problem: String) {
         self.problem = Some(problem);
+    }
+
+    /// Forgets why the last plan could not be made.
+    pub(super) fn clear_problem(&mut self) {
+        self.problem = None;
     }
 
     /// Whether a plan is being made.
@@ -127,7 +138,10 @@ impl PlanTask {
                     change = PlanChange::Progress;
                     continue;
                 }
-                TaskState::New(PlanMessage::Made(forecast)) => self.forecast = Some(Arc::from(forecast)),
+                TaskState::New(PlanMessage::Made(forecast)) => {
+                    self.forecast = Some(Arc::from(forecast));
+                    self.forecast_of = in_progress.number;
+                }
                 TaskState::New(PlanMessage::Failed(problem)) => self.problem = Some(problem),
                 TaskState::New(PlanMessage::Stopped) => {}
                 TaskState::Waiting => return change,
@@ -151,6 +165,8 @@ impl PlanTask {
             forecast: self.forecast.clone(),
             in_progress: self.in_progress.as_ref().map(|in_progress| in_progress.progress),
             problem: self.problem.clone(),
+            forecast_of: self.forecast_of,
+            ..PlanningView::default()
         }
     }
 

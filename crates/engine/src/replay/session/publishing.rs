@@ -26,7 +26,7 @@ impl SessionLoop {
             problem: self.problem.as_ref().map(|problem| problem.text.clone()),
             catalog: self.catalog.clone(),
             listing: self.listing.is_some(),
-            planning: self.plan_task.view(),
+            planning: self.requests.complete(self.plan_task.view()),
             next: self.next_run(),
         };
         self.publish.send_replace(Arc::new(snapshot));

@@ -216,7 +216,11 @@ impl SessionLoop {
 
     /// The group of a run, by the run's number.
     pub(super) fn group_of(&self, run: u32) -> Option<String> {
-        let group = self.options.settings.group.clone();
+        self.group_named(self.options.settings.group.clone(), run)
+    }
+
+    /// The group of a run by the run's number, if runs have this group.
+    pub(super) fn group_named(&self, group: Option<String>, run: u32) -> Option<String> {
         if self.options.group_per_run && run > 1 { group.map(|group| format!("{group}-{run}")) } else { group }
     }
 }
