@@ -1,5 +1,7 @@
 //! Tests of conditions to wait for.
 
+use std::sync::Arc;
+
 use kreplay_model::watch::{
     GroupState, GroupType, LagTotals, PartitionRow, RecordsLeft, SecondsRange, VerdictKind, VerdictView,
 };
@@ -49,7 +51,7 @@ fn look(at_s: i64, groups: Vec<GroupView>) -> WatchSnapshot {
     WatchSnapshot {
         at: DateTime::from_timestamp(at_s, 0).unwrap(),
         cluster: "c".into(),
-        groups,
+        groups: groups.into_iter().map(Arc::new).collect(),
         ..WatchSnapshot::default()
     }
 }

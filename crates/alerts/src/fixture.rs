@@ -1,5 +1,7 @@
 //! Groups for tests.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use kreplay_model::{
     domain::TopicPartition,
@@ -66,5 +68,6 @@ pub(crate) fn verdict(kind: VerdictKind) -> VerdictView {
 
 /// A look at groups.
 pub(crate) fn look(at_s: i64, groups: Vec<GroupView>) -> WatchSnapshot {
+    let groups = groups.into_iter().map(Arc::new).collect();
     WatchSnapshot { at: time(at_s), cluster: "c".into(), groups, ..WatchSnapshot::default() }
 }

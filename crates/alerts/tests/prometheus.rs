@@ -237,7 +237,7 @@ fn parity_test(seed: u64) -> String {
         let look = WatchSnapshot {
             at: time(step),
             cluster: "c".into(),
-            groups: vec![held.clone()],
+            groups: vec![Arc::new(held.clone())],
             ..WatchSnapshot::default()
         };
         alerts.take(&look);

@@ -93,6 +93,7 @@ fn group(name: &str, partitions: Vec<PartitionRow>) -> GroupView {
 }
 
 fn watched(groups: Vec<GroupView>) -> Observed {
+    let groups = groups.into_iter().map(Arc::new).collect();
     let snapshot =
         WatchSnapshot { at: DateTime::UNIX_EPOCH, cluster: "test".into(), groups, ..WatchSnapshot::default() };
     Observed { groups: Some(Arc::new(snapshot)), ..Observed::default() }

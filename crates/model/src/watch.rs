@@ -18,6 +18,8 @@ mod rebalance;
 mod terminal_notices;
 mod verdict;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,6 @@ pub struct WatchSnapshot {
     /// What was read of the time before the watch; `None` without a history.
     #[serde(default)]
     pub history: Option<HistoryView>,
-    /// The groups, sorted by name.
-    pub groups: Vec<GroupView>,
+    /// The groups, sorted by name. A group that no look has changed is shared with the snapshots before.
+    pub groups: Vec<Arc<GroupView>>,
 }
