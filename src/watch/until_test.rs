@@ -39,6 +39,7 @@ fn group(lag: Option<i64>, state: GroupState) -> GroupView {
             next_step: None,
         },
         rebalances: kreplay_model::watch::RebalancesView::default(),
+        streams: None,
         positions_expire: None,
         partitions: Vec::new(),
         seen_by: kreplay_model::watch::SeenBy::Wire,

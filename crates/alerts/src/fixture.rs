@@ -47,6 +47,7 @@ pub(crate) fn group(name: &str, lag: Option<i64>) -> GroupView {
         trend: Trend::default(),
         verdict: verdict(VerdictKind::FallingBehind),
         rebalances: RebalancesView::default(),
+        streams: None,
         positions_expire: None,
         partitions: Vec::new(),
         seen_by: SeenBy::Wire,

@@ -200,6 +200,7 @@ fn group(numbers: &mut Numbers) -> GroupView {
             next_step: None,
         },
         rebalances: RebalancesView::default(),
+        streams: None,
         positions_expire: None,
         partitions: Vec::new(),
         seen_by: SeenBy::Wire,

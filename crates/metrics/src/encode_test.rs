@@ -84,6 +84,7 @@ fn group(name: &str, partitions: Vec<PartitionRow>) -> GroupView {
             next_step: None,
         },
         rebalances: RebalancesView { count: 3, ..RebalancesView::default() },
+        streams: None,
         positions_expire: None,
         partitions,
         seen_by: SeenBy::Wire,

@@ -15,6 +15,7 @@ mod log;
 mod partition;
 mod reason;
 mod rebalance;
+mod streams;
 mod terminal_notices;
 mod verdict;
 
@@ -39,6 +40,7 @@ pub use log::WatchLog;
 pub use partition::{AheadCause, HeldBy, OwnerView, PartitionRow, RecordsLeft, Transaction, Why, WouldBe};
 pub use reason::Reason;
 pub use rebalance::{EarlierRebalances, MovedPartitions, RebalanceEntry, RebalancesView, StoodStill};
+pub use streams::{MemberTasks, StreamsTask, StreamsTasks, StreamsView, SubtopologyView};
 pub use terminal_notices::TerminalNotices;
 pub use verdict::{VerdictKind, VerdictSeverity, VerdictView};
 

@@ -117,6 +117,7 @@ fn group(name: &str) -> GroupView {
         trend: Trend::default(),
         verdict,
         rebalances: RebalancesView::default(),
+        streams: None,
         positions_expire: None,
         partitions: Vec::new(),
         seen_by: SeenBy::Wire,

@@ -92,6 +92,7 @@ pub(crate) fn member(number: usize, partitions: &mut [PartitionRow]) -> MemberRo
         target: Some(assigned.clone()),
         assigned: Some(assigned),
         lag: partitions.iter().try_fold(0_i64, |sum, row| Some(sum.saturating_add(row.lag?))),
+        tasks: None,
     }
 }
 
@@ -121,6 +122,7 @@ pub(crate) fn group(name: &str, mut partitions: Vec<PartitionRow>, verdict: Verd
         trend: Trend::Steady,
         verdict,
         rebalances: RebalancesView { exact: true, ..RebalancesView::default() },
+        streams: None,
         positions_expire: None,
         partitions,
         seen_by: SeenBy::Wire,

@@ -95,6 +95,7 @@ fn look(seconds: i64, lag: Option<i64>) -> WatchSnapshot {
         trend: Trend::Growing,
         verdict,
         rebalances: RebalancesView::default(),
+        streams: None,
         positions_expire: None,
         partitions: vec![row(lag)],
         seen_by: SeenBy::Wire,
