@@ -8,6 +8,7 @@ use kreplay_model::domain::printable;
 use kreplay_model::watch::{GroupView, MemberRow, PartitionRow, RebalancesView, RecordsLeft};
 
 use super::cell::{age, count, eta, known, members, name, part, total_lag};
+use super::streams;
 use super::table::Align::{Left, Right};
 use super::table::aligned;
 
@@ -18,6 +19,12 @@ pub fn details(group: &GroupView) -> String {
     if !group.members.is_empty() {
         text.push('\n');
         text.push_str(&member_table(&group.members));
+    }
+    for table in
+        [streams::task_table(&group.members), streams::topology_table(group.streams.as_ref())].into_iter().flatten()
+    {
+        text.push('\n');
+        text.push_str(&table);
     }
     if !group.partitions.is_empty() {
         text.push('\n');
@@ -44,6 +51,9 @@ fn head(group: &GroupView) -> String {
     }
     if let Some(why) = &group.why_unknown {
         let _ = writeln!(text, "  not known  {}", printable(&why.to_string()));
+    }
+    if let Some(why) = group.streams.as_ref().and_then(|streams| streams.not_ready.as_deref()) {
+        let _ = writeln!(text, "  not ready  {}", printable(why));
     }
     let lag = &group.lag;
     let _ = write!(text, "  lag        {}", total_lag(lag));

@@ -16,7 +16,7 @@ pub fn overview(snapshot: &WatchSnapshot) -> String {
     if snapshot.groups.is_empty() {
         return format!("no groups\n{}", not_current(snapshot));
     }
-    let mut groups: Vec<&GroupView> = snapshot.groups.iter().collect();
+    let mut groups: Vec<&GroupView> = snapshot.groups.iter().map(AsRef::as_ref).collect();
     groups.sort_by_key(|group| (Reverse(group.verdict.severity), group.verdict.kind, group.group.as_str()));
     let titles = [
         ("GROUP", Left),
@@ -56,7 +56,8 @@ pub fn overview(snapshot: &WatchSnapshot) -> String {
 /// The groups that need attention, a line each: verdict, evidence and next step. Empty if none does.
 #[must_use]
 pub fn attention(snapshot: &WatchSnapshot) -> String {
-    let mut groups: Vec<&GroupView> = snapshot.groups.iter().filter(|group| needs_attention(group)).collect();
+    let mut groups: Vec<&GroupView> =
+        snapshot.groups.iter().map(AsRef::as_ref).filter(|group| needs_attention(group)).collect();
     groups.sort_by_key(|group| (Reverse(group.verdict.severity), group.verdict.kind, group.group.as_str()));
     groups.into_iter().map(evidence).collect()
 }
@@ -97,7 +98,7 @@ pub fn type_table(snapshot: &WatchSnapshot) -> String {
             printable(&group.verdict.text).into_owned(),
         ]
     };
-    aligned(titles, &snapshot.groups.iter().map(row).collect::<Vec<_>>(), "") + &not_current(snapshot)
+    aligned(titles, &snapshot.groups.iter().map(|group| row(group)).collect::<Vec<_>>(), "") + &not_current(snapshot)
 }
 
 /// A paragraph that says why the list of groups is not current; empty if it is.

@@ -8,6 +8,7 @@ mod groups;
 mod history;
 mod line;
 mod probe;
+mod streams;
 mod table;
 mod until;
 

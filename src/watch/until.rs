@@ -32,7 +32,7 @@ impl Until {
             let why = self.condition.explain(group, snapshot.at, &[])?;
             Some(format!("{}: {why}", printable(&group.group)))
         };
-        let mut unsatisfied = snapshot.groups.iter().filter_map(why);
+        let mut unsatisfied = snapshot.groups.iter().filter_map(|group| why(group));
         let first = unsatisfied.next()?;
         Some(match unsatisfied.count() {
             0 => first,

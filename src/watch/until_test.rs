@@ -1,5 +1,7 @@
 //! Tests of conditions to wait for.
 
+use std::sync::Arc;
+
 use kreplay_model::watch::{
     GroupState, GroupType, LagTotals, PartitionRow, RecordsLeft, SecondsRange, VerdictKind, VerdictView,
 };
@@ -37,6 +39,7 @@ fn group(lag: Option<i64>, state: GroupState) -> GroupView {
             next_step: None,
         },
         rebalances: kreplay_model::watch::RebalancesView::default(),
+        streams: None,
         positions_expire: None,
         partitions: Vec::new(),
         seen_by: kreplay_model::watch::SeenBy::Wire,
@@ -49,7 +52,7 @@ fn look(at_s: i64, groups: Vec<GroupView>) -> WatchSnapshot {
     WatchSnapshot {
         at: DateTime::from_timestamp(at_s, 0).unwrap(),
         cluster: "c".into(),
-        groups,
+        groups: groups.into_iter().map(Arc::new).collect(),
         ..WatchSnapshot::default()
     }
 }

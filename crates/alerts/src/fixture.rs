@@ -1,5 +1,7 @@
 //! Groups for tests.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use kreplay_model::{
     domain::TopicPartition,
@@ -45,6 +47,7 @@ pub(crate) fn group(name: &str, lag: Option<i64>) -> GroupView {
         trend: Trend::default(),
         verdict: verdict(VerdictKind::FallingBehind),
         rebalances: RebalancesView::default(),
+        streams: None,
         positions_expire: None,
         partitions: Vec::new(),
         seen_by: SeenBy::Wire,
@@ -66,5 +69,6 @@ pub(crate) fn verdict(kind: VerdictKind) -> VerdictView {
 
 /// A look at groups.
 pub(crate) fn look(at_s: i64, groups: Vec<GroupView>) -> WatchSnapshot {
+    let groups = groups.into_iter().map(Arc::new).collect();
     WatchSnapshot { at: time(at_s), cluster: "c".into(), groups, ..WatchSnapshot::default() }
 }

@@ -200,6 +200,7 @@ fn group(numbers: &mut Numbers) -> GroupView {
             next_step: None,
         },
         rebalances: RebalancesView::default(),
+        streams: None,
         positions_expire: None,
         partitions: Vec::new(),
         seen_by: SeenBy::Wire,
@@ -237,7 +238,7 @@ fn parity_test(seed: u64) -> String {
         let look = WatchSnapshot {
             at: time(step),
             cluster: "c".into(),
-            groups: vec![held.clone()],
+            groups: vec![Arc::new(held.clone())],
             ..WatchSnapshot::default()
         };
         alerts.take(&look);

@@ -84,6 +84,7 @@ fn group(name: &str, partitions: Vec<PartitionRow>) -> GroupView {
             next_step: None,
         },
         rebalances: RebalancesView { count: 3, ..RebalancesView::default() },
+        streams: None,
         positions_expire: None,
         partitions,
         seen_by: SeenBy::Wire,
@@ -93,6 +94,7 @@ fn group(name: &str, partitions: Vec<PartitionRow>) -> GroupView {
 }
 
 fn watched(groups: Vec<GroupView>) -> Observed {
+    let groups = groups.into_iter().map(Arc::new).collect();
     let snapshot =
         WatchSnapshot { at: DateTime::UNIX_EPOCH, cluster: "test".into(), groups, ..WatchSnapshot::default() };
     Observed { groups: Some(Arc::new(snapshot)), ..Observed::default() }

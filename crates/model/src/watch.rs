@@ -15,8 +15,11 @@ mod log;
 mod partition;
 mod reason;
 mod rebalance;
+mod streams;
 mod terminal_notices;
 mod verdict;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -37,6 +40,7 @@ pub use log::WatchLog;
 pub use partition::{AheadCause, HeldBy, OwnerView, PartitionRow, RecordsLeft, Transaction, Why, WouldBe};
 pub use reason::Reason;
 pub use rebalance::{EarlierRebalances, MovedPartitions, RebalanceEntry, RebalancesView, StoodStill};
+pub use streams::{MemberTasks, StreamsTask, StreamsTasks, StreamsView, SubtopologyView};
 pub use terminal_notices::TerminalNotices;
 pub use verdict::{VerdictKind, VerdictSeverity, VerdictView};
 
@@ -54,6 +58,6 @@ pub struct WatchSnapshot {
     /// What was read of the time before the watch; `None` without a history.
     #[serde(default)]
     pub history: Option<HistoryView>,
-    /// The groups, sorted by name.
-    pub groups: Vec<GroupView>,
+    /// The groups, sorted by name. A group that no look has changed is shared with the snapshots before.
+    pub groups: Vec<Arc<GroupView>>,
 }

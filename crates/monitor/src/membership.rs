@@ -104,7 +104,7 @@ mod tests {
             assignment_epoch: Some(1),
             members,
             rebalance_timeout_ms: None,
-            status: None,
+            streams: None,
         }
     }
 

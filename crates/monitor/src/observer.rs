@@ -113,7 +113,7 @@ impl Observer {
             group.evaluate(name, look.at, &logs, is_looked_at, &mut |kind| events.push(event(look.at, name, kind)));
         }
         self.forget_unused();
-        let groups: Vec<GroupView> = self.groups.values().filter_map(|group| group.view().cloned()).collect();
+        let groups: Vec<Arc<GroupView>> = self.groups.values().filter_map(|group| group.view().cloned()).collect();
         let wants = self.wants();
         let snapshot = WatchSnapshot {
             at: look.at,

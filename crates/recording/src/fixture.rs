@@ -58,7 +58,7 @@ fn frame(index: i64, is_last: bool) -> Frame {
             .into_iter()
             .collect(),
         groups: (index % 4 == 0)
-            .then(|| Arc::new(WatchSnapshot { at, groups: vec![group], ..WatchSnapshot::default() })),
+            .then(|| Arc::new(WatchSnapshot { at, groups: vec![Arc::new(group)], ..WatchSnapshot::default() })),
         ..Frame::default()
     }
 }
@@ -117,6 +117,7 @@ fn group(name: &str) -> GroupView {
         trend: Trend::default(),
         verdict,
         rebalances: RebalancesView::default(),
+        streams: None,
         positions_expire: None,
         partitions: Vec::new(),
         seen_by: SeenBy::Wire,

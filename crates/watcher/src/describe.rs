@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kreplay_model::domain::{PartitionId, TopicPartition};
-use kreplay_model::watch::{GroupState, GroupType};
+use kreplay_model::watch::{
+    GroupState, GroupType, MemberTasks, StreamsTask as TaskView, StreamsTasks, StreamsView, SubtopologyView,
+};
 use kreplay_monitor::look::{Description, Member, Protocol};
 use kreplay_wire::types::{
     AssignedTopic, ClassicGroup, ClassicMember, ConsumerGroup, ConsumerMember, MemberData, MemberProtocol, ShareGroup,
-    StreamsGroup, StreamsTask, Subtopology,
+    StreamsGroup, StreamsTask, Subtopology, TaskAssignment,
 };
 
 /// A group as the client describes it.
@@ -64,7 +66,7 @@ fn classic(group: &ClassicGroup) -> Description {
         assignment_epoch: None,
         members: group.members.iter().map(classic_member).collect(),
         rebalance_timeout_ms: None,
-        status: None,
+        streams: None,
     }
 }
 
@@ -82,6 +84,7 @@ fn classic_member(member: &ClassicMember) -> Member {
         subscription: known(&member.subscription).map(|known| names(&known.topics)),
         assigned: known(&member.assignment).map(by_topic),
         target: None,
+        tasks: None,
     }
 }
 
@@ -101,7 +104,7 @@ fn consumer(group: &ConsumerGroup) -> Description {
         assignment_epoch: Some(group.assignment_epoch.0),
         members: group.members.iter().map(consumer_member).collect(),
         rebalance_timeout_ms: None,
-        status: None,
+        streams: None,
     }
 }
 
@@ -122,6 +125,7 @@ fn consumer_member(member: &ConsumerMember) -> Member {
         subscription: is_listed.then(|| names(&member.subscribed_topics)),
         assigned: Some(partitions(&member.assignment)),
         target: Some(partitions(&member.target)),
+        tasks: None,
     }
 }
 
@@ -136,6 +140,7 @@ fn share(group: &ShareGroup) -> Description {
         subscription: Some(names(&member.subscribed_topics)),
         assigned: Some(partitions(&member.assignment)),
         target: None,
+        tasks: None,
     };
     Description {
         group_type: GroupType::Share,
@@ -145,7 +150,7 @@ fn share(group: &ShareGroup) -> Description {
         assignment_epoch: Some(group.assignment_epoch.0),
         members: group.members.iter().map(member).collect(),
         rebalance_timeout_ms: None,
-        status: None,
+        streams: None,
     }
 }
 
@@ -164,8 +169,12 @@ fn streams(group: &StreamsGroup, partition_count: &dyn Fn(&str) -> Option<u32>) 
         subscription: subscription.clone(),
         assigned: tasks(&member.assignment.active),
         target: tasks(&member.target.active),
+        tasks: Some(MemberTasks { current: member_tasks(&member.assignment), target: member_tasks(&member.target) }),
     };
     let lacks_topics = group.topology.as_ref().is_some_and(|topology| topology.subtopologies.is_none());
+    let not_ready =
+        lacks_topics.then(|| "source topics are missing, or have unsuitable numbers of partitions".to_owned());
+    let topology = StreamsView { subtopologies: parts.map(subtopologies), not_ready };
     Description {
         group_type: GroupType::Streams,
         protocol: None,
@@ -174,7 +183,33 @@ fn streams(group: &StreamsGroup, partition_count: &dyn Fn(&str) -> Option<u32>) 
         assignment_epoch: Some(group.assignment_epoch.0),
         members: group.members.iter().map(member).collect(),
         rebalance_timeout_ms: None,
-        status: lacks_topics.then(|| "source topics are missing, or have unsuitable numbers of partitions".to_owned()),
+        streams: Some(topology),
+    }
+}
+
+fn subtopologies(parts: &[Subtopology]) -> Vec<SubtopologyView> {
+    let view = |part: &Subtopology| SubtopologyView {
+        id: part.id.clone(),
+        source_topics: part.source_topics.clone(),
+        repartition_topics: part.repartition_source_topics.clone(),
+        changelog_topics: part.changelog_topics.clone(),
+    };
+    let mut views: Vec<SubtopologyView> = parts.iter().map(view).collect();
+    views.sort_by(|a, b| a.id.cmp(&b.id));
+    views
+}
+
+fn member_tasks(assignment: &TaskAssignment) -> StreamsTasks {
+    let list = |tasks: &[StreamsTask]| {
+        let view = |task: &StreamsTask| TaskView { subtopology: task.subtopology.clone(), partition: task.partition.0 };
+        let mut views: Vec<TaskView> = tasks.iter().map(view).collect();
+        views.sort();
+        views
+    };
+    StreamsTasks {
+        active: list(&assignment.active),
+        standby: list(&assignment.standby),
+        warm_up: list(&assignment.warm_up),
     }
 }
 
@@ -217,6 +252,8 @@ fn of_topic(topic: &str, partitions: &[PartitionId]) -> Vec<TopicPartition> {
 
 #[cfg(test)]
 mod tests {
+    use kreplay_wire::types::{AssignmentEpoch, GroupEpoch, Topology, TopologyEpoch};
+
     use super::*;
 
     #[test]
@@ -234,6 +271,37 @@ mod tests {
         let found = of_tasks(&[task("0", 0), task("0", 1)], &parts, &count);
         let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["orders-0", "orders-1", "orders-by-user-0"]);
+    }
+
+    #[test]
+    fn members_of_a_streams_group_have_their_tasks_by_kind() {
+        let task = |id: &str, partition| StreamsTask { subtopology: id.to_owned(), partition: PartitionId(partition) };
+        let shown = |tasks: &[TaskView]| tasks.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let found = member_tasks(&TaskAssignment {
+            active: vec![task("1", 0), task("0", 2)],
+            standby: vec![task("1", 1)],
+            warm_up: vec![task("1", 2)],
+        });
+        assert_eq!(shown(&found.active), ["0_2", "1_0"]);
+        assert_eq!((shown(&found.standby), shown(&found.warm_up)), (vec!["1_1".into()], vec!["1_2".into()]));
+    }
+
+    #[test]
+    fn a_streams_group_without_subtopologies_says_why_it_is_not_ready() {
+        let group = |topology: Option<Topology>| StreamsGroup {
+            state: kreplay_wire::types::GroupState::NotReady,
+            group_epoch: GroupEpoch(3),
+            assignment_epoch: AssignmentEpoch(2),
+            topology,
+            members: Vec::new(),
+        };
+        let view = |topology| streams(&group(topology), &|_| None).streams.unwrap();
+        let built = |subtopologies| Some(Topology { epoch: TopologyEpoch(0), subtopologies });
+        assert_eq!(view(None), StreamsView::default(), "no member has sent the topology");
+        let lacking = view(built(None));
+        assert!(lacking.subtopologies.is_none() && lacking.not_ready.unwrap().contains("topics are missing"));
+        let ready = view(built(Some(Vec::new())));
+        assert_eq!((ready.subtopologies, ready.not_ready), (Some(Vec::new()), None));
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod selection;
 mod source;
 mod task;
 mod transactions;
+mod trouble;
 mod watcher;
 
 pub use history::Histories;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Time between two lists of all groups.
 pub const LIST_EVERY: Duration = Duration::from_secs(30);
-/// Time between two looks at a pinned group that is not in view.
+/// Time between two looks at a group in trouble that is not in view.
 pub const PINNED_EVERY: Duration = Duration::from_secs(5);
 /// The longest time between two looks at any other group.
 pub const REST_EVERY: Duration = Duration::from_secs(60);
@@ -57,6 +57,7 @@ impl Schedule {
         self.in_view = in_view;
     }
 
+    /// Looks at these groups every [`PINNED_EVERY`] even if they are not in view.
     pub(crate) fn pin(&mut self, groups: BTreeSet<Arc<str>>) {
         self.pinned = groups;
     }

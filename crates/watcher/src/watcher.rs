@@ -23,6 +23,7 @@ use crate::schedule::{MAX_GROUPS_PER_LOOK, Schedule};
 use crate::selection::GroupSelection;
 use crate::source::{Commits, GroupAnswer, Groups};
 use crate::transactions;
+use crate::trouble::in_trouble;
 
 /// Rounds of time queries in each look at an interval.
 const TIME_ROUNDS: u32 = 2;
@@ -139,11 +140,6 @@ impl Watcher {
         if self.schedule.has_new() { Duration::ZERO } else { self.interval }
     }
 
-    /// Looks at these groups every few seconds even if they are not in view.
-    pub fn pin(&mut self, groups: BTreeSet<Arc<str>>) {
-        self.schedule.pin(groups);
-    }
-
     /// Follows what the view has commanded.
     pub(crate) fn follow(&mut self, wishes: &mut Wishes) {
         self.schedule.view(wishes.in_view.clone());
@@ -212,6 +208,7 @@ impl Watcher {
     fn after(&mut self, look: &Look, observation: &mut Observation) {
         observation.snapshot.history.clone_from(&self.history);
         self.wants = observation.wants.clone();
+        self.schedule.pin(in_trouble(&observation.snapshot.groups));
         let topics = observation.snapshot.groups.iter().flat_map(|group| &group.partitions);
         let mut used: BTreeSet<&str> = topics.map(|row| row.topic.as_str()).collect();
         used.extend(look.topics.keys().map(|topic| &**topic));

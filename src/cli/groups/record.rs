@@ -75,7 +75,7 @@ pub(super) fn json(snapshot: &WatchSnapshot, inspector: &RecordInspector) -> Res
         stuck_records(group, inspector).iter().map(|record| object(&group.group, record)).collect()
     };
     if let Value::Object(members) = &mut value {
-        members.insert("stuck_records".into(), snapshot.groups.iter().flat_map(of_group).collect());
+        members.insert("stuck_records".into(), snapshot.groups.iter().flat_map(|group| of_group(group)).collect());
     }
     to_escaped_json(&value).map_err(failed)
 }

@@ -89,7 +89,7 @@ impl State {
     #[must_use]
     pub fn trouble(&self) -> Vec<TroubleItem<'_>> {
         let (mut bad, others): (Vec<&GroupView>, Vec<&GroupView>) =
-            self.feed.watched.groups().iter().partition(|group| needs_attention(group));
+            self.feed.watched.groups().iter().map(AsRef::as_ref).partition(|group| needs_attention(group));
         bad.sort_by_key(|group| (Reverse(group.verdict.severity), group.verdict.kind));
         let mut items: Vec<TroubleItem<'_>> = bad.into_iter().map(TroubleItem::Group).collect();
         if !others.is_empty() {

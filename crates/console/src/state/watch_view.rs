@@ -129,7 +129,7 @@ impl State {
     pub fn selected_group(&self) -> Option<&GroupView> {
         let (rows, shown) = (self.group_rows(), self.shown_groups().shown);
         let row = self.user.watch.groups.selected_row(&shown, &rows)?;
-        self.feed.watched.groups().get(*shown.get(row)?)
+        self.feed.watched.groups().get(*shown.get(row)?).map(AsRef::as_ref)
     }
 
     /// The group on the screen of a group: the opened one, or otherwise the selected one of the table. `None` if it is

@@ -61,14 +61,14 @@ impl Watched {
 
     /// The watched groups, sorted by name.
     #[must_use]
-    pub fn groups(&self) -> &[GroupView] {
+    pub fn groups(&self) -> &[Arc<GroupView>] {
         self.snapshot().map_or(&[], |snapshot| &snapshot.groups)
     }
 
     /// The group with a name, if it is watched.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&GroupView> {
-        self.groups().iter().find(|group| group.group == name)
+        self.groups().iter().map(AsRef::as_ref).find(|group| group.group == name)
     }
 
     /// The groups of a topic. `None` while they are not known.
@@ -82,7 +82,7 @@ impl Watched {
 }
 
 /// The groups of each topic. Abandoned partitions do not count.
-fn by_topic(groups: &[GroupView]) -> BTreeMap<String, TopicGroups> {
+fn by_topic(groups: &[Arc<GroupView>]) -> BTreeMap<String, TopicGroups> {
     let mut topics: BTreeMap<String, TopicGroups> = BTreeMap::new();
     // More bits than a lag has: a committed offset may be far from the log.
     let mut lags: BTreeMap<&str, i128> = BTreeMap::new();

@@ -100,7 +100,7 @@ fn frames(until_s: f64) -> Vec<Frame> {
         look.at = time(at_s);
         look.groups.truncate(2);
         if let Some(group) = look.groups.first_mut() {
-            group.lag.total = Some(i64::from(tenth));
+            Arc::make_mut(group).lag.total = Some(i64::from(tenth));
         }
         Frame {
             at_ms: ms(at_s),

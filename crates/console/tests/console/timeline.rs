@@ -88,7 +88,7 @@ fn the_timeline_of_a_group() {
         let mut cluster = watch_fixture::cluster();
         cluster.at = time(3.0 + f64::from(look) * 5.0);
         for group in &mut cluster.groups {
-            group.lag.total = (look != 12 && look != 13).then(|| 1_000 + i64::from(look) * 100);
+            Arc::make_mut(group).lag.total = (look != 12 && look != 13).then(|| 1_000 + i64::from(look) * 100);
         }
         apply(&mut state, Event::Groups(Arc::new(cluster)));
     }

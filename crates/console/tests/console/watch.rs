@@ -333,7 +333,7 @@ fn the_selection_stays_on_its_group_when_others_get_worse() {
     let before = selected(&state);
     let mut next = cluster();
     let audit = next.groups.iter_mut().find(|group| group.group == "audit").unwrap();
-    audit.verdict = verdict(VerdictKind::Lost, "12 offsets of orders-0 were deleted unread", None);
+    Arc::make_mut(audit).verdict = verdict(VerdictKind::Lost, "12 offsets of orders-0 were deleted unread", None);
     give_groups(&mut state, next);
     assert_eq!(state.trouble()[0].key(), TroubleKey::Group("audit".into()), "the worst is first");
     assert_eq!(selected(&state), before);

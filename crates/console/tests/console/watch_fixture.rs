@@ -92,6 +92,7 @@ pub(crate) fn member(number: usize, partitions: &mut [PartitionRow]) -> MemberRo
         target: Some(assigned.clone()),
         assigned: Some(assigned),
         lag: partitions.iter().try_fold(0_i64, |sum, row| Some(sum.saturating_add(row.lag?))),
+        tasks: None,
     }
 }
 
@@ -121,6 +122,7 @@ pub(crate) fn group(name: &str, mut partitions: Vec<PartitionRow>, verdict: Verd
         trend: Trend::Steady,
         verdict,
         rebalances: RebalancesView { exact: true, ..RebalancesView::default() },
+        streams: None,
         positions_expire: None,
         partitions,
         seen_by: SeenBy::Wire,
@@ -287,6 +289,7 @@ pub(crate) fn cluster() -> WatchSnapshot {
 /// A snapshot of some groups.
 pub(crate) fn of(mut groups: Vec<GroupView>) -> WatchSnapshot {
     groups.sort_by(|a, b| a.group.cmp(&b.group));
+    let groups = groups.into_iter().map(Arc::new).collect();
     WatchSnapshot { at: time(3.0), cluster: "lkc-7f3a".into(), groups, ..WatchSnapshot::default() }
 }
 
@@ -355,6 +358,7 @@ pub(crate) fn ten_minutes() -> Vec<WatchSnapshot> {
             let mut snapshot = cluster();
             snapshot.at = time(f64::from(look) * 10.0 - 597.0);
             let billing = snapshot.groups.iter_mut().find(|group| group.group == "billing").unwrap();
+            let billing = Arc::make_mut(billing);
             let rows = &mut billing.partitions;
             for row in rows.iter_mut() {
                 let stands = look > 30 && row.owner.as_ref().is_some_and(|owner| owner.member_id.contains("worker-2"));

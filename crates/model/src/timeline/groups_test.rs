@@ -95,13 +95,14 @@ fn look(seconds: i64, lag: Option<i64>) -> WatchSnapshot {
         trend: Trend::Growing,
         verdict,
         rebalances: RebalancesView::default(),
+        streams: None,
         positions_expire: None,
         partitions: vec![row(lag)],
         seen_by: SeenBy::Wire,
         as_of: None,
         why_unknown: None,
     };
-    WatchSnapshot { at: time(seconds), cluster: "c".into(), groups: vec![group], ..WatchSnapshot::default() }
+    WatchSnapshot { at: time(seconds), cluster: "c".into(), groups: vec![Arc::new(group)], ..WatchSnapshot::default() }
 }
 
 fn fed(looks: &[WatchSnapshot]) -> Timeline {
@@ -196,7 +197,7 @@ fn cells_have_the_size_that_the_budgets_are_computed_with() {
 /// A look in which a member has a number of partitions, the first of which has this committed offset and a lag.
 fn look_with_member(seconds: i64, partitions: i32, committed: i64, lag: i64) -> WatchSnapshot {
     let mut look = look(seconds, Some(lag));
-    let group = &mut look.groups[0];
+    let group = Arc::make_mut(&mut look.groups[0]);
     let member = MemberRow {
         member_id: "m-1".into(),
         instance_id: Some("m".into()),

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EtaView, LagTotals, PartitionRow, RatesView, Reason, RebalancesView, SecondsRange, TimeExactness, Trend,
-    VerdictView,
+    EtaView, LagTotals, MemberTasks, PartitionRow, RatesView, Reason, RebalancesView, SecondsRange, StreamsView,
+    TimeExactness, Trend, VerdictView,
 };
 use crate::domain::TopicPartition;
 
@@ -187,6 +187,9 @@ pub struct GroupView {
     pub verdict: VerdictView,
     /// Rebalances since the watch began.
     pub rebalances: RebalancesView,
+    /// The topology of a group of type `streams`; other groups have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<StreamsView>,
     /// When Kafka deletes the committed offsets of a group without members.
     pub positions_expire: Option<PositionsExpiry>,
     /// One row per partition, sorted.
@@ -229,6 +232,9 @@ pub struct MemberRow {
     pub target: Option<Vec<TopicPartition>>,
     /// The sum of the lags of its partitions; `None` if one of them is not known.
     pub lag: Option<i64>,
+    /// Its tasks, in a group of type `streams`; members of other groups have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<MemberTasks>,
 }
 
 impl MemberRow {

@@ -109,7 +109,7 @@ fn described(group_type: GroupType, epoch: Option<i32>, members: Vec<Member>) ->
         assignment_epoch: epoch,
         members: members.into_iter().map(|member| Member { epoch, ..member }).collect(),
         rebalance_timeout_ms: None,
-        status: None,
+        streams: None,
     }
 }
 

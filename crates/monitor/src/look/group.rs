@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::{Offset, TopicPartition};
-use kreplay_model::watch::{GroupState, GroupType, Reason, SeenBy};
+use kreplay_model::watch::{GroupState, GroupType, MemberTasks, Reason, SeenBy, StreamsView};
 
 use super::{Answer, TopicId};
 
@@ -72,8 +72,8 @@ pub struct Description {
     pub members: Vec<Member>,
     /// The largest rebalance timeout of its members in milliseconds, if known.
     pub rebalance_timeout_ms: Option<u64>,
-    /// Why the group is not ready, as the coordinator says (streams groups).
-    pub status: Option<String>,
+    /// The topology of a streams group.
+    pub streams: Option<StreamsView>,
 }
 
 /// The protocol of a member.
@@ -109,6 +109,8 @@ pub struct Member {
     pub assigned: Option<BTreeSet<TopicPartition>>,
     /// The partitions of its target assignment; `None` if not known.
     pub target: Option<BTreeSet<TopicPartition>>,
+    /// Its tasks, if it is a member of a streams group.
+    pub tasks: Option<MemberTasks>,
 }
 
 impl Member {

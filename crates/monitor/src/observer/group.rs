@@ -65,7 +65,7 @@ pub(super) struct GroupTrack {
     /// The group without members, when its committed offsets were last answered; `None` if it had some.
     empty_at_commits: Option<EmptyGroup>,
     memberless: MemberlessChanges,
-    pub last_view: Option<GroupView>,
+    pub last_view: Option<Arc<GroupView>>,
     reported: BTreeSet<(String, String)>,
 }
 
@@ -237,12 +237,10 @@ impl GroupTrack {
         if !is_looked_at && self.last_view.is_some() {
             return;
         }
-        let (view, findings) = self.build_view(name, now, logs, is_looked_at, emit);
-        self.last_view = Some(view);
+        let (mut view, findings) = self.build_view(name, now, logs, is_looked_at, emit);
         let changes = if is_looked_at { self.verdicts.add(&findings) } else { Vec::new() };
-        if let Some(view) = &mut self.last_view {
-            view.verdict = self.verdicts.verdict();
-        }
+        view.verdict = self.verdicts.verdict();
+        self.last_view = Some(Arc::new(view));
         for change in changes {
             match change {
                 VerdictChange::Raised(verdict) if verdict.severity >= VerdictSeverity::Warning => {
@@ -266,7 +264,7 @@ impl GroupTrack {
     }
 
     /// The last view.
-    pub(super) fn view(&self) -> Option<&GroupView> {
+    pub(super) fn view(&self) -> Option<&Arc<GroupView>> {
         self.last_view.as_ref()
     }
 

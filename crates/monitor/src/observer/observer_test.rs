@@ -52,7 +52,8 @@ impl Watch {
 }
 
 pub(super) fn billing(observation: &Observation) -> GroupView {
-    observation.snapshot.groups.iter().find(|group| group.group == "billing").unwrap().clone()
+    let mut groups = observation.snapshot.groups.iter();
+    GroupView::clone(groups.find(|group| group.group == "billing").unwrap())
 }
 
 /// Enough rounds for any search in a few records.

@@ -292,7 +292,7 @@ impl Cluster {
             assignment_epoch: Some(group.epoch),
             members,
             rebalance_timeout_ms: None,
-            status: None,
+            streams: None,
         }
     }
 }

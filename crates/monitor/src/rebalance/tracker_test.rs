@@ -46,7 +46,7 @@ fn group(epoch: i32, members: Vec<Member>) -> Description {
         assignment_epoch: Some(epoch),
         members,
         rebalance_timeout_ms: Some(10_000),
-        status: None,
+        streams: None,
     };
     if !is_settled(&group) {
         group.state = GroupState::Reconciling;

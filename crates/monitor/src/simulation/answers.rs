@@ -205,7 +205,7 @@ fn description(group: &Group) -> Description {
         assignment_epoch: has_epochs.then_some(group.epoch),
         members: group.members.iter().map(|of| member(group, of, has_epochs)).collect(),
         rebalance_timeout_ms: Some(REBALANCE_TIMEOUT_MS),
-        status: None,
+        streams: None,
     }
 }
 
@@ -221,6 +221,7 @@ fn member(group: &Group, of: &Member, has_epochs: bool) -> look::Member {
         subscription: Some(group.spec.topics.iter().map(|topic| Arc::from(*topic)).collect()),
         assigned: Some(of.assigned.clone()),
         target: has_epochs.then(|| of.target.clone()),
+        tasks: None,
     }
 }
 

@@ -57,7 +57,7 @@ fn verdicts(seed: u64, looks: u64) -> BTreeMap<String, Vec<VerdictKind>> {
         let snapshot = simulation.look().snapshot;
         check(&snapshot);
         for group in snapshot.groups {
-            verdicts.entry(group.group).or_default().push(group.verdict.kind);
+            verdicts.entry(group.group.clone()).or_default().push(group.verdict.kind);
         }
     }
     verdicts

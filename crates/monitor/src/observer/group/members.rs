@@ -27,6 +27,7 @@ pub(super) fn member_rows(group: &Description, rows: &[(TopicPartition, Partitio
             assigned: list(&member.assigned),
             target: list(&member.target),
             lag: member.assigned.as_ref().and_then(lag),
+            tasks: member.tasks.clone(),
         })
         .collect();
     members.sort_by(|a, b| (a.name(), &a.member_id).cmp(&(b.name(), &b.member_id)));

@@ -95,6 +95,7 @@ impl GroupTrack {
             trend: self.lags.trend(),
             verdict: self.verdicts.verdict(),
             rebalances: self.rebalances.view(&self.rules),
+            streams: description.and_then(|group| group.streams.clone()),
             positions_expire: self.positions_expire(now, logs),
             seen_by: self.seen_by,
             as_of: self.description.at(),
