@@ -57,7 +57,7 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,

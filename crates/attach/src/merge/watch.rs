@@ -1,12 +1,13 @@
 //! The watched groups of several processes as those of one watch.
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
-use kreplay_model::watch::{AlertView, AlertsSnapshot, GroupView, SeenBy, WatchEvent, WatchEventKind, WatchSnapshot};
+use kreplay_model::watch::{
+    AlertSubject, AlertView, AlertsSnapshot, GroupView, SeenBy, WatchEvent, WatchEventKind, WatchSnapshot,
+};
 
 /// What one process says about the groups that it watches.
 #[derive(Clone, Debug)]
@@ -28,8 +29,8 @@ pub struct MergedWatch {
     pub alerts: Option<AlertsSnapshot>,
     /// The process that each group is shown from.
     groups: HashMap<String, usize>,
-    /// The process that each alert is shown from, by rule and group.
-    alerts_from: HashMap<(String, String), usize>,
+    /// The process that each alert is shown from, by rule and subject.
+    alerts_from: HashMap<(String, AlertSubject), usize>,
     /// The processes that watch another cluster, of which nothing is shown.
     pub elsewhere: Vec<usize>,
 }
@@ -45,29 +46,28 @@ pub fn merge_watches(parts: &[WatchPart]) -> MergedWatch {
     let alerts = same.iter().any(|part| part.alerts.is_some()).then(|| alerts(&same));
     // One process that can list the groups is enough.
     let listing_failed = same.iter().all(|part| part.look.listing_failed.is_some());
-    let name = |(rule, group): (&str, &str)| (rule.to_owned(), group.to_owned());
     MergedWatch {
         look: WatchSnapshot {
             at: same.iter().map(|part| part.look.at).max().unwrap_or_default(),
             cluster: first.look.cluster.clone(),
             listing_failed: first.look.listing_failed.clone().filter(|_| listing_failed),
             history: same.iter().find_map(|part| part.look.history.clone()),
-            groups: groups.values().map(|(_, group)| (*group).clone()).collect(),
+            groups: groups.values().map(|(_, group)| Arc::clone(group)).collect(),
         },
         groups: groups.iter().map(|(name, (number, _))| ((*name).to_owned(), *number)).collect(),
-        alerts_from: alerts.iter().flatten().map(|(id, (number, _))| (name(*id), *number)).collect(),
-        alerts: alerts.as_ref().map(|alerts| {
-            let mut alerts: Vec<AlertView> = alerts.values().map(|(_, alert)| (*alert).clone()).collect();
-            alerts.sort_by_key(|alert| (alert.state, Reverse(alert.severity)));
-            AlertsSnapshot { alerts }
-        }),
+        alerts_from: alerts
+            .iter()
+            .flatten()
+            .map(|((rule, subject), (number, _))| (((*rule).to_owned(), (*subject).clone()), *number))
+            .collect(),
+        alerts: alerts.as_ref().map(|alerts| AlertsSnapshot::of(alerts.values().map(|(_, alert)| (*alert).clone()))),
         elsewhere: other.iter().map(|part| part.number).collect(),
     }
 }
 
 /// Each group once, by name, with the number of the process that it is shown from.
-fn groups<'a>(parts: &[&'a WatchPart]) -> BTreeMap<&'a str, (usize, &'a GroupView)> {
-    let mut groups: BTreeMap<&str, (usize, &GroupView)> = BTreeMap::new();
+fn groups<'a>(parts: &[&'a WatchPart]) -> BTreeMap<&'a str, (usize, &'a Arc<GroupView>)> {
+    let mut groups: BTreeMap<&str, (usize, &Arc<GroupView>)> = BTreeMap::new();
     for part in parts {
         for group in &part.look.groups {
             let shown = groups.entry(&group.group).or_insert((part.number, group));
@@ -79,12 +79,12 @@ fn groups<'a>(parts: &[&'a WatchPart]) -> BTreeMap<&'a str, (usize, &'a GroupVie
     groups
 }
 
-/// Each alert once, by rule and group, with the number of the process that it is shown from.
-fn alerts<'a>(parts: &[&'a WatchPart]) -> BTreeMap<(&'a str, &'a str), (usize, &'a AlertView)> {
-    let mut alerts: BTreeMap<(&str, &str), (usize, &AlertView)> = BTreeMap::new();
+/// Each alert once, by rule and subject, with the number of the process that it is shown from.
+fn alerts<'a>(parts: &[&'a WatchPart]) -> BTreeMap<(&'a str, &'a AlertSubject), (usize, &'a AlertView)> {
+    let mut alerts: BTreeMap<(&str, &AlertSubject), (usize, &AlertView)> = BTreeMap::new();
     for part in parts {
         for alert in part.alerts.iter().flat_map(|alerts| &alerts.alerts) {
-            let shown = alerts.entry((&alert.rule, &alert.group)).or_insert((part.number, alert));
+            let shown = alerts.entry((&alert.rule, &alert.subject)).or_insert((part.number, alert));
             if alert.state < shown.1.state {
                 *shown = (part.number, alert);
             }
@@ -105,7 +105,7 @@ impl MergedWatch {
             | WatchEventKind::AlertResolved { rule }
             | WatchEventKind::AlertWithoutData { rule }
             | WatchEventKind::AlertHasData { rule } => {
-                let from = self.alerts_from.get(&(rule.clone(), event.group.clone()));
+                let from = self.alerts_from.get(&(rule.clone(), AlertSubject::Group(event.group.clone())));
                 from.is_none_or(|from| *from == number)
             }
             // Each process takes its own actions.

@@ -34,8 +34,10 @@ pub(super) const TITLE: &str = "Audit";
 const MAX_WIDTH: u16 = 150;
 /// Cells of the labels.
 const LABEL_CELLS: usize = 17;
-/// Maximum number of topics, of findings, and of pairs of topics that are drawn, to keep drawing fast.
+/// Maximum number of findings and of pairs of topics that are drawn, to keep drawing fast.
 const MAX_SHOWN: usize = 100;
+/// Maximum number of topics that are drawn, for the same reason.
+const MAX_TOPICS: usize = 10;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &State, theme: &Theme) {
     let (area, inner) = areas(state);
@@ -120,12 +122,12 @@ fn of_report(report: &AuditReport, room: u16, theme: &Theme) -> Vec<Line<'static
         let text = format!("{}: {}", printable(&finding.topic), finding.text);
         put(&mut lines, finding.check.as_str(), &text, theme.warning, room, theme);
     }
-    rest(&mut lines, report.findings.len(), "findings", theme);
-    for one in report.topics.iter().take(MAX_SHOWN) {
+    rest(&mut lines, report.findings.len(), MAX_SHOWN, "findings", theme);
+    for one in report.topics.iter().take(MAX_TOPICS) {
         lines.push(Line::default());
         lines.extend(topic::lines(one, report, room, theme));
     }
-    rest(&mut lines, report.topics.len(), "topics", theme);
+    rest(&mut lines, report.topics.len(), MAX_TOPICS, "topics", theme);
     if !report.co_partitioning.is_empty() {
         lines.push(Line::default());
         lines.push(Line::styled("topics with common keys", theme.column));
@@ -134,14 +136,14 @@ fn of_report(report: &AuditReport, room: u16, theme: &Theme) -> Vec<Line<'static
         let all = std::iter::once(sentence).chain(examples).collect();
         put_section(&mut lines, &Section { title: "", lines: all }, room, theme);
     }
-    rest(&mut lines, report.co_partitioning.len(), "pairs of topics", theme);
+    rest(&mut lines, report.co_partitioning.len(), MAX_SHOWN, "pairs of topics", theme);
     lines
 }
 
 /// Says how many are not drawn.
-fn rest(lines: &mut Vec<Line<'static>>, count: usize, what: &str, theme: &Theme) {
-    if count > MAX_SHOWN {
-        let text = format!("and {} more {what}; `kreplay audit` prints all", number::count((count - MAX_SHOWN) as u64));
+fn rest(lines: &mut Vec<Line<'static>>, count: usize, most: usize, what: &str, theme: &Theme) {
+    if count > most {
+        let text = format!("and {} more {what}; `kreplay audit` prints all", number::count((count - most) as u64));
         lines.push(Line::styled(text, theme.muted));
     }
 }

@@ -65,7 +65,7 @@ impl fmt::Display for AlertState {
 }
 
 /// What an alert is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertSubject {
     /// A watched group.

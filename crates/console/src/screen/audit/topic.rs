@@ -17,7 +17,7 @@ use crate::{
 /// Minimum width for two columns, with the bars beside the sentences.
 const MIN_TWO_COLUMN_WIDTH: u16 = 112;
 /// Maximum number of bars of a chart, to keep drawing fast.
-const MAX_BARS: usize = 200;
+const MAX_BARS: usize = 50;
 
 pub(super) fn lines(topic: &TopicAudit, report: &AuditReport, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines: Vec<Line<'static>> =
