@@ -3,48 +3,22 @@
 use std::sync::Arc;
 
 use kreplay_model::watch::{
-    GroupState, GroupType, LagTotals, PartitionRow, RecordsLeft, SecondsRange, VerdictKind, VerdictView,
+    GroupState, GroupType, LagTotals, PartitionRow, RecordsLeft, SecondsRange, SeenBy, VerdictKind, VerdictView,
 };
 use proptest::prelude::*;
 
 use super::*;
 
 fn group(lag: Option<i64>, state: GroupState) -> GroupView {
-    let verdict = VerdictKind::FallingBehind;
     GroupView {
-        group: "billing".into(),
         r#type: GroupType::Consumer,
-        protocol: None,
         state: Some(state),
-        coordinator: None,
-        group_epoch: None,
-        assignment_epoch: None,
-        members: Vec::new(),
-        idle_members: None,
-        classic_members: None,
         lag: LagTotals { total: lag, readable: lag.map(i64::unsigned_abs), ..LagTotals::default() },
         age_s: Some(SecondsRange::exact(30.0)),
-        age_exactness: None,
-        age_partition: None,
-        behind_s: None,
-        eta: kreplay_model::watch::EtaView::default(),
-        deadline_s: None,
-        rates: kreplay_model::watch::RatesView::default(),
-        trend: kreplay_model::watch::Trend::default(),
-        verdict: VerdictView {
-            kind: verdict,
-            severity: verdict.severity(),
-            text: verdict.to_string(),
-            evidence: String::new(),
-            next_step: None,
-        },
-        rebalances: kreplay_model::watch::RebalancesView::default(),
-        streams: None,
-        positions_expire: None,
-        partitions: Vec::new(),
-        seen_by: kreplay_model::watch::SeenBy::Wire,
+        verdict: VerdictView::of(VerdictKind::FallingBehind),
+        seen_by: SeenBy::Wire,
         as_of: Some(DateTime::UNIX_EPOCH),
-        why_unknown: None,
+        ..GroupView::listed("billing")
     }
 }
 
@@ -95,7 +69,7 @@ fn row(readable: u64, records: Option<RecordsLeft>) -> PartitionRow {
         why_unknown: None,
         last_known_lag: None,
         as_of: None,
-        seen_by: kreplay_model::watch::SeenBy::Wire,
+        seen_by: SeenBy::Wire,
     }
 }
 

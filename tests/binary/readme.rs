@@ -1,6 +1,6 @@
 //! The README matches the program.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, num::NonZeroU16};
 
 use kreplay::console::action::{CATALOGUE, Group, MOUSE};
 
@@ -73,7 +73,7 @@ fn the_recording_can_be_played() {
     assert!(cast.len() < MAX_BYTES, "{} bytes", cast.len());
     let mut lines = cast.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let head = lines.next().unwrap();
-    let size = |side: &str| u16::try_from(head[side].as_u64().unwrap()).unwrap();
+    let size = |side: &str| NonZeroU16::try_from(u16::try_from(head[side].as_u64().unwrap()).unwrap()).unwrap();
     assert_eq!(head["version"], 2);
     let mut screen = vt100::Parser::new(size("height"), size("width"), 0);
     let (mut before_s, mut has_run) = (0.0, false);

@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use kreplay_model::{
     domain::TopicPartition,
     watch::{
-        EtaView, GroupState, GroupType, GroupView, LagTotals, RatesView, RebalancesView, SecondsRange, SeenBy, Trend,
-        VerdictKind, VerdictView, WatchSnapshot,
+        GroupState, GroupType, GroupView, LagTotals, SecondsRange, SeenBy, VerdictKind, VerdictView, WatchSnapshot,
     },
 };
 
@@ -19,16 +18,9 @@ pub(crate) fn time(seconds: i64) -> DateTime<Utc> {
 /// A stable group with a lag that may be unknown.
 pub(crate) fn group(name: &str, lag: Option<i64>) -> GroupView {
     GroupView {
-        group: name.into(),
         r#type: GroupType::Consumer,
-        protocol: None,
         state: Some(GroupState::Stable),
-        coordinator: None,
-        group_epoch: None,
-        assignment_epoch: None,
-        members: Vec::new(),
         idle_members: Some(0),
-        classic_members: None,
         lag: LagTotals {
             total: lag,
             max: lag,
@@ -38,21 +30,10 @@ pub(crate) fn group(name: &str, lag: Option<i64>) -> GroupView {
             ..LagTotals::default()
         },
         age_s: Some(SecondsRange::exact(30.0)),
-        age_exactness: None,
-        age_partition: None,
-        behind_s: None,
-        eta: EtaView::default(),
-        deadline_s: None,
-        rates: RatesView::default(),
-        trend: Trend::default(),
         verdict: verdict(VerdictKind::FallingBehind),
-        rebalances: RebalancesView::default(),
-        streams: None,
-        positions_expire: None,
-        partitions: Vec::new(),
         seen_by: SeenBy::Wire,
         as_of: Some(time(0)),
-        why_unknown: None,
+        ..GroupView::listed(name)
     }
 }
 

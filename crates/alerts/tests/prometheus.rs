@@ -16,8 +16,8 @@ use chrono::{DateTime, Utc};
 use kreplay_alerts::{Alerts, Condition, Rule, RuleDefinition, rules_file};
 use kreplay_metrics::{Format, KnownNames, MetricsOptions, Observed, encode, families};
 use kreplay_model::watch::{
-    AlertState, EtaVerdict, EtaView, GroupState, GroupType, GroupView, LagTotals, MemberRow, RatesView, RebalancesView,
-    SecondsRange, SeenBy, Trend, VerdictKind, VerdictView, WatchSnapshot,
+    AlertState, EtaVerdict, EtaView, GroupState, GroupType, GroupView, LagTotals, MemberRow, SecondsRange, SeenBy,
+    VerdictKind, VerdictView, WatchSnapshot,
 };
 use promql_parser::parser::{self, Expr};
 
@@ -166,16 +166,10 @@ fn group(numbers: &mut Numbers) -> GroupView {
         other => (other, None),
     };
     GroupView {
-        group: GROUP.into(),
         r#type: GroupType::Consumer,
-        protocol: None,
         state: Some(numbers.one_of(&[GroupState::Stable, GroupState::Stable, GroupState::Empty])),
-        coordinator: None,
-        group_epoch: None,
-        assignment_epoch: None,
         members: vec![MemberRow::default(); numbers.one_of(&[5, 6, 6, 7])],
         idle_members: Some(numbers.one_of(&[0, 1])),
-        classic_members: None,
         lag: LagTotals {
             total: Some(lag),
             max: Some(lag),
@@ -185,13 +179,8 @@ fn group(numbers: &mut Numbers) -> GroupView {
             ..LagTotals::default()
         },
         age_s: (lag > 0).then(|| SecondsRange::exact(numbers.one_of(&[10.0, 300.0, 400.0]))),
-        age_exactness: None,
-        age_partition: None,
-        behind_s: None,
         eta: EtaView { verdict: eta.0, value_s: eta.1, ..EtaView::default() },
         deadline_s: if lag > 0 { numbers.one_of(&[None, Some(100.0), Some(5000.0)]) } else { None },
-        rates: RatesView::default(),
-        trend: Trend::default(),
         verdict: VerdictView {
             kind,
             severity: kind.severity(),
@@ -199,13 +188,9 @@ fn group(numbers: &mut Numbers) -> GroupView {
             evidence: String::new(),
             next_step: None,
         },
-        rebalances: RebalancesView::default(),
-        streams: None,
-        positions_expire: None,
-        partitions: Vec::new(),
         seen_by: SeenBy::Wire,
         as_of: Some(DateTime::UNIX_EPOCH),
-        why_unknown: None,
+        ..GroupView::listed(GROUP)
     }
 }
 

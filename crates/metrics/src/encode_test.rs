@@ -7,8 +7,8 @@ use kreplay_model::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{EventLog, HandlingTimes, Owner, PartitionState, PartitionView, RunState, RunSummary, RunView, Snapshot},
     watch::{
-        EtaView, GroupState, GroupType, GroupView, LagTotals, MemberRow, OwnerView, PartitionRow, RatesView,
-        RebalancesView, SeenBy, Trend, VerdictKind, VerdictView, WatchSnapshot,
+        GroupState, GroupType, GroupView, LagTotals, MemberRow, OwnerView, PartitionRow, RatesView, RebalancesView,
+        SeenBy, Trend, VerdictKind, VerdictView, WatchSnapshot,
     },
 };
 use proptest::prelude::*;
@@ -57,39 +57,17 @@ fn group(name: &str, partitions: Vec<PartitionRow>) -> GroupView {
     let lags: Vec<i64> = partitions.iter().filter_map(|row| row.lag).collect();
     let total = (!lags.is_empty()).then(|| lags.iter().sum());
     GroupView {
-        group: name.to_owned(),
         r#type: GroupType::Consumer,
-        protocol: None,
         state: Some(GroupState::Stable),
-        coordinator: None,
-        group_epoch: None,
-        assignment_epoch: None,
         members: vec![MemberRow { member_id: "m-1".into(), client_id: Some("c".into()), ..MemberRow::default() }],
         idle_members: Some(0),
-        classic_members: None,
         lag: LagTotals { total, max: lags.iter().max().copied(), ..LagTotals::default() },
-        age_s: None,
-        age_exactness: None,
-        age_partition: None,
-        behind_s: None,
-        eta: EtaView::default(),
-        deadline_s: None,
-        rates: RatesView::default(),
         trend: Trend::Steady,
-        verdict: VerdictView {
-            kind: VerdictKind::Stopped,
-            severity: VerdictKind::Stopped.severity(),
-            text: String::new(),
-            evidence: String::new(),
-            next_step: None,
-        },
+        verdict: VerdictView::of(VerdictKind::Stopped),
         rebalances: RebalancesView { count: 3, ..RebalancesView::default() },
-        streams: None,
-        positions_expire: None,
         partitions,
         seen_by: SeenBy::Wire,
-        as_of: None,
-        why_unknown: None,
+        ..GroupView::listed(name)
     }
 }
 

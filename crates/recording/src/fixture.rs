@@ -9,10 +9,7 @@ use kreplay_model::{
         Event, EventKind, HandlingTimes, Owner, PartitionState, PartitionView, RunState, RunView, Snapshot, WorkerView,
     },
     recording::Frame,
-    watch::{
-        EtaView, GroupState, GroupType, GroupView, LagTotals, RatesView, RebalancesView, SeenBy, Trend, VerdictKind,
-        VerdictView, WatchSnapshot,
-    },
+    watch::{GroupState, GroupType, GroupView, LagTotals, SeenBy, VerdictKind, VerdictView, WatchSnapshot},
 };
 
 /// The moment of the first frame.
@@ -92,36 +89,12 @@ fn partition(partition: i32, handled: u64) -> PartitionView {
 }
 
 fn group(name: &str) -> GroupView {
-    let kind = VerdictKind::FallingBehind;
-    let verdict =
-        VerdictView { kind, severity: kind.severity(), text: String::new(), evidence: String::new(), next_step: None };
     GroupView {
-        group: name.into(),
         r#type: GroupType::Consumer,
-        protocol: None,
         state: Some(GroupState::Stable),
-        coordinator: None,
-        group_epoch: None,
-        assignment_epoch: None,
-        members: Vec::new(),
-        idle_members: None,
-        classic_members: None,
         lag: LagTotals { total: Some(12), ..LagTotals::default() },
-        age_s: None,
-        age_exactness: None,
-        age_partition: None,
-        behind_s: None,
-        eta: EtaView::default(),
-        deadline_s: None,
-        rates: RatesView::default(),
-        trend: Trend::default(),
-        verdict,
-        rebalances: RebalancesView::default(),
-        streams: None,
-        positions_expire: None,
-        partitions: Vec::new(),
+        verdict: VerdictView::of(VerdictKind::FallingBehind),
         seen_by: SeenBy::Wire,
-        as_of: None,
-        why_unknown: None,
+        ..GroupView::listed(name)
     }
 }

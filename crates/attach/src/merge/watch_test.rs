@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::watch::{
-    AlertSeverity, AlertState, AlertView, AlertsSnapshot, GroupView, SeenBy, WatchEvent, WatchEventKind, WatchSnapshot,
+    AlertSeverity, AlertState, AlertSubject, AlertView, AlertsSnapshot, GroupView, SeenBy, WatchEvent, WatchEventKind,
+    WatchSnapshot,
 };
 use proptest::prelude::*;
 
@@ -14,40 +15,13 @@ fn at(seconds: i64) -> DateTime<Utc> {
 
 /// A group with as many idle members as the number of its process, which shows from where it is taken.
 fn group(name: &str, process: usize, seen_by: SeenBy) -> GroupView {
-    GroupView {
-        group: name.to_owned(),
-        r#type: Default::default(),
-        protocol: None,
-        state: None,
-        coordinator: None,
-        group_epoch: None,
-        assignment_epoch: None,
-        members: Vec::new(),
-        idle_members: Some(process as u64),
-        classic_members: None,
-        lag: Default::default(),
-        age_s: None,
-        age_exactness: None,
-        age_partition: None,
-        behind_s: None,
-        eta: Default::default(),
-        deadline_s: None,
-        rates: Default::default(),
-        trend: Default::default(),
-        verdict: Default::default(),
-        rebalances: Default::default(),
-        positions_expire: None,
-        partitions: Vec::new(),
-        seen_by,
-        as_of: None,
-        why_unknown: None,
-    }
+    GroupView { idle_members: Some(process as u64), seen_by, ..GroupView::listed(name) }
 }
 
 fn alert(rule: &str, group: &str, state: AlertState) -> AlertView {
     AlertView {
         rule: rule.to_owned(),
-        group: group.to_owned(),
+        subject: AlertSubject::Group(group.to_owned()),
         severity: AlertSeverity::Warning,
         state,
         since: at(0),
@@ -61,6 +35,7 @@ fn alert(rule: &str, group: &str, state: AlertState) -> AlertView {
 }
 
 fn part(number: usize, cluster: &str, groups: Vec<GroupView>, alerts: Vec<AlertView>) -> WatchPart {
+    let groups = groups.into_iter().map(Arc::new).collect();
     let look = WatchSnapshot { at: at(number as i64), cluster: cluster.to_owned(), groups, ..WatchSnapshot::default() };
     WatchPart { number, look: Arc::new(look), alerts: Some(Arc::new(AlertsSnapshot { alerts })) }
 }
@@ -95,7 +70,7 @@ fn an_alert_is_shown_once_with_its_most_urgent_state() {
     ];
     let merged = merge_watches(&parts);
     let shown: Vec<_> =
-        merged.alerts.as_ref().unwrap().alerts.iter().map(|it| (&*it.rule, &*it.group, it.state)).collect();
+        merged.alerts.as_ref().unwrap().alerts.iter().map(|it| (&*it.rule, it.subject.name(), it.state)).collect();
     assert_eq!(
         shown,
         [("lag", "g", AlertState::Firing), ("age", "g", AlertState::Pending), ("lag", "h", AlertState::Resolved)]

@@ -101,7 +101,6 @@ pub(crate) fn group(name: &str, mut partitions: Vec<PartitionRow>, verdict: Verd
     let per_member = partitions.len().div_ceil(3).max(1);
     let members = partitions.chunks_mut(per_member).zip(1..).map(|(rows, at)| member(at, rows)).collect();
     let mut view = GroupView {
-        group: name.into(),
         r#type: GroupType::Consumer,
         protocol: Some("uniform".into()),
         state: Some(GroupState::Stable),
@@ -114,20 +113,16 @@ pub(crate) fn group(name: &str, mut partitions: Vec<PartitionRow>, verdict: Verd
         lag: LagTotals::default(),
         age_s: partitions.iter().find_map(|row| row.age_s),
         age_exactness: partitions.iter().find_map(|row| row.age_exactness),
-        age_partition: None,
         behind_s: Some(12.0),
         eta: EtaView { value_s: Some(61.0), low_s: Some(48.0), high_s: Some(90.0), ..EtaView::default() },
-        deadline_s: None,
         rates: RatesView { in_per_s: Some(120.0), out_per_s: Some(118.0), windows: Vec::new() },
         trend: Trend::Steady,
         verdict,
         rebalances: RebalancesView { exact: true, ..RebalancesView::default() },
-        streams: None,
-        positions_expire: None,
         partitions,
         seen_by: SeenBy::Wire,
         as_of: Some(time(3.0)),
-        why_unknown: None,
+        ..GroupView::listed(name)
     };
     view.eta.verdict = EtaVerdict::Known;
     add_up(&mut view);

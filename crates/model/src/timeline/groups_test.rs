@@ -12,9 +12,8 @@ use super::{
 use crate::{
     domain::{Offset, TopicPartition},
     watch::{
-        EtaView, GroupState, GroupType, GroupView, LagTotals, MemberRow, OwnerView, PartitionRow, RatesView,
-        RebalancesView, SecondsRange, SeenBy, Trend, VerdictKind, VerdictSeverity, VerdictView, WatchEvent,
-        WatchEventKind, WatchSnapshot,
+        GroupState, GroupType, GroupView, LagTotals, MemberRow, OwnerView, PartitionRow, RatesView, SecondsRange,
+        SeenBy, Trend, VerdictKind, VerdictSeverity, VerdictView, WatchEvent, WatchEventKind, WatchSnapshot,
     },
 };
 
@@ -74,33 +73,16 @@ fn look(seconds: i64, lag: Option<i64>) -> WatchSnapshot {
         next_step: None,
     };
     let group = GroupView {
-        group: "billing".into(),
         r#type: GroupType::Consumer,
-        protocol: None,
         state: Some(GroupState::Stable),
-        coordinator: None,
-        group_epoch: None,
-        assignment_epoch: None,
-        members: Vec::new(),
-        idle_members: None,
-        classic_members: None,
         lag: LagTotals { total: lag, ..LagTotals::default() },
         age_s: Some(SecondsRange::exact(4.0)),
-        age_exactness: None,
-        age_partition: None,
-        behind_s: None,
-        eta: EtaView::default(),
-        deadline_s: None,
         rates: RatesView { in_per_s: Some(7.0), out_per_s: Some(3.0), windows: Vec::new() },
         trend: Trend::Growing,
         verdict,
-        rebalances: RebalancesView::default(),
-        streams: None,
-        positions_expire: None,
         partitions: vec![row(lag)],
         seen_by: SeenBy::Wire,
-        as_of: None,
-        why_unknown: None,
+        ..GroupView::listed("billing")
     };
     WatchSnapshot { at: time(seconds), cluster: "c".into(), groups: vec![Arc::new(group)], ..WatchSnapshot::default() }
 }

@@ -202,6 +202,42 @@ pub struct GroupView {
     pub why_unknown: Option<Reason>,
 }
 
+impl GroupView {
+    /// A group of which only the name is known, as a cluster lists it.
+    #[must_use]
+    pub fn listed(group: impl Into<String>) -> Self {
+        Self {
+            group: group.into(),
+            r#type: GroupType::default(),
+            protocol: None,
+            state: None,
+            coordinator: None,
+            group_epoch: None,
+            assignment_epoch: None,
+            members: Vec::new(),
+            idle_members: None,
+            classic_members: None,
+            lag: LagTotals::default(),
+            age_s: None,
+            age_exactness: None,
+            age_partition: None,
+            behind_s: None,
+            eta: EtaView::default(),
+            deadline_s: None,
+            rates: RatesView::default(),
+            trend: Trend::default(),
+            verdict: VerdictView::of(super::VerdictKind::Unknown),
+            rebalances: RebalancesView::default(),
+            streams: None,
+            positions_expire: None,
+            partitions: Vec::new(),
+            seen_by: SeenBy::Listed,
+            as_of: None,
+            why_unknown: None,
+        }
+    }
+}
+
 /// When Kafka deletes committed offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PositionsExpiry {

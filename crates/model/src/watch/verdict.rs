@@ -131,3 +131,12 @@ pub struct VerdictView {
     /// What to do next, if there is something to do.
     pub next_step: Option<String>,
 }
+
+impl VerdictView {
+    /// A verdict of which no evidence is given.
+    #[must_use]
+    pub fn of(kind: VerdictKind) -> Self {
+        let (severity, text) = (kind.severity(), kind.to_string());
+        Self { kind, severity, text, evidence: String::new(), next_step: None }
+    }
+}
