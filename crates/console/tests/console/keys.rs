@@ -64,7 +64,9 @@ fn keys_with_alt_can_be_bound_and_type_nothing() {
 
 #[test]
 fn an_action_applies_in_all_of_its_modes() {
-    let changed = keymap(&[(Action::Close, &["f10", "x"]), (Action::Stop, &[]), (Action::StopPlanning, &[])]).unwrap();
+    let changes: [(Action, &[&str]); 4] =
+        [(Action::Close, &["f10", "x"]), (Action::Stop, &[]), (Action::StopPlanning, &[]), (Action::StopAudit, &[])];
+    let changed = keymap(&changes).unwrap();
     for binding in Action::Close.entry().bindings {
         for mode in binding.modes {
             assert_eq!(changed.lookup(*mode, Key::code(KeyCode::F(10))), Some(Action::Close), "{mode:?}");
