@@ -120,7 +120,7 @@ impl HotKeyRow<'_> {
         Column::new("partition", "partition", Width::natural(9, 40), cell)
             .measured(|row| width(&clean(&row.place_text())))
             .value(Kind::Text, |row| Value::text(row.place_text()))
-            .disappears(2)
+            .disappears(1)
     }
 
     fn records() -> Column<Self> {
@@ -143,7 +143,7 @@ impl HotKeyRow<'_> {
             };
             Cell::number(Forms::of(text), |theme| theme.muted)
         };
-        Column::new("bounds", "from–to", Width::fixed(19), bounds).right().disappears(1)
+        Column::new("bounds", "from–to", Width::fixed(19), bounds).right().disappears(2)
     }
 
     fn waiting() -> Column<Self> {

@@ -112,7 +112,10 @@ fn the_screen_opens_once_rules_were_evaluated() {
     let mut state = watching(80, 24, cluster());
     act(&mut state, Action::Alerts);
     assert_eq!(front(&state), ScreenId::Trouble);
-    assert_eq!(state.user.status.as_ref().map(|status| status.text.as_str()), Some("no look has been evaluated yet"));
+    assert_eq!(
+        state.user.status.as_ref().map(|status| status.text.as_str()),
+        Some("no alerts are evaluated here; `kreplay rules` prints the rules")
+    );
 }
 
 #[test]
