@@ -131,6 +131,8 @@ fn problem(field: RunField, text: impl ToString) -> Vec<FieldProblem> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use clap::Parser as _;
     use proptest::prelude::*;
 
@@ -195,6 +197,14 @@ mod tests {
         }
     }
 
+    /// Settings in which the start of the range has one form: `run.last` is an abbreviation.
+    fn with_range_start(mut settings: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        if let Some(count) = settings.remove("run.last") {
+            settings.insert("run.from".to_owned(), format!("\"last:{count}\""));
+        }
+        settings
+    }
+
     fn request() -> impl Strategy<Value = RunRequest> {
         let values: Vec<_> = RunField::ALL.iter().map(|field| value(*field)).collect();
         values.prop_map(|values| {
@@ -231,7 +241,8 @@ mod tests {
                     prop_assert_eq!(&run.settings, &config.run_settings());
                     prop_assert_eq!(&run.settings, &same.settings);
                     prop_assert_eq!(run.selection.scope.to_string(), config.run.scope.to_string());
-                    prop_assert_eq!(run.journal.unwrap().settings, config.journal_options(&environment).settings);
+                    let (form, typed) = (run.journal.unwrap().settings, config.journal_options(&environment).settings);
+                    prop_assert_eq!(with_range_start(form), with_range_start(typed));
                 }
                 Err(problems) => {
                     let text = work::contradiction(&config.run_settings(), &config.run.scope);

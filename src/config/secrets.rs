@@ -87,7 +87,14 @@ mod tests {
             }
             let overrides = Overrides { assignments, ..Overrides::default() };
             let folder = tempfile::tempdir().unwrap();
-            let config = Config::load(&overrides, &Environment::default(), folder.path()).unwrap();
+            let config = match Config::load(&overrides, &Environment::default(), folder.path()) {
+                Ok(config) => config,
+                // Some addresses are refused if they contain a password. The message must not contain it.
+                Err(error) => {
+                    assert!(key == "decode.schema_registry" && !error.to_string().contains(SECRET), "{key}: {error}");
+                    continue;
+                }
+            };
             assert!(config.secrets().iter().any(|secret| secret == SECRET), "{key}: {:?}", config.secrets());
         }
     }

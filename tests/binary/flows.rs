@@ -76,10 +76,12 @@ fn the_swimlanes_and_the_report_agree_on_the_time_of_the_workers() {
     let mut console = Terminal::kreplay(&[&args[..], &[report.to_str().unwrap()]].concat(), 45, 160);
     wait_for_text(&console, "✓ done");
     console.send("o");
-    let shown =
-        console.wait_for("lanes", RUN_TIMEOUT, |screen| screen.contains("worker-2") && screen.contains("all workers"));
-    let (_, of_all) = shown.split_once("all workers").unwrap();
-    let (_, of_all) = of_all.split_once("handling ").unwrap_or_else(|| panic!("{shown}"));
+    // An event on the dashboard names all workers, too.
+    let of_all = |screen: &str| {
+        screen.split_once("all workers ").and_then(|(_, rest)| Some(rest.split_once("H handling ")?.1.to_owned()))
+    };
+    let shown = console.wait_for("lanes", RUN_TIMEOUT, |screen| of_all(screen).is_some());
+    let of_all = of_all(&shown).unwrap();
     let (on_screen, _) = of_all.split_once(" %").unwrap();
     console.send("\x1b");
     console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("all workers"));
@@ -223,6 +225,8 @@ fn a_storm_of_sizes_ends_with_a_whole_screen() {
             console.resize(random.random_range(1..=70), random.random_range(1..=250));
         }
         console.resize(50, 160);
+        // A key that comes before the last size is one for a terminal that is too small.
+        console.wait_for("the last size", RUN_TIMEOUT, |screen| screen.contains("Esc "));
         console.send("\x1b");
         console.wait_for("all panels", RUN_TIMEOUT, |screen| {
             ["Throughput", "Workers", "Partitions", "Events"].iter().all(|panel| screen.contains(panel))
