@@ -146,6 +146,7 @@ fn json_has_exactly_the_documented_fields() {
         throughput.records_per_s throughput.bytes_per_s
         latency_ms.p50 latency_ms.p95 latency_ms.p99 latency_ms.max
         plan.predicted predicted.elapsed_s predicted.limit ideal.elapsed_s ideal.limit
+        hot_keys.counted hot_keys.records
         charges.worker_s CHARGES advice.change advice.key advice.speedup advice.seconds_saved
         efficiency digest effects.what effects.count dry_run
         rebalances.at_s rebalances.kind rebalances.duration_ms rebalances.moved

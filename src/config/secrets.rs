@@ -72,19 +72,11 @@ mod tests {
     #[test]
     fn the_secret_of_every_setting_is_listed() {
         let of_catalog = catalog::settings().filter_map(|setting| Some((setting.key, setting.kind.secret()?)));
-        let settings = of_catalog.map(|(key, format)| (key, value(key, format))).chain([
-            ("run.handler", format!("http:https://ada:{SECRET}@host/x")),
-            ("notify.ops.url", format!("https://ada:{SECRET}@host/x")),
-            ("notify.ops.headers", format!("Authorization: Bearer {SECRET}")),
-        ]);
+        let settings = of_catalog
+            .map(|(key, format)| (key, value(key, format)))
+            .chain([("run.handler", format!("http:https://ada:{SECRET}@host/x"))]);
         for (key, value) in settings {
-            let mut assignments = vec![Assignment::flag("-", key, value)];
-            if key.starts_with("notify.") {
-                assignments.push(Assignment::flag("-", "notify.ops.kind", "webhook"));
-            }
-            if key == "notify.ops.headers" {
-                assignments.push(Assignment::flag("-", "notify.ops.url", "https://host/x"));
-            }
+            let assignments = vec![Assignment::flag("-", key, value)];
             let overrides = Overrides { assignments, ..Overrides::default() };
             let folder = tempfile::tempdir().unwrap();
             let config = match Config::load(&overrides, &Environment::default(), folder.path()) {
@@ -97,5 +89,17 @@ mod tests {
             };
             assert!(config.secrets().iter().any(|secret| secret == SECRET), "{key}: {:?}", config.secrets());
         }
+    }
+
+    #[test]
+    fn secrets_of_actions_are_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kreplay.toml");
+        let url = format!("kind = \"webhook\"\nurl = \"https://ada:{SECRET}@host/x\"");
+        std::fs::write(&file, format!("[notify.ops]\n{url}\nheaders = [\"Authorization: Bearer of-the-header\"]\n"))
+            .unwrap();
+        let overrides = Overrides { file: Some(file), ..Overrides::default() };
+        let config = Config::load(&overrides, &Environment::default(), folder.path()).unwrap();
+        assert_eq!(config.secrets(), [SECRET, "of-the-header"]);
     }
 }

@@ -55,7 +55,7 @@ fn a_run_of_the_form_is_that_of_its_command_line() {
     let line = line.trim_end_matches(['│', ' ']);
     assert_eq!(
         line,
-        "demo --events 300 --keys 'dataset[1-7]' --ordering partition --concurrency 5 --handler simulate:10us"
+        "demo --events 300 --keys 'dataset[1-7]' --ordering partition --concurrency 5 --handler simulate:10µs"
     );
     let words = shell_words::split(line).unwrap();
     let finished = Program::kreplay().args(words.iter().map(String::as_str)).args(["--headless", "--report", "json"]);

@@ -4,6 +4,8 @@
 //! the terminal before each read. If the terminal closes just then, standard input is replaced by a pipe without data,
 //! on which the read blocks instead of spinning.
 
+mod size_changes;
+
 use std::{
     io,
     sync::{
@@ -17,8 +19,11 @@ use crossterm::event::{self, Event};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     stdio::{dup2_stdin, stdin},
+    termios::{OptionalActions, tcgetattr, tcsetattr},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use self::size_changes::SizeChanges;
 
 /// Timeout of one poll. The thread notices within this time that it should stop.
 const POLL_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
@@ -40,12 +45,13 @@ impl Input {
     /// Starts the thread.
     ///
     /// # Errors
-    /// The operating system cannot create a thread.
+    /// The operating system cannot create a thread, or tell when the size of the terminal changes.
     pub(super) fn open() -> io::Result<Self> {
         let (sender, events) = unbounded_channel();
         let dropped = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&dropped);
-        std::thread::Builder::new().name("keys".into()).spawn(move || read(&sender, &stop))?;
+        let sizes = SizeChanges::listen()?;
+        std::thread::Builder::new().name("keys".into()).spawn(move || read(&sender, &sizes, &stop))?;
         Ok(Self { events, dropped })
     }
 
@@ -66,14 +72,19 @@ impl Drop for Input {
     }
 }
 
-fn read(events: &UnboundedSender<io::Result<Event>>, stop: &AtomicBool) {
+fn read(events: &UnboundedSender<io::Result<Event>>, sizes: &SizeChanges, stop: &AtomicBool) {
     while !stop.load(Relaxed) {
-        match poll_terminal(&POLL_TIMEOUT) {
+        let state = poll_terminal(Some(sizes), &POLL_TIMEOUT);
+        sizes.clear();
+        match state {
             State::Closed => return,
             State::Idle => {}
             State::Ready => match forward(events) {
-                // crossterm waits for new input; it returns unread bytes only with the next key.
-                Ok(0) => std::thread::sleep(UNREAD_INPUT_DELAY),
+                // crossterm has forgotten that there is input, because the size changed at the same moment.
+                Ok(0) => {
+                    notify_again();
+                    std::thread::sleep(UNREAD_INPUT_DELAY);
+                }
                 Ok(_) => {}
                 Err(error) => {
                     // Reports the error, unless the console has closed.
@@ -82,6 +93,16 @@ fn read(events: &UnboundedSender<io::Result<Event>>, stop: &AtomicBool) {
                 }
             },
         }
+    }
+}
+
+/// Notifies crossterm of input that it has not read. It is notified of changes only, and on Linux the terminal counts
+/// settings as one, even the same ones.
+fn notify_again() {
+    let terminal = stdin();
+    if let Ok(settings) = tcgetattr(terminal) {
+        // Without it, the input is read with the next key.
+        let _ = tcsetattr(terminal, OptionalActions::Now, &settings);
     }
 }
 
@@ -103,19 +124,20 @@ enum State {
     Closed,
     /// There is no input.
     Idle,
-    /// There is input to read.
+    /// There is input to read, or the size has changed.
     Ready,
 }
 
-fn poll_terminal(timeout: &Timespec) -> State {
+fn poll_terminal(sizes: Option<&SizeChanges>, timeout: &Timespec) -> State {
     let input = stdin();
-    let mut terminal = [PollFd::new(&input, PollFlags::IN)];
-    match poll(&mut terminal, Some(timeout)) {
+    let mut polled = vec![PollFd::new(&input, PollFlags::IN)];
+    polled.extend(sizes.map(|sizes| PollFd::new(sizes, PollFlags::IN)));
+    match poll(&mut polled, Some(timeout)) {
         Ok(_) => {
-            let seen = terminal[0].revents();
+            let seen = polled[0].revents();
             if seen.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
                 State::Closed
-            } else if seen.contains(PollFlags::IN) {
+            } else if polled.iter().any(|it| it.revents().contains(PollFlags::IN)) {
                 State::Ready
             } else {
                 State::Idle
@@ -131,7 +153,7 @@ pub(super) fn terminal_has_closed() -> bool {
     if REPLACEMENT_PIPE.get().is_some() {
         return true;
     }
-    if !matches!(poll_terminal(&NO_WAIT), State::Closed) {
+    if !matches!(poll_terminal(None, &NO_WAIT), State::Closed) {
         return false;
     }
     if let Ok((reader, writer)) = std::io::pipe()

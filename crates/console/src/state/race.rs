@@ -417,6 +417,7 @@ mod tests {
             assert_eq!((race.phase.clone(), race.leader()), (RacePhase::Stopped(why.into()), None));
         }
         let mut race = begun();
+        snapshot.finished.clear();
         snapshot.run = Some(run("a", 1.0, RunState::Running));
         race.advance(&snapshot, at(1));
         snapshot.run = Some(run("other", 1.0, RunState::Running));

@@ -124,20 +124,20 @@ fn windows_and_the_console_can_always_be_closed() {
     assert!(text[0].starts_with("accept needs a key in input, palette, where characters are text"), "{text:?}");
     assert_eq!(
         problems(&[(Action::DeleteAll, &["x"])]),
-        ["the key x types text wherever delete-all is available: in input, palette"]
+        ["the key x types text wherever delete-all is available: in input, palette, launch"]
     );
 }
 
 #[test]
 fn the_help_and_the_footer_show_the_keys_in_force() {
     let changes: &[(Action, &[&str])] =
-        &[(Action::TogglePause, &["f5"]), (Action::MoreWorkers, &[]), (Action::Help, &["ctrl-h"])];
+        &[(Action::TogglePause, &["f5"]), (Action::MoreWorkers, &[]), (Action::Help, &["ctrl-o"])];
     let mut state = with_keys(running(160, 72), changes);
     let footer = |state: &State| text(state).lines().last().unwrap().to_owned();
     let before = footer(&running(160, 72));
     assert!(before.contains("? help") && before.contains("+ more workers") && before.contains("p pause"), "{before}");
     let after = footer(&state);
-    assert!(after.contains("Ctrl-H help") && after.contains("F5 pause"), "{after}");
+    assert!(after.contains("Ctrl-O help") && after.contains("F5 pause"), "{after}");
     assert!(!after.contains("more workers"), "unbound actions are left out: {after}");
     act(&mut state, Action::Help);
     let help = all_pages(&state);
