@@ -239,3 +239,18 @@ fn the_palette_and_the_clipboard_work_in_a_terminal() {
     console.send("\x03\x03");
     assert_eq!(console.finish(RUN_TIMEOUT).traces, Traces::default());
 }
+
+/// The first key after a change of size is not kept back until the next one.
+#[test]
+fn a_key_after_a_change_of_size_is_read_at_once() {
+    let mut console = Terminal::kreplay(&LONG_DEMO, 24, 80);
+    wait_until_running(&console);
+    for (rows, columns) in [(50, 160), (30, 100), (50, 160)] {
+        console.resize(rows, columns);
+        console.send("o");
+        wait_for_text(&console, "a cell is");
+        console.resize(40, 120);
+        console.send("\x1b");
+        wait_for_text(&console, "Throughput");
+    }
+}

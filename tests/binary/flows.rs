@@ -10,7 +10,6 @@ use kreplay::{
         producer::{NewRecord, Producer},
     },
 };
-use rand::RngExt as _;
 use serde_json::Value;
 
 use crate::{
@@ -19,7 +18,6 @@ use crate::{
         build::kreplay_binary,
         process::Program,
         pty::{Terminal, Traces},
-        random,
         timeouts::OPERATION_TIMEOUT,
     },
 };
@@ -212,23 +210,4 @@ fn a_hostile_record_cannot_drive_the_terminal() {
     let (_, raw) = leave(console);
     let find = |bytes: &[u8]| raw.windows(bytes.len()).any(|window| window == bytes);
     assert!(!find(b"\x1b]2;owned") && !find(b"\xe2\x80\xaeabc") && !find(b"owned\x07"));
-}
-
-#[test]
-fn a_storm_of_sizes_ends_with_a_whole_screen() {
-    let mut random = random::generator();
-    let mut console = Terminal::kreplay(&["demo", "--events", "10000", "--work", "6ms"], 24, 80);
-    wait_for_text(&console, "► running");
-    for screen in ["o", "H", "T", "?"] {
-        console.send(screen);
-        for _ in 0..25 {
-            console.resize(random.random_range(1..=70), random.random_range(1..=250));
-        }
-        console.resize(50, 160);
-        console.send("\x1b");
-        console.wait_for("all panels", RUN_TIMEOUT, |screen| {
-            ["Throughput", "Workers", "Partitions", "Events"].iter().all(|panel| screen.contains(panel))
-        });
-    }
-    leave(console);
 }

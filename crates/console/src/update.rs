@@ -253,9 +253,10 @@ fn learn_extents(state: &mut State, extents: Extents) -> Vec<Effect> {
 }
 
 fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
-    state.size = Size::new(width, height);
+    let before = std::mem::replace(&mut state.size, Size::new(width, height));
     state.stale = true;
-    Vec::new()
+    // The terminal may have had another size meanwhile, and dropped what was outside.
+    if before == state.size { vec![Effect::Redraw] } else { Vec::new() }
 }
 
 fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
