@@ -86,7 +86,7 @@ fn read(
 }
 
 fn of_run(config: &Config, environment: &Environment, request: &RunRequest) -> Result<RequestedRun, Vec<FieldProblem>> {
-    let selection = config.run.selection().ok_or_else(|| problem(RunField::Topics, "no topics given"))?;
+    let selection = config.run.selection().ok_or_else(|| problem(RunField::Topics, &"no topics given"))?;
     let mut settings = config.run_settings();
     settings.dry_run = settings.dry_run.or(request.dry_run.then_some(DryRunMode::Single));
     check(&settings, &selection.scope)?;
@@ -100,15 +100,15 @@ fn of_demo(config: &Config, request: &RunRequest) -> Result<RequestedRun, Vec<Fi
         let is_start = matches!(scope.range.from, RangeStart::Time(_) | RangeStart::Ago(_));
         let field = if is_start { RunField::From } else { RunField::To };
         let text = "the demo's broker cannot look up times; give an offset, last:NUMBER, earliest or latest";
-        return Err(problem(field, text));
+        return Err(problem(field, &text));
     }
     let mut settings = config.demo_settings();
     settings.dry_run = request.dry_run.then_some(DryRunMode::Single);
     if settings.dead_letters() && !config.run.settings.dead_letters() {
-        return Err(problem(RunField::OnFailure, "the demo has no dead-letter topics"));
+        return Err(problem(RunField::OnFailure, &"the demo has no dead-letter topics"));
     }
     let topics = request.value(RunField::Topics).split(',').filter(|name| !name.is_empty());
-    let selection = Selection::topics(topics).map_err(|error| problem(RunField::Topics, error))?.within(scope);
+    let selection = Selection::topics(topics).map_err(|error| problem(RunField::Topics, &error))?.within(scope);
     check(&settings, &selection.scope)?;
     Ok(RequestedRun { selection, settings, journal: None })
 }
@@ -120,12 +120,12 @@ fn check(settings: &Settings, scope: &Scope) -> Result<(), Vec<FieldProblem>> {
     }
     if settings.dry_run.is_none() {
         let printed = ReportArgs::default().check_standard_output(&settings.handler, true);
-        printed.map_err(|error| problem(RunField::Handler, error))?;
+        printed.map_err(|error| problem(RunField::Handler, &error))?;
     }
     Ok(())
 }
 
-fn problem(field: RunField, text: impl ToString) -> Vec<FieldProblem> {
+fn problem(field: RunField, text: &impl ToString) -> Vec<FieldProblem> {
     vec![FieldProblem { field: Some(field), text: text.to_string() }]
 }
 

@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(LayoutFile::below(dir.path(), "a:1").load(), Ok(None));
         let names: Vec<_> =
             fs::read_dir(file.0.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert_eq!(names, [file.0.clone()], "no other file is left");
+        assert_eq!(names, std::slice::from_ref(&file.0), "no other file is left");
         fs::write(&file.0, vec![b' '; 300_000]).unwrap();
         assert!(file.load().is_err_and(|why| why.contains("too large")));
         fs::write(&file.0, [0xFF]).unwrap();

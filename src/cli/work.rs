@@ -173,11 +173,11 @@ impl SessionView<'_> {
         is_embedded: bool,
         silencer: &Silencer,
     ) -> Result<(Shown, ConsoleOptions), CliError> {
-        let (silences, requests) = SilenceControl::channel();
+        let (control, requests) = SilenceControl::channel();
         let events = feed.events.clone();
         tokio::spawn(silencer.clone().obey(requests, move |reason| events.warn(reason)));
         let launch = self.launch.clone();
-        let options = ConsoleOptions { hint: self.hint.clone(), launch, silences: Some(silences), ..options };
+        let options = ConsoleOptions { hint: self.hint.clone(), launch, silences: Some(control), ..options };
         let mut feed = feed.clone();
         let Some(groups) = (if is_embedded { None } else { self.groups(outlet, silencer)? }) else {
             return Ok((Shown { feed, groups: None }, options));

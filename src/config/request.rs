@@ -188,7 +188,7 @@ impl Overrides {
         for text in &self.properties {
             match property::split(text) {
                 Ok((name, value)) if is_secret(name) && !value.starts_with("${") => {
-                    flags.left_out.push(format!("-X {name}"))
+                    flags.left_out.push(format!("-X {name}"));
                 }
                 _ => flags.words.extend(["-X".to_owned(), text.clone()]),
             }

@@ -1,5 +1,5 @@
-//! Ways through the console, in a real terminal: what the user sees agrees with the reports and the recordings, and what
-//! comes from outside cannot change the terminal.
+//! Ways through the console, in a real terminal: what the user sees agrees with the reports and the recordings, and
+//! what comes from outside cannot change the terminal.
 
 use std::{path::Path, time::Duration};
 

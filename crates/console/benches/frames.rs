@@ -2,16 +2,22 @@
 //!
 //! The run has 10,000 partitions and 200 events a second, the watch a group with as many partitions, and the terminal
 //! 200×60 cells. A frame is everything that happens between a change and the bytes for the terminal: drawing all cells,
-//! comparing them with the frame before, and the areas that can be clicked. What it costs to take a snapshot, events and
-//! a look is measured apart, and so is a tick of the clock while nothing changes.
+//! comparing them with the frame before, and the areas that can be clicked. What it costs to take a snapshot, events
+//! and a look is measured apart, and so is a tick of the clock while nothing changes.
 //!
 //! No case passes or fails by its time. `docs/performance.md` explains the figures.
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a benchmark"
+)]
 
 #[allow(dead_code, clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "shared with the tests")]
 #[path = "../tests/console/fixture.rs"]
 mod fixture;
-#[allow(dead_code, reason = "shared with the tests")]
+#[allow(dead_code, clippy::cast_sign_loss, reason = "shared with the tests")]
 #[path = "../tests/console/watch_fixture.rs"]
 mod watch_fixture;
 
@@ -121,7 +127,7 @@ impl Story {
         let events = (0..EVENTS_PER_SNAPSHOT).map(|number| {
             let seq = self.next_event + u64::from(number);
             let text = format!("retry {seq} of orders-{}-{} after: connection reset", seq % 100, seq % 89);
-            let kind = if seq % 5 == 0 { EventKind::Warning { text } } else { EventKind::Notice { text } };
+            let kind = if seq.is_multiple_of(5) { EventKind::Warning { text } } else { EventKind::Notice { text } };
             fixture::event(seq, at_s, kind)
         });
         let events = events.collect();

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::{timeouts::RUN_TIMEOUT, wait};
 
-/// A program to run, with captured output. It may run for [`RUN_TIMEOUT`], unless [`Program::timeout`] sets another bound.
+/// A program to run, with captured output. It may run for [`RUN_TIMEOUT`], unless [`Program::timeout`] sets another
+/// bound.
 pub struct Program {
     command: Command,
     input: Vec<u8>,

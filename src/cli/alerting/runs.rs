@@ -93,10 +93,10 @@ async fn evaluate(
     evaluated: Evaluated,
 ) -> Actions {
     let mut snapshots = feed.snapshots.clone();
-    let mut silences = silencer.changes();
+    let mut updates = silencer.changes();
     loop {
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
-        alerts.silence(silences.borrow_and_update().clone());
+        alerts.silence(updates.borrow_and_update().clone());
         for change in alerts.take(&snapshot) {
             report(&change, &feed.events);
         }
@@ -111,7 +111,7 @@ async fn evaluate(
                 return actions;
             },
             // The silencer lives as long as this task.
-            _ = silences.changed() => {}
+            _ = updates.changed() => {}
         }
     }
 }

@@ -172,7 +172,7 @@ async fn follow(
     let (sender, groups) = watch::channel(Arc::new(demo.look().snapshot));
     let _served = serve(servers.0, Sources { groups: Some(groups.clone()), ..Sources::default() })?;
     let (log, (evaluated, of_alerts)) = (WatchLog::default(), watch::channel(Arc::default()));
-    let mut silences = alerts.silences();
+    let mut silence_changes = alerts.silences();
     let offered = GroupSource {
         snapshots: groups.clone(),
         events: log.clone(),
@@ -197,7 +197,7 @@ async fn follow(
         tokio::select! {
             () = sleep_until(next), if !is_paused => next = Instant::now() + demo.wait(),
             // The alerts keep the other end.
-            _ = silences.changed() => {
+            _ = silence_changes.changed() => {
                 evaluated.send_replace(Arc::new(alerts.snapshot()));
                 continue;
             }

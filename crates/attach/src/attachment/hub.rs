@@ -214,7 +214,9 @@ impl Hub {
                     _ => (Arc::new(merged.look.clone()), merged.alerts.clone().map(Arc::new)),
                 };
                 publish_if_new(&outlets.groups, look);
-                alerts.into_iter().for_each(|alerts| publish_if_new(&outlets.alerts, alerts));
+                if let Some(alerts) = alerts {
+                    publish_if_new(&outlets.alerts, alerts);
+                }
             }
         }
         let Watches { merged, waiting, .. } = &mut self.watches;

@@ -222,7 +222,7 @@ mod tests {
         let mut peer = Peer::new("a".to_owned(), None);
         peer.connect(&welcome(1));
         let (one, two) = (appeared("one"), appeared("two"));
-        assert_eq!(peer.new_group_events(vec![one.clone()]), [one.clone()]);
+        assert_eq!(peer.new_group_events(vec![one.clone()]), std::slice::from_ref(&one));
         assert!(peer.new_group_events(Vec::new()).is_empty());
         peer.connect(&welcome(1));
         assert_eq!(peer.new_group_events(vec![one.clone(), two.clone()]), [two]);

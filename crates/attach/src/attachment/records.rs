@@ -18,8 +18,8 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// An answer of a process, with its number.
 pub(super) type Answer = (usize, Inspection);
 
-/// Serves the console until it has closed. Processes are asked in their order: the next one if a process cannot read the
-/// record. The last reason is shown if none can.
+/// Serves the console until it has closed. Processes are asked in their order: the next one if a process cannot read
+/// the record. The last reason is shown if none can.
 pub(super) fn serve(mut console: InspectServer, routes: &Routes, answers: &Receiver<Answer>) {
     while let Some((number, id)) = console.next_wanted() {
         console.answer(number, InspectionStep::Reading);
@@ -40,7 +40,7 @@ fn read(
         match ask(process, number, id, console, routes, answers) {
             Some(InspectionStep::Failed(reason)) => why = reason,
             Some(step) => return step,
-            None => why = "the process does not answer".to_owned(),
+            None => "the process does not answer".clone_into(&mut why),
         }
         if !console.is_wanted(number) {
             routes.send(process, RemoteCommand::Inspect(InspectCommand::Stop));

@@ -16,6 +16,7 @@ use crate::protocol::RemoteCommand;
 
 /// What a process takes now. A process that is not reached takes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "they are independent")]
 pub(super) struct Takes {
     /// Commands to a session.
     pub(super) session: bool,

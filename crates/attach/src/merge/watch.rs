@@ -36,8 +36,8 @@ pub struct MergedWatch {
 }
 
 /// Merges looks at one cluster: that of the first part. A group that several processes watch is shown as the first one
-/// sees it that observes it, so that its rates come from one series of looks. An alert of several processes has its most
-/// urgent state.
+/// sees it that observes it, so that its rates come from one series of looks. An alert of several processes has its
+/// most urgent state.
 #[must_use]
 pub fn merge_watches(parts: &[WatchPart]) -> MergedWatch {
     let Some(first) = parts.first() else { return MergedWatch::default() };

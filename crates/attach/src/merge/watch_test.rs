@@ -36,7 +36,12 @@ fn alert(rule: &str, group: &str, state: AlertState) -> AlertView {
 
 fn part(number: usize, cluster: &str, groups: Vec<GroupView>, alerts: Vec<AlertView>) -> WatchPart {
     let groups = groups.into_iter().map(Arc::new).collect();
-    let look = WatchSnapshot { at: at(number as i64), cluster: cluster.to_owned(), groups, ..WatchSnapshot::default() };
+    let look = WatchSnapshot {
+        at: at(i64::try_from(number).unwrap()),
+        cluster: cluster.to_owned(),
+        groups,
+        ..WatchSnapshot::default()
+    };
     WatchPart { number, look: Arc::new(look), alerts: Some(Arc::new(AlertsSnapshot { alerts })) }
 }
 
@@ -93,7 +98,7 @@ proptest! {
         let shown: Vec<_> = merged.look.groups.iter().map(|group| group.group.clone()).collect();
         prop_assert_eq!(&shown, &expected.into_iter().collect::<Vec<_>>());
         for group in &merged.look.groups {
-            let from = group.idle_members.unwrap() as usize;
+            let from = usize::try_from(group.idle_members.unwrap()).unwrap();
             let first = names.iter().position(|names| names.iter().any(|name| name.to_string() == group.group)).unwrap();
             prop_assert_eq!(from, first);
             let one = event(&group.group, WatchEventKind::Appeared);

@@ -43,6 +43,7 @@ impl fmt::Debug for Hello {
 
 /// What a server says about its process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "they are independent")]
 pub(crate) struct Welcome {
     /// The version of its program.
     pub(crate) program: String,

@@ -84,7 +84,7 @@ async fn pass_on_records(mut opened: watch::Receiver<Option<InspectControl>>, an
         }
     }
     // Whether the connection ends is decided by the others.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Sends a client away.

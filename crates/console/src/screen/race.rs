@@ -122,13 +122,11 @@ fn places(columns: &[Column], from: u16) -> impl Iterator<Item = (Column, u16)> 
 
 /// Why there is no race, and how one is started.
 fn nothing_yet(state: &State) -> String {
-    match Action::StartRace.refusal(state) {
-        Some(reason) => format!("no race yet: {reason}"),
-        None => {
-            let key = state.key_of(Action::StartRace, Mode::Racing);
-            key.map_or_else(|| "no race yet".to_owned(), |key| format!("no race yet; {key} starts one"))
-        }
+    if let Some(reason) = Action::StartRace.refusal(state) {
+        return format!("no race yet: {reason}");
     }
+    let key = state.key_of(Action::StartRace, Mode::Racing);
+    key.map_or_else(|| "no race yet".to_owned(), |key| format!("no race yet; {key} starts one"))
 }
 
 fn title(race: &Race, state: &State) -> String {

@@ -69,13 +69,13 @@ impl RaceLane {
         self.result.as_ref().is_some_and(|result| result.state == RunState::Done)
     }
 
-    /// The records per second in columns of `column_s` seconds each, from the start of the run; `None` where nothing
-    /// was measured.
+    /// The records per second in `count` columns of `column_s` seconds each, from the start of the run; `None` where
+    /// nothing was measured.
     #[must_use]
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
-    pub fn rates(&self, columns: usize, column_s: f64) -> Vec<Option<f32>> {
+    pub fn rates(&self, count: usize, column_s: f64) -> Vec<Option<f32>> {
         let index = |seconds: f64| (seconds / self.step.as_secs_f64()) as usize;
-        (0..u32::try_from(columns).unwrap_or(u32::MAX))
+        (0..u32::try_from(count).unwrap_or(u32::MAX))
             .map(|column| {
                 let (from, to) = (index(f64::from(column) * column_s), index(f64::from(column + 1) * column_s));
                 let rates = self.rates.get(from..to.max(from + 1).min(self.rates.len().max(from)))?;
@@ -317,6 +317,7 @@ impl Race {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_precision_loss, reason = "small numbers")]
 mod tests {
     use std::sync::Arc;
 

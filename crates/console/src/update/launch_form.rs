@@ -62,8 +62,8 @@ fn with_chosen_topics(state: &State, draft: RunRequest) -> RunRequest {
 
 fn with_marked_time(state: &State, draft: RunRequest) -> RunRequest {
     let is_timeline = state.user.navigation.front().screen == ScreenId::Timeline;
-    let marked = state.user.timeline.marker.filter(|_| is_timeline);
-    let (Some(marker), Some(cursor)) = (marked, state.timeline_cursor()) else { return draft };
+    let chosen = state.user.timeline.marker.filter(|_| is_timeline);
+    let (Some(marker), Some(cursor)) = (chosen, state.timeline_cursor()) else { return draft };
     let (from, to) = (marker.min(cursor), marker.max(cursor));
     match (time(from), time(to)) {
         (Some(from), Some(to)) if from != to => draft.with(RunField::From, from).with(RunField::To, to),

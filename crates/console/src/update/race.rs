@@ -93,8 +93,8 @@ fn effects_of(state: &State, step: RaceStep) -> Vec<Effect> {
         RaceStep::Wait => Vec::new(),
         // A plan that takes too long would slow the run.
         RaceStep::Begin(number) => {
-            let stop = [send(Command::StopPlanning)].into_iter();
-            stop.chain(workers(number)).chain([send(Command::Start)]).collect()
+            let no_plan = [send(Command::StopPlanning)].into_iter();
+            no_plan.chain(workers(number)).chain([send(Command::Start)]).collect()
         }
         RaceStep::Restore => {
             let (number, adaptive) = state.race.as_ref().map_or((1, false), |race| race.before);

@@ -64,14 +64,14 @@ fn keys_with_alt_can_be_bound_and_type_nothing() {
 
 #[test]
 fn an_action_applies_in_all_of_its_modes() {
-    let changes: [(Action, &[&str]); 5] = [
+    let keys: [(Action, &[&str]); 5] = [
         (Action::Close, &["f10", "x"]),
         (Action::Stop, &[]),
         (Action::StopRace, &[]),
         (Action::StopPlanning, &[]),
         (Action::StopAudit, &[]),
     ];
-    let changed = keymap(&changes).unwrap();
+    let changed = keymap(&keys).unwrap();
     for binding in Action::Close.entry().bindings {
         for mode in binding.modes {
             assert_eq!(changed.lookup(*mode, Key::code(KeyCode::F(10))), Some(Action::Close), "{mode:?}");

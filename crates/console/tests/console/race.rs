@@ -12,7 +12,8 @@ use kreplay_model::{
     control::Command,
     domain::{Concurrency, Ordering},
     feed::{
-        Bottleneck, Curve, CurvePoint, DryRunFindings, Forecast, PlanningView, RunState, RunSummary, RunView, Snapshot,
+        Bottleneck, Curve, CurvePoint, DryRunFindings, DryRunView, Forecast, PlanningView, RunState, RunSummary,
+        RunView, Snapshot,
     },
 };
 
@@ -182,7 +183,7 @@ fn a_race_with_effects_asks_first() {
     assert!(text(&state).contains("All records are handled 2 times"), "{}", text(&state));
     press_code(&mut state, KeyCode::Esc);
     assert!(state.race.is_none());
-    change_run(&mut state, |run| run.rehearsal = Some(DryRunFindings::DryRun(Default::default())));
+    change_run(&mut state, |run| run.rehearsal = Some(DryRunFindings::DryRun(DryRunView::default())));
     press(&mut state, 'r');
     press_code(&mut state, KeyCode::Enter);
     assert!(state.race.is_some(), "a dry run has no effects");

@@ -96,6 +96,7 @@ impl HandlingTimes {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_precision_loss, reason = "small numbers")]
 mod tests {
     use proptest::prelude::*;
 
@@ -141,7 +142,6 @@ mod tests {
             let estimate = counted.quantile_ms(share);
             prop_assert_eq!(estimate.is_some(), !each.is_empty());
             if let Some(estimate) = estimate {
-                #[allow(clippy::cast_precision_loss, reason = "small numbers")]
                 let wanted = each.len() as f64 * share;
                 let at = (1..=each.len()).find(|at| *at as f64 >= wanted).unwrap_or(each.len());
                 let bucket = HANDLING_TIME_BOUNDS_US.partition_point(|bound| *bound < each[at - 1]);

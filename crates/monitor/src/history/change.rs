@@ -9,6 +9,7 @@ use crate::look::{Member, TopicId};
 
 /// What one stored record changes.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "changes are applied one after another, and not kept")]
 pub enum HistoryChange {
     /// An offset was committed.
     Committed {

@@ -52,7 +52,7 @@ fn charts(topic: &TopicAudit, room: u16, theme: &Theme) -> Vec<Line<'static>> {
         };
         Bar { name: one.partition.to_string(), records: one.counts.records, note }
     });
-    chart(&mut lines, "records by partition", now.collect(), topic.counts.records, room, theme);
+    chart(&mut lines, "records by partition", &now.collect::<Vec<_>>(), topic.counts.records, room, theme);
     let of_keys = topic.counts.keyed;
     if !topic.hottest_keys.is_empty() {
         lines.push(bars::key_heading(room, theme));
@@ -65,12 +65,12 @@ fn charts(topic: &TopicAudit, room: u16, theme: &Theme) -> Vec<Line<'static>> {
         });
         let heading = format!("rehearsed with {} partitions", rehearsal.partitions);
         let total = rehearsal.loads.iter().fold(0_u64, |sum, load| sum.saturating_add(*load));
-        chart(&mut lines, &heading, bars.collect(), total, room, theme);
+        chart(&mut lines, &heading, &bars.collect::<Vec<_>>(), total, room, theme);
     }
     lines
 }
 
-fn chart(lines: &mut Vec<Line<'static>>, heading: &str, bars: Vec<Bar>, total: u64, room: u16, theme: &Theme) {
+fn chart(lines: &mut Vec<Line<'static>>, heading: &str, bars: &[Bar], total: u64, room: u16, theme: &Theme) {
     lines.push(Line::styled(shorten(heading, usize::from(room)).into_owned(), theme.column));
     let longest = bars.iter().map(|bar| bar.records).max().unwrap_or_default();
     lines.extend(bars.iter().take(MAX_BARS).map(|bar| bar.line(longest, total, room, theme)));

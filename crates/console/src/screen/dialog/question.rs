@@ -20,6 +20,7 @@ use crate::{
 
 const MAX_WIDTH: u16 = 60;
 
+#[allow(clippy::too_many_lines, reason = "an arm for each question")]
 pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme: &Theme) {
     let [in_flight, rest] = state.run().map_or_else(Default::default, |run| consequences_of_stopping(run, state));
     let (title, lines): (_, Vec<String>) = match question {

@@ -45,7 +45,7 @@ pub(super) fn lines(state: &State, room: u16, most: usize, theme: &Theme) -> Vec
     }
     if let Some(plan) = plan {
         let of_plan = content(state, plan, room, most, theme);
-        lines.extend(of_plan.into_iter().map(|line| if is_current { line } else { dimmed(line, theme) }));
+        lines.extend(of_plan.into_iter().map(|line| if is_current { line } else { dimmed(&line, theme) }));
     }
     lines
 }
@@ -56,7 +56,7 @@ fn heading(is_old: bool, room: u16, theme: &Theme) -> Line<'static> {
     Line::styled(format!("{text}{rule}"), theme.muted)
 }
 
-fn dimmed(line: Line<'static>, theme: &Theme) -> Line<'static> {
+fn dimmed(line: &Line<'static>, theme: &Theme) -> Line<'static> {
     let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
     Line::styled(text, theme.muted)
 }

@@ -31,9 +31,9 @@ pub(super) fn render(buf: &mut Buffer, at: Rect, label_columns: u16, race: &Race
         let top = at.y + 1 + number::cells(index) * LINES;
         let name = format!("{:>7}", number::count(lane.workers.into()));
         paint::text(buf, at.x + 2, top + COLUMN_LINES - 1, label_columns, &name, theme.popup.patch(theme.muted));
-        for (column, rate) in rates.iter().enumerate() {
-            let Some(rate) = rate else { continue };
-            let filled = number::eighths(f64::from(rate / highest), COLUMN_LINES).max(1);
+        for (column, per_s) in rates.iter().enumerate() {
+            let Some(per_s) = per_s else { continue };
+            let filled = number::eighths(f64::from(per_s / highest), COLUMN_LINES).max(1);
             for line in 0..COLUMN_LINES {
                 let eighths = filled.saturating_sub(u32::from(line) * 8).min(8);
                 let block = paint::BLOCKS[usize::try_from(eighths).unwrap_or(8)];

@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(line.text(), r"kreplay run --batch 5 '--topics-regex=vc\..*' '--from=-2h' --keys 'customer 1*'");
         assert_eq!(line.missing, ["-X sasl.password"]);
         let line = CommandLine::of(&options, &draft.with(RunField::Topics, "a,b"));
-        assert_eq!(line.text(), "kreplay run --batch 5 --topics a,b --from=-2h --keys 'customer 1*'");
+        assert_eq!(line.text(), "kreplay run --batch 5 --topics a,b '--from=-2h' --keys 'customer 1*'");
     }
 
     #[test]
