@@ -75,12 +75,13 @@ fn the_swimlanes_and_the_report_agree_on_the_time_of_the_workers() {
     wait_for_text(&console, "✓ done");
     console.send("o");
     // An event on the dashboard names all workers, too.
-    let of_all = |screen: &str| {
-        screen.split_once("all workers ").and_then(|(_, rest)| Some(rest.split_once("H handling ")?.1.to_owned()))
+    let handling = |screen: &str| {
+        let (_, of_all) = screen.split_once("all workers ")?;
+        let (share, _) = of_all.split_once("H handling ")?.1.split_once(" %")?;
+        Some(share.to_owned())
     };
-    let shown = console.wait_for("lanes", RUN_TIMEOUT, |screen| of_all(screen).is_some());
-    let of_all = of_all(&shown).unwrap();
-    let (on_screen, _) = of_all.split_once(" %").unwrap();
+    let shown = console.wait_for("lanes", RUN_TIMEOUT, |screen| handling(screen).is_some());
+    let on_screen = handling(&shown).unwrap();
     console.send("\x1b");
     wait_for_text(&console, "Throughput");
     console.send("q");
@@ -156,11 +157,11 @@ fn the_heat_map_is_readable_without_colours() {
     let mut console = Terminal::of("env", &args, 40, 120);
     wait_for_text(&console, "► running");
     console.send("H");
-    let shown = console.wait_for("shades", RUN_TIMEOUT, |screen| {
-        screen.contains("Heat map")
+    console.wait_for("shades", RUN_TIMEOUT, |screen| {
+        // The legend, with the names of the shades, is the last thing that is drawn.
+        screen.contains("0 ·░▒▓█")
             && screen.lines().any(|line| line.contains("vc.") && line.contains(['░', '▒', '▓', '█']))
     });
-    assert!(shown.contains("0 ·░▒▓█"), "the legend names the shades: {shown}");
     let (_, raw) = leave(console);
     assert!(!has_colours(&raw), "colours were written");
 }

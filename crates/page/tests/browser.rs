@@ -169,7 +169,8 @@ fn charts_are_drawn_nothing_is_requested_and_a_thousand_partitions_are_readable(
     }
     let shapes = measured["shapes"].as_array().unwrap();
     assert!(shapes.iter().all(|count| count.as_u64() > Some(0)), "an empty figure: {measured}");
-    assert!(measured["lowest_figure"].as_f64() > Some(100.0), "{measured}");
+    // The lowest one has four workers.
+    assert!(measured["lowest_figure"].as_f64() > Some(50.0), "{measured}");
     assert_eq!(measured["requests"], Value::Array(Vec::new()), "{measured}");
     // Each partition has its name, a row that can be pointed at, and colours that differ.
     assert_eq!(measured["names"], PARTITIONS);
