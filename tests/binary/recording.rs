@@ -89,7 +89,9 @@ fn a_recording_is_exported_to_formats_of_other_programs() {
     let trace: Value = serde_json::from_str(&export("perfetto")).unwrap();
     let events = trace["traceEvents"].as_array().unwrap();
     assert!(events.iter().any(|event| event["ph"] == "C" && event["name"] == "records/s"));
-    assert!(events.iter().any(|event| event["ph"] == "C" && event["name"] == "worker-2"));
+    // On a busy machine, not every worker gets records.
+    let is_of_a_worker = |event: &Value| event["name"].as_str().is_some_and(|name| name.starts_with("worker-"));
+    assert!(events.iter().any(|event| event["ph"] == "C" && is_of_a_worker(event)));
 
     let cast = export("asciicast");
     let mut lines = cast.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
