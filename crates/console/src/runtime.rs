@@ -36,6 +36,7 @@ use super::{
 
 mod layout;
 mod past;
+mod reading;
 mod recording;
 mod signals;
 
@@ -50,8 +51,6 @@ const TICK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Interval at which a recording is played.
 const PLAYBACK_INTERVAL: Duration = Duration::from_millis(100);
-/// Time of an interval in which the timeline is filled from a recording.
-const LOADING_TIME: Duration = Duration::from_millis(50);
 
 /// Runs the console until the user quits, a signal ends the process, or the terminal closes. It then restores the
 /// terminal and, unless it is attached to other processes, sends a shutdown command to the session. If the options have
@@ -396,30 +395,6 @@ impl Runtime {
         Ok(Next::Continue)
     }
 
-    /// Adds moments of the recording to the timeline for a short time.
-    fn fill_timeline(&mut self) -> Result<Next, ConsoleError> {
-        let began = Instant::now();
-        while began.elapsed() < LOADING_TIME {
-            let Moments::Recording(recording) = &mut self.past else { break };
-            if recording.is_loaded() {
-                break;
-            }
-            if let Some(frame) = recording.next_for_timeline()
-                && self.apply(Event::RecordedMoment(Box::new(frame)))? == Next::Quit
-            {
-                return Ok(Next::Quit);
-            }
-        }
-        Ok(Next::Continue)
-    }
-
-    /// Keeps what the feed says, so that it can be shown again.
-    fn keep(&mut self, add: impl FnOnce(&mut LastFrames)) {
-        if let Some(frames) = self.past.of_feed() {
-            add(frames);
-        }
-    }
-
     /// Processes all pending input, so that a key held down causes one frame instead of many.
     fn drain_input(&mut self) -> Result<Next, ConsoleError> {
         while let Some(input) = self.input.waiting() {
@@ -430,38 +405,12 @@ impl Runtime {
         Ok(Next::Continue)
     }
 
-    fn read_feed(&mut self, feed: &mut Feed) -> Result<Next, ConsoleError> {
-        let after_events = self.read_events(feed)?;
-        let snapshot = feed.snapshots.borrow_and_update().clone();
-        self.keep(|frames| frames.add_snapshot(&snapshot));
-        Ok(after_events.or(self.apply(Event::Snapshot(snapshot))?))
-    }
-
-    fn read_events(&mut self, feed: &Feed) -> Result<Next, ConsoleError> {
-        let next = self.state.latest_feed().events.next_seq();
-        if feed.events.next_seq() <= next {
-            return Ok(Next::Continue);
-        }
-        let events = feed.events.since(next);
-        self.keep(|frames| frames.add_events(&events));
-        self.apply(Event::Events(events))
-    }
-
     /// Writes the control sequences of others, between two frames.
     fn write_notices(&mut self) -> Result<(), ConsoleError> {
         for sequence in self.terminal_notices.iter().flat_map(TerminalNotices::take) {
             self.screen.write(&sequence).map_err(ConsoleError::Write)?;
         }
         Ok(())
-    }
-
-    fn read_group_events(&mut self) -> Result<Next, ConsoleError> {
-        let Some((events, next)) = self.group_events.as_ref().map(|log| log.since(self.next_group_event)) else {
-            return Ok(Next::Continue);
-        };
-        self.next_group_event = next;
-        self.keep(|frames| frames.add_group_events(&events));
-        self.apply(Event::GroupEvents(events))
     }
 
     fn handle_input(&mut self, input: Option<io::Result<Typed>>) -> Result<Next, ConsoleError> {

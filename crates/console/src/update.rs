@@ -102,7 +102,7 @@ pub enum Event {
     RecordingAccess(RecordingState),
     /// The feed is being recorded to a file, or why not.
     RecordingBegan(Result<String, String>),
-    /// Nothing is recorded any more, although nobody has ended the recording.
+    /// The recording has ended without a request.
     RecordingStopped,
     /// The recording has ended: what was recorded, or what it lacks.
     RecordingEnded(Result<String, String>),

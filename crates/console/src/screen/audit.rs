@@ -44,12 +44,8 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
     let lines = lines(state, inner.width, theme);
     let page = usize::from(inner.height);
     hits.add_extent(Scrollable::Screen(ScreenId::Audit), lines.len(), page);
-    let max_from = lines.len().saturating_sub(page);
-    let from = from.min(max_from);
-    let mut foot = foot::of_window(state, Mode::Auditing, max_from > 0);
-    if max_from > 0 {
-        foot = format!("{}–{} of {}   {foot}", from + 1, (from + page).min(lines.len()), lines.len());
-    }
+    let from = from.min(lines.len().saturating_sub(page));
+    let foot = foot::of_lines(state, Mode::Auditing, from, page, lines.len());
     frame::window(buf, area, &title(state, inner.width), &foot, theme);
     for (row, line) in lines.iter().skip(from).take(page).enumerate() {
         paint::line(buf, inner.x, inner.y + number::cells(row), inner.width, line);

@@ -35,14 +35,8 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
     let lines = lines(state, inner.width, theme);
     let page = usize::from(inner.height);
     hits.add_extent(Scrollable::Screen(ScreenId::Plan), lines.len(), page);
-    let max_from = lines.len().saturating_sub(page);
-    let from = from.min(max_from);
-    let foot = if max_from > 0 {
-        let keys = foot::of_window(state, Mode::Planning, true);
-        format!("{}–{} of {}   {keys}", from + 1, (from + page).min(lines.len()), lines.len())
-    } else {
-        foot::of_window(state, Mode::Planning, false)
-    };
+    let from = from.min(lines.len().saturating_sub(page));
+    let foot = foot::of_lines(state, Mode::Planning, from, page, lines.len());
     let title = match (&state.feed.snapshot.planning.in_progress, &state.feed.snapshot.planning.forecast) {
         (Some(_), _) => format!("{TITLE}: reading"),
         (None, Some(plan)) => {
