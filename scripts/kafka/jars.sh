@@ -14,10 +14,10 @@ fail() {
   exit 1
 }
 
-# The folder with the jars, filled at most once. Two callers at the same time each fetch into a folder of
+# The folder with the jars, filled at most once for each list of jars. Two callers at the same time each fetch into a folder of
 # their own; the first to finish gives its folder the final name, so a half-filled folder is never used.
 resolve_jars() {
-  KAFKA_JARS=$KAFKA_CACHE/kafka-$KAFKA_VERSION
+  KAFKA_JARS=$KAFKA_CACHE/kafka-$KAFKA_VERSION-$(cksum <"$KAFKA_FILES/pom.xml" | cut -d' ' -f1)
   if [ -d "$KAFKA_JARS" ]; then return; fi
   local program fresh attempt log=$KAFKA_CACHE/maven.log
   for program in java mvn; do

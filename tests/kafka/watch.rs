@@ -7,6 +7,7 @@ mod members;
 mod permissions;
 mod rows;
 mod states;
+mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::wire::heartbeat::{join_share_group, join_streams_group};
 
 const CONSUMER_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 const SHARE_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ShareGroupCommand";
+const STREAMS_GROUPS: &str = "org.apache.kafka.tools.streams.StreamsGroupCommand";
 const GROUPS: &str = "org.apache.kafka.tools.GroupsCommand";
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
 const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";

@@ -13,14 +13,13 @@ use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 use crate::wire::heartbeat::join_streams_group;
 
-use super::{CONSUMER_GROUPS, SHARE_CONSUMER, SHARE_GROUPS, kreplay, member, new_topic, watched};
+use super::{CONSUMER_GROUPS, SHARE_CONSUMER, SHARE_GROUPS, STREAMS_GROUPS, kreplay, member, new_topic, watched};
 
-const STREAMS_GROUPS: &str = "org.apache.kafka.tools.streams.StreamsGroupCommand";
 const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 const VERIFIABLE_CONSUMER: &str = "org.apache.kafka.tools.VerifiableConsumer";
 
 /// A row of a table of Kafka's tools, by the titles of its columns.
-type Row = BTreeMap<String, String>;
+pub type Row = BTreeMap<String, String>;
 
 /// The tables that a tool prints: lines of columns below lines of titles. A cell can be empty, so that its place in the
 /// line counts.
@@ -52,7 +51,7 @@ fn tables(printed: &str) -> Vec<Row> {
 }
 
 /// The rows of a group in what a tool prints.
-fn tool_tables(broker: &Broker, tool: &str, group: &str, about: &[&str]) -> Vec<Row> {
+pub fn tool_tables(broker: &Broker, tool: &str, group: &str, about: &[&str]) -> Vec<Row> {
     let args = [&["--describe", "--group", group, "--verbose"], about].concat();
     let rows = tables(&broker.kafka_tool(tool, &args, b"").expect_success().stdout);
     rows.into_iter().filter(|row| row["GROUP"] == group).collect()
@@ -72,7 +71,7 @@ fn shown_partitions(partitions: &Value) -> String {
     shown.collect::<Vec<_>>().join(";")
 }
 
-fn shown_number(number: &Value) -> String {
+pub fn shown_number(number: &Value) -> String {
     number.as_i64().map(|number| number.to_string()).unwrap_or_default()
 }
 
@@ -108,7 +107,7 @@ fn our_members(group: &Value) -> BTreeSet<Row> {
 }
 
 /// Checks the state, the epochs and the number of members against `--state --verbose`.
-fn expect_same_state(group: &Value, tool: &Row) {
+pub fn expect_same_state(group: &Value, tool: &Row) {
     let assignment_epoch = tool.get("TARGET-ASSIGNMENT-EPOCH").or(tool.get("ASSIGNMENT-EPOCH")).unwrap();
     assert_eq!(group["state"].as_str().unwrap(), tool["STATE"]);
     assert_eq!(shown_number(&group["group_epoch"]), tool["GROUP-EPOCH"]);
