@@ -21,6 +21,7 @@ use crate::{
 
 mod detail;
 mod header;
+mod member_detail;
 mod panels;
 mod rebalances;
 mod swimlane;

@@ -92,6 +92,11 @@ impl Part {
     pub(super) fn styled(text: impl Into<String>, role: Role) -> Self {
         Self { text: text.into(), role }
     }
+
+    /// The same words in another style.
+    pub(super) fn in_style(self, role: Role) -> Self {
+        Self { role, ..self }
+    }
 }
 
 /// Lines of parts. A line ends between parts; a part that is wider than a line is wrapped between words.

@@ -105,8 +105,12 @@ impl<'a> GroupHistory<'a> {
             .iter()
             .map(|entry| {
                 let began = Moment::from(entry.began_at);
-                let ended = entry.duration_ms.map(|ms| began.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX)));
-                TimeRange::new(began, ended.unwrap_or(self.now))
+                let ended = if group.rebalances.is_in_progress(entry) {
+                    self.now
+                } else {
+                    began.plus_ms(i64::try_from(entry.duration_ms.unwrap_or(0)).unwrap_or(i64::MAX))
+                };
+                TimeRange::new(began, ended)
             })
             .collect();
         let overlaps =

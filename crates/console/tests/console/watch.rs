@@ -13,7 +13,9 @@ use kreplay_console::{
     theme::ThemeChoice,
     update::{Effect, Event, update},
 };
-use kreplay_model::watch::{Reason, VerdictKind, WatchCommand};
+use kreplay_model::watch::{
+    GroupType, MemberTasks, Reason, StreamsTask, StreamsTasks, StreamsView, SubtopologyView, VerdictKind, WatchCommand,
+};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (160, 50)];
 
@@ -86,6 +88,55 @@ fn a_group_has_its_verdict_partitions_members_and_rebalances() {
         assert_snapshot!(named("group_members", size), text(&state));
         press_code(&mut state, KeyCode::Tab);
         assert_snapshot!(named("group_rebalances", size), text(&state));
+    }
+}
+
+#[test]
+fn members_of_a_streams_group_have_tasks() {
+    let task = |subtopology: &str, partition| StreamsTask { subtopology: subtopology.into(), partition };
+    let mut snapshot = cluster();
+    let billing = snapshot.groups.iter_mut().find(|group| group.group == "billing").unwrap();
+    let billing = Arc::make_mut(billing);
+    billing.r#type = GroupType::Streams;
+    let current = StreamsTasks { active: vec![task("0", 0), task("1", 2)], ..StreamsTasks::default() };
+    let target = StreamsTasks { standby: vec![task("1", 3)], ..current.clone() };
+    for member in &mut billing.members {
+        member.tasks = Some(MemberTasks { current: current.clone(), target: target.clone() });
+    }
+    let part = |id: &str, source: &[&str], internal: &[&str], state: &[&str]| SubtopologyView {
+        id: id.into(),
+        source_topics: source.iter().map(|topic| (*topic).into()).collect(),
+        repartition_topics: internal.iter().map(|topic| (*topic).into()).collect(),
+        changelog_topics: state.iter().map(|topic| (*topic).into()).collect(),
+    };
+    let parts = vec![part("0", &["orders"], &[], &[]), part("1", &[], &["billing-by-user"], &["billing-totals"])];
+    billing.streams = Some(StreamsView { subtopologies: Some(parts), not_ready: None });
+    for size in SIZES {
+        let mut state = watching(size.0, size.1, snapshot.clone());
+        state.user.watch.trouble.selected = Some(TroubleKey::Group("billing".into()));
+        press_code(&mut state, KeyCode::Enter);
+        press_code(&mut state, KeyCode::Tab);
+        assert_snapshot!(named("group_streams_members", size), text(&state));
+    }
+}
+
+/// The history of a classic group has no durations.
+#[test]
+fn only_the_last_rebalance_can_be_in_progress() {
+    for (in_progress, shown) in [(false, [0, 2]), (true, [1, 1])] {
+        let mut snapshot = cluster();
+        let billing = snapshot.groups.iter_mut().find(|group| group.group == "billing").unwrap();
+        let rebalances = &mut Arc::make_mut(billing).rebalances;
+        rebalances.history.iter_mut().for_each(|entry| entry.duration_ms = None);
+        rebalances.unsettled_since = in_progress.then_some(rebalances.history[1].began_at);
+        let mut state = watching(160, 50, snapshot);
+        state.user.watch.trouble.selected = Some(TroubleKey::Group("billing".into()));
+        press_code(&mut state, KeyCode::Enter);
+        press_code(&mut state, KeyCode::Tab);
+        press_code(&mut state, KeyCode::Tab);
+        let text = text(&state);
+        let found = ["   in progress", "duration not known"].map(|words| text.matches(words).count());
+        assert_eq!(found, shown, "{text}");
     }
 }
 

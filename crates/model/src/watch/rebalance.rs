@@ -31,6 +31,14 @@ pub struct RebalancesView {
     pub history: Vec<RebalanceEntry>,
 }
 
+impl RebalancesView {
+    /// Whether a rebalance of the history is in progress. One without a duration may also be over.
+    #[must_use]
+    pub fn is_in_progress(&self, entry: &RebalanceEntry) -> bool {
+        entry.duration_ms.is_none() && self.unsettled_since == Some(entry.began_at)
+    }
+}
+
 /// Rebalances before the watch, from the history of the offsets topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierRebalances {

@@ -1,11 +1,14 @@
 //! What the simulated cluster answers to a look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kreplay_model::domain::{Offset, TopicPartition};
-use kreplay_model::watch::{GroupState, GroupType, Reason, SeenBy, Transaction};
+use kreplay_model::watch::{
+    GroupState, GroupType, MemberTasks, Reason, SeenBy, StreamsTask, StreamsTasks, StreamsView, SubtopologyView,
+    Transaction,
+};
 
 use super::cluster::Cluster;
 use super::group::{Group, Member, Start, log};
@@ -28,6 +31,9 @@ const REBALANCE_TIMEOUT_MS: u64 = 60_000;
 
 /// The timeout of transactions in seconds. It is longer than they stay open.
 const TRANSACTION_TIMEOUT_S: u64 = 3_600;
+
+/// The only part of the topology of a simulated Kafka Streams group.
+const SUBTOPOLOGY: &str = "0";
 
 impl Cluster {
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -205,8 +211,26 @@ fn description(group: &Group) -> Description {
         assignment_epoch: has_epochs.then_some(group.epoch),
         members: group.members.iter().map(|of| member(group, of, has_epochs)).collect(),
         rebalance_timeout_ms: Some(REBALANCE_TIMEOUT_MS),
-        streams: None,
+        streams: (group.spec.group_type == GroupType::Streams).then(|| topology(group)),
     }
+}
+
+/// A topology of one part, which reads all topics of the group and keeps a state.
+fn topology(group: &Group) -> StreamsView {
+    let part = SubtopologyView {
+        id: SUBTOPOLOGY.to_owned(),
+        source_topics: group.spec.topics.iter().map(|topic| (*topic).to_owned()).collect(),
+        repartition_topics: Vec::new(),
+        changelog_topics: vec![format!("{}-state-changelog", group.spec.name)],
+    };
+    StreamsView { subtopologies: Some(vec![part]), not_ready: None }
+}
+
+/// The tasks that read these partitions.
+fn tasks(partitions: &BTreeSet<TopicPartition>) -> StreamsTasks {
+    let numbers: BTreeSet<i32> = partitions.iter().map(|partition| partition.partition.0).collect();
+    let task = |partition| StreamsTask { subtopology: SUBTOPOLOGY.to_owned(), partition };
+    StreamsTasks { active: numbers.into_iter().map(task).collect(), ..StreamsTasks::default() }
 }
 
 fn member(group: &Group, of: &Member, has_epochs: bool) -> look::Member {
@@ -221,7 +245,8 @@ fn member(group: &Group, of: &Member, has_epochs: bool) -> look::Member {
         subscription: Some(group.spec.topics.iter().map(|topic| Arc::from(*topic)).collect()),
         assigned: Some(of.assigned.clone()),
         target: has_epochs.then(|| of.target.clone()),
-        tasks: None,
+        tasks: (group.spec.group_type == GroupType::Streams)
+            .then(|| MemberTasks { current: tasks(&of.assigned), target: tasks(&of.target) }),
     }
 }
 

@@ -4,9 +4,10 @@ use kreplay_model::watch::GroupView;
 use ratatui::{
     buffer::Buffer,
     layout::{Alignment, Rect},
+    text::Line,
 };
 
-use super::{super::watch_page, detail};
+use super::{super::watch_page, detail, member_detail};
 use crate::{
     action::Action,
     hit_map::{HitMap, Target},
@@ -58,12 +59,10 @@ pub(super) fn partitions(
     };
     let row_target = |row: &GroupPartitionRow<'_>| Some(Target::GroupPartition(row.id.clone()));
     draw(buf, hits, upper, &rows, &shown, (table, GroupPanel::Partitions), &row_target, &empty, theme);
-    for (row, line) in below.iter().enumerate() {
-        paint::line(buf, area.x, upper.bottom() + number::cells(row), area.width, line);
-    }
+    lines_below(buf, area, upper, &below);
 }
 
-/// The members.
+/// The members and, below, what the selected one has.
 pub(super) fn members(
     buf: &mut Buffer,
     hits: &mut HitMap,
@@ -79,8 +78,22 @@ pub(super) fn members(
         (Some(reason), None) => reason.to_string(),
         _ => "no members".to_owned(),
     };
+    let selected = table.selected_row(&shown, &rows).and_then(|row| rows.get(*shown.get(row)?));
+    let mut below = Vec::new();
+    if let Some(row) = selected.filter(|_| area.height >= MIN_HEIGHT_WITH_DETAIL) {
+        below = member_detail::lines(group, row.member, usize::from(area.width), theme);
+        below.truncate(usize::from(area.height / DETAIL_DIVISOR));
+    }
+    let upper = Rect { height: area.height - number::cells(below.len()), ..area };
     let row_target = |row: &GroupMemberRow<'_>| Some(Target::Member(row.member.member_id.clone()));
-    draw(buf, hits, area, &rows, &shown, (table, GroupPanel::Members), &row_target, &empty, theme);
+    draw(buf, hits, upper, &rows, &shown, (table, GroupPanel::Members), &row_target, &empty, theme);
+    lines_below(buf, area, upper, &below);
+}
+
+fn lines_below(buf: &mut Buffer, area: Rect, upper: Rect, lines: &[Line<'_>]) {
+    for (row, line) in lines.iter().enumerate() {
+        paint::line(buf, area.x, upper.bottom() + number::cells(row), area.width, line);
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "what is drawn, where, and what a click means")]

@@ -69,7 +69,7 @@ fn lines_of(view: &RebalancesView, room: usize, theme: &Theme) -> Vec<Line<'stat
     }
     lines.extend(flow(&now, room, theme));
     for entry in view.history.iter().rev() {
-        let mut parts = entry_parts(entry).into_iter();
+        let mut parts = entry_parts(entry, view.is_in_progress(entry)).into_iter();
         let first: Vec<Part> = parts.by_ref().take(2).collect();
         lines.extend(flow(&first, room, theme));
         let rest: Vec<Part> = parts.collect();
@@ -83,10 +83,11 @@ fn lines_of(view: &RebalancesView, room: usize, theme: &Theme) -> Vec<Line<'stat
 }
 
 /// When a rebalance began and how long it took, then what happened.
-fn entry_parts(entry: &RebalanceEntry) -> Vec<Part> {
+fn entry_parts(entry: &RebalanceEntry, is_in_progress: bool) -> Vec<Part> {
     let took = match entry.duration_ms {
         Some(duration) => format!("took {} ± {}", millis(duration), millis(entry.error_ms)),
-        None => "in progress".to_owned(),
+        None if is_in_progress => "in progress".to_owned(),
+        None => "duration not known".to_owned(),
     };
     let mut parts = vec![Part::styled(format!("⇄ {}", entry.began_at.format("%H:%M:%S")), NOTICE), Part::new(took)];
     if entry.epochs > 1 {
