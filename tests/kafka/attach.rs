@@ -106,6 +106,11 @@ fn a_killed_process_is_counted_once_and_others_take_over() {
         let all = wait_for(&attachment, "work in three processes", |run| {
             owners(run).len() == 3 && run.totals.handled > 1_000 && processes_of_workers(run).len() == 3
         });
+        let first = all.await;
+        // The timeline has a figure of each worker for each second.
+        let all = wait_for(&attachment, "two seconds of each worker", |run| {
+            processes_of_workers(run).len() == 3 && run.elapsed_s > first.elapsed_s + 2.5
+        });
         let all = all.await;
         assert_eq!((all.partitions.len(), all.plan.records), (PARTITIONS as usize, RECORDS as u64));
         drop(killed.kill());

@@ -9,9 +9,12 @@ use kreplay::kafka::GroupProtocol;
 use kreplay::replay::{Command, Session};
 
 use crate::fixtures::recorder::Recorder;
-use crate::support::broker::{self, unique_name};
+use crate::support::broker::{self, SETTLE_TIMEOUT, unique_name};
+use crate::support::process::{Program, Running};
 use crate::support::produce::NewRecord;
 use crate::support::sessions::{finish, in_group, options, ordered, run_with, wait_for};
+use crate::support::timeouts::RUN_TIMEOUT;
+use crate::support::wait;
 
 const RECORDS: usize = 40_000;
 const PARTITIONS: i32 = 12;
@@ -83,4 +86,36 @@ fn a_classic_group_with_partition_order_grows_and_shrinks_without_repetitions() 
 #[test]
 fn a_consumer_group_grows_and_shrinks_without_repetitions() {
     expect_nothing_repeated_while_workers_change(Ordering::Key, GroupProtocol::Consumer);
+}
+
+/// The range assignor gives partitions to the first members by id. Were the ids random, all partitions would often be
+/// those of one process.
+#[test]
+fn each_process_of_a_group_gets_partitions_although_it_has_a_member_for_each_partition() {
+    const PROCESSES: usize = 3;
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("each-process", PROCESSES as i32), unique_name("each-process"));
+    let start = || {
+        let run = Program::kreplay().args(["run", "--bootstrap-server", broker.bootstrap(), "--topics", &topic]);
+        let run = run.args(["--group", &group, "--concurrency", "3", "--handler", "simulate:0ns", "--no-journal"]);
+        run.args(["--to", "never", "--headless"]).timeout(RUN_TIMEOUT).spawn()
+    };
+    let processes: Vec<Running> = std::iter::repeat_with(start).take(PROCESSES).collect();
+    let partition = |number: usize| format!("{topic}-{number}");
+    let owned = |process: &Running| -> BTreeSet<String> {
+        let mut owned = BTreeSet::new();
+        for line in process.stderr().lines() {
+            for one in (0..PROCESSES).map(partition) {
+                if line.ends_with(&format!("got {one}")) {
+                    owned.insert(one);
+                } else if line.ends_with(&format!("gave back {one}")) {
+                    owned.remove(&one);
+                }
+            }
+        }
+        owned
+    };
+    wait::until("one partition for each process", SETTLE_TIMEOUT, || {
+        processes.iter().all(|process| owned(process).len() == 1).then_some(())
+    });
 }

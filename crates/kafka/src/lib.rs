@@ -18,8 +18,7 @@ mod topic_limits;
 
 pub use catalog::{Catalog, CatalogError, GroupInfo, LogEnds, TopicInfo};
 pub use client::{
-    Client, ClientError, ClientHealth, Gone, KafkaConfig, Presence, ReaderRole, is_final, is_not_authorized,
-    is_out_of_range,
+    Client, ClientError, ClientHealth, Gone, KafkaConfig, Presence, is_final, is_not_authorized, is_out_of_range,
 };
 pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,

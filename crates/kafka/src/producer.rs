@@ -44,6 +44,7 @@ use kreplay_model::domain::{Header, TopicPartition};
 
 use super::{
     catalog::{LEADER_RETRY_INTERVAL, lacks_leader},
+    client::DEFAULT_CLIENT_ID,
     native::add_header,
 };
 
@@ -55,7 +56,7 @@ use super::{
 ///   producers of the cluster; librdkafka's own default is CRC32. Records without a key are distributed randomly.
 /// - Batches may grow to librdkafka's default of 1 MB or 10,000 records; the linger time allows them to.
 const DEFAULTS: [(&str, &str); 5] = [
-    ("client.id", "kreplay"),
+    ("client.id", DEFAULT_CLIENT_ID),
     ("enable.idempotence", "true"),
     ("partitioner", "murmur2_random"),
     ("compression.type", "lz4"),

@@ -212,8 +212,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        let has_ended = self.ended();
         drop(self.child.kill());
         drop(self.child.wait());
+        // Why a test fails is often in the output of another process than the one that it waited for.
+        if std::thread::panicking() && !has_ended {
+            eprintln!("{} was still running:\n{}", self.name, self.transcript());
+        }
     }
 }
 

@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, fmt};
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
+/// `client.id` of a client, unless the properties set it.
+pub(crate) const DEFAULT_CLIENT_ID: &str = "kreplay";
+
 /// The cluster's address and client properties. `Debug` prints property names without their values.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct KafkaConfig {
@@ -24,7 +27,7 @@ impl fmt::Debug for KafkaConfig {
 
 /// Which of a run's reading connections a client is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ReaderRole {
+pub(crate) enum ReaderRole {
     /// The first connection. It may read all partitions.
     #[default]
     First,
@@ -60,7 +63,7 @@ impl KafkaConfig {
     /// Like [`KafkaConfig::reading`], for the given connection.
     pub(crate) fn reading_at(&self, target: ReaderRole) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("client.id", "kreplay");
+        config.set("client.id", DEFAULT_CLIENT_ID);
         // With librdkafka's default of 1000, a reader whose queue was full sleeps for a second.
         config.set("fetch.queue.backoff.ms", "2");
         // As fast as the far larger defaults, with a tenth of the memory.

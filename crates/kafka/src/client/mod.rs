@@ -7,12 +7,13 @@ mod error_codes;
 mod health;
 mod presence;
 
-pub use config::{KafkaConfig, ReaderRole};
+pub use config::KafkaConfig;
 pub use error::ClientError;
 pub use error_codes::{is_final, is_not_authorized, is_out_of_range};
 pub use health::ClientHealth;
 pub use presence::{Gone, Presence};
 
+pub(crate) use config::{DEFAULT_CLIENT_ID, ReaderRole};
 pub(crate) use context::{ContextRef, GroupCallbacks, ReadContext, create_consumer, drop_in_background};
 pub(crate) use error_codes::{ends_membership, is_outage};
 pub(crate) use presence::presence;
@@ -41,7 +42,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Configuration`] with librdkafka's message.
-    pub fn with_target(
+    pub(crate) fn with_target(
         target: ReaderRole,
         config: &KafkaConfig,
         health: &Arc<ClientHealth>,

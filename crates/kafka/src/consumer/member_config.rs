@@ -6,7 +6,7 @@ use kreplay_model::domain::Tier;
 use rdkafka::ClientConfig;
 
 use super::group_protocol::GroupProtocol;
-use crate::client::{KafkaConfig, ReaderRole};
+use crate::client::{DEFAULT_CLIENT_ID, KafkaConfig, ReaderRole};
 
 /// Configuration of a member.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub struct MemberConfig {
     pub protocol: GroupProtocol,
     /// How records are read from the client.
     pub tier: Tier,
-    /// Which of this process's reading connections the member is.
-    pub connection: ReaderRole,
+    /// The number of the member within this process, from 0.
+    pub number: u32,
 }
 
 impl MemberConfig {
@@ -36,8 +36,14 @@ impl MemberConfig {
 
     /// The properties of the member's client.
     pub(super) fn client_config(&self) -> ClientConfig {
-        let mut native = self.kafka.reading_at(self.connection);
+        let connection = if self.number == 0 { ReaderRole::First } else { ReaderRole::Additional };
+        let mut native = self.kafka.reading_at(connection);
         native.set("group.id", &self.group);
+        // The range assignor sorts members by id, which begins with the client's: the first members of all processes
+        // come before their second ones, so that each process gets partitions if there are enough for all processes.
+        if !self.kafka.properties.contains_key("client.id") {
+            native.set("client.id", format!("{DEFAULT_CLIENT_ID}-{}", self.number));
+        }
         match self.protocol {
             GroupProtocol::Consumer => {
                 native.set("group.protocol", "consumer");

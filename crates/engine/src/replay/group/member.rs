@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig, ReaderRole};
+use kreplay_kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig};
 use kreplay_model::feed::LastReport;
 use parking_lot::Mutex;
 
@@ -131,8 +131,7 @@ impl<'a> MemberLoop<'a> {
             .with_client(context.client.clone(), context.config.longest_wait());
         let membership = Arc::new(membership);
         let topics: Vec<String> = engine.topics.to_vec();
-        let connection = if number == 0 { ReaderRole::First } else { ReaderRole::Additional };
-        let config = MemberConfig { topics, connection, ..context.config.clone() };
+        let config = MemberConfig { topics, number, ..context.config.clone() };
         let member = Member::join(&config, &context.health, Arc::clone(&membership) as _)?;
         membership.joined(member.reference());
         let now = Instant::now();

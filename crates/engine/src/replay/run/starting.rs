@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use chrono::Utc;
-use kreplay_kafka::{KafkaConfig, MemberConfig, ReaderRole};
+use kreplay_kafka::{KafkaConfig, MemberConfig};
 use kreplay_model::{
     domain::Ordering,
     feed::{EventKind, EventLog, LastReport, RunState},
@@ -73,7 +73,7 @@ fn member_config(engine: &Engine, group: &str, connection: &Connection) -> Membe
         topics: engine.plan.topics.clone(),
         protocol: connection.protocol,
         tier: engine.settings.tier,
-        connection: ReaderRole::First,
+        number: 0,
     };
     let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
     if wait > longest {
