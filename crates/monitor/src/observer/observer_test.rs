@@ -205,6 +205,21 @@ fn a_growing_lag_is_falling_behind_until_retention_is_near() {
 }
 
 #[test]
+fn a_group_that_never_committed_during_the_watch_loses_records_when_retention_is_near() {
+    let mut watch = Watch::new();
+    watch.look(&[Produce(0, 1_000)]);
+    let view = watch.looks(60, &[]);
+    assert_eq!((view.verdict.kind, view.eta.verdict), (VerdictKind::Stopped, EtaVerdict::NotKnownYet), "{view:?}");
+    watch.cluster.retention_ms = 600_000;
+    let view = watch.looks(6, &[]);
+    assert_eq!(view.verdict.kind, VerdictKind::WillLose, "{:?}", view.verdict);
+    assert_eq!(view.verdict.text, "will lose records, stopped");
+    for part in ["may delete the first unread record in", "no commit has advanced for"] {
+        assert!(view.verdict.evidence.contains(part), "{:?}", view.verdict);
+    }
+}
+
+#[test]
 fn a_shrinking_lag_is_catching_up_with_a_time() {
     let mut watch = Watch::new();
     watch.look(&(0..4).map(|at| Produce(at, 1_500)).collect::<Vec<_>>());

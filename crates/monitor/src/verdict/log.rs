@@ -3,6 +3,7 @@
 use kreplay_model::domain::number::Count;
 use kreplay_model::watch::{AheadCause, EtaVerdict, VerdictKind, VerdictView};
 
+use super::progress::stopped;
 use super::text::{and_others, bounds_text, duration_text, name};
 use super::{GroupFacts, PartitionFacts, view};
 use crate::membership::expires_soon;
@@ -62,6 +63,13 @@ fn deadline(facts: &GroupFacts<'_>) -> Option<VerdictView> {
                 None => format!("at least {}, or much longer,", duration_text(low)),
             };
             (VerdictKind::MayLose, format!("{at_the_earliest}; the group needs {range} to catch up."))
+        }
+        // Without commits, the time to catch up is not known.
+        (EtaVerdict::NotKnownYet, ..) if deadline < NEAR_DEADLINE_S => {
+            let stopped = stopped(facts)?;
+            let evidence = format!("{at_the_earliest}. {}", stopped.evidence);
+            let text = format!("{}, stopped", VerdictKind::WillLose);
+            return Some(view(VerdictKind::WillLose, text, evidence, stopped.next_step.as_deref()));
         }
         _ => return None,
     };

@@ -17,7 +17,7 @@ pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
 /// written after an idle time has not waited long, however old the last commit is. Members commit at different times:
 /// a commit after the oldest unread record was written may be the last one of another member, and is no sign of
 /// progress.
-fn stopped(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+pub(super) fn stopped(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let waiting = facts.partitions.iter().filter(|partition| partition.readable() > 0);
     let oldest = waiting.max_by_key(|partition| partition.waited_ms(facts.now_ms))?;
     let waited_ms = oldest.waited_ms(facts.now_ms);

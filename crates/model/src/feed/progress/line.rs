@@ -12,6 +12,8 @@ use crate::{
 
 /// A smaller gain is not worth a line: the model of advice is about this inexact.
 const MIN_SPEEDUP: f64 = 1.1;
+/// The time in seconds that it must save. Below, it says nothing about a longer run.
+const MIN_SECONDS_SAVED: f64 = 0.5;
 
 /// State, percentage, handled records, rate, lag, time left, and the counts of [`RunView::exceptions`], or the problem
 /// that prevents a run from starting.
@@ -76,7 +78,8 @@ fn describe_run(run: &RunView) -> String {
 /// What would have made a run that has ended faster, if the gain is worth a line; `None` otherwise.
 pub(super) fn advice(snapshot: &Snapshot) -> Option<String> {
     let run = snapshot.run.as_ref().filter(|run| run.state.is_over())?;
-    let worth: Vec<WhatIf> = run.advice.iter().filter(|one| one.speedup >= MIN_SPEEDUP).cloned().collect();
+    let is_worth_it = |one: &&WhatIf| one.speedup >= MIN_SPEEDUP && one.seconds_saved >= MIN_SECONDS_SAVED;
+    let worth: Vec<WhatIf> = run.advice.iter().filter(is_worth_it).cloned().collect();
     (!worth.is_empty()).then(|| format!("advice   {}", printable(&WhatIf::line(&worth))))
 }
 
@@ -169,6 +172,8 @@ mod tests {
         assert_eq!(of(&RunView { state: RunState::Running, ..ended.clone() }), None, "it may change until the end");
         ended.advice.remove(0);
         assert_eq!(of(&ended), None);
+        ended.advice = vec![WhatIf { seconds_saved: 0.01, ..one(LiftedLimit::TwiceTheWorkers, 1.9) }];
+        assert_eq!(of(&ended), None, "a run of a few milliseconds");
     }
 
     #[test]
