@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use futures_util::future::join_all;
 use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{HistoryView, Reason, SeenBy};
 use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look, MarkerProbe};
@@ -303,10 +304,26 @@ impl Watcher {
             if queries.is_empty() {
                 return;
             }
-            answers = self.logs.times(queries).await;
+            let requests = one_each(queries).into_iter().map(|queries| self.logs.times(queries));
+            answers = join_all(requests).await.concat();
         }
         self.observer.answer_times(&answers);
     }
+}
+
+/// Splits queries so that no list has a partition twice: a request asks for one time of a partition.
+fn one_each(queries: Vec<(TopicPartition, i64)>) -> Vec<Vec<(TopicPartition, i64)>> {
+    let mut lists: Vec<Vec<(TopicPartition, i64)>> = Vec::new();
+    let mut used: BTreeMap<TopicPartition, usize> = BTreeMap::new();
+    for (partition, time) in queries {
+        let at = used.entry(partition.clone()).or_default();
+        if lists.len() == *at {
+            lists.push(Vec::new());
+        }
+        lists[*at].push((partition, time));
+        *at += 1;
+    }
+    lists
 }
 
 /// The topics of groups: those of committed offsets, assignments and subscriptions.
@@ -317,4 +334,18 @@ fn topics(answers: &BTreeMap<Arc<str>, GroupAnswer>) -> BTreeSet<Arc<str>> {
         topics.extend(answer.commits.value().into_iter().flatten().map(|(partition, _)| partition.topic.clone()));
     }
     topics
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_asked_once_in_each_request() {
+        let query = |partition, time| (TopicPartition::new("orders", partition), time);
+        let queries = vec![query(0, 1), query(0, 2), query(1, 3), query(0, 4), query(2, 5)];
+        let lists = vec![vec![query(0, 1), query(1, 3), query(2, 5)], vec![query(0, 2)], vec![query(0, 4)]];
+        assert_eq!(one_each(queries), lists);
+        assert!(one_each(Vec::new()).is_empty());
+    }
 }

@@ -22,7 +22,8 @@ pub struct Wants {
     pub offsets: Vec<TopicPartition>,
     /// Topics whose partitions, id and settings are needed.
     pub topics: Vec<Arc<str>>,
-    /// For each partition, a time in milliseconds since 1970: which is the first record at or after it?
+    /// Partitions, some of them several times, each with a time in milliseconds since 1970: which is the first record at
+    /// or after it?
     pub time_queries: Vec<(TopicPartition, i64)>,
     /// Partitions whose newest record is needed.
     pub newest: Vec<TopicPartition>,
@@ -71,7 +72,7 @@ impl Observer {
         wants
     }
 
-    /// The next time query of each partition.
+    /// The next time queries, some of them of the same partition.
     pub(super) fn time_queries(&mut self, now_ms: i64, wanted: WantedTimes) -> Vec<(TopicPartition, i64)> {
         let mut targets: BTreeMap<&TopicPartition, Vec<Offset>> = BTreeMap::new();
         for (partition, committed) in self.groups.values().flat_map(super::GroupTrack::positions) {
@@ -80,13 +81,15 @@ impl Observer {
                 targets.entry(partition).or_default().push(committed.max(*start));
             }
         }
-        let query = |(partition, targets): (&TopicPartition, Vec<Offset>)| {
-            let times = &mut self.partitions.get_mut(partition)?.times;
-            let is_wanted = wanted == WantedTimes::All || times.has_open(&targets);
-            let query = if is_wanted { times.next_query(&targets, now_ms) } else { None };
-            Some((partition.clone(), query?))
-        };
-        targets.into_iter().filter_map(query).collect()
+        let mut queries = Vec::new();
+        for (partition, targets) in targets {
+            let Some(log) = self.partitions.get_mut(partition) else { continue };
+            if wanted == WantedTimes::All || log.times.has_open(&targets) {
+                let times = log.times.next_queries(&targets, now_ms);
+                queries.extend(times.into_iter().map(|time| (partition.clone(), time)));
+            }
+        }
+        queries
     }
 
     /// The rows that are not abandoned.

@@ -12,7 +12,10 @@ use crate::look::{RecordAt, TopicId};
 const MAX_ANCHORS: usize = 64;
 
 /// Queries whose answers may be outstanding.
-const MAX_OUTSTANDING: usize = 8;
+const MAX_OUTSTANDING: usize = 4 * MAX_QUERIES_AT_ONCE;
+
+/// Queries for a partition at the same time. Groups at different places of one log do not have to wait for each other.
+const MAX_QUERIES_AT_ONCE: usize = 4;
 
 /// A bracket this narrow is good enough, in milliseconds.
 const GOOD_ENOUGH_MS: i64 = 50;
@@ -81,21 +84,33 @@ impl TimeMap {
         if self.contains(target) { self.anchors.bracket(target.get(), self.compacted) } else { Bracket::OPEN }
     }
 
-    /// The time to ask for next, in milliseconds since 1970: for the target with the widest bracket. `None` if all
-    /// brackets are good enough.
-    pub fn next_query(&mut self, targets: &[Target], now_ms: i64) -> Option<i64> {
+    /// The times to ask for next, in milliseconds since 1970: for the targets with the widest brackets. Empty if all
+    /// brackets are good enough. Each answer is for all targets.
+    pub fn next_queries(&mut self, targets: &[Target], now_ms: i64) -> Vec<i64> {
         let inside: Vec<i64> =
             targets.iter().filter(|target| self.contains(**target)).map(|target| target.get()).collect();
         self.widths.retain(|target, _| inside.contains(target));
         self.anchors.shrink(MAX_ANCHORS, &inside);
-        let (_, target) =
-            inside.into_iter().filter_map(|target| Some((self.open_width(target, now_ms)?, target))).max()?;
-        let query_ms = self.query_for(target, now_ms);
-        if self.outstanding.len() >= MAX_OUTSTANDING {
-            self.outstanding.pop_first();
+        let mut open: Vec<(i64, i64)> =
+            inside.into_iter().filter_map(|target| Some((self.open_width(target, now_ms)?, target))).collect();
+        open.sort_unstable();
+        open.dedup();
+        let mut queries = Vec::new();
+        for (_, target) in open.into_iter().rev() {
+            if queries.len() == MAX_QUERIES_AT_ONCE {
+                break;
+            }
+            let query_ms = self.query_for(target, now_ms);
+            if queries.contains(&query_ms) {
+                continue;
+            }
+            queries.push(query_ms);
+            if self.outstanding.len() >= MAX_OUTSTANDING {
+                self.outstanding.pop_first();
+            }
+            self.outstanding.insert(query_ms, self.end);
         }
-        self.outstanding.insert(query_ms, self.end);
-        Some(query_ms)
+        queries
     }
 
     /// Takes an answer: the first record with a timestamp of at least `query_ms`, or that there is none.

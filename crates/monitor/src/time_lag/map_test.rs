@@ -70,11 +70,18 @@ fn shuffled_log() -> impl Strategy<Value = Log> {
     })
 }
 
-/// Answers queries until none is left; the number of queries.
-fn search(map: &mut TimeMap, log: &Log, targets: &[Offset], now_ms: i64) -> usize {
-    for queries in 0..MAX_QUERIES * targets.len() {
-        let Some(query) = map.next_query(targets, now_ms) else { return queries };
-        map.answer(query, log.query(query));
+/// Answers queries until none is left; the number of rounds and of queries.
+fn search(map: &mut TimeMap, log: &Log, targets: &[Offset], now_ms: i64) -> (usize, usize) {
+    let mut queries = 0;
+    for round in 0..MAX_QUERIES * targets.len() {
+        let next = map.next_queries(targets, now_ms);
+        if next.is_empty() {
+            return (round, queries);
+        }
+        queries += next.len();
+        for query in next {
+            map.answer(query, log.query(query));
+        }
     }
     panic!("the search does not end: {map:?}");
 }
@@ -108,8 +115,7 @@ proptest! {
             let truth = log.truth(target.get());
             prop_assert!(bracket.low_ms.unwrap() <= truth && truth <= bracket.high_ms.unwrap());
         }
-        let asked_again = map.next_query(&targets, now);
-        prop_assert_eq!(asked_again, None);
+        prop_assert_eq!(map.next_queries(&targets, now), Vec::<i64>::new());
     }
 
     #[test]
@@ -127,7 +133,7 @@ proptest! {
         for pick in moves {
             let target = i64::try_from(pick.index(usize::try_from(log.end()).unwrap())).unwrap();
             search(&mut map, &log, &[Offset::new(target).unwrap()], now);
-            map.next_query(&[], now);
+            map.next_queries(&[], now);
             prop_assert!(map.len() <= 64, "{}", map.len());
         }
     }
@@ -135,6 +141,20 @@ proptest! {
 
 fn line(times: &[i64]) -> Log {
     Log { records: (0..).zip(times.iter().copied()).collect(), compacted: false }
+}
+
+/// Nine groups at places all over a log of a day, which fills faster and faster.
+#[test]
+fn groups_at_different_places_do_not_wait_for_each_other() {
+    let ages = std::iter::successors(Some(86_400_000_i64), |age| Some(age - (age / 7_000).max(1)));
+    let times: Vec<i64> = ages.take_while(|age| *age > 1_000).map(|age| 1_700_000_000_000 - age).collect();
+    let log = line(&times);
+    let targets: Vec<Offset> = (0..9).map(|at| Offset::new(at * (log.end() - 1) / 8).unwrap()).collect();
+    let (rounds, queries) = search(&mut log.map(), &log, &targets, 1_700_000_000_000);
+    let alone = targets.iter().map(|target| search(&mut log.map(), &log, &[*target], 1_700_000_000_000).1);
+    let (alone, longest) = alone.fold((0, 0), |(sum, longest), one| (sum + one, longest.max(one)));
+    assert!(queries <= alone, "{queries} queries instead of {alone}");
+    assert!(rounds <= longest + queries / 4, "{rounds} rounds for {queries} queries");
 }
 
 #[test]
@@ -151,13 +171,13 @@ fn a_tie_is_exact() {
 #[test]
 fn an_old_answer_that_contradicts_a_new_one_shows_disorder() {
     let mut map = line(&[500, 20, 30, 40]).map();
-    map.next_query(&[Offset::ZERO], 1_000);
+    map.next_queries(&[Offset::ZERO], 1_000);
     map.answer(0, line(&[500, 20, 30, 40]).query(0));
     assert!(map.is_in_order());
     let (start, end) = (Offset::new(1).unwrap(), Offset::new(4).unwrap());
     map.renew(None, start, end, false);
     assert!(map.is_empty());
-    map.next_query(&[start], 1_000);
+    map.next_queries(&[start], 1_000);
     map.answer(0, Some(RecordAt { offset: start, timestamp_ms: 20 }));
     assert!(!map.is_in_order());
     map.renew(None, Offset::new(2).unwrap(), end, false);
@@ -183,7 +203,7 @@ fn timestamps_in_the_future_are_found() {
     let log = line(&[1_000_000, 2_000_000, 9_000_000, 50_000_000]);
     let mut map = log.map();
     let target = Offset::new(2).unwrap();
-    let queries = search(&mut map, &log, &[target], 10);
+    let (_, queries) = search(&mut map, &log, &[target], 10);
     assert_eq!(map.bracket(target).low_ms, Some(9_000_000));
     assert!(queries < 20, "{queries}");
 }
