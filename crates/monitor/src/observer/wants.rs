@@ -22,8 +22,8 @@ pub struct Wants {
     pub offsets: Vec<TopicPartition>,
     /// Topics whose partitions, id and settings are needed.
     pub topics: Vec<Arc<str>>,
-    /// Partitions, some of them several times, each with a time in milliseconds since 1970: which is the first record at
-    /// or after it?
+    /// Partitions, some of them several times, and a time in milliseconds since 1970: which is the first record at or
+    /// after it?
     pub time_queries: Vec<(TopicPartition, i64)>,
     /// Partitions whose newest record is needed.
     pub newest: Vec<TopicPartition>,
