@@ -6,8 +6,8 @@
 //!
 //! It uses the broker that `KREPLAY_TEST_BOOTSTRAP` names, or starts one. It writes records with chosen timestamps,
 //! commits offsets for groups at several places in each log, and looks at the groups. The report is JSON on standard
-//! output: for each kind the largest error, the number of ages that were not known, and the requests. The exit code is 1
-//! if an age is not known, or is off by more than 1 % and 50 ms, and its bracket does not contain the truth.
+//! output: for each kind the largest error, the number of ages that were not known, and the requests. The exit code is
+//! 1 if an age is not known, or is off by more than 1 % and 50 ms, and its bracket does not contain the truth.
 
 mod logs;
 
