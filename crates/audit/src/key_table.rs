@@ -134,6 +134,11 @@ impl KeyTable {
         !self.is_sample
     }
 
+    /// Whether the key with this hash is followed.
+    pub fn follows(&self, hash: u64) -> bool {
+        self.keys.contains_key(&hash)
+    }
+
     /// The number of followed keys.
     pub fn len(&self) -> usize {
         self.keys.len()

@@ -110,12 +110,26 @@ impl TopicAuditor {
         }
     }
 
+    /// The keys with the most certain records. Those of followed keys are known exactly: where all are followed, the
+    /// hottest are found even if no key is much hotter than the others.
     fn hottest(&self) -> Vec<HotKey> {
-        let hot = self.heavy.top(MAX_HOT_KEYS).into_iter().map(|key| HotKey {
-            key: text(&key.label),
-            records: Bounds { low: key.count - key.error, high: key.count },
+        let followed = self.keys.keys().map(|key| {
+            let records = key.records();
+            (&*key.label, Bounds { low: records, high: records })
         });
-        hot.collect()
+        let counted = self.heavy.top(usize::MAX);
+        let counted = counted.iter().filter(|key| !self.keys.follows(key.hash));
+        let counted = counted.map(|key| (&*key.label, Bounds { low: key.count - key.error, high: key.count }));
+        let mut all: Vec<(&[u8], Bounds)> = followed.chain(counted).collect();
+        let by_records = |one: &(&[u8], Bounds), other: &(&[u8], Bounds)| {
+            other.1.low.cmp(&one.1.low).then_with(|| one.0.cmp(other.0))
+        };
+        if all.len() > MAX_HOT_KEYS {
+            all.select_nth_unstable_by(MAX_HOT_KEYS, by_records);
+            all.truncate(MAX_HOT_KEYS);
+        }
+        all.sort_by(by_records);
+        all.into_iter().map(|(label, records)| HotKey { key: text(label), records }).collect()
     }
 
     /// The unused partitions that the topic's partitioner chooses for no followed key.
@@ -128,5 +142,45 @@ impl TopicAuditor {
             unreachable.retain(|partition| Some(*partition) != place);
         }
         Some(unreachable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// With any share of the keys followed, the true numbers are within the bounds. If all are, the ten hottest are
+        /// found, however similar they are.
+        #[test]
+        fn the_hottest_keys_are_compared_with_exact_counts(
+            records in prop::collection::vec(0_u32..400, 0..2_000), key_sample in 2_usize..500,
+        ) {
+            let mut topic = TopicAuditor::new("t", 1, key_sample, false, &RehearsalPlan::default());
+            topic.heavy = HeavyHitters::new(50);
+            let mut exact: BTreeMap<String, u64> = BTreeMap::new();
+            for (offset, key) in (0..).zip(&records) {
+                let key = format!("key-{key}");
+                topic.observe(&ObservedRecord { offset, key: Some(key.as_bytes()), ..ObservedRecord::default() });
+                *exact.entry(key).or_default() += 1;
+            }
+            let hottest = topic.hottest();
+            for hot in &hottest {
+                let records = exact[&hot.key];
+                prop_assert!(hot.records.low <= records && records <= hot.records.high, "{hot:?}: {records}");
+            }
+            prop_assert!(hottest.len() == exact.len().min(MAX_HOT_KEYS) || !topic.keys.is_exact());
+            if topic.keys.is_exact() {
+                let mut counts: Vec<u64> = exact.values().copied().collect();
+                counts.sort_unstable_by(|one, other| other.cmp(one));
+                counts.truncate(MAX_HOT_KEYS);
+                let found: Vec<u64> = hottest.iter().map(|hot| hot.records.low).collect();
+                prop_assert_eq!(found, counts);
+            }
+        }
     }
 }

@@ -12,9 +12,12 @@ use crate::key_table::{FollowedKey, KeyTable};
 /// The offsets before a change are mostly those of the former number: at least this share of what the keys let expect.
 /// A wrong change, which only covers records of other partitioners, has fewer.
 const MIN_FORMER_SHARE: f64 = 0.75;
-/// Without offsets that show the present number, the change is after this many offsets of the former number that are
-/// close together …
-const CLOSE_OFFSETS: usize = 8;
+/// Without offsets that show the present number, the change is after a number of offsets of the former number that are
+/// close together: this part of them all, between two bounds. A stretch that another program has written after the
+/// change has fewer of them …
+const CLOSE_OFFSETS_PART: usize = 32;
+const MIN_CLOSE_OFFSETS: usize = 8;
+const MAX_CLOSE_OFFSETS: usize = 64;
 /// … which means: as many in a stretch as expected in a stretch of a quarter of the length.
 const CLOSENESS: f64 = 4.0;
 /// Fewer keys with records in their former partition are no evidence: a producer that chooses partitions itself looks
@@ -127,10 +130,11 @@ fn end_of_close(points: &[Point], density: f64) -> usize {
     let former: Vec<(usize, i64)> =
         (1..).zip(points).filter(|(_, (_, is_former))| *is_former).map(|(at, (offset, _))| (at, *offset)).collect();
     let last = former.last().map_or(0, |(at, _)| *at);
-    if former.len() <= CLOSE_OFFSETS || density <= 0.0 {
+    let close = (former.len() / CLOSE_OFFSETS_PART).clamp(MIN_CLOSE_OFFSETS, MAX_CLOSE_OFFSETS);
+    if former.len() <= close || density <= 0.0 {
         return last;
     }
-    let longest = (CLOSE_OFFSETS as f64 * CLOSENESS / density) as i64;
+    let longest = (close as f64 * CLOSENESS / density) as i64;
     // The end of a close stretch may be a single point that happens to follow it.
     let longest_gap = (CLOSENESS * 2.0 / density) as i64;
     let is_close = |window: &[(usize, i64)]| match window {
@@ -138,7 +142,7 @@ fn end_of_close(points: &[Point], density: f64) -> usize {
         _ => false,
     };
     former
-        .windows(CLOSE_OFFSETS + 1)
+        .windows(close + 1)
         .rev()
         .find(|window| is_close(window))
         .map_or(last, |window| window.last().map_or(last, |(at, _)| *at))
@@ -181,6 +185,10 @@ mod tests {
         assert_eq!(at(with_others.collect()), (Some(19), Some(22)));
         // If no offset can show the present number, a distant former one does not move it either.
         assert_eq!(at(former.clone().chain([(400, true)]).collect()), (Some(19), None));
+        // Nor does a stretch that another program wrote after the change, which puts a twelfth of its records there.
+        let many = (0..4_000).map(|offset| (2 * offset, true));
+        let stretch = (0..40).map(|at| (50_000 + 6 * at + at % 5, true));
+        assert_eq!(at(many.chain(stretch).collect()), (Some(7_998), None));
         assert_eq!(at(vec![(1, true)]), (Some(1), None));
         assert_eq!(at(present.collect()), (None, Some(22)));
         assert_eq!(at(Vec::new()), (None, None));
