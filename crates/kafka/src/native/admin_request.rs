@@ -20,7 +20,8 @@ pub(super) struct AdminRequest {
     pub(super) queue: *mut sys::rd_kafka_queue_t,
     /// Null options select the library's defaults.
     pub(super) options: *mut sys::rd_kafka_AdminOptions_t,
-    timeout: Duration,
+    /// When the wait for the answer ends.
+    deadline: Instant,
 }
 
 impl AdminRequest {
@@ -46,20 +47,20 @@ impl AdminRequest {
             if !options.is_null() {
                 let _ = sys::rd_kafka_AdminOptions_set_request_timeout(options, millis(timeout), ptr::null_mut(), 0);
             }
-            Ok(Self { queue, options, timeout })
+            Ok(Self { queue, options, deadline: Instant::now() + timeout + RESPONSE_GRACE })
         }
     }
 
-    /// Waits for the answer, slightly longer than the request's timeout at most.
+    /// Waits for the answer, until slightly after the request's timeout at most. An answer that has arrived is taken
+    /// even then.
     ///
     /// # Errors
     /// `OperationTimedOut` without an answer in time or once `stop` is set; the code of an answer that reports an error
     /// as a whole.
     pub(super) fn answer(&self, stop: Option<&AtomicBool>) -> Result<AdminAnswer, RDKafkaErrorCode> {
-        let deadline = Instant::now() + self.timeout + RESPONSE_GRACE;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || stop.is_some_and(|stop| stop.load(Relaxed)) {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if stop.is_some_and(|stop| stop.load(Relaxed)) {
                 return Err(RDKafkaErrorCode::OperationTimedOut);
             }
             // SAFETY: the queue is alive as long as this value; the answer takes ownership of the event.
@@ -70,6 +71,9 @@ impl AdminRequest {
                     check(sys::rd_kafka_event_error(event))?;
                     return Ok(answer);
                 }
+            }
+            if left.is_zero() {
+                return Err(RDKafkaErrorCode::OperationTimedOut);
             }
         }
     }
