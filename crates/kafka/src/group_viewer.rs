@@ -7,7 +7,10 @@ mod seen;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -27,7 +30,7 @@ pub use seen::{
 use super::{
     client::{Client, ClientError, ClientHealth, KafkaConfig, is_outage},
     native::{
-        group_description::{NativeGroup, describe_groups},
+        group_description::describe_groups,
         group_offsets::list_committed_of,
         groups::{NativeListing, list_groups},
     },
@@ -41,6 +44,8 @@ const OWN_GROUP: &str = "kreplay-watch";
 const KEPT_FOR: Duration = Duration::from_secs(5);
 /// Delay before a list of groups is requested again: a coordinator that loads its groups takes a moment.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
+/// The least time for the second of two requests.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// How long a call may take. Once `stop` is set, requests end as if the time were over.
 #[derive(Clone, Copy, Debug)]
@@ -90,9 +95,12 @@ impl GroupViewer {
     pub fn list(&self, patience: Patience<'_>) -> Result<SeenListing, ClientError> {
         let deadline = Instant::now() + patience.within;
         let client = self.client();
+        // The older list comes first: of a group that has just been created, it does not know the protocol.
+        let all = client.consumer.fetch_group_list(None, patience.within);
+        // At least a moment, so that a slow first list does not make the second one fail.
+        let left = || deadline.saturating_duration_since(Instant::now()).max(LEAST);
         let consumers = loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match list_groups(client.consumer.client(), left, Some(patience.stop)) {
+            match list_groups(client.consumer.client(), left(), Some(patience.stop)) {
                 Ok(NativeListing { groups, error: Some(_) }) if groups.is_empty() && Instant::now() < deadline => {
                     std::thread::sleep(RETRY_DELAY);
                 }
@@ -103,9 +111,6 @@ impl GroupViewer {
                 Err(code) => return Err(failure(&client, code, patience.within)),
             }
         };
-        // At least a moment, so that a slow first list does not make the second one fail.
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-        let all = client.consumer.fetch_group_list(None, left);
         Ok(seen::listing(consumers, all.ok().as_ref()))
     }
 
@@ -114,21 +119,12 @@ impl GroupViewer {
     pub fn describe(&self, groups: &[&str], patience: Patience<'_>) -> Vec<Result<SeenGroup, SeenError>> {
         let client = self.client();
         let answers = describe_groups(&client.consumer, groups, patience.within, patience.stop);
-        let mut found: BTreeMap<String, Result<NativeGroup, RDKafkaErrorCode>> = match answers {
-            Ok(answers) => answers.into_iter().collect(),
-            Err(code) => groups.iter().map(|group| ((*group).to_owned(), Err(code))).collect(),
-        };
-        self.renew_if_moved(found.values().filter_map(|answer| answer.as_ref().err()));
-        let answer = |group: &&str| match found.remove(*group) {
-            Some(Ok(described)) => seen::group(described),
-            Some(Err(code)) => Err(code.into()),
-            None => Err(SeenError::NoAnswer),
-        };
-        groups.iter().map(answer).collect()
+        self.renew_after(answers.iter().filter_map(|answer| answer.as_ref().err()), patience);
+        answers.into_iter().map(|answer| answer.map_err(SeenError::from).and_then(seen::group)).collect()
     }
 
-    /// The committed offsets of groups of any type but share groups, in the order given. Partitions without one are left
-    /// out; a group that does not exist has none.
+    /// The committed offsets of groups of any type but share groups, in the order given. Partitions without one are
+    /// left out; a group that does not exist has none.
     #[must_use]
     pub fn committed(
         &self,
@@ -137,7 +133,7 @@ impl GroupViewer {
     ) -> Vec<Result<BTreeMap<TopicPartition, Result<SeenCommit, SeenError>>, SeenError>> {
         let client = self.client();
         let answers = list_committed_of(&client.consumer, groups, patience.within, patience.stop);
-        self.renew_if_moved(answers.iter().filter_map(|answer| answer.as_ref().err()));
+        self.renew_after(answers.iter().filter_map(|answer| answer.as_ref().err()), patience);
         let commit = |(partition, found): (TopicPartition, Result<_, RDKafkaErrorCode>)| {
             (partition, found.map(SeenCommit::from).map_err(SeenError::from))
         };
@@ -155,10 +151,16 @@ impl GroupViewer {
         client
     }
 
-    /// Replaces the client after a request that went to the former coordinator of a group. librdkafka 2.12.1 keeps the
-    /// coordinator of a group as long as it is used, even if it answers that it is none (`rdkafka_coord.c`).
-    fn renew_if_moved<'a>(&self, mut codes: impl Iterator<Item = &'a RDKafkaErrorCode>) {
-        if !codes.any(|code| *code == RDKafkaErrorCode::NotCoordinator) {
+    /// Replaces the client after a request that went to the former coordinator of a group, or that waits for one.
+    ///
+    /// librdkafka 2.12.1 keeps the coordinator of a group as long as it is used, even if it answers that it is none
+    /// (`rdkafka_coord.c`). Requests that wait for a coordinator end with the client; otherwise they would become more
+    /// with each look.
+    fn renew_after<'a>(&self, mut codes: impl Iterator<Item = &'a RDKafkaErrorCode>, patience: Patience<'_>) {
+        let is_reason = |code: &RDKafkaErrorCode| {
+            matches!(code, RDKafkaErrorCode::NotCoordinator | RDKafkaErrorCode::OperationTimedOut)
+        };
+        if patience.stop.load(Relaxed) || !codes.any(is_reason) {
             return;
         }
         let mut current = self.current.lock();

@@ -60,8 +60,8 @@ impl GroupViewer {
         found.pop().unwrap_or(Err(SeenError::NoAnswer))
     }
 
-    /// The offsets that are wanted. With `only_committed`, logs end at the last stable offset. Each partition may be given
-    /// once.
+    /// The offsets that are wanted. With `only_committed`, logs end at the last stable offset. Each partition may be
+    /// given once.
     #[must_use]
     pub fn offsets(
         &self,

@@ -47,6 +47,11 @@ const UNSUPPORTED_VERSION: i16 = 35;
 /// `GROUP_ID_NOT_FOUND`.
 const GROUP_ID_NOT_FOUND: i16 = 69;
 
+/// The protocol type of groups of consumers.
+const CONSUMER: &str = "consumer";
+/// Kafka's word for the state of a group that does not exist.
+const DEAD: &str = "Dead";
+
 impl From<RDKafkaErrorCode> for SeenError {
     fn from(code: RDKafkaErrorCode) -> Self {
         let text = code.to_string();
@@ -74,8 +79,8 @@ pub enum SeenProtocol {
     Classic,
     /// The consumer protocol.
     Consumer,
-    /// Something that librdkafka does not describe. The text is the protocol type of a group of Kafka Connect and others,
-    /// and empty for share and streams groups.
+    /// Something that librdkafka does not describe. The text is the protocol type of a group of Kafka Connect and
+    /// others, and empty for share and streams groups.
     Other(String),
 }
 
@@ -106,8 +111,10 @@ pub struct SeenListed {
 pub struct SeenListing {
     /// The groups, sorted by name.
     pub groups: Vec<SeenListed>,
-    /// Whether all brokers have answered. Otherwise groups may be missing.
-    pub is_complete: bool,
+    /// Whether all brokers have listed their classic and consumer groups. Otherwise some may be missing.
+    pub has_all_consumers: bool,
+    /// Whether all brokers have listed their other groups.
+    pub has_all_others: bool,
 }
 
 /// A classic or consumer group.
@@ -134,7 +141,8 @@ pub struct SeenMember {
     pub client_id: String,
     /// Its host, as the coordinator writes it.
     pub host: String,
-    /// The partitions that it has; `None` if the coordinator does not say, such as during a rebalance of a classic group.
+    /// The partitions that it has; `None` if the coordinator does not say, such as during a rebalance of a classic
+    /// group.
     pub assigned: Option<BTreeSet<TopicPartition>>,
     /// The partitions of its target assignment; `None` in a classic group.
     pub target: Option<BTreeSet<TopicPartition>>,
@@ -175,7 +183,8 @@ pub enum LogPlace {
     End,
     /// The record with the largest timestamp.
     Newest,
-    /// The first record with this timestamp or a later one, in milliseconds since 1970; a negative number counts as zero.
+    /// The first record with this timestamp or a later one, in milliseconds since 1970; a negative number counts as
+    /// zero.
     AtTime(i64),
 }
 
@@ -207,7 +216,8 @@ pub(super) fn group(native: NativeGroup) -> Result<SeenGroup, SeenError> {
 
 fn described(native: NativeDescription) -> SeenGroup {
     let protocol = SeenProtocol::from(native.protocol);
-    // In any other state, the coordinator of a classic group leaves assignments out, and librdkafka shows them as empty.
+    // In any other state, the coordinator of a classic group leaves assignments out, and librdkafka shows them as
+    // empty.
     let has_assignments = protocol == SeenProtocol::Consumer || native.state == "Stable";
     let member = |native: NativeMember| SeenMember {
         member_id: native.member_id,
@@ -228,7 +238,7 @@ fn described(native: NativeDescription) -> SeenGroup {
 
 /// Joins both lists: `all` has the names of every type, and what members subscribe to.
 pub(super) fn listing(consumers: NativeListing, all: Option<&GroupList>) -> SeenListing {
-    let is_complete = consumers.error.is_none() && all.is_some();
+    let has_all_consumers = consumers.error.is_none();
     let listed = consumers.groups.into_iter().map(|native| {
         let listed = SeenListed {
             group: native.id.clone(),
@@ -240,21 +250,36 @@ pub(super) fn listing(consumers: NativeListing, all: Option<&GroupList>) -> Seen
     });
     let mut groups: BTreeMap<String, SeenListed> = listed.collect();
     for group in all.iter().flat_map(|list| list.groups()) {
-        // The older request describes a group of another protocol as dead, without a protocol type.
-        let state = Some(group.state()).filter(|state| !state.is_empty() && *state != "Dead").map(str::to_owned);
-        let found = groups.entry(group.name().to_owned()).or_insert_with(|| SeenListed {
-            group: group.name().to_owned(),
-            protocol: SeenProtocol::Other(group.protocol_type().to_owned()),
-            state,
-            subscriptions: BTreeMap::new(),
-        });
-        if group.protocol_type() == "consumer" {
+        let protocol = protocol_of(group.protocol_type(), group.state());
+        // While a broker does not answer, the others may be its consumer groups.
+        if has_all_consumers || protocol == SeenProtocol::Classic {
+            groups.entry(group.name().to_owned()).or_insert_with(|| SeenListed {
+                group: group.name().to_owned(),
+                protocol,
+                state: Some(group.state()).filter(|state| !state.is_empty() && *state != DEAD).map(str::to_owned),
+                subscriptions: BTreeMap::new(),
+            });
+        }
+        if let Some(found) = groups.get_mut(group.name())
+            && group.protocol_type() == CONSUMER
+        {
             let subscription =
                 |member: &rdkafka::groups::GroupMemberInfo| Some((member.id().to_owned(), member.metadata()?.to_vec()));
             found.subscriptions = group.members().iter().filter_map(subscription).collect();
         }
     }
-    SeenListing { groups: groups.into_values().collect(), is_complete }
+    let has_all_others = has_all_consumers && all.is_some();
+    SeenListing { groups: groups.into_values().collect(), has_all_consumers, has_all_others }
+}
+
+/// The protocol of a group that only the older list has. It describes a group of another protocol as dead, without a
+/// protocol type.
+fn protocol_of(protocol_type: &str, state: &str) -> SeenProtocol {
+    if protocol_type == CONSUMER || protocol_type.is_empty() && state != DEAD {
+        SeenProtocol::Classic
+    } else {
+        SeenProtocol::Other(protocol_type.to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -297,6 +322,14 @@ mod tests {
     }
 
     #[test]
+    fn groups_of_the_older_list_are_classic_if_it_describes_them() {
+        let other = |text: &str| SeenProtocol::Other(text.to_owned());
+        assert_eq!(protocol_of("consumer", "Stable"), SeenProtocol::Classic);
+        assert_eq!(protocol_of("", "Empty"), SeenProtocol::Classic);
+        assert_eq!((protocol_of("", "Dead"), protocol_of("connect", "Stable")), (other(""), other("connect")));
+    }
+
+    #[test]
     fn a_list_that_lacks_brokers_or_types_is_not_complete() {
         let listed = NativeListed {
             id: "g".into(),
@@ -305,7 +338,7 @@ mod tests {
             protocol: NativeProtocol::Consumer,
         };
         let found = listing(NativeListing { groups: vec![listed], error: None }, None);
-        assert!(!found.is_complete);
+        assert!(found.has_all_consumers && !found.has_all_others);
         assert_eq!((found.groups[0].group.as_str(), found.groups[0].state.as_deref()), ("g", None));
         assert_eq!(found.groups[0].protocol, SeenProtocol::Consumer);
     }

@@ -11,6 +11,10 @@ use rdkafka_sys as sys;
 
 /// Extra time for a response to arrive: the broker answers within the requested timeout.
 const RESPONSE_GRACE: Duration = Duration::from_millis(500);
+/// librdkafka's own timeout of a request to a coordinator, the longest that it accepts. If that timeout ends while the
+/// coordinator is still being looked up, librdkafka 2.12.1 uses freed memory when the coordinator is found, and ends
+/// the process (`rd_kafka_admin_coord_request`; its issue 3663). Waits end earlier by themselves.
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long a wait takes at most to notice that it is to stop.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -37,6 +41,35 @@ impl AdminRequest {
         operation: sys::rd_kafka_admin_op_t,
         timeout: Duration,
     ) -> Result<Self, RDKafkaErrorCode> {
+        // SAFETY: by the contract.
+        unsafe { Self::create(native, operation, timeout, timeout) }
+    }
+
+    /// Like [`AdminRequest::new`], for a request that only reads and that the coordinator of a group answers. While
+    /// there is no coordinator, the request stays in the client after the wait for its answer.
+    ///
+    /// # Errors
+    /// librdkafka cannot allocate the queue.
+    ///
+    /// # Safety
+    /// `native` is alive, and outlives this value.
+    pub(super) unsafe fn to_coordinator(
+        native: *mut sys::rd_kafka_t,
+        operation: sys::rd_kafka_admin_op_t,
+        timeout: Duration,
+    ) -> Result<Self, RDKafkaErrorCode> {
+        // SAFETY: by the contract.
+        unsafe { Self::create(native, operation, COORDINATOR_TIMEOUT, timeout) }
+    }
+
+    /// # Safety
+    /// `native` is alive, and outlives this value.
+    unsafe fn create(
+        native: *mut sys::rd_kafka_t,
+        operation: sys::rd_kafka_admin_op_t,
+        timeout: Duration,
+        wait: Duration,
+    ) -> Result<Self, RDKafkaErrorCode> {
         // SAFETY: the client is alive by the contract. The error text is not needed, so its buffer has length zero.
         unsafe {
             let queue = sys::rd_kafka_queue_new(native);
@@ -47,7 +80,7 @@ impl AdminRequest {
             if !options.is_null() {
                 let _ = sys::rd_kafka_AdminOptions_set_request_timeout(options, millis(timeout), ptr::null_mut(), 0);
             }
-            Ok(Self { queue, options, deadline: Instant::now() + timeout + RESPONSE_GRACE })
+            Ok(Self { queue, options, deadline: Instant::now() + wait + RESPONSE_GRACE })
         }
     }
 

@@ -82,41 +82,50 @@ pub(crate) fn describe_group<C: ConsumerContext>(
     timeout: Duration,
     stop: &AtomicBool,
 ) -> Result<NativeGroup, RDKafkaErrorCode> {
-    let found = describe_groups(client, &[group], timeout, stop)?;
-    found.into_iter().next().map_or(Err(RDKafkaErrorCode::BadMessage), |(_, answer)| answer)
+    // SAFETY: the client is alive until the answer is read.
+    read(&unsafe { request(client, group, timeout)?.answer(Some(stop))? })
 }
 
-/// Describes groups, all at once, in no particular order. An error of one does not affect the others. Each name may be
-/// given once. Waits as [`describe_group`].
-///
-/// # Errors
-/// librdkafka's code, if nothing was requested.
+/// Like [`describe_group`], for many groups whose requests are all on their way at the same time; in the order given.
+/// Waits slightly longer than `timeout` at most, for all of them together. One request for all of them would end with
+/// the slowest coordinator, or without any answer.
 pub(crate) fn describe_groups<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     groups: &[&str],
     timeout: Duration,
     stop: &AtomicBool,
-) -> Result<Vec<(String, Result<NativeGroup, RDKafkaErrorCode>)>, RDKafkaErrorCode> {
-    let names: Result<Vec<CString>, _> = groups.iter().map(|group| CString::new(*group)).collect();
-    let names = names.map_err(|_| RDKafkaErrorCode::InvalidGroupId)?;
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-    let native = client.client().native_ptr();
-    // SAFETY: the client and the names are alive for the whole call, which copies the names.
-    let answer = unsafe {
-        let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
-        let admin = AdminRequest::new(native, operation, timeout)?;
-        sys::rd_kafka_DescribeConsumerGroups(native, pointers.as_mut_ptr(), pointers.len(), admin.options, admin.queue);
-        admin.answer(Some(stop))?
-    };
-    read(&answer)
+) -> Vec<Result<NativeGroup, RDKafkaErrorCode>> {
+    // SAFETY: the client is alive until the end of this function.
+    let request = |group: &&str| unsafe { request(client, group, timeout) };
+    let requests: Vec<_> = groups.iter().map(request).collect();
+    requests.into_iter().map(|request| read(&request?.answer(Some(stop))?)).collect()
 }
 
-type Answers = Vec<(String, Result<NativeGroup, RDKafkaErrorCode>)>;
+/// Requests the description of a group.
+///
+/// # Errors
+/// The name cannot be sent, or librdkafka cannot allocate the request.
+///
+/// # Safety
+/// The client outlives the request that is returned.
+unsafe fn request<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    group: &str,
+    timeout: Duration,
+) -> Result<AdminRequest, RDKafkaErrorCode> {
+    let group = CString::new(group).map_err(|_| RDKafkaErrorCode::InvalidGroupId)?;
+    let native = client.client().native_ptr();
+    // SAFETY: the client is alive by the contract, and the group's name for the whole call, which copies the name.
+    unsafe {
+        let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
+        let admin = AdminRequest::to_coordinator(native, operation, timeout)?;
+        let mut names: [*const c_char; 1] = [group.as_ptr()];
+        sys::rd_kafka_DescribeConsumerGroups(native, names.as_mut_ptr(), names.len(), admin.options, admin.queue);
+        Ok(admin)
+    }
+}
 
-fn read(answer: &AdminAnswer) -> Result<Answers, RDKafkaErrorCode> {
+fn read(answer: &AdminAnswer) -> Result<NativeGroup, RDKafkaErrorCode> {
     // SAFETY: everything that is read belongs to the event, which is alive, and is copied. The result is null if the
     // event is of another type; the list has as many groups as the count indicates.
     unsafe {
@@ -126,13 +135,10 @@ fn read(answer: &AdminAnswer) -> Result<Answers, RDKafkaErrorCode> {
         }
         let mut count = 0;
         let groups = sys::rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count);
-        let mut found = Vec::new();
-        for at in 0..if groups.is_null() { 0 } else { count } {
-            let native = *groups.add(at);
-            let name = text(sys::rd_kafka_ConsumerGroupDescription_group_id(native)).unwrap_or_default();
-            found.push((name, group(native)));
+        if groups.is_null() || count == 0 {
+            return Err(RDKafkaErrorCode::BadMessage);
         }
-        Ok(found)
+        group(*groups)
     }
 }
 

@@ -93,7 +93,7 @@ unsafe fn request_committed<C: ConsumerContext>(
     // destroyed.
     unsafe {
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS;
-        let admin = AdminRequest::new(native, operation, timeout)?;
+        let admin = AdminRequest::to_coordinator(native, operation, timeout)?;
         if only_stable && !admin.options.is_null() {
             let error = sys::rd_kafka_AdminOptions_set_require_stable_offsets(admin.options, 1);
             if !error.is_null() {

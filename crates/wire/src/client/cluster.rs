@@ -26,8 +26,8 @@ impl WireClient {
     /// Checks that the brokers support each of these requests in a version that this client has.
     ///
     /// # Errors
-    /// [`WireError::Unsupported`] names the first request without one. Or no broker answers in time, or the user may not
-    /// connect.
+    /// [`WireError::Unsupported`] names the first request without one. Or no broker answers in time, or the user may
+    /// not connect.
     pub async fn require(&self, apis: &[Api]) -> Result<(), WireError> {
         let deadline = self.begin();
         self.shared.metadata(&TopicSelection::Named(Vec::new()), deadline).await?;
