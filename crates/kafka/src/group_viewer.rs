@@ -6,7 +6,7 @@ mod logs;
 mod seen;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -23,8 +23,8 @@ use rdkafka::{
 
 pub use logs::Settings;
 pub use seen::{
-    LogPlace, SeenCommit, SeenError, SeenGroup, SeenListed, SeenListing, SeenMember, SeenOffset, SeenProtocol,
-    SeenTopic,
+    LogPlace, SeenCommit, SeenCommits, SeenError, SeenGroup, SeenListed, SeenListing, SeenMember, SeenOffset,
+    SeenProtocol, SeenTopic,
 };
 
 use super::{
@@ -126,11 +126,7 @@ impl GroupViewer {
     /// The committed offsets of groups of any type but share groups, in the order given. Partitions without one are
     /// left out; a group that does not exist has none.
     #[must_use]
-    pub fn committed(
-        &self,
-        groups: &[&str],
-        patience: Patience<'_>,
-    ) -> Vec<Result<BTreeMap<TopicPartition, Result<SeenCommit, SeenError>>, SeenError>> {
+    pub fn committed(&self, groups: &[&str], patience: Patience<'_>) -> Vec<Result<SeenCommits, SeenError>> {
         let client = self.client();
         let answers = list_committed_of(&client.consumer, groups, patience.within, patience.stop);
         self.renew_after(answers.iter().filter_map(|answer| answer.as_ref().err()), patience);

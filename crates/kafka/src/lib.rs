@@ -33,8 +33,8 @@ pub use group_lag::{GroupLag, GroupLagError, ObservedLag};
 pub use group_member::{GroupMember, GroupMetadata};
 pub use group_offsets::{Commit, GroupOffsets};
 pub use group_viewer::{
-    GroupViewer, LogPlace, Patience, SeenCommit, SeenError, SeenGroup, SeenListed, SeenListing, SeenMember, SeenOffset,
-    SeenProtocol, SeenTopic, Settings,
+    GroupViewer, LogPlace, Patience, SeenCommit, SeenCommits, SeenError, SeenGroup, SeenListed, SeenListing,
+    SeenMember, SeenOffset, SeenProtocol, SeenTopic, Settings,
 };
 pub use record_lookup::{FoundRecord, RecordLookup, RecordLookupError};
 pub use topic_limits::{TimestampRefusal, TopicLimits, default_limits, span, topic_limits};

@@ -159,6 +159,9 @@ pub struct SeenCommit {
     pub metadata: String,
 }
 
+/// The committed offsets of a group; one that cannot be read has an error.
+pub type SeenCommits = BTreeMap<TopicPartition, Result<SeenCommit, SeenError>>;
+
 impl From<CommittedWithMetadata> for SeenCommit {
     fn from(native: CommittedWithMetadata) -> Self {
         Self { offset: native.offset, leader_epoch: native.leader_epoch, metadata: native.metadata }

@@ -20,6 +20,9 @@ pub(crate) struct NativeTopic {
     pub(crate) id: Option<NativeTopicId>,
 }
 
+/// Topics by name; one that cannot be described has an error.
+pub(crate) type NativeTopics = Vec<(String, Result<NativeTopic, RDKafkaErrorCode>)>;
+
 /// The id of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NativeTopicId {
@@ -54,7 +57,7 @@ pub(crate) fn describe_topics<C: ClientContext>(
     topics: &[&str],
     timeout: Duration,
     stop: Option<&AtomicBool>,
-) -> Result<Vec<(String, Result<NativeTopic, RDKafkaErrorCode>)>, RDKafkaErrorCode> {
+) -> Result<NativeTopics, RDKafkaErrorCode> {
     let names: Vec<CString> = topics.iter().filter_map(|name| CString::new(*name).ok()).collect();
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
     if pointers.is_empty() {
@@ -77,7 +80,7 @@ pub(crate) fn describe_topics<C: ClientContext>(
     Ok(read(&answer))
 }
 
-fn read(answer: &AdminAnswer) -> Vec<(String, Result<NativeTopic, RDKafkaErrorCode>)> {
+fn read(answer: &AdminAnswer) -> NativeTopics {
     let mut found = Vec::new();
     // SAFETY: the event is alive, and what is read belongs to it and is copied. An event of another type gives a null
     // result; the list has `count` elements; names are C strings, and errors null if there is none.
