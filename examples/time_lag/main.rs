@@ -72,6 +72,7 @@ async fn look(
         interval: Duration::ZERO,
         cluster: broker.bootstrap().to_owned(),
         rules: Rules::default(),
+        librdkafka_because: None,
     };
     let list_offsets = || {
         let traffic = client.traffic().into_iter().filter(|((_, api), _)| *api == Api::ListOffsets);

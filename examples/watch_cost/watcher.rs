@@ -39,6 +39,7 @@ async fn watch(bootstrap: &str, scale: Scale) -> Outcome<Value> {
         interval: INTERVAL,
         cluster: bootstrap.to_owned(),
         rules: Rules::default(),
+        librdkafka_because: None,
     };
     let (watcher, first) = Watcher::open(client.clone(), options).await?;
     let listed_after = began.elapsed().as_secs_f64();

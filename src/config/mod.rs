@@ -40,8 +40,8 @@ pub use journal::ResumedSettings;
 pub(crate) use list::split as split_list;
 pub use merge::{LoadedKeymap, Overrides};
 pub use model::{
-    Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RecordingSection, RunSection,
-    TopicsSection, WatchSection,
+    ClientChoice, Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RecordingSection,
+    RunSection, TopicsSection, WatchSection,
 };
 pub use notify::NotifySection;
 pub use problem::{ConfigError, Origin, Problem};

@@ -157,8 +157,45 @@ pub struct WatchSection {
     pub flapping_window: Duration,
     /// Whether partitions of topics that a group has left count in totals and verdicts.
     pub abandoned: AbandonedChoice,
+    /// Which client looks at groups.
+    pub client: ClientChoice,
     /// The largest number of requests per second to each broker.
     pub requests_per_second: u32,
+}
+
+/// Which client looks at groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientChoice {
+    /// kreplay's own client; librdkafka where that cannot be used.
+    #[default]
+    Auto,
+    /// kreplay's own client.
+    Wire,
+    /// librdkafka, which shows less.
+    Librdkafka,
+}
+
+impl fmt::Display for ClientChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Wire => "wire",
+            Self::Librdkafka => "librdkafka",
+        })
+    }
+}
+
+impl FromStr for ClientChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "wire" => Ok(Self::Wire),
+            "librdkafka" => Ok(Self::Librdkafka),
+            other => Err(format!("`{other}` is none of auto, wire and librdkafka")),
+        }
+    }
 }
 
 /// Whether partitions of topics that a group has left count in totals and verdicts.
@@ -214,6 +251,7 @@ impl Default for WatchSection {
             flapping_count: FLAPPING_COUNT,
             flapping_window: Duration::from_secs(600),
             abandoned: AbandonedChoice::default(),
+            client: ClientChoice::default(),
             requests_per_second: DEFAULT_REQUESTS_PER_SECOND,
         }
     }

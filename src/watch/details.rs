@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use chrono::{DateTime, Local, Utc};
 use kreplay_model::domain::number::{Count, seconds};
 use kreplay_model::domain::printable;
-use kreplay_model::watch::{GroupView, MemberRow, PartitionRow, RebalancesView, RecordsLeft};
+use kreplay_model::watch::{GroupView, MemberRow, PartitionRow, RebalancesView, RecordsLeft, SeenBy};
 
 use super::cell::{age, count, eta, known, members, name, part, total_lag};
 use super::streams;
@@ -52,6 +52,9 @@ fn head(group: &GroupView) -> String {
     if let Some(why) = &group.why_unknown {
         let _ = writeln!(text, "  not known  {}", printable(&why.to_string()));
     }
+    if let Some(by) = seen_by(group.seen_by) {
+        let _ = writeln!(text, "  seen by    {by}");
+    }
     if let Some(why) = group.streams.as_ref().and_then(|streams| streams.not_ready.as_deref()) {
         let _ = writeln!(text, "  not ready  {}", printable(why));
     }
@@ -74,6 +77,15 @@ fn head(group: &GroupView) -> String {
         let _ = writeln!(text, "  rebalances {rebalances}");
     }
     text
+}
+
+/// The client that described the group, if it is not kreplay's own.
+fn seen_by(client: SeenBy) -> Option<&'static str> {
+    match client {
+        SeenBy::Wire | SeenBy::Listed => None,
+        SeenBy::Librdkafka => Some("librdkafka, which shows no epochs and no transactions"),
+        SeenBy::Inferred => Some("librdkafka, which has no word for the state; it follows from the assignments"),
+    }
 }
 
 /// How often a group rebalanced, and when last; `None` if it did not, as far as is known.

@@ -2,6 +2,7 @@
 
 mod coordinator;
 mod history;
+mod librdkafka;
 mod markers;
 mod members;
 mod permissions;

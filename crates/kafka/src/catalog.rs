@@ -12,7 +12,10 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::client::{Client, ClientError, is_outage};
+use super::{
+    client::{Client, ClientError, is_outage},
+    native::groups::NativeListed,
+};
 
 /// The time between two requests for a partition whose leader does not answer yet.
 pub(super) const LEADER_RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -197,13 +200,16 @@ impl<'a> Catalog<'a> {
     pub fn groups(&self) -> Result<Vec<GroupInfo>, CatalogError> {
         let deadline = Instant::now() + self.timeout;
         let found = loop {
-            match super::native::groups::list_groups(self.client.consumer.client(), self.timeout) {
+            let answer = super::native::groups::list_groups(self.client.consumer.client(), self.timeout, None);
+            // Without the groups of one broker, the list would be wrong.
+            match answer.and_then(|listing| listing.error.map_or(Ok(listing.groups), Err)) {
                 // A coordinator that is still loading returns an error.
                 Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(200)),
                 answer => break answer.map_err(|code| self.failure(&KafkaError::Global(code)))?,
             }
         };
-        let mut groups: Vec<GroupInfo> = found.into_iter().map(|(id, empty)| GroupInfo { id, empty }).collect();
+        let info = |listed: NativeListed| GroupInfo { id: listed.id, empty: listed.is_empty };
+        let mut groups: Vec<GroupInfo> = found.into_iter().map(info).collect();
         groups.sort();
         Ok(groups)
     }

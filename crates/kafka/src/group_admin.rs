@@ -1,7 +1,7 @@
 //! Describing a consumer group and changing its committed offsets, without joining it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -167,9 +167,9 @@ impl GroupAdmin {
             describe_group(&self.client.consumer, &self.group, timeout, &self.stop)
         })?;
         Ok(match described {
-            NativeGroup::Empty => DescribedGroup::Empty,
-            NativeGroup::Active(state, members) => {
-                DescribedGroup::Active { state, members: members.into_iter().map(member).collect() }
+            NativeGroup::Empty(_) => DescribedGroup::Empty,
+            NativeGroup::Active(group) => {
+                DescribedGroup::Active { state: group.state, members: group.members.into_iter().map(member).collect() }
             }
             NativeGroup::Other(reason) => DescribedGroup::NotConsumers(reason),
             // Share and streams groups cannot be described with the requests that librdkafka has, and look as if they
@@ -312,7 +312,13 @@ impl GroupAdmin {
 
 fn member(member: NativeMember) -> DescribedMember {
     let host = member.host.strip_prefix('/').map_or_else(|| member.host.clone(), str::to_owned);
-    DescribedMember { client_id: member.client_id, host, instance_id: member.instance_id, topics: member.topics }
+    let topics: BTreeSet<String> = member.assigned.iter().map(|partition| partition.topic.to_string()).collect();
+    DescribedMember {
+        client_id: member.client_id,
+        host,
+        instance_id: member.instance_id,
+        topics: topics.into_iter().collect(),
+    }
 }
 
 fn is_temporary(code: RDKafkaErrorCode) -> bool {

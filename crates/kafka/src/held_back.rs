@@ -14,7 +14,7 @@ use super::{
     Consumer as _, Fetched, Reader,
     catalog::{Catalog, CatalogError},
     client::{Client, is_outage},
-    native::end_offsets::high_watermarks,
+    native::log_offsets::high_watermarks,
 };
 
 /// Timeout for reading the first held-back records.

@@ -10,6 +10,7 @@ mod group_admin;
 mod group_lag;
 mod group_member;
 mod group_offsets;
+mod group_viewer;
 mod held_back;
 mod native;
 pub mod producer;
@@ -30,5 +31,9 @@ pub use group_admin::{
 pub use group_lag::{GroupLag, GroupLagError, ObservedLag};
 pub use group_member::{GroupMember, GroupMetadata};
 pub use group_offsets::{Commit, GroupOffsets};
+pub use group_viewer::{
+    GroupViewer, LogPlace, Patience, SeenCommit, SeenCommits, SeenError, SeenGroup, SeenListed, SeenListing,
+    SeenMember, SeenOffset, SeenProtocol, SeenTopic, Settings,
+};
 pub use record_lookup::{FoundRecord, RecordLookup, RecordLookupError};
 pub use topic_limits::{TimestampRefusal, TopicLimits, default_limits, span, topic_limits};

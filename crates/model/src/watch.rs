@@ -58,6 +58,9 @@ pub struct WatchSnapshot {
     /// What was read of the time before the watch; `None` without a history.
     #[serde(default)]
     pub history: Option<HistoryView>,
+    /// Why the groups are watched with librdkafka, which shows less; `None` with kreplay's own client.
+    #[serde(default)]
+    pub librdkafka_because: Option<String>,
     /// The groups, sorted by name. A group that no look has changed is shared with the snapshots before.
     pub groups: Vec<Arc<GroupView>>,
 }

@@ -120,6 +120,7 @@ impl Observer {
             cluster: look.cluster.clone(),
             listing_failed: self.listing_failed.clone(),
             history: None,
+            librdkafka_because: None,
             groups,
         };
         Observation { snapshot, events, wants }

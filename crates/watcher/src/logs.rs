@@ -8,10 +8,8 @@ use chrono::{DateTime, Utc};
 use kreplay_model::domain::{Offset, TopicPartition};
 use kreplay_model::watch::Reason;
 use kreplay_monitor::look::{Answer, PartitionLook, RecordAt, TimeAnswer, TopicId, TopicLook};
-use kreplay_wire::types::{ConfigResource, ConfigValue, IsolationLevel, ListedOffset, OffsetSpec, TopicSelection};
-use kreplay_wire::{WireClient, WireError};
 
-use crate::reason::{Subject, reason};
+use crate::source::{Settings, TopicFound, WatchClient};
 
 /// Time between two requests for the partitions of a topic.
 const METADATA_EVERY: Duration = Duration::from_secs(30);
@@ -20,11 +18,6 @@ const SETTINGS_EVERY: Duration = Duration::from_secs(300);
 
 /// The broker setting for how long the offsets of an empty group are kept, in minutes.
 const OFFSETS_RETENTION: &str = "offsets.retention.minutes";
-
-/// Offsets by partition, or why there is none.
-type Listed = BTreeMap<TopicPartition, Result<ListedOffset, WireError>>;
-/// The settings of a resource by name, or why they are not known.
-type Settings = Result<BTreeMap<String, ConfigValue>, WireError>;
 
 /// What is kept of a topic.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +30,7 @@ struct Topic {
 
 /// The topics and logs of a cluster.
 pub(crate) struct Logs {
-    client: WireClient,
+    client: WatchClient,
     topics: BTreeMap<Arc<str>, Topic>,
     retention_asked_at: Option<DateTime<Utc>>,
 }
@@ -47,7 +40,7 @@ fn is_due(last: Option<DateTime<Utc>>, every: Duration, now: DateTime<Utc>) -> b
 }
 
 impl Logs {
-    pub(crate) fn new(client: WireClient) -> Self {
+    pub(crate) fn new(client: WatchClient) -> Self {
         Self { client, topics: BTreeMap::new(), retention_asked_at: None }
     }
 
@@ -65,64 +58,48 @@ impl Logs {
         };
         let metadata_due = due(METADATA_EVERY, |topic| topic.asked_at);
         let settings_due = due(SETTINGS_EVERY, |topic| topic.settings_at);
-        let text = |name: &Arc<str>| name.to_string();
-        let selection = TopicSelection::Named(metadata_due.iter().map(text).collect());
-        let resources = settings_due.iter().map(|name| ConfigResource::Topic(name.to_string()));
         let metadata =
-            async { if metadata_due.is_empty() { None } else { Some(self.client.metadata(&selection).await) } };
+            async { if metadata_due.is_empty() { BTreeMap::new() } else { self.client.topics(&metadata_due).await } };
         let settings = async {
-            if settings_due.is_empty() {
-                return BTreeMap::new();
-            }
-            self.client.describe_configs(resources.collect::<Vec<_>>(), &["cleanup.policy", "retention.ms"]).await
+            if settings_due.is_empty() { BTreeMap::new() } else { self.client.topic_settings(&settings_due).await }
         };
-        let (metadata, mut settings) = tokio::join!(metadata, settings);
+        let (metadata, settings) = tokio::join!(metadata, settings);
         let at = Utc::now();
         let mut looks: BTreeMap<Arc<str>, TopicLook> = BTreeMap::new();
-        if let Some(metadata) = metadata {
-            for name in metadata_due {
-                let found = match &metadata {
-                    Ok(metadata) => metadata.topics.get(&*name).cloned(),
-                    Err(error) => Some(Err(error.clone())),
-                };
-                let look = looks.entry(name.clone()).or_default();
-                self.take_metadata(&name, found, at, look);
-            }
-        }
-        for name in settings_due {
-            let Some(found) = settings.remove(&ConfigResource::Topic(name.to_string())) else { continue };
-            self.topics.entry(name.clone()).or_default().settings_at = Some(at);
+        for (name, found) in metadata {
             let look = looks.entry(name.clone()).or_default();
-            (look.compacted, look.retention_ms) = topic_settings(&name, &found, at);
+            self.take_metadata(name, found, at, look);
+        }
+        for (name, found) in settings {
+            self.topics.entry(name.clone()).or_default().settings_at = Some(at);
+            let look = looks.entry(name).or_default();
+            (look.compacted, look.retention_ms) = topic_settings(found, at);
         }
         looks
     }
 
     fn take_metadata(
         &mut self,
-        name: &Arc<str>,
-        found: Option<Result<kreplay_wire::types::TopicMetadata, WireError>>,
+        name: Arc<str>,
+        found: Result<TopicFound, Reason>,
         at: DateTime<Utc>,
         look: &mut TopicLook,
     ) {
-        let topic = self.topics.entry(name.clone()).or_default();
+        let topic = self.topics.entry(name).or_default();
         match found {
-            Some(Ok(found)) => {
+            Ok(found) => {
                 topic.asked_at = Some(at);
-                let count = u32::try_from(found.partitions.len()).unwrap_or(u32::MAX);
-                topic.partitions = Some(count);
-                topic.id = Some(u128::from_be_bytes(found.id.0)).filter(|id| *id != 0).map(TopicId);
-                look.partitions = Answer::Known(at, count);
+                topic.partitions = Some(found.partitions);
+                topic.id = found.id;
+                look.partitions = Answer::Known(at, found.partitions);
                 look.topic_id = topic.id;
             }
-            Some(Err(error)) => {
-                let why = reason(&error, Subject::Topic(name));
+            Err(why) => {
                 if why == Reason::TopicGone {
                     *topic = Topic::default();
                 }
                 look.partitions = Answer::Failed(why);
             }
-            None => {}
         }
     }
 
@@ -136,31 +113,7 @@ impl Logs {
         &self,
         partitions: BTreeSet<TopicPartition>,
     ) -> BTreeMap<TopicPartition, PartitionLook> {
-        let all = |spec| partitions.iter().map(|partition| (partition.clone(), spec)).collect::<BTreeMap<_, _>>();
-        let (earliest, latest) = (all(OffsetSpec::Earliest), all(OffsetSpec::Latest));
-        let (start, stable, end) = tokio::join!(
-            self.client.list_offsets(&earliest, IsolationLevel::ReadUncommitted),
-            self.client.list_offsets(&latest, IsolationLevel::ReadCommitted),
-            self.client.list_offsets(&latest, IsolationLevel::ReadUncommitted),
-        );
-        let at = Utc::now();
-        let answer = |listed: &Listed, partition: &TopicPartition| match listed.get(partition) {
-            Some(Ok(ListedOffset { offset: Some(offset), .. })) => Answer::Known(at, *offset),
-            Some(Ok(ListedOffset { offset: None, .. })) | None => Answer::NotAsked,
-            Some(Err(error)) => Answer::Failed(reason(error, Subject::Topic(&partition.topic))),
-        };
-        let look = |partition: TopicPartition| {
-            let leader_epoch = end.get(&partition).and_then(|found| found.as_ref().ok()?.leader_epoch);
-            let look = PartitionLook {
-                log_start: answer(&start, &partition),
-                stable_end: answer(&stable, &partition),
-                end: answer(&end, &partition),
-                leader_epoch: leader_epoch.map(|epoch| epoch.0),
-                ..PartitionLook::default()
-            };
-            (partition, look)
-        };
-        partitions.into_iter().map(look).collect()
+        self.client.offsets(partitions).await
     }
 
     /// Requests the newest record of partitions.
@@ -168,29 +121,15 @@ impl Logs {
         &self,
         partitions: Vec<TopicPartition>,
     ) -> BTreeMap<TopicPartition, Answer<Option<RecordAt>>> {
-        let asked = partitions.into_iter().map(|partition| (partition, OffsetSpec::MaxTimestamp)).collect();
-        let found = self.client.list_offsets(&asked, IsolationLevel::ReadUncommitted).await;
-        let at = Utc::now();
-        let answer = |(partition, found): (TopicPartition, Result<ListedOffset, WireError>)| {
-            let answer = match found {
-                Ok(found) => Answer::Known(at, record_at(&found)),
-                Err(error) => Answer::Failed(reason(&error, Subject::Topic(&partition.topic))),
-            };
-            (partition, answer)
-        };
-        found.into_iter().map(answer).collect()
+        self.client.newest(partitions).await
     }
 
     /// Requests the first record at or after a time, for each partition. Partitions without an answer are left out:
     /// they are requested again.
     pub(crate) async fn times(&self, queries: Vec<(TopicPartition, i64)>) -> Vec<(TopicPartition, TimeAnswer)> {
-        let asked: BTreeMap<TopicPartition, OffsetSpec> = queries
-            .iter()
-            .map(|(partition, time)| (partition.clone(), OffsetSpec::AtTime { timestamp_ms: *time }))
-            .collect();
-        let found = self.client.list_offsets(&asked, IsolationLevel::ReadUncommitted).await;
+        let found = self.client.first_since(&queries).await;
         let answer = |(partition, query_ms): (TopicPartition, i64)| {
-            let first = record_at(found.get(&partition)?.as_ref().ok()?);
+            let first = *found.get(&partition)?;
             let topic_id = self.topics.get(&partition.topic).and_then(|topic| topic.id);
             Some((partition, TimeAnswer { query_ms, first, topic_id }))
         };
@@ -202,55 +141,31 @@ impl Logs {
         if !is_due(self.retention_asked_at, SETTINGS_EVERY, Utc::now()) {
             return Answer::NotAsked;
         }
-        let Ok(metadata) = self.client.metadata(&TopicSelection::Named(Vec::new())).await else {
-            return Answer::NotAsked;
-        };
-        let Some(broker) = metadata.brokers.first() else { return Answer::NotAsked };
-        let resource = ConfigResource::Broker(broker.id);
-        let found = self.client.describe_configs([resource.clone()], &[OFFSETS_RETENTION]).await.remove(&resource);
+        let Some(found) = self.client.broker_setting(OFFSETS_RETENTION).await else { return Answer::NotAsked };
         let at = Utc::now();
         self.retention_asked_at = Some(at);
         match found {
-            Some(Ok(settings)) => {
-                number(settings.get(OFFSETS_RETENTION)).map_or(Answer::NotAsked, |minutes| Answer::Known(at, minutes))
+            Ok(setting) => {
+                let minutes = setting.and_then(|minutes| minutes.parse().ok());
+                minutes.map_or(Answer::NotAsked, |minutes| Answer::Known(at, minutes))
             }
-            Some(Err(error)) => Answer::Failed(reason(&error, Subject::BrokerSettings)),
-            None => Answer::NotAsked,
+            Err(why) => Answer::Failed(why),
         }
     }
-
-    /// The cluster's id.
-    ///
-    /// # Errors
-    /// The cluster does not answer.
-    pub(crate) async fn cluster_id(&self) -> Result<Option<String>, WireError> {
-        Ok(self.client.metadata(&TopicSelection::Named(Vec::new())).await?.cluster_id)
-    }
-}
-
-fn record_at(found: &ListedOffset) -> Option<RecordAt> {
-    Some(RecordAt { offset: found.offset?, timestamp_ms: found.timestamp_ms? })
-}
-
-fn number(setting: Option<&ConfigValue>) -> Option<u64> {
-    setting?.value.as_ref()?.parse().ok()
 }
 
 /// Whether a topic is compacted, and its retention by time if it deletes records.
-fn topic_settings(name: &str, found: &Settings, at: DateTime<Utc>) -> (Answer<bool>, Answer<Option<u64>>) {
+fn topic_settings(found: Result<Settings, Reason>, at: DateTime<Utc>) -> (Answer<bool>, Answer<Option<u64>>) {
     let settings = match found {
         Ok(settings) => settings,
-        Err(error) => {
-            let why = reason(error, Subject::TopicSettings(name));
-            return (Answer::Failed(why.clone()), Answer::Failed(why));
-        }
+        Err(why) => return (Answer::Failed(why.clone()), Answer::Failed(why)),
     };
-    let Some(policy) = settings.get("cleanup.policy").and_then(|setting| setting.value.as_deref()) else {
+    let Some(policy) = settings.get("cleanup.policy") else {
         return (Answer::NotAsked, Answer::NotAsked);
     };
     let has = |word| policy.split(',').any(|part| part.trim() == word);
     // Retention is -1 where records are kept for ever; that is no number here.
-    let retention_ms = number(settings.get("retention.ms")).filter(|_| has("delete"));
+    let retention_ms = settings.get("retention.ms").and_then(|text| text.parse().ok()).filter(|_| has("delete"));
     (Answer::Known(at, has("compact")), Answer::Known(at, retention_ms))
 }
 
@@ -267,22 +182,15 @@ pub(crate) fn ends_below<'a>(
 
 #[cfg(test)]
 mod tests {
-    use kreplay_wire::types::ConfigSource;
-
     use super::*;
 
     #[test]
     fn retention_counts_where_records_are_deleted_by_time() {
-        let value = |text: &str| ConfigValue {
-            value: Some(text.to_owned()),
-            source: ConfigSource::Default,
-            is_sensitive: false,
-        };
         let at = DateTime::UNIX_EPOCH;
         let read = |policy: &str, retention: &str| {
             let pairs = [("cleanup.policy", policy), ("retention.ms", retention)];
-            let settings = pairs.map(|(name, text)| (name.to_owned(), value(text))).into_iter().collect();
-            let (compacted, retention) = topic_settings("t", &Ok(settings), at);
+            let settings = pairs.map(|(name, text)| (name.to_owned(), text.to_owned())).into_iter().collect();
+            let (compacted, retention) = topic_settings(Ok(settings), at);
             (compacted.value().copied().unwrap(), retention.value().copied().unwrap())
         };
         assert_eq!(read("delete", "1000"), (false, Some(1000)));

@@ -1,5 +1,6 @@
 //! Why a figure is not known, from the errors of the client.
 
+use kreplay_kafka::SeenError;
 use kreplay_model::domain::printable;
 use kreplay_model::watch::Reason;
 use kreplay_wire::{ErrorCode, WireError};
@@ -46,7 +47,7 @@ impl Subject<'_> {
 /// Why a request failed.
 pub(crate) fn reason(error: &WireError, subject: Subject<'_>) -> Reason {
     match error {
-        WireError::Kafka { code, .. } => of_code(*code, error, subject),
+        WireError::Kafka { code, .. } => of_code(*code, subject).unwrap_or_else(|| other(error)),
         // A partition without a leader, or a coordinator that moves, is retried until the time is over.
         WireError::Timeout { last: Some(last), .. } => match reason(last, subject) {
             Reason::Other(_) => Reason::TimedOut,
@@ -62,8 +63,19 @@ pub(crate) fn reason(error: &WireError, subject: Subject<'_>) -> Reason {
     }
 }
 
-fn of_code(code: ErrorCode, error: &WireError, subject: Subject<'_>) -> Reason {
-    match code {
+/// Why librdkafka has no answer.
+pub(crate) fn reason_of_librdkafka(error: &SeenError, subject: Subject<'_>) -> Reason {
+    match error {
+        SeenError::Broker { code, .. } => of_code(ErrorCode(*code), subject).unwrap_or_else(|| other(error)),
+        SeenError::NoAnswer => Reason::TimedOut,
+        SeenError::NotConsumers(_) => Reason::NotInLibrdkafka,
+        SeenError::Other(_) => other(error),
+    }
+}
+
+/// The reason for an error code; `None` if there is no better one than its text.
+fn of_code(code: ErrorCode, subject: Subject<'_>) -> Option<Reason> {
+    Some(match code {
         ErrorCode::TOPIC_AUTHORIZATION_FAILED => subject.missing_topic_permission(),
         ErrorCode::GROUP_AUTHORIZATION_FAILED | ErrorCode::CLUSTER_AUTHORIZATION_FAILED => subject.missing_permission(),
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID => Reason::TopicGone,
@@ -75,11 +87,12 @@ fn of_code(code: ErrorCode, error: &WireError, subject: Subject<'_>) -> Reason {
         ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => Reason::CoordinatorLoading,
         ErrorCode::REQUEST_TIMED_OUT | ErrorCode::NETWORK_EXCEPTION => Reason::TimedOut,
         ErrorCode::UNSUPPORTED_VERSION => Reason::Unsupported,
-        _ => other(error),
-    }
+        _ => return None,
+    })
 }
 
-fn other(error: &WireError) -> Reason {
+/// The error in its own words.
+pub(crate) fn other(error: &dyn std::fmt::Display) -> Reason {
     Reason::Other(printable(&error.to_string()).into_owned())
 }
 
@@ -102,6 +115,18 @@ mod tests {
         assert_eq!(text(Subject::Group("g")), "not allowed: DESCRIBE on a topic of group g is missing");
         let refused = reason(&kafka(ErrorCode::GROUP_AUTHORIZATION_FAILED), Subject::Group("g"));
         assert_eq!(refused.to_string(), "not allowed: DESCRIBE on group g is missing");
+    }
+
+    #[test]
+    fn errors_of_librdkafka_have_the_reasons_of_their_codes() {
+        let broker = |code: ErrorCode| SeenError::Broker { code: code.0, text: "text".to_owned() };
+        let of = |error: &SeenError, subject| reason_of_librdkafka(error, subject);
+        let refused = of(&broker(ErrorCode::GROUP_AUTHORIZATION_FAILED), Subject::Group("g"));
+        assert_eq!(refused.to_string(), "not allowed: DESCRIBE on group g is missing");
+        assert_eq!(of(&broker(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), Subject::Topic("t")), Reason::TopicGone);
+        assert_eq!(of(&broker(ErrorCode::INVALID_REQUEST), Subject::Topic("t")), Reason::Other("text".to_owned()));
+        assert_eq!(of(&SeenError::NoAnswer, Subject::Group("g")), Reason::TimedOut);
+        assert_eq!(of(&SeenError::NotConsumers("connect".to_owned()), Subject::Group("g")), Reason::NotInLibrdkafka);
     }
 
     #[test]

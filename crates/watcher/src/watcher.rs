@@ -7,23 +7,21 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::future::join_all;
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{HistoryView, Reason, SeenBy};
+use kreplay_model::watch::{HistoryView, Reason};
 use kreplay_monitor::look::{Answer, CommitAnswer, Description, GroupLook, Look, MarkerProbe};
 use kreplay_monitor::observer::{Observation, Observer, WantedTimes, Wants};
 use kreplay_monitor::rules::Rules;
 use kreplay_monitor::verdict::LOOKS_BEFORE_VERDICT;
-use kreplay_wire::{WireClient, WireError};
 use tokio::time::{Instant, sleep};
 
 use crate::control::Wishes;
+use crate::groups::Groups;
 use crate::history::Histories;
 use crate::logs::{Logs, ends_below};
 use crate::probes::{FewOffsets, Probes};
-use crate::reason::{Subject, reason};
 use crate::schedule::{MAX_GROUPS_PER_LOOK, Schedule};
 use crate::selection::GroupSelection;
-use crate::source::{Commits, GroupAnswer, Groups};
-use crate::transactions;
+use crate::source::{Commits, GroupAnswer, WatchClient, WatchError};
 use crate::trouble::in_trouble;
 
 /// Rounds of time queries in each look at an interval.
@@ -51,11 +49,13 @@ pub struct WatcherOptions {
     pub cluster: String,
     /// The rules of the watch.
     pub rules: Rules,
+    /// Why librdkafka is used; `None` with kreplay's own client.
+    pub librdkafka_because: Option<String>,
 }
 
 /// Looks at the groups of a cluster. Every call ends, whatever the cluster does, and can be dropped at any time.
 pub struct Watcher {
-    client: WireClient,
+    client: WatchClient,
     groups: Groups,
     logs: Logs,
     schedule: Schedule,
@@ -65,6 +65,7 @@ pub struct Watcher {
     interval: Duration,
     began: Instant,
     history: Option<HistoryView>,
+    librdkafka_because: Option<String>,
     probes: Probes,
 }
 
@@ -81,8 +82,13 @@ impl Watcher {
     /// Connects to the cluster and lists its groups.
     ///
     /// # Errors
-    /// The cluster does not answer within the deadline of the client, or refuses the user.
-    pub async fn open(client: WireClient, options: WatcherOptions) -> Result<(Self, Observation), WireError> {
+    /// The cluster does not answer within the deadline of the client, refuses the user, or lacks requests that the
+    /// client needs.
+    pub async fn open(
+        client: impl Into<WatchClient>,
+        options: WatcherOptions,
+    ) -> Result<(Self, Observation), WatchError> {
+        let client = client.into();
         let short = client.within(LOOK_DEADLINE);
         let mut watcher = Self {
             groups: Groups::new(short.clone(), options.selection),
@@ -95,9 +101,10 @@ impl Watcher {
             interval: options.interval,
             began: Instant::now(),
             history: None,
+            librdkafka_because: options.librdkafka_because,
             probes: Probes::default(),
         };
-        if let Some(id) = Logs::new(client.clone()).cluster_id().await? {
+        if let Some(id) = client.connect().await? {
             watcher.cluster = id;
         }
         let listing = watcher.list(&client).await?;
@@ -171,7 +178,7 @@ impl Watcher {
         if due.list {
             look.listing = match self.list(&self.client.clone()).await {
                 Ok(listing) => listing,
-                Err(error) => Answer::Failed(reason(&error, Subject::Group("*"))),
+                Err(error) => Answer::Failed(error.reason()),
             };
         }
         let names = match depth {
@@ -197,8 +204,8 @@ impl Watcher {
 
     async fn list(
         &mut self,
-        client: &WireClient,
-    ) -> Result<Answer<Vec<kreplay_monitor::look::ListedGroup>>, WireError> {
+        client: &WatchClient,
+    ) -> Result<Answer<Vec<kreplay_monitor::look::ListedGroup>>, WatchError> {
         let at = self.began.elapsed();
         let listed = self.groups.list(client).await?;
         self.schedule.listed(listed.iter().map(|group| group.group.clone()), at);
@@ -208,6 +215,7 @@ impl Watcher {
     /// Adds to an observation what only the watcher knows, and keeps what the next look needs.
     fn after(&mut self, look: &Look, observation: &mut Observation) {
         observation.snapshot.history.clone_from(&self.history);
+        observation.snapshot.librdkafka_because.clone_from(&self.librdkafka_because);
         self.wants = observation.wants.clone();
         self.schedule.pin(in_trouble(&observation.snapshot.groups));
         let topics = observation.snapshot.groups.iter().flat_map(|group| &group.partitions);
@@ -222,8 +230,7 @@ impl Watcher {
             return;
         }
         let at = self.began.elapsed();
-        // Boxed: the future is large.
-        let answers = Box::pin(self.groups.ask(names)).await;
+        let answers = self.groups.ask(names).await;
         self.schedule.looked(names, at);
         if answers.values().any(|answer| matches!(answer.described, Err(Reason::GroupGone))) {
             self.schedule.list_again();
@@ -240,8 +247,9 @@ impl Watcher {
                 Err(why) => Answer::Failed(why.clone()),
             };
             partitions.extend(self.partitions(description.value(), answer.commits.value()));
-            let (commits, coordinator) = (answer.commits, answer.coordinator);
-            look.groups.insert(name, GroupLook { description, commits, coordinator, seen_by: SeenBy::Wire });
+            let coordinator = answer.coordinator.map_or(Answer::NotAsked, |id| Answer::Known(described_at, id));
+            let (commits, seen_by) = (answer.commits, answer.seen_by);
+            look.groups.insert(name, GroupLook { description, commits, coordinator, seen_by });
         }
         // Each partition once, however many groups read it.
         partitions.retain(|partition| !look.partitions.contains_key(partition));
@@ -277,7 +285,7 @@ impl Watcher {
         let wanted = self.wants.transactions.iter();
         let frozen = wanted.filter_map(|partition| Some((partition.clone(), stable(partition)?))).collect();
         let newest = async { if newest.is_empty() { BTreeMap::new() } else { self.logs.newest(newest).await } };
-        let (newest, holders) = tokio::join!(newest, transactions::holders(&self.client, &frozen));
+        let (newest, holders) = tokio::join!(newest, self.client.holders(&frozen));
         for (partition, answer) in newest {
             if let Some(found) = look.partitions.get_mut(&partition) {
                 found.newest = answer;
@@ -330,7 +338,7 @@ fn one_each(queries: Vec<(TopicPartition, i64)>) -> Vec<Vec<(TopicPartition, i64
 fn topics(answers: &BTreeMap<Arc<str>, GroupAnswer>) -> BTreeSet<Arc<str>> {
     let mut topics = BTreeSet::new();
     for answer in answers.values() {
-        topics.extend(answer.described.iter().flat_map(crate::describe::Described::topics));
+        topics.extend(answer.described.iter().flat_map(|described| described.topics()));
         topics.extend(answer.commits.value().into_iter().flatten().map(|(partition, _)| partition.topic.clone()));
     }
     topics

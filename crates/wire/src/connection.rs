@@ -19,6 +19,7 @@ use self::handshake::Handshake;
 pub(crate) use self::stream::TlsClient;
 use self::versions::BrokerVersions;
 use crate::address::BrokerAddress;
+use crate::api::Api;
 use crate::codec::{RequestHeader, decode_response, encode_request};
 use crate::config::SaslConfig;
 use crate::error::WireError;
@@ -92,6 +93,14 @@ impl Connection {
     /// Whether requests can still be sent.
     pub(crate) fn is_usable(&self) -> bool {
         !self.submissions.is_closed() && self.expires_at.is_none_or(|time| Instant::now() < time)
+    }
+
+    /// Whether the broker and this client have a version of each request in common.
+    ///
+    /// # Errors
+    /// The first request without one.
+    pub(crate) fn require(&self, apis: &[Api]) -> Result<(), WireError> {
+        apis.iter().try_for_each(|api| self.versions.negotiate(*api, 0).map(|_| ()))
     }
 
     /// Sends a request and waits for its response.

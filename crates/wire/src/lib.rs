@@ -42,4 +42,5 @@ pub use config::{
 };
 pub use error::WireError;
 pub use error_code::ErrorCode;
+pub use member_data::read_subscription;
 pub use traffic::{Traffic, TrafficByApi};

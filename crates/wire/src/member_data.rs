@@ -13,6 +13,13 @@ use crate::types::{MemberData, Subscription};
 /// The protocol type of classic groups whose members are Kafka consumers.
 pub(crate) const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
 
+/// What a member of a classic group of Kafka consumers subscribes to, from the bytes that the member has written. Any
+/// bytes can be read.
+#[must_use]
+pub fn read_subscription(bytes: &[u8]) -> MemberData<Subscription> {
+    subscription(bytes, true)
+}
+
 /// What a member subscribes to.
 pub(crate) fn subscription(bytes: &[u8], has_consumers: bool) -> MemberData<Subscription> {
     embedded(bytes, has_consumers, |subscription: ConsumerProtocolSubscription| Subscription {

@@ -11,7 +11,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{cluster, selection};
+use super::{client, cluster, selection};
 use crate::{
     cli::{
         CliError,
@@ -37,8 +37,8 @@ pub(in crate::cli) struct BackgroundWatch {
 }
 
 impl BackgroundWatch {
-    /// Starts watching. `None` if this configuration cannot be used for it, for example with a SASL mechanism that the
-    /// client for describe requests does not have; `kreplay watch` says which. Needs a tokio runtime.
+    /// Starts watching. `None` if this configuration cannot be used for it; `kreplay watch` says why. Needs a tokio
+    /// runtime.
     ///
     /// # Errors
     /// The actions of alerts cannot be started.
@@ -47,7 +47,7 @@ impl BackgroundWatch {
         outlet: &Outlet,
         silencer: Silencer,
     ) -> Result<Option<Self>, CliError> {
-        if cluster::client(config).is_err() {
+        if client::choose(config).is_err() {
             return Ok(None);
         }
         let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
@@ -111,8 +111,9 @@ async fn run(config: Config, mut alerts: GroupAlerts, outlets: Outlets, mut comm
 /// Tries until the groups are listed. The session says why the cluster cannot be reached.
 async fn opened(config: &Config) -> Option<WatchHandle> {
     loop {
-        match cluster::open(config, selection(&[], config)).await {
-            Ok((watcher, first)) => return Some(WatchHandle::spawn(watcher, first)),
+        // The console owns the terminal: its pages say which client is used.
+        match cluster::open_quietly(config, selection(&[], config)).await {
+            Ok((watcher, first, _)) => return Some(WatchHandle::spawn(watcher, first)),
             // It would be the same the next time.
             Err(CliError::Usage(_)) => return None,
             Err(_) => sleep(RETRY_DELAY).await,

@@ -8,15 +8,15 @@ use std::{
 };
 
 use chrono::{TimeDelta, Utc};
-use kreplay_kafka::KafkaConfig;
 use kreplay_model::{
     domain::printable,
     watch::{HistoryView, Reason, WatchSnapshot},
 };
-use kreplay_watcher::{GroupSelection, Histories, Observation, Watcher, WatcherOptions};
-use kreplay_wire::{WireClient, WireConfig, offsets_topic::OFFSETS_TOPIC};
+use kreplay_watcher::{GroupSelection, Histories, Observation, WatchError, Watcher, WatcherOptions};
+use kreplay_wire::offsets_topic::OFFSETS_TOPIC;
 use tokio::runtime::Runtime;
 
+use super::client::{self, Chosen, kafka};
 use crate::{
     cli::CliError,
     config::Config,
@@ -32,21 +32,22 @@ pub(super) fn run<T>(watch: impl Future<Output = Result<T, CliError>>) -> Result
     result
 }
 
-/// The client for the cluster of the configuration. Nothing is sent.
-pub(super) fn client(config: &Config) -> Result<WireClient, CliError> {
-    let mut properties = config.kafka.properties.to_map();
-    let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
-    properties.insert("bootstrap.servers".to_owned(), cluster);
-    let unusable = |error: kreplay_wire::ConfigError| CliError::Usage(format!("cannot watch groups: {error}"));
-    let mut wire = WireConfig::from_properties(&properties).map_err(unusable)?;
-    wire.deadline = config.kafka.connect_timeout;
-    wire.requests_per_second = config.watch.requests_per_second;
-    WireClient::new(wire).map_err(unusable)
+/// Connects, lists the groups, and reads their history if it is configured. Says on standard error what the watch will
+/// not show.
+pub(super) async fn open(config: &Config, selection: GroupSelection) -> Result<(Watcher, Observation), CliError> {
+    let (watcher, first, warning) = open_quietly(config, selection).await?;
+    if let Some(warning) = warning {
+        say(&warning);
+    }
+    Ok((watcher, first))
 }
 
-/// Connects, lists the groups, and reads their history if it is configured.
-pub(super) async fn open(config: &Config, selection: GroupSelection) -> Result<(Watcher, Observation), CliError> {
-    let (mut watcher, first) = connect(config, selection).await?;
+/// Like [`open`], but returns the warning. Snapshots have its reason, too.
+pub(super) async fn open_quietly(
+    config: &Config,
+    selection: GroupSelection,
+) -> Result<(Watcher, Observation, Option<String>), CliError> {
+    let (mut watcher, first, warning) = connect(config, selection).await?;
     if config.watch.count_last_records {
         let counter = RecordCounter::new(kafka(config));
         watcher.count_records_with(move |wanted| counter.count(wanted));
@@ -57,13 +58,7 @@ pub(super) async fn open(config: &Config, selection: GroupSelection) -> Result<(
         report_unknown(&histories.view());
         watcher.take_history(&histories);
     }
-    Ok((watcher, first))
-}
-
-/// The cluster for clients that read.
-fn kafka(config: &Config) -> KafkaConfig {
-    let bootstrap_servers = config.kafka.bootstrap_servers.clone().unwrap_or_default();
-    KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() }
+    Ok((watcher, first, warning))
 }
 
 /// Reads what happened to groups before now.
@@ -83,19 +78,49 @@ async fn histories(config: &Config, watcher: &mut Watcher, groups: Vec<Arc<str>>
 /// Says on standard error that the history of some groups is not known. The watch goes on without it.
 fn report_unknown(history: &HistoryView) {
     let Some(why) = &history.why_unknown else { return };
-    let why = printable(&why.to_string()).into_owned();
-    // A failed write to standard error is ignored: the snapshots have the reason, too.
-    let _ = writeln!(io::stderr(), "kreplay: the history of {} groups is not known: {why}", history.groups_unknown);
+    say(&format!("the history of {} groups is not known: {why}", history.groups_unknown));
 }
 
-async fn connect(config: &Config, selection: GroupSelection) -> Result<(Watcher, Observation), CliError> {
+/// Writes a line to standard error.
+fn say(text: &str) {
+    // A failed write is ignored: the snapshots have the reason, too.
+    let _ = writeln!(io::stderr(), "kreplay: {}", printable(text));
+}
+
+/// Connects with the chosen client, or with librdkafka if the brokers are too old for kreplay's own. Returns a warning
+/// about the client.
+async fn connect(
+    config: &Config,
+    selection: GroupSelection,
+) -> Result<(Watcher, Observation, Option<String>), CliError> {
+    let mut chosen = client::choose(config)?;
+    let mut opened = watcher(config, &chosen, selection.clone()).await;
+    if let Err(error) = &opened
+        && let Some(other) = client::after(error, config)
+    {
+        chosen = other?;
+        opened = watcher(config, &chosen, selection).await;
+    }
     let cluster = config.kafka.bootstrap_servers.clone().unwrap_or_default();
-    let client = client(config)?;
+    let (watcher, first) =
+        opened.map_err(|error| CliError::Failed(format!("cannot list the groups of {cluster}: {error}")))?;
+    Ok((watcher, first, chosen.warning(config)))
+}
+
+async fn watcher(
+    config: &Config,
+    chosen: &Chosen,
+    selection: GroupSelection,
+) -> Result<(Watcher, Observation), WatchError> {
     let watch = &config.watch;
-    let (interval, rules) = (watch.interval, watch.rules());
-    let options = WatcherOptions { selection, interval, cluster: cluster.clone(), rules };
-    let opened = Watcher::open(client, options).await;
-    opened.map_err(|error| CliError::Failed(format!("cannot list the groups of {cluster}: {error}")))
+    let options = WatcherOptions {
+        selection,
+        interval: watch.interval,
+        cluster: config.kafka.bootstrap_servers.clone().unwrap_or_default(),
+        rules: watch.rules(),
+        librdkafka_because: chosen.librdkafka_because.clone(),
+    };
+    Watcher::open(chosen.client.clone(), options).await
 }
 
 /// Looks at groups until their verdicts are known.

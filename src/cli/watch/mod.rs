@@ -1,6 +1,7 @@
 //! `kreplay watch`: consumer groups as seen from outside.
 
 pub(super) mod background;
+mod client;
 mod cluster;
 pub(super) mod commands;
 pub(super) mod console;

@@ -36,6 +36,8 @@ settings! { WATCH:
     "watch.flapping_window": Duration(minutes(1)..=minutes(60), "10m") => watch.flapping_window;
     /// Whether partitions of topics that a group has left count in totals and verdicts.
     "watch.abandoned": Word(&["leave-out", "count"]) => watch.abandoned;
+    /// Which client looks at groups. "auto" is librdkafka where kreplay's own cannot be used.
+    "watch.client": Word(&["auto", "wire", "librdkafka"]) => watch.client;
     /// Maximum number of requests per second to each broker.
     "watch.requests_per_second": Integer(1..=1000) => watch.requests_per_second;
 }

@@ -70,11 +70,16 @@ impl Closed {
         self.tool(ACLS, &args);
     }
 
-    fn kreplay(&self, (user, password): (&str, &str), args: &[&str]) -> Finished {
+    fn kreplay(&self, login: (&str, &str), args: &[&str]) -> Finished {
+        self.kreplay_with("auto", login, args)
+    }
+
+    /// Runs a command that watches with a client.
+    fn kreplay_with(&self, client: &str, (user, password): (&str, &str), args: &[&str]) -> Finished {
         let properties = properties(user, password).map(|(name, value)| format!("{name}={value}"));
         let properties = properties.iter().flat_map(|property| ["-X", property]);
         let program = Program::kreplay().args(args).args(["--bootstrap-server", self.server.bootstrap()]);
-        program.args(properties).timeout(RUN_TIMEOUT).run()
+        program.args(properties).env("KREPLAY_WATCH_CLIENT", client).timeout(RUN_TIMEOUT).run()
     }
 
     /// The groups that `watch --once --json` shows to a user.
@@ -190,4 +195,43 @@ fn a_user_who_may_only_describe_sees_the_same_figures_and_is_told_what_is_closed
     assert!(why["operation"].as_str() == Some("DESCRIBE") && resource.contains("topic"), "{half}");
     assert!(half["lag"]["total"].is_null(), "{half}");
     assert!(!half.to_string().contains(&scene.hidden_topic), "{half}");
+}
+
+#[test]
+fn librdkafka_takes_over_where_a_property_is_only_its_own() {
+    let scene = Scene::new();
+    let (closed, open) = (&scene.closed, scene.open.as_str());
+    // It changes nothing with the mechanism PLAIN, but kreplay's own client cannot know that.
+    let args = [
+        "watch",
+        "--once",
+        "--json",
+        open,
+        &scene.refused,
+        &scene.half,
+        "-X",
+        "sasl.oauthbearer.config=principal=nobody",
+    ];
+    let finished = closed.kreplay(ONLY_DESCRIBES, &args).expect_success();
+    let warnings = finished.stderr.matches("the groups are watched with librdkafka").count();
+    assert!(warnings == 1 && finished.stderr.contains("sasl.oauthbearer.config"), "{finished:?}");
+    let snapshot: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert!(snapshot["librdkafka_because"].as_str().unwrap().contains("sasl.oauthbearer.config"), "{snapshot}");
+    let groups = snapshot["groups"].as_array().unwrap();
+    let of = |name: &str| groups.iter().find(|group| group["group"].as_str() == Some(name)).unwrap();
+    let by_wire = closed.watched(ONLY_DESCRIBES, &[open]);
+    same_figures(of(open), &by_wire[0]);
+    assert_eq!(of(open)["seen_by"].as_str(), Some("librdkafka"));
+    // What the user may not see is unknown for the same reason.
+    let refused = of(&scene.refused);
+    let missing = serde_json::json!({ "operation": "DESCRIBE", "resource": format!("group {}", scene.refused) });
+    assert_eq!(refused["why_unknown"]["not_authorized"], missing, "{refused}");
+    assert!(refused["lag"]["total"].is_null(), "{refused}");
+    let half = of(&scene.half);
+    assert!(half["why_unknown"]["not_authorized"].is_object() && half["lag"]["total"].is_null(), "{half}");
+
+    let finished = closed.kreplay_with("wire", ONLY_DESCRIBES, &args);
+    assert_eq!(finished.code(), Some(2), "{finished:?}");
+    let said = finished.stderr.contains("does not support sasl.oauthbearer.config");
+    assert!(said && finished.stderr.contains("watch.client to auto"), "{finished:?}");
 }

@@ -40,6 +40,9 @@ pub(super) fn frame(buf: &mut Buffer, hits: &mut HitMap, title: &str, place: &st
         if let Some(why) = &snapshot.listing_failed {
             foot.push(format!("the list of groups is not current: {}", clean(&why.to_string())));
         }
+        if let Some(why) = &snapshot.librdkafka_because {
+            foot.push(format!("seen by librdkafka: {}", clean(why)));
+        }
     }
     foot.retain(|part| !part.is_empty());
     frame::window(buf, area, title, &foot.join("   "), theme);

@@ -185,6 +185,24 @@ fn a_list_of_groups_that_is_not_current_is_reported() {
 }
 
 #[test]
+fn groups_that_librdkafka_shows_say_so() {
+    let mut snapshot = cluster();
+    snapshot.librdkafka_because = Some("this client does not support the SASL mechanism OAUTHBEARER".to_owned());
+    for group in &mut snapshot.groups {
+        let group = Arc::make_mut(group);
+        group.seen_by = kreplay_model::watch::SeenBy::Librdkafka;
+        (group.group_epoch, group.assignment_epoch) = (None, None);
+        group.members.iter_mut().for_each(|member| member.epoch = None);
+    }
+    for size in [(80, 24), (160, 50)] {
+        let mut state = opened(watching(size.0, size.1, snapshot.clone()), ScreenId::Groups);
+        assert_snapshot!(named("groups_librdkafka", size), text(&state));
+        press_code(&mut state, KeyCode::Enter);
+        assert_snapshot!(named("group_librdkafka", size), text(&state));
+    }
+}
+
+#[test]
 fn large_clusters_and_groups_are_shown() {
     for size in SIZES {
         let mut state = watching(size.0, size.1, huge());

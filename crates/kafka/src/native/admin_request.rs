@@ -11,6 +11,10 @@ use rdkafka_sys as sys;
 
 /// Extra time for a response to arrive: the broker answers within the requested timeout.
 const RESPONSE_GRACE: Duration = Duration::from_millis(500);
+/// librdkafka's own timeout of a request to a coordinator, the longest that it accepts. If that timeout ends while the
+/// coordinator is still being looked up, librdkafka 2.12.1 uses freed memory when the coordinator is found, and ends
+/// the process (`rd_kafka_admin_coord_request`; its issue 3663). Waits end earlier by themselves.
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long a wait takes at most to notice that it is to stop.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -20,7 +24,8 @@ pub(super) struct AdminRequest {
     pub(super) queue: *mut sys::rd_kafka_queue_t,
     /// Null options select the library's defaults.
     pub(super) options: *mut sys::rd_kafka_AdminOptions_t,
-    timeout: Duration,
+    /// When the wait for the answer ends.
+    deadline: Instant,
 }
 
 impl AdminRequest {
@@ -36,6 +41,35 @@ impl AdminRequest {
         operation: sys::rd_kafka_admin_op_t,
         timeout: Duration,
     ) -> Result<Self, RDKafkaErrorCode> {
+        // SAFETY: by the contract.
+        unsafe { Self::create(native, operation, timeout, timeout) }
+    }
+
+    /// Like [`AdminRequest::new`], for a request that only reads and that the coordinator of a group answers. While
+    /// there is no coordinator, the request stays in the client after the wait for its answer.
+    ///
+    /// # Errors
+    /// librdkafka cannot allocate the queue.
+    ///
+    /// # Safety
+    /// `native` is alive, and outlives this value.
+    pub(super) unsafe fn to_coordinator(
+        native: *mut sys::rd_kafka_t,
+        operation: sys::rd_kafka_admin_op_t,
+        timeout: Duration,
+    ) -> Result<Self, RDKafkaErrorCode> {
+        // SAFETY: by the contract.
+        unsafe { Self::create(native, operation, COORDINATOR_TIMEOUT, timeout) }
+    }
+
+    /// # Safety
+    /// `native` is alive, and outlives this value.
+    unsafe fn create(
+        native: *mut sys::rd_kafka_t,
+        operation: sys::rd_kafka_admin_op_t,
+        timeout: Duration,
+        wait: Duration,
+    ) -> Result<Self, RDKafkaErrorCode> {
         // SAFETY: the client is alive by the contract. The error text is not needed, so its buffer has length zero.
         unsafe {
             let queue = sys::rd_kafka_queue_new(native);
@@ -46,20 +80,20 @@ impl AdminRequest {
             if !options.is_null() {
                 let _ = sys::rd_kafka_AdminOptions_set_request_timeout(options, millis(timeout), ptr::null_mut(), 0);
             }
-            Ok(Self { queue, options, timeout })
+            Ok(Self { queue, options, deadline: Instant::now() + wait + RESPONSE_GRACE })
         }
     }
 
-    /// Waits for the answer, slightly longer than the request's timeout at most.
+    /// Waits for the answer, until slightly after the request's timeout at most. An answer that has arrived is taken
+    /// even then.
     ///
     /// # Errors
     /// `OperationTimedOut` without an answer in time or once `stop` is set; the code of an answer that reports an error
     /// as a whole.
     pub(super) fn answer(&self, stop: Option<&AtomicBool>) -> Result<AdminAnswer, RDKafkaErrorCode> {
-        let deadline = Instant::now() + self.timeout + RESPONSE_GRACE;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || stop.is_some_and(|stop| stop.load(Relaxed)) {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if stop.is_some_and(|stop| stop.load(Relaxed)) {
                 return Err(RDKafkaErrorCode::OperationTimedOut);
             }
             // SAFETY: the queue is alive as long as this value; the answer takes ownership of the event.
@@ -70,6 +104,9 @@ impl AdminRequest {
                     check(sys::rd_kafka_event_error(event))?;
                     return Ok(answer);
                 }
+            }
+            if left.is_zero() {
+                return Err(RDKafkaErrorCode::OperationTimedOut);
             }
         }
     }

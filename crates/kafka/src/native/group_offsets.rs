@@ -21,7 +21,12 @@ pub(crate) struct CommittedWithMetadata {
     pub(crate) id: TopicPartition,
     pub(crate) offset: Offset,
     pub(crate) metadata: String,
+    /// The epoch of the leader from which the last record was read.
+    pub(crate) leader_epoch: Option<i32>,
 }
+
+/// The committed offsets of a group; a partition that cannot be read has an error.
+pub(crate) type Committed = Vec<(TopicPartition, Result<CommittedWithMetadata, RDKafkaErrorCode>)>;
 
 /// The offsets that a group has committed, in no particular order. Partitions without a committed offset are left out;
 /// a group that does not exist has none. Waits slightly longer than `timeout` at most.
@@ -49,14 +54,46 @@ pub(crate) fn list_committed<C: ConsumerContext>(
     timeout: Duration,
     stop: Option<&AtomicBool>,
 ) -> Result<Vec<CommittedWithMetadata>, RDKafkaErrorCode> {
+    // SAFETY: the client is alive until the answer is read.
+    let answer = unsafe { request_committed(client, group, only_stable, timeout)?.answer(stop)? };
+    read_committed(&answer)?.into_iter().map(|(_, found)| found).collect()
+}
+
+/// Like [`list_committed`], for many groups whose requests are all on their way at the same time; in the order given.
+/// Waits slightly longer than `timeout` at most, for all of them together.
+pub(crate) fn list_committed_of<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    groups: &[&str],
+    timeout: Duration,
+    stop: &AtomicBool,
+) -> Vec<Result<Committed, RDKafkaErrorCode>> {
+    // SAFETY: the client is alive until the end of this function.
+    let request = |group: &&str| unsafe { request_committed(client, group, false, timeout) };
+    let requests: Vec<_> = groups.iter().map(request).collect();
+    requests.into_iter().map(|request| read_committed(&request?.answer(Some(stop))?)).collect()
+}
+
+/// Requests all committed offsets of a group.
+///
+/// # Errors
+/// The name cannot be sent, or librdkafka cannot allocate the request.
+///
+/// # Safety
+/// The client outlives the request that is returned.
+unsafe fn request_committed<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    group: &str,
+    only_stable: bool,
+    timeout: Duration,
+) -> Result<AdminRequest, RDKafkaErrorCode> {
     let group = CString::new(group).map_err(|_| RDKafkaErrorCode::InvalidGroupId)?;
     let native = client.client().native_ptr();
-    // SAFETY: the client is alive for the whole call. The request is created here, copied by the call, and destroyed
-    // once; a null list of partitions stands for all. Errors of the option leave the library's default in place, and
-    // are destroyed.
-    let answer = unsafe {
+    // SAFETY: the client is alive by the contract. The request is created here, copied by the call, and destroyed once;
+    // a null list of partitions stands for all. Errors of the option leave the library's default in place, and are
+    // destroyed.
+    unsafe {
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS;
-        let admin = AdminRequest::new(native, operation, timeout)?;
+        let admin = AdminRequest::to_coordinator(native, operation, timeout)?;
         if only_stable && !admin.options.is_null() {
             let error = sys::rd_kafka_AdminOptions_set_require_stable_offsets(admin.options, 1);
             if !error.is_null() {
@@ -66,12 +103,11 @@ pub(crate) fn list_committed<C: ConsumerContext>(
         let mut request = sys::rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), ptr::null());
         sys::rd_kafka_ListConsumerGroupOffsets(native, &raw mut request, 1, admin.options, admin.queue);
         sys::rd_kafka_ListConsumerGroupOffsets_destroy(request);
-        admin.answer(stop)?
-    };
-    read_committed(&answer)
+        Ok(admin)
+    }
 }
 
-fn read_committed(answer: &AdminAnswer) -> Result<Vec<CommittedWithMetadata>, RDKafkaErrorCode> {
+fn read_committed(answer: &AdminAnswer) -> Result<Committed, RDKafkaErrorCode> {
     let mut offsets = Vec::new();
     // SAFETY: the event is alive until the end, and everything read here belongs to it: the result (null if the event
     // is of another type) and its groups (as many as the count indicates).
@@ -83,13 +119,17 @@ fn read_committed(answer: &AdminAnswer) -> Result<Vec<CommittedWithMetadata>, RD
         let mut count = 0;
         let groups = sys::rd_kafka_ListConsumerGroupOffsets_result_groups(result, &raw mut count);
         each_partition(groups, count, |id, element| {
-            check(element.err)?;
-            if let Some(offset) = Offset::new(element.offset) {
+            if let Err(code) = check(element.err) {
+                offsets.push((id, Err(code)));
+            } else if let Some(offset) = Offset::new(element.offset) {
                 // SAFETY: the metadata is null, or points at as many bytes as its size says.
                 let bytes = (!element.metadata.is_null())
                     .then(|| std::slice::from_raw_parts(element.metadata.cast::<u8>(), element.metadata_size));
                 let metadata = String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-                offsets.push(CommittedWithMetadata { id, offset, metadata });
+                let epoch = sys::rd_kafka_topic_partition_get_leader_epoch(element);
+                let leader_epoch = (epoch >= 0).then_some(epoch);
+                let found = CommittedWithMetadata { id: id.clone(), offset, metadata, leader_epoch };
+                offsets.push((id, Ok(found)));
             }
             Ok(())
         })?;

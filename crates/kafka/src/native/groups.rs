@@ -1,72 +1,68 @@
-//! The consumer groups of a cluster, and whether they have members.
+//! The consumer groups of a cluster: their states and protocols.
 
-use std::{ffi::CStr, ptr, time::Duration};
+use std::{ffi::CStr, sync::atomic::AtomicBool, time::Duration};
 
 use rdkafka::{ClientContext, client::Client, error::RDKafkaErrorCode};
 use rdkafka_sys as sys;
+use sys::rd_kafka_consumer_group_state_t as State;
 
-/// Extra time for responses to arrive: the brokers answer within the requested timeout.
-const RESPONSE_GRACE: Duration = Duration::from_millis(500);
+use super::{
+    admin_request::{AdminAnswer, AdminRequest, check},
+    group_description::{NativeProtocol, state_name},
+};
 
-/// The ids of all visible consumer groups, each with whether it is known to have no members. Brokers before Kafka 2.6
-/// do not report that, so their groups count as having members.
+/// A group in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NativeListed {
+    pub(crate) id: String,
+    /// Whether it is known to have no members. Brokers before Kafka 2.6 do not report that.
+    pub(crate) is_empty: bool,
+    /// Kafka's word for the state; `Unknown` if the broker does not report it or librdkafka has no word for it.
+    pub(crate) state: String,
+    pub(crate) protocol: NativeProtocol,
+}
+
+/// The visible consumer groups. Those of share, streams and Connect are not among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NativeListing {
+    pub(crate) groups: Vec<NativeListed>,
+    /// The error of a broker that did not answer. Its groups are missing.
+    pub(crate) error: Option<RDKafkaErrorCode>,
+}
+
+/// Lists the consumer groups of all brokers. Waits slightly longer than `timeout` at most; once `stop` is set, the wait
+/// ends as if it had timed out.
 ///
 /// # Errors
-/// The broker's or librdkafka's code; also if only some brokers answered, because groups would be missing.
+/// The broker's or librdkafka's code.
 pub(crate) fn list_groups<C: ClientContext>(
     client: &Client<C>,
     timeout: Duration,
-) -> Result<Vec<(String, bool)>, RDKafkaErrorCode> {
-    let as_millis_i32 = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+    stop: Option<&AtomicBool>,
+) -> Result<NativeListing, RDKafkaErrorCode> {
     let native = client.native_ptr();
-    // SAFETY: the client outlives the call. Queue, options, and event are created here, checked for null, and released
-    // once each on every path; null options select the library's defaults. Everything read from the event belongs to it
-    // and is copied before the event is destroyed: lists have as many elements as their count indicates, ids are C
-    // strings.
-    unsafe {
-        let queue = sys::rd_kafka_queue_new(native);
-        if queue.is_null() {
-            return Err(RDKafkaErrorCode::CriticalSystemResource);
-        }
+    // SAFETY: the client outlives the call. Null options select the library's defaults.
+    let answer = unsafe {
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS;
-        let options = sys::rd_kafka_AdminOptions_new(native, operation);
-        if !options.is_null() {
-            let _ = sys::rd_kafka_AdminOptions_set_request_timeout(options, as_millis_i32(timeout), ptr::null_mut(), 0);
-        }
-        sys::rd_kafka_ListConsumerGroups(native, options, queue);
-        if !options.is_null() {
-            sys::rd_kafka_AdminOptions_destroy(options);
-        }
-        let event = sys::rd_kafka_queue_poll(queue, as_millis_i32(timeout + RESPONSE_GRACE));
-        let answer = if event.is_null() { Err(RDKafkaErrorCode::OperationTimedOut) } else { read(event) };
-        if !event.is_null() {
-            sys::rd_kafka_event_destroy(event);
-        }
-        sys::rd_kafka_queue_destroy(queue);
-        answer
-    }
+        let admin = AdminRequest::new(native, operation, timeout)?;
+        sys::rd_kafka_ListConsumerGroups(native, admin.options, admin.queue);
+        admin.answer(stop)?
+    };
+    read(&answer)
 }
 
-/// # Safety
-/// `event` is alive.
-unsafe fn read(event: *mut sys::rd_kafka_event_t) -> Result<Vec<(String, bool)>, RDKafkaErrorCode> {
-    let check = |code: sys::rd_kafka_resp_err_t| match RDKafkaErrorCode::from(code) {
-        RDKafkaErrorCode::NoError => Ok(()),
-        code => Err(code),
-    };
-    // SAFETY: guaranteed by the caller. An event of another type gives a null result; errors and groups are not null
-    // within the counts that the library returns.
+fn read(answer: &AdminAnswer) -> Result<NativeListing, RDKafkaErrorCode> {
+    // SAFETY: the event is alive, and what is read belongs to it and is copied. An event of another type gives a null
+    // result; errors and groups are not null within the counts that the library returns; ids are C strings.
     unsafe {
-        check(sys::rd_kafka_event_error(event))?;
-        let result = sys::rd_kafka_event_ListConsumerGroups_result(event);
+        let result = sys::rd_kafka_event_ListConsumerGroups_result(answer.event);
         if result.is_null() {
             return Err(RDKafkaErrorCode::BadMessage);
         }
         let mut count = 0;
         let errors = sys::rd_kafka_ListConsumerGroups_result_errors(result, &raw mut count);
-        if !errors.is_null() && count > 0 {
-            check(sys::rd_kafka_error_code(*errors))?;
-        }
+        let has_error = !errors.is_null() && count > 0;
+        let error = if has_error { check(sys::rd_kafka_error_code(*errors)).err() } else { None };
         let mut count = 0;
         let groups = sys::rd_kafka_ListConsumerGroups_result_valid(result, &raw mut count);
         let mut found = Vec::new();
@@ -75,14 +71,18 @@ unsafe fn read(event: *mut sys::rd_kafka_event_t) -> Result<Vec<(String, bool)>,
             let id = sys::rd_kafka_ConsumerGroupListing_group_id(group);
             if !id.is_null() {
                 let state = sys::rd_kafka_ConsumerGroupListing_state(group);
-                let empty = matches!(
+                let is_empty = matches!(
                     state,
-                    sys::rd_kafka_consumer_group_state_t::RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY
-                        | sys::rd_kafka_consumer_group_state_t::RD_KAFKA_CONSUMER_GROUP_STATE_DEAD
+                    State::RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY | State::RD_KAFKA_CONSUMER_GROUP_STATE_DEAD
                 );
-                found.push((CStr::from_ptr(id).to_string_lossy().into_owned(), empty));
+                found.push(NativeListed {
+                    id: CStr::from_ptr(id).to_string_lossy().into_owned(),
+                    is_empty,
+                    state: state_name(state),
+                    protocol: sys::rd_kafka_ConsumerGroupListing_type(group).into(),
+                });
             }
         }
-        Ok(found)
+        Ok(NativeListing { groups: found, error })
     }
 }

@@ -133,7 +133,7 @@ pub enum SeenBy {
     /// The client for describe requests: all types, states and epochs.
     #[default]
     Wire,
-    /// librdkafka: neither epochs nor subscriptions.
+    /// librdkafka: without epochs, and only subscriptions of classic groups.
     Librdkafka,
     /// librdkafka, which does not know the state: it follows from assignments that differ from their targets.
     Inferred,

@@ -37,6 +37,8 @@ pub enum Reason {
     TooLarge,
     /// Kafka has no figure: the lag of a share group before consumption began.
     NotReported,
+    /// The groups are watched with librdkafka, which has no request for it.
+    NotInLibrdkafka,
     /// Any other error.
     Other(String),
 }
@@ -58,6 +60,7 @@ impl fmt::Display for Reason {
             Self::Unsupported => f.write_str("the cluster does not support the request"),
             Self::TooLarge => f.write_str("the sum is larger than 64 bits can hold"),
             Self::NotReported => f.write_str("Kafka does not report it"),
+            Self::NotInLibrdkafka => f.write_str("librdkafka does not show it"),
             Self::Other(text) => f.write_str(text),
         }
     }

@@ -9,6 +9,7 @@ use super::backoff::Backoff;
 use super::deadline::Deadline;
 use super::link::BrokerLink;
 use crate::address::BrokerAddress;
+use crate::api::Api;
 use crate::config::{ConfigError, WireConfig};
 use crate::connection::{Endpoint, TlsClient};
 use crate::error::WireError;
@@ -86,6 +87,18 @@ impl Brokers {
                 return Err(deadline.timeout(last));
             }
         }
+    }
+
+    /// Whether the first broker that can be reached supports each of these requests.
+    pub(super) async fn require(&self, apis: &[Api], deadline: Deadline) -> Result<(), WireError> {
+        let mut last = None;
+        for address in self.candidates() {
+            match deadline.bound(self.link(&address).require(apis)).await {
+                Err(error) if error.is_retriable() => last = Some(error),
+                result => return result,
+            }
+        }
+        Err(deadline.timeout(last))
     }
 
     /// The known brokers, then the bootstrap servers that are none of them.

@@ -7,6 +7,7 @@ use kreplay_model::domain::PartitionId;
 use super::deadline::Deadline;
 use super::{Shared, WireClient};
 use crate::address::BrokerAddress;
+use crate::api::Api;
 use crate::error::WireError;
 use crate::message::metadata::{MetadataRequest, MetadataResponse, Partition, TopicRequest};
 use crate::types::{
@@ -20,6 +21,17 @@ impl WireClient {
     /// No broker answers in time, or the user may not connect.
     pub async fn metadata(&self, topics: &TopicSelection) -> Result<ClusterMetadata, WireError> {
         self.shared.metadata(topics, self.begin()).await
+    }
+
+    /// Checks that the brokers support each of these requests in a version that this client has.
+    ///
+    /// # Errors
+    /// [`WireError::Unsupported`] names the first request without one. Or no broker answers in time, or the user may
+    /// not connect.
+    pub async fn require(&self, apis: &[Api]) -> Result<(), WireError> {
+        let deadline = self.begin();
+        self.shared.metadata(&TopicSelection::Named(Vec::new()), deadline).await?;
+        self.shared.brokers.require(apis, deadline).await
     }
 }
 

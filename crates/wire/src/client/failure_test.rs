@@ -65,6 +65,29 @@ async fn epoch(client: &WireClient, group: &str) -> Result<GroupEpoch, WireError
 }
 
 #[tokio::test]
+async fn requests_that_a_broker_is_too_old_for_are_known_before_they_are_sent() {
+    let broker = FakeBroker::start(|received, _| match received.api {
+        Api::ApiVersions => {
+            let mut answer = all_versions();
+            for listed in answer.api_keys.iter_mut().filter(|listed| listed.api_key == Api::OffsetFetch.key()) {
+                (listed.min_version, listed.max_version) = (0, 7);
+            }
+            received.answer(&answer)
+        }
+        _ => received.ordinary(),
+    })
+    .await;
+    let client = client(&broker, |_| {});
+    assert_eq!(client.require(&[Api::ListGroups, Api::ListOffsets]).await, Ok(()));
+    let versions = (Some(VersionRange::new(0, 7)), Api::OffsetFetch.versions());
+    assert_eq!(
+        client.require(&[Api::ListGroups, Api::OffsetFetch]).await,
+        Err(WireError::Unsupported { api: Api::OffsetFetch, broker: versions.0, client: versions.1 })
+    );
+    assert_eq!(broker.count(Api::OffsetFetch), 0);
+}
+
+#[tokio::test]
 async fn a_coordinator_that_has_moved_is_looked_up_again() {
     let broker = FakeBroker::start(|received, earlier| match received.api {
         Api::ConsumerGroupDescribe if earlier == 0 => described(received, |_| ErrorCode::NOT_COORDINATOR.0),

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::backoff::Backoff;
+use crate::api::Api;
 use crate::budget::RequestBudget;
 use crate::connection::{Connection, Endpoint};
 use crate::error::WireError;
@@ -57,6 +58,11 @@ impl BrokerLink {
             self.budget.lock().pause_until(self.created.elapsed() + Duration::from_millis(ms));
         }
         Ok(response)
+    }
+
+    /// Whether the broker supports each of these requests. The caller bounds the time.
+    pub(super) async fn require(&self, apis: &[Api]) -> Result<(), WireError> {
+        self.connection().await?.require(apis)
     }
 
     async fn connection(&self) -> Result<Arc<Connection>, WireError> {

@@ -13,31 +13,24 @@ use kreplay_wire::types::{
     StreamsGroup, StreamsTask, Subtopology, TaskAssignment,
 };
 
+use crate::source::answer::{Described, topics_of};
+
 /// A group as the client describes it.
 #[derive(Clone, Debug)]
-pub(crate) enum Described {
+pub(super) enum WireGroup {
     Classic(ClassicGroup),
     Consumer(ConsumerGroup),
     Share(ShareGroup),
     Streams(StreamsGroup),
 }
 
-impl Described {
-    /// The topics that members have or subscribe to.
-    pub(crate) fn topics(&self) -> BTreeSet<Arc<str>> {
+impl Described for WireGroup {
+    fn topics(&self) -> BTreeSet<Arc<str>> {
         // Subtopologies name their topics, so that the numbers of partitions are not needed here.
-        let description = self.describe(&|_| None);
-        let mut topics = BTreeSet::new();
-        for member in &description.members {
-            topics.extend(member.subscription.iter().flatten().cloned());
-            let partitions = member.assigned.iter().chain(&member.target).flatten();
-            topics.extend(partitions.map(|partition| partition.topic.clone()));
-        }
-        topics
+        topics_of(&self.describe(&|_| None))
     }
 
-    /// The description. `partition_count` has the number of partitions of a topic, if known.
-    pub(crate) fn describe(&self, partition_count: &dyn Fn(&str) -> Option<u32>) -> Description {
+    fn describe(&self, partition_count: &dyn Fn(&str) -> Option<u32>) -> Description {
         match self {
             Self::Classic(group) => classic(group),
             Self::Consumer(group) => consumer(group),

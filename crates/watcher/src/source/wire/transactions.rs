@@ -13,7 +13,7 @@ use crate::reason::{Subject, reason};
 
 /// The transactions that begin at the last stable offsets of partitions. The name, state and time of a transaction stay
 /// unknown if the user may not list it.
-pub(crate) async fn holders(
+pub(super) async fn holders(
     client: &WireClient,
     stable_ends: &BTreeMap<TopicPartition, Offset>,
 ) -> BTreeMap<TopicPartition, Answer<Option<Transaction>>> {

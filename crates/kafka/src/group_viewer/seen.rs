@@ -1,0 +1,348 @@
+//! What librdkafka says, as plain values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kreplay_model::domain::{Offset, TopicPartition};
+use rdkafka::{error::RDKafkaErrorCode, groups::GroupList};
+
+use crate::{
+    client::is_outage,
+    native::{
+        group_description::{NativeDescription, NativeGroup, NativeMember, NativeProtocol},
+        group_offsets::CommittedWithMetadata,
+        groups::NativeListing,
+    },
+};
+
+/// Why librdkafka has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SeenError {
+    /// The broker's error, by its number in Kafka's protocol.
+    #[error("{text}")]
+    Broker {
+        /// The number.
+        code: i16,
+        /// librdkafka's text for it.
+        text: String,
+    },
+    /// No broker answered in time.
+    #[error("no broker answered in time")]
+    NoAnswer,
+    /// The group is used by something other than consumers, such as Kafka Connect; librdkafka's text.
+    #[error("{0}")]
+    NotConsumers(String),
+    /// Any other error of librdkafka.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// `UNKNOWN_TOPIC_OR_PARTITION` in Kafka's protocol.
+const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+/// `LEADER_NOT_AVAILABLE`.
+pub(super) const LEADER_NOT_AVAILABLE: i16 = 5;
+/// `COORDINATOR_NOT_AVAILABLE`.
+const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+/// `UNSUPPORTED_VERSION`.
+const UNSUPPORTED_VERSION: i16 = 35;
+/// `GROUP_ID_NOT_FOUND`.
+const GROUP_ID_NOT_FOUND: i16 = 69;
+
+/// The protocol type of groups of consumers.
+const CONSUMER: &str = "consumer";
+/// Kafka's word for the state of a group that does not exist.
+const DEAD: &str = "Dead";
+
+impl From<RDKafkaErrorCode> for SeenError {
+    fn from(code: RDKafkaErrorCode) -> Self {
+        let text = code.to_string();
+        let broker = |code| Self::Broker { code, text: text.clone() };
+        match code {
+            // librdkafka's own codes for what brokers say, too.
+            RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition => broker(UNKNOWN_TOPIC_OR_PARTITION),
+            RDKafkaErrorCode::InProgress | RDKafkaErrorCode::NoEnt => broker(LEADER_NOT_AVAILABLE),
+            RDKafkaErrorCode::WaitingForCoordinator => broker(COORDINATOR_NOT_AVAILABLE),
+            RDKafkaErrorCode::UnsupportedFeature => broker(UNSUPPORTED_VERSION),
+            code if is_outage(code) => Self::NoAnswer,
+            // The numbers above zero are those of the protocol.
+            code => match i16::try_from(code as i32) {
+                Ok(number @ 1..) => broker(number),
+                _ => Self::Other(text),
+            },
+        }
+    }
+}
+
+/// The protocol of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SeenProtocol {
+    /// The classic protocol, used by consumers.
+    Classic,
+    /// The consumer protocol.
+    Consumer,
+    /// Something that librdkafka does not describe. The text is the protocol type of a group of Kafka Connect and
+    /// others, and empty for share and streams groups.
+    Other(String),
+}
+
+impl From<NativeProtocol> for SeenProtocol {
+    fn from(native: NativeProtocol) -> Self {
+        match native {
+            NativeProtocol::Classic | NativeProtocol::NotReported => Self::Classic,
+            NativeProtocol::Consumer => Self::Consumer,
+        }
+    }
+}
+
+/// A group in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenListed {
+    /// Its name.
+    pub group: String,
+    /// Its protocol.
+    pub protocol: SeenProtocol,
+    /// Kafka's word for its state; `None` if librdkafka does not know it.
+    pub state: Option<String>,
+    /// What each member of a classic group subscribes to, as the member has written it, by its id.
+    pub subscriptions: BTreeMap<String, Vec<u8>>,
+}
+
+/// The groups of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenListing {
+    /// The groups, sorted by name.
+    pub groups: Vec<SeenListed>,
+    /// Whether all brokers have listed their classic and consumer groups. Otherwise some may be missing.
+    pub has_all_consumers: bool,
+    /// Whether all brokers have listed their other groups.
+    pub has_all_others: bool,
+}
+
+/// A classic or consumer group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenGroup {
+    /// Its protocol.
+    pub protocol: SeenProtocol,
+    /// Kafka's word for its state; `None` if librdkafka has no word for it.
+    pub state: Option<String>,
+    /// The broker that coordinates it.
+    pub coordinator: Option<i32>,
+    /// Its members.
+    pub members: Vec<SeenMember>,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenMember {
+    /// Its id.
+    pub member_id: String,
+    /// Its `group.instance.id`.
+    pub instance_id: Option<String>,
+    /// Its `client.id`.
+    pub client_id: String,
+    /// Its host, as the coordinator writes it.
+    pub host: String,
+    /// The partitions that it has; `None` if the coordinator does not say, such as during a rebalance of a classic
+    /// group.
+    pub assigned: Option<BTreeSet<TopicPartition>>,
+    /// The partitions of its target assignment; `None` in a classic group.
+    pub target: Option<BTreeSet<TopicPartition>>,
+}
+
+/// A committed offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenCommit {
+    /// The offset of the next record to read.
+    pub offset: Offset,
+    /// The epoch of the leader from which the last record was read.
+    pub leader_epoch: Option<i32>,
+    /// The text that the group has stored with it.
+    pub metadata: String,
+}
+
+/// The committed offsets of a group; one that cannot be read has an error.
+pub type SeenCommits = BTreeMap<TopicPartition, Result<SeenCommit, SeenError>>;
+
+impl From<CommittedWithMetadata> for SeenCommit {
+    fn from(native: CommittedWithMetadata) -> Self {
+        Self { offset: native.offset, leader_epoch: native.leader_epoch, metadata: native.metadata }
+    }
+}
+
+/// A topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenTopic {
+    /// Its number of partitions.
+    pub partitions: u32,
+    /// The 16 bytes of its id; `None` if the broker is too old to have ids.
+    pub id: Option<u128>,
+}
+
+/// A place in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogPlace {
+    /// The first offset.
+    Start,
+    /// The end.
+    End,
+    /// The record with the largest timestamp.
+    Newest,
+    /// The first record with this timestamp or a later one, in milliseconds since 1970; a negative number counts as
+    /// zero.
+    AtTime(i64),
+}
+
+/// An offset of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenOffset {
+    /// The offset; `None` if there is none, such as no record at or after the time.
+    pub offset: Option<Offset>,
+    /// The record's timestamp in milliseconds since 1970; `None` for the ends of the log.
+    pub timestamp_ms: Option<i64>,
+    /// The epoch of the leader that wrote the record.
+    pub leader_epoch: Option<i32>,
+}
+
+/// A state that librdkafka has a word for.
+fn known(state: String) -> Option<String> {
+    (state != "Unknown").then_some(state)
+}
+
+pub(super) fn group(native: NativeGroup) -> Result<SeenGroup, SeenError> {
+    match native {
+        NativeGroup::Empty(description) | NativeGroup::Active(description) => Ok(described(description)),
+        NativeGroup::Dead => {
+            Err(SeenError::Broker { code: GROUP_ID_NOT_FOUND, text: RDKafkaErrorCode::GroupIdNotFound.to_string() })
+        }
+        NativeGroup::Other(text) => Err(SeenError::NotConsumers(text)),
+    }
+}
+
+fn described(native: NativeDescription) -> SeenGroup {
+    let protocol = SeenProtocol::from(native.protocol);
+    // In any other state, the coordinator of a classic group leaves assignments out, and librdkafka shows them as
+    // empty.
+    let has_assignments = protocol == SeenProtocol::Consumer || native.state == "Stable";
+    let member = |native: NativeMember| SeenMember {
+        member_id: native.member_id,
+        instance_id: native.instance_id,
+        client_id: native.client_id,
+        host: native.host,
+        assigned: Some(native.assigned.into_iter().collect::<BTreeSet<_>>())
+            .filter(|assigned| has_assignments || !assigned.is_empty()),
+        target: native.target.map(|target| target.into_iter().collect()),
+    };
+    SeenGroup {
+        protocol,
+        state: known(native.state),
+        coordinator: native.coordinator,
+        members: native.members.into_iter().map(member).collect(),
+    }
+}
+
+/// Joins both lists: `all` has the names of every type, and what members subscribe to.
+pub(super) fn listing(consumers: NativeListing, all: Option<&GroupList>) -> SeenListing {
+    let has_all_consumers = consumers.error.is_none();
+    let listed = consumers.groups.into_iter().map(|native| {
+        let listed = SeenListed {
+            group: native.id.clone(),
+            protocol: native.protocol.into(),
+            state: known(native.state),
+            subscriptions: BTreeMap::new(),
+        };
+        (native.id, listed)
+    });
+    let mut groups: BTreeMap<String, SeenListed> = listed.collect();
+    for group in all.iter().flat_map(|list| list.groups()) {
+        let protocol = protocol_of(group.protocol_type(), group.state());
+        // While a broker does not answer, the others may be its consumer groups.
+        if has_all_consumers || protocol == SeenProtocol::Classic {
+            groups.entry(group.name().to_owned()).or_insert_with(|| SeenListed {
+                group: group.name().to_owned(),
+                protocol,
+                state: Some(group.state()).filter(|state| !state.is_empty() && *state != DEAD).map(str::to_owned),
+                subscriptions: BTreeMap::new(),
+            });
+        }
+        if let Some(found) = groups.get_mut(group.name())
+            && group.protocol_type() == CONSUMER
+        {
+            let subscription =
+                |member: &rdkafka::groups::GroupMemberInfo| Some((member.id().to_owned(), member.metadata()?.to_vec()));
+            found.subscriptions = group.members().iter().filter_map(subscription).collect();
+        }
+    }
+    let has_all_others = has_all_consumers && all.is_some();
+    SeenListing { groups: groups.into_values().collect(), has_all_consumers, has_all_others }
+}
+
+/// The protocol of a group that only the older list has. It describes a group of another protocol as dead, without a
+/// protocol type.
+fn protocol_of(protocol_type: &str, state: &str) -> SeenProtocol {
+    if protocol_type == CONSUMER || protocol_type.is_empty() && state != DEAD {
+        SeenProtocol::Classic
+    } else {
+        SeenProtocol::Other(protocol_type.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::groups::NativeListed;
+
+    #[test]
+    fn codes_of_brokers_keep_their_numbers() {
+        let code = |native: RDKafkaErrorCode| match SeenError::from(native) {
+            SeenError::Broker { code, .. } => code,
+            other => panic!("{other}"),
+        };
+        assert_eq!(code(RDKafkaErrorCode::NotCoordinator), 16);
+        assert_eq!(code(RDKafkaErrorCode::GroupAuthorizationFailed), 30);
+        assert_eq!(code(RDKafkaErrorCode::UnknownTopic), UNKNOWN_TOPIC_OR_PARTITION);
+        assert_eq!(SeenError::from(RDKafkaErrorCode::AllBrokersDown), SeenError::NoAnswer);
+        assert!(matches!(SeenError::from(RDKafkaErrorCode::Authentication), SeenError::Other(_)));
+    }
+
+    fn native(protocol: NativeProtocol, state: &str) -> NativeDescription {
+        let member = NativeMember {
+            member_id: "m".into(),
+            instance_id: None,
+            client_id: "c".into(),
+            host: "/h".into(),
+            assigned: Vec::new(),
+            target: None,
+        };
+        NativeDescription { protocol, state: state.into(), coordinator: Some(1), members: vec![member] }
+    }
+
+    #[test]
+    fn an_assignment_that_is_left_out_is_not_empty() {
+        let assigned = |protocol, state| described(native(protocol, state)).members[0].assigned.clone();
+        assert_eq!(assigned(NativeProtocol::Classic, "Stable"), Some(BTreeSet::new()));
+        assert_eq!(assigned(NativeProtocol::Classic, "PreparingRebalance"), None);
+        assert_eq!(assigned(NativeProtocol::Consumer, "Unknown"), Some(BTreeSet::new()));
+        assert_eq!(described(native(NativeProtocol::Consumer, "Unknown")).state, None);
+    }
+
+    #[test]
+    fn groups_of_the_older_list_are_classic_if_it_describes_them() {
+        let other = |text: &str| SeenProtocol::Other(text.to_owned());
+        assert_eq!(protocol_of("consumer", "Stable"), SeenProtocol::Classic);
+        assert_eq!(protocol_of("", "Empty"), SeenProtocol::Classic);
+        assert_eq!((protocol_of("", "Dead"), protocol_of("connect", "Stable")), (other(""), other("connect")));
+    }
+
+    #[test]
+    fn a_list_that_lacks_brokers_or_types_is_not_complete() {
+        let listed = NativeListed {
+            id: "g".into(),
+            is_empty: false,
+            state: "Unknown".into(),
+            protocol: NativeProtocol::Consumer,
+        };
+        let found = listing(NativeListing { groups: vec![listed], error: None }, None);
+        assert!(found.has_all_consumers && !found.has_all_others);
+        assert_eq!((found.groups[0].group.as_str(), found.groups[0].state.as_deref()), ("g", None));
+        assert_eq!(found.groups[0].protocol, SeenProtocol::Consumer);
+    }
+}
