@@ -10,7 +10,7 @@ use std::{
 use chrono::{TimeDelta, Utc};
 use kreplay_kafka::KafkaConfig;
 use kreplay_model::{
-    domain::printable,
+    domain::{number::counted, printable},
     watch::{HistoryView, Reason, WatchSnapshot},
 };
 use kreplay_watcher::{GroupSelection, Histories, Observation, Watcher, WatcherOptions};
@@ -85,7 +85,8 @@ fn report_unknown(history: &HistoryView) {
     let Some(why) = &history.why_unknown else { return };
     let why = printable(&why.to_string()).into_owned();
     // A failed write to standard error is ignored: the snapshots have the reason, too.
-    let _ = writeln!(io::stderr(), "kreplay: the history of {} groups is not known: {why}", history.groups_unknown);
+    let groups = counted(history.groups_unknown, "group");
+    let _ = writeln!(io::stderr(), "kreplay: the history of {groups} is not known: {why}");
 }
 
 async fn connect(config: &Config, selection: GroupSelection) -> Result<(Watcher, Observation), CliError> {
