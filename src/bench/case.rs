@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kreplay_model::domain::{Concurrency, Ordering, PartitionCount, Tier};
+use kreplay_model::domain::{Concurrency, Ordering, PartitionCount, Tier, number::counted};
 use serde::Serialize;
 
 use super::setup::Shape;
@@ -119,7 +119,7 @@ impl fmt::Display for Case {
             _ => write!(f, "{} × {}", self.tier, self.concurrency)?,
         }
         if let Some(clients) = self.clients {
-            write!(f, ", {clients} client{}", if clients == 1 { "" } else { "s" })?;
+            write!(f, ", {}", counted(clients, "client"))?;
         }
         if let Some(rate) = self.rate {
             write!(f, ", {rate}/s")?;

@@ -10,7 +10,10 @@ use std::{
 
 use kreplay_engine::replay::{self, Session};
 use kreplay_kafka::producer::Producer;
-use kreplay_model::feed::{Bottleneck, RunState, report::peak_rss_bytes};
+use kreplay_model::{
+    domain::number::counted_as,
+    feed::{Bottleneck, RunState, report::peak_rss_bytes},
+};
 
 use super::{
     BenchError, Job, Measurement,
@@ -134,8 +137,9 @@ fn run(job: &Job) -> Result<Measurement, String> {
     let run = end.run.ok_or("there was no run")?;
     if late {
         return Err(format!(
-            "only {} records were handled within {} s; measure fewer with --records",
-            run.totals.handled, job.within_s
+            "only {} handled within {} s; measure fewer with --records",
+            counted_as(run.totals.handled, "record was", "records were"),
+            job.within_s
         ));
     }
     if run.state == RunState::Failed {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use kreplay_model::domain::number::counted;
+
 use super::{
     BenchReport, PRODUCER, Resource, Section,
     chart::bar,
@@ -44,11 +46,11 @@ fn render(report: &BenchReport) -> String {
     };
     let _ = writeln!(
         out,
-        "kreplay {} on {} cores, {broker}\n{} partitions, {} records{}; median (lowest–highest) of {}",
+        "kreplay {} on {}, {broker}\n{}, {}{}; median (lowest–highest) of {}",
         setting.version,
-        setting.cores,
-        setting.partitions,
-        number(count(setting.records)),
+        counted(setting.cores, "core"),
+        counted(setting.partitions, "partition"),
+        counted(setting.records, "record"),
         setting.stop_after.map_or_else(String::new, |records| {
             format!(", of which a measurement handles {} and those in flight", number(count(records)))
         }),

@@ -60,7 +60,7 @@ pub struct AuditArgs {
     decode: DecodeArgs,
     #[command(flatten)]
     sample: SampleArgs,
-    /// Field with the number of a record in the sequence of its key: header.NAME or json.PATH
+    /// Field with the sequence number of a record within its key: header.NAME or json.PATH
     #[arg(long, value_name = "FIELD", help_heading = "Audit")]
     sequence: Option<Field>,
     /// Show how the records would be distributed over this number of partitions, 1 to 10000
@@ -70,8 +70,8 @@ pub struct AuditArgs {
     #[arg(long, value_name = "TEMPLATE", help_heading = "Audit")]
     #[allow(clippy::doc_markdown, reason = "the text of --help")]
     rehearse_key: Option<KeyTemplate>,
-    /// Exit with 1 if these checks find something: spread, partitioner, growth, order, unused, co-partitioning;
-    /// separate with commas or repeat the flag
+    /// Exit with code 1 if one of these checks finds something: spread, partitioner, growth, order, unused,
+    /// co-partitioning; separate with commas or repeat the flag
     #[arg(long, value_name = "CHECK", value_delimiter = ',', help_heading = "Audit")]
     fail_on: Vec<Check>,
     /// Report format

@@ -30,7 +30,7 @@ pub struct Cli {
 pub enum Command {
     /// Replay generated events on an embedded broker; needs no cluster
     Demo(DemoArgs),
-    /// Show what a run would do and predict how long it takes; changes nothing
+    /// Show what a run would do and predict how long it would take; changes nothing
     Plan(PlanArgs),
     /// Replay topics
     Run(RunArgs),
@@ -38,7 +38,7 @@ pub enum Command {
     ///
     /// Each measurement is a run in a separate process, and the report shows medians of interleaved rounds. Without a
     /// cluster, bench reads a generated topic on the embedded broker, which shares the processors with the run and
-    /// is the bottleneck of many measurements. On a cluster, it reads the given topics in full and without a group, or
+    /// is the bottleneck in many measurements. On a cluster, it reads the given topics in full and without a group, or
     /// a temporary topic with --create.
     Bench(BenchArgs),
     /// Compare the effects that two handlers, or two versions of one, would have on the same records
@@ -54,11 +54,12 @@ pub enum Command {
     Compare(CompareArgs),
     /// Audit keys, partitioners, order and distribution of topics; changes nothing
     ///
-    /// Reads a sample, or everything with --scan, without a group: how even the partitions are, the hottest keys, keys
-    /// in several partitions, which partitioner explains the places of the keys and which records break it, when
-    /// partitions were added, whether timestamps and sequence numbers of a key decrease, and whether topics with common
-    /// keys have them in the same partitions. With --key-template, keys that are made of a header or a field are
-    /// audited, too. Ctrl-C ends reading and reports what was found so far. docs/audit.md explains each figure.
+    /// Reads a sample, or everything with --scan, without a group. Reports how evenly records are distributed over
+    /// partitions, the hottest keys, keys with records in several partitions, which partitioner explains where the keys
+    /// are and which records break it, when partitions were added, whether timestamps and sequence numbers of a key
+    /// decrease, and whether topics with common keys have them in the same partitions. With --key-template, keys built
+    /// from a header or a field are audited as well. Ctrl-C stops reading and reports what was found so far.
+    /// docs/audit.md explains each figure.
     Audit(AuditArgs),
     /// Resume an interrupted or stopped run
     Resume(ResumeArgs),
@@ -75,29 +76,29 @@ pub enum Command {
     /// Changes nothing, except for changes that you execute in the console. docs/watch.md explains each figure and says
     /// which records are read.
     Watch(WatchArgs),
-    /// Open a recording: the console on it, one frame of it, or its export to another format
+    /// Open a recording in the console, print one frame of it, or export it to another format
     ///
     /// A recording is made with --record FILE. It can be opened while it is being made, and after its process was
-    /// killed. Without a terminal, its contents are summed up. docs/recording.md describes what is in it.
+    /// killed. Without a terminal, a summary is printed. docs/recording.md describes what is in it.
     Open(OpenArgs),
     /// Open the console on running processes: runs and watches that were started with --serve
     ///
     /// Several addresses make one dashboard: partitions as their owners see them, the workers of all processes, and
-    /// sums. The console changes nothing without --control, and closing it stops no run. A lost connection is opened
-    /// again; until then, the last state is shown. docs/attach.md has examples.
+    /// totals. The console changes nothing without --control, and closing it stops no run. A lost connection is
+    /// reopened; until then, the last state is shown. docs/attach.md has examples.
     Attach(AttachArgs),
-    /// List the alert rules of the configuration, or print them as a rules file of Prometheus
+    /// List the configured alert rules, or print them as a Prometheus rules file
     Rules(RulesArgs),
     /// Check or show the configuration, or print its schema
     Config(ConfigArgs),
-    /// List the keys of the console, with the changes of the configuration
+    /// List the keys of the console, including those set in the configuration
     ///
     /// The first column has the names that [console.keys] in the configuration file uses. An action is listed more than
-    /// once if its keys differ from place to place.
+    /// once if its keys differ between screens.
     Keys(KeysArgs),
     /// List the colour themes of the console, or check their contrast
     Themes(ThemesArgs),
-    /// Print the completions of a shell
+    /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write the pages of all commands to a directory
     Man(ManArgs),

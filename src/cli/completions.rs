@@ -8,7 +8,7 @@ use super::Cli;
 /// The flags of `completions`.
 #[derive(Args, Clone)]
 pub struct CompletionsArgs {
-    /// The shell that reads them
+    /// Shell to print completions for
     shell: Shell,
 }
 

@@ -9,7 +9,11 @@ use std::{
 
 use clap::{Args, Subcommand};
 use kreplay_kafka::{Client, KafkaConfig, producer::Timestamps};
-use kreplay_model::domain::{Glob, RateLimit, printable};
+use kreplay_model::domain::{
+    Glob, RateLimit,
+    number::{by_count, counted, counted_as},
+    printable,
+};
 use serde::Serialize;
 
 use super::{
@@ -104,7 +108,7 @@ struct RetryArgs {
     /// Consumer group whose committed offsets record what was sent; it must not have members
     #[arg(long, value_name = "ID", default_value = "kreplay-dlq-retry")]
     group: String,
-    /// Send each letter to the partition it came from instead of the one of its key
+    /// Send each letter to the partition it came from, instead of the one that its key maps to
     #[arg(long)]
     same_partition: bool,
     /// Timestamp of the sent record: own to keep its original timestamp, or now
@@ -216,8 +220,12 @@ fn text(done: &RetryResult, dry_run: bool) -> String {
     use std::fmt::Write as _;
     let verb = if dry_run { "would be sent back" } else { "sent back" };
     let mut text = format!(
-        "{} dead letters {verb}; {} already sent, {} duplicates, {} filtered out, {} not dead letters",
-        done.sent, done.already_sent, done.twice, done.not_wanted, done.no_dead_letters
+        "{} {verb}; {} already sent, {}, {} filtered out, {}",
+        counted(done.sent, "dead letter"),
+        done.already_sent,
+        counted(done.twice, "duplicate"),
+        done.not_wanted,
+        counted_as(done.no_dead_letters, "not a dead letter", "not dead letters")
     );
     for (count, what) in [
         (done.refused, "refused"),
@@ -233,15 +241,17 @@ fn text(done: &RetryResult, dry_run: bool) -> String {
 }
 
 fn refused(done: &RetryResult, dry_run: bool) -> String {
-    let (count, behind) = (done.refused, done.behind_refused);
+    let refused = counted(done.refused, "dead letter");
+    let their = by_count(done.refused, "its topic", "their topics");
+    let behind = counted_as(done.behind_refused, "comes", "come");
+    let them = by_count(done.refused, "it", "them");
     if dry_run {
-        return format!(
-            "{count} dead letters would be refused by their topics, and {behind} come after them with the same key"
-        );
+        return format!("{refused} would be refused by {their}, and {behind} after {them} with the same key");
     }
+    let were = by_count(done.refused, "was", "were");
     format!(
-        "{count} dead letters were refused by their topics, and {behind} come after them with the same key; all others \
-         are settled. Fix the cause, then run the same command again to send the remaining ones"
+        "{refused} {were} refused by {their}, and {behind} after {them} with the same key; all others are settled. Fix \
+         the cause, then run the same command again to send the remaining ones"
     )
 }
 

@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 
 use kreplay_model::{
     control::{Command, Control},
+    domain::number::counted_as,
     feed::{Event, EventLog, Feed, Severity, progress},
 };
 
@@ -55,7 +56,7 @@ fn errors(events: &EventLog) -> String {
     let shown = problems.get(problems.len().saturating_sub(MAX_ERRORS)..).unwrap_or_default().join("\n");
     match problems.len().saturating_sub(MAX_ERRORS) {
         0 => shown,
-        before => format!("{before} earlier ones are left out\n{shown}"),
+        before => format!("{}\n{shown}", counted_as(before, "earlier one is left out", "earlier ones are left out")),
     }
 }
 

@@ -10,9 +10,12 @@ use std::{
 use clap::{Args, ValueHint};
 use kreplay_engine::plan::Planner;
 use kreplay_kafka::{Client, ClientHealth, KafkaConfig};
-use kreplay_model::feed::{
-    Planning,
-    report::{PlanReport, ReportFormat},
+use kreplay_model::{
+    domain::number::{Count, counted},
+    feed::{
+        Planning,
+        report::{PlanReport, ReportFormat},
+    },
 };
 
 use super::{
@@ -131,7 +134,7 @@ impl Progress {
         }
         self.shown_at = Some(Instant::now());
         let percent = planning.read.saturating_mul(100) / planning.wanted.max(1);
-        let text = format!("reading: {} of {} offsets, {percent} %", planning.read, planning.wanted);
+        let text = format!("reading: {} of {}, {percent} %", Count(planning.read), counted(planning.wanted, "offset"));
         // A failed write to standard error does not affect the plan.
         let _ = if self.terminal { write!(io::stderr(), "\r\u{1b}[K{text}") } else { writeln!(io::stderr(), "{text}") };
     }

@@ -19,7 +19,7 @@ use crate::config::{Config, Environment, Overrides};
 pub struct RulesArgs {
     #[command(flatten)]
     file: FileArgs,
-    /// Print the rules as a rules file of Prometheus, over metrics with the prefix of `metrics.prefix`
+    /// Print the rules as a Prometheus rules file, for metrics with the prefix set in `metrics.prefix`
     #[arg(long)]
     prometheus: bool,
 }

@@ -20,9 +20,9 @@ use crate::config::{Config, Environment, Overrides};
 pub struct ThemesArgs {
     /// Themes: names or paths of theme files [default: all built-in themes]
     themes: Vec<String>,
-    /// Measure the contrast of all text and graphics with their backgrounds
+    /// Measure the contrast of all text and graphics against their backgrounds
     ///
-    /// Text needs a ratio of at least 4.5, graphics 3 (WCAG 2.1, level AA). The exit code is 1 if a theme has less.
+    /// Text needs a ratio of at least 4.5, graphics 3 (WCAG 2.1, level AA). The exit code is 1 if a theme falls short.
     /// Colours that the terminal defines, such as blue, cannot be measured.
     #[arg(long)]
     check: bool,

@@ -3,7 +3,7 @@
 use std::{fmt::Write, ops::ControlFlow};
 
 use kreplay_kafka::Client;
-use kreplay_model::domain::{Record, TopicPartition, printable};
+use kreplay_model::domain::{Record, TopicPartition, number::counted, printable};
 use serde_json::{Value, json};
 
 use super::{
@@ -87,7 +87,12 @@ fn text(id: &TopicPartition, record: &Record, letter: &DeadLetter) -> String {
     line("from", &printable(&format!("{} at {}", letter.source, letter.offset)));
     line(
         "failed",
-        &printable(&format!("{} after {} attempts in run {}", letter.failed_at, letter.attempts, letter.run)),
+        &printable(&format!(
+            "{} after {} in run {}",
+            letter.failed_at,
+            counted(letter.attempts, "attempt"),
+            letter.run
+        )),
     );
     line("error", &printable(&letter.error));
     line("key", &escaped(record.key()));

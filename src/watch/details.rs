@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use chrono::{DateTime, Local, Utc};
-use kreplay_model::domain::number::{Count, seconds};
+use kreplay_model::domain::number::{Count, counted, counted_as, seconds};
 use kreplay_model::domain::printable;
 use kreplay_model::watch::{GroupView, MemberRow, PartitionRow, RebalancesView, RecordsLeft, SeenBy};
 
@@ -61,7 +61,7 @@ fn head(group: &GroupView) -> String {
     let lag = &group.lag;
     let _ = write!(text, "  lag        {}", total_lag(lag));
     if lag.unknown_partitions > 0 {
-        let _ = write!(text, ", not known of {} partitions", lag.unknown_partitions);
+        let _ = write!(text, ", not known of {}", counted(lag.unknown_partitions, "partition"));
     }
     let _ = writeln!(
         text,
@@ -174,9 +174,9 @@ fn notes(row: &PartitionRow) -> String {
         notes.push(format!("{ahead} ahead of the log"));
     }
     match (row.records_left, row.readable) {
-        (Some(RecordsLeft::Exactly(0)), Some(1)) => notes.push("caught up (1 offset without a record)".to_owned()),
         (Some(RecordsLeft::Exactly(0)), Some(offsets)) if offsets > 0 => {
-            notes.push(format!("caught up ({offsets} offsets without records)"));
+            let offsets = counted_as(offsets, "offset without a record", "offsets without records");
+            notes.push(format!("caught up ({offsets})"));
         }
         _ => {}
     }

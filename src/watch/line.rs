@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use chrono::{DateTime, Local, Utc};
-use kreplay_model::domain::number::{Count, estimate, estimate_at_least, seconds};
+use kreplay_model::domain::number::{Count, counted, estimate, estimate_at_least, seconds};
 use kreplay_model::domain::printable;
 use kreplay_model::watch::{TimeExactness, VerdictKind, WatchEvent, WatchSnapshot};
 
@@ -26,8 +26,7 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
     let lag = lag.map_or_else(|| "?".to_owned(), |lag| Count(lag).to_string());
     let oldest = snapshot.groups.iter().filter_map(|group| Some((group.age_s?.value, group)));
     let oldest = oldest.reduce(|oldest, next| if next.0 > oldest.0 { next } else { oldest });
-    let noun = if snapshot.groups.len() == 1 { "group" } else { "groups" };
-    let mut line = format!("{}  {} {noun}", time(snapshot.at), snapshot.groups.len());
+    let mut line = format!("{}  {}", time(snapshot.at), counted(snapshot.groups.len(), "group"));
     if !verdicts.is_empty() {
         line.push_str(": ");
         line.push_str(&verdicts.join(", "));

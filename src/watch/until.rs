@@ -5,7 +5,11 @@ use std::{fmt, str::FromStr, time::Duration};
 use chrono::{DateTime, Utc};
 use kreplay_alerts::Condition;
 use kreplay_model::{
-    domain::{duration, number::estimate, printable},
+    domain::{
+        duration,
+        number::{counted, estimate},
+        printable,
+    },
     watch::{GroupView, WatchSnapshot},
 };
 
@@ -36,7 +40,9 @@ impl Until {
         let first = unsatisfied.next()?;
         Some(match unsatisfied.count() {
             0 => first,
-            others => format!("{first}; {} of {} groups do not satisfy it", others + 1, snapshot.groups.len()),
+            others => {
+                format!("{first}; {} of {} do not satisfy it", others + 1, counted(snapshot.groups.len(), "group"))
+            }
         })
     }
 }

@@ -61,7 +61,7 @@ fn topics_are_created_by_name_and_for_channels_and_existing_ones_are_unchanged()
     let differing = create(broker, &[&named, "--partitions", "4"]);
     assert_eq!(differing.code(), Some(1), "{differing:?}");
     assert!(differing.stdout.contains("with 3 partitions instead of 4; left unchanged"), "{differing:?}");
-    assert!(differing.stderr.contains("1 of 1 topics exist with a different number"), "{differing:?}");
+    assert!(differing.stderr.contains("1 of 1 topic exists with a different number"), "{differing:?}");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn topics_that_cannot_be_created_are_reported_in_one_sentence() {
         (vec![], 2, "no topics given"),
         (vec!["--channels", "other", "--map", "user.*=t"], 2, "no group matches channel `other`"),
         (vec!["--map", "a=t:3", "--default-topic", "t:4"], 2, "both 3 and 4 partitions"),
-        (vec![prefix.as_str(), "--replication", "7"], 1, "1 of 1 topics cannot be created"),
+        (vec![prefix.as_str(), "--replication", "7"], 1, "1 of 1 topic cannot be created"),
     ] {
         let finished = create(broker, &args);
         assert_eq!(finished.code(), Some(code), "{args:?}: {finished:?}");

@@ -216,7 +216,7 @@ fn dead_letters_below_the_committed_offset_count_as_already_sent() {
     assert_eq!(count(&["--offset", &format!("0:{}", found.offset), "--dry-run"]), [0, 1, 29, 1]);
     assert_eq!(count(&[]), [20, 10, 0, 1]);
     let text = retry(broker, &letters, &group, &[]).expect_success();
-    let expected = "0 dead letters sent back; 30 already sent, 0 duplicates, 0 filtered out, 1 not dead letters\n";
+    let expected = "0 dead letters sent back; 30 already sent, 0 duplicates, 0 filtered out, 1 not a dead letter\n";
     assert_eq!(text.stdout, expected);
 }
 
@@ -338,7 +338,7 @@ fn a_timestamp_of_zero_is_refused_with_the_reason() {
 
     let new = format!("{topic}.new");
     let planned = migrate(broker, &topic, &format!("{new}:1"), &[]).expect_success();
-    assert!(planned.stdout.contains("obstacle: 1 records have the timestamp 0"), "{planned:?}");
+    assert!(planned.stdout.contains("obstacle: 1 record has the timestamp 0"), "{planned:?}");
     assert!(planned.stdout.contains(&format!("{topic}-0 at offset 0")), "{planned:?}");
 
     let target = broker.topic("zero-target", 1);

@@ -2,7 +2,10 @@
 
 use kreplay_model::{
     audit::{AuditReport, Bounds, Check, CoPartitioning, Finding, KeySpread, PartitionerVerdict, TopicAudit},
-    domain::{number::Count, printable},
+    domain::{
+        number::{Count, by_count, counted, counted_as},
+        printable,
+    },
     feed::Estimate,
 };
 
@@ -15,7 +18,7 @@ pub fn findings(report: &AuditReport) -> Vec<Finding> {
 
 fn of_topic(topic: &TopicAudit, report: &AuditReport) -> Vec<Finding> {
     let sentences = [
-        (Check::Spread, spread(&topic.keys, "keys")),
+        (Check::Spread, spread(&topic.keys, "")),
         (Check::Spread, template_spread(topic, report)),
         (Check::Partitioner, partitioner(topic)),
         (Check::Growth, growth(topic)),
@@ -27,17 +30,18 @@ fn of_topic(topic: &TopicAudit, report: &AuditReport) -> Vec<Finding> {
     sentences.into_iter().filter_map(finding).collect()
 }
 
-fn spread(spread: &KeySpread, what: &str) -> Option<String> {
+fn spread(spread: &KeySpread, of: &str) -> Option<String> {
     let several = spread.in_several_partitions;
     (several.high > 0 && (several.low > 0 || !spread.examples.is_empty())).then(|| {
-        let (several, distinct) = (estimate(several), estimate(spread.distinct));
-        format!("{several} of {distinct} {what} have records in several partitions")
+        let (several, distinct) = (bounds(several), bounds(spread.distinct).counted_as("key", "keys"));
+        let have = several.by_count("has", "have");
+        format!("{several} of {distinct}{of} {have} records in several partitions")
     })
 }
 
 fn template_spread(topic: &TopicAudit, report: &AuditReport) -> Option<String> {
     let template = printable(report.key_template.as_deref()?).into_owned();
-    let text = spread(topic.template_keys.as_ref()?, &format!("keys of {template}"))?;
+    let text = spread(topic.template_keys.as_ref()?, &format!(" of {template}"))?;
     Some(format!("{text}, so their records have no common order"))
 }
 
@@ -50,11 +54,12 @@ fn partitioner(topic: &TopicAudit) -> Option<String> {
             let Some(breakers) = &found.breakers else {
                 return Some(format!("not all keys are in one partition: {:.1} % are", best.keys * 100.0));
             };
-            let records = bounds(breakers.records);
+            let records = breakers.records.counted_as("record is", "records are");
+            let them = breakers.records.by_count("it", "them");
             let other = breakers.explained_by.map_or_else(String::new, |other| {
-                format!("; {} explains {:.1} % of them", other.partitioner, other.records * 100.0)
+                format!("; {} explains {:.1} % of {them}", other.partitioner, other.records * 100.0)
             });
-            Some(format!("{records} records are not where {} puts them{other}", best.partitioner))
+            Some(format!("{records} not where {} puts {them}{other}", best.partitioner))
         }
         PartitionerVerdict::Known | PartitionerVerdict::OnePartition | PartitionerVerdict::TooFewKeys => None,
     }
@@ -62,22 +67,30 @@ fn partitioner(topic: &TopicAudit) -> Option<String> {
 
 fn growth(topic: &TopicAudit) -> Option<String> {
     let growth = topic.partitioner.growth.as_ref()?;
-    let both = estimate(growth.keys_in_both);
-    Some(format!(
-        "partitions were added between its records, from {} to {}; {both} keys have records in their former and in \
-         their present partition",
-        growth.from, growth.to
-    ))
+    let both = bounds(growth.keys_in_both).counted_as(
+        "key has records in its former and in its present partition",
+        "keys have records in their former and in their present partition",
+    );
+    Some(format!("partitions were added between its records, from {} to {}; {both}", growth.from, growth.to))
 }
 
 fn order(topic: &TopicAudit) -> Option<String> {
     let mut parts = Vec::new();
-    let mut part = |count: u64, what: &str| parts.extend((count > 0).then(|| format!("{} {what}", Count(count))));
-    part(topic.order.timestamp_inversions, "timestamps are lower than that of the key's record before");
+    let mut part = |count: u64, one: &str, more: &str| parts.extend((count > 0).then(|| counted_as(count, one, more)));
+    part(
+        topic.order.timestamp_inversions,
+        "timestamp is lower than that of the key's record before",
+        "timestamps are lower than that of the key's record before",
+    );
     if let Some(sequence) = &topic.order.sequence {
-        part(sequence.inversions, "sequence numbers are lower than the key's number before");
-        part(sequence.repetitions, "sequence numbers are repeated");
-        part(sequence.gaps.unwrap_or_default(), "sequence numbers follow a gap");
+        part(
+            sequence.inversions,
+            "sequence number is lower than the key's number before",
+            "sequence numbers are lower than the key's number before",
+        );
+        part(sequence.repetitions, "sequence number is repeated", "sequence numbers are repeated");
+        let gaps = sequence.gaps.unwrap_or_default();
+        part(gaps, "sequence number follows a gap", "sequence numbers follow a gap");
     }
     (!parts.is_empty()).then(|| parts.join("; "))
 }
@@ -105,24 +118,17 @@ fn of_pair(pair: &CoPartitioning) -> Option<Finding> {
         check: Check::CoPartitioning,
         topic: pair.topics[0].clone(),
         text: format!(
-            "{} of {} keys that it has in common with {} are in other partitions there ({} and {} partitions)",
+            "{} of {} that it has in common with {} {} in other partitions there ({} and {})",
             Count(moved),
-            Count(pair.compared_keys),
+            counted(pair.compared_keys, "key"),
             printable(&pair.topics[1]),
+            by_count(moved, "is", "are"),
             pair.partitions[0],
-            pair.partitions[1]
+            counted(pair.partitions[1], "partition")
         ),
     })
 }
 
-fn bounds(bounds: Bounds) -> String {
-    if bounds.is_exact() {
-        Count(bounds.low).to_string()
-    } else {
-        format!("{} to {}", Count(bounds.low), Count(bounds.high))
-    }
-}
-
-fn estimate(estimate: Estimate) -> String {
-    bounds(Bounds { low: estimate.low, high: estimate.high })
+fn bounds(estimate: Estimate) -> Bounds {
+    Bounds { low: estimate.low, high: estimate.high }
 }

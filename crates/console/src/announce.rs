@@ -9,7 +9,7 @@ mod notify;
 use std::fmt::Write as _;
 
 use kreplay_model::{
-    domain::number::{Count, seconds, whole},
+    domain::number::{counted, seconds, whole},
     feed::{RunState, RunStatus, RunView},
 };
 
@@ -161,16 +161,16 @@ fn title(state: &State) -> String {
     if groups.is_empty() {
         return "kreplay".to_owned();
     }
-    let noun = if groups.len() == 1 { "group" } else { "groups" };
+    let all = counted(groups.len(), "group");
     match groups.iter().filter(|group| needs_attention(group)).count() {
-        0 => format!("{} {noun} without trouble · kreplay", groups.len()),
-        trouble => format!("{trouble} of {} {noun} in trouble · kreplay", groups.len()),
+        0 => format!("{all} without trouble · kreplay"),
+        trouble => format!("{trouble} of {all} in trouble · kreplay"),
     }
 }
 
 /// How a run has ended.
 fn summary(run: &RunView) -> String {
-    format!("{}: {} records handled in {}", run.status(), Count(run.totals.handled), seconds(run.handling_s))
+    format!("{}: {} handled in {}", run.status(), counted(run.totals.handled, "record"), seconds(run.handling_s))
 }
 
 #[cfg(test)]

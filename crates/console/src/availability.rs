@@ -12,6 +12,7 @@ use kreplay_model::{
 use crate::{
     action::Action,
     layout::Panel,
+    number,
     state::{
         ChangeAccess, ChangePhase, Dialog, JournalFeed, Layer, MAX_COPIED_BYTES, Question, Race, ScreenId, State,
         TableId, WorkerStep,
@@ -414,19 +415,19 @@ fn no_step(state: &State, step: WorkerStep) -> Refusal {
 /// Why there cannot be more workers.
 pub(crate) fn at_most(state: &State) -> String {
     let max = state.max_concurrency();
-    let workers = if max == 1 { "worker" } else { "workers" };
-    let by_partition = format!("at most {max} {workers} with ordering partition: one per partition");
+    let workers = number::counted(max.into(), "worker");
+    let by_partition = format!("at most {workers} with ordering partition: one per partition");
     if max >= Concurrency::MAX.get() {
         return match state.run() {
             Some(run) if run.limits.single_threaded && !state.plans_next_run() => SINGLE_THREADED.into(),
-            _ => format!("at most {max} {workers}"),
+            _ => format!("at most {workers}"),
         };
     }
     match state.run() {
         _ if state.plans_next_run() => by_partition,
         Some(run) if run.limits.single_threaded => SINGLE_THREADED.into(),
         Some(run) if run.plan.ordering == Ordering::Partition => by_partition,
-        Some(_) => format!("at most {max} {workers} in this run"),
+        Some(_) => format!("at most {workers} in this run"),
         None => format!("at most {max} {workers}"),
     }
 }

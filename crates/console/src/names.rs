@@ -20,6 +20,6 @@ pub(super) fn paused_record(record: &PausedRecord) -> String {
 
 /// A short description of a key with its number of records.
 pub(super) fn quarantined_key(one: &QuarantinedKey) -> String {
-    let records = if one.records == 1 { "1 record".into() } else { format!("{} records", number::count(one.records)) };
+    let records = number::counted(one.records, "record");
     format!("key {} ({records})", shorten(&clean(&one.key), MAX_KEY_CELLS))
 }

@@ -4,7 +4,9 @@ mod clock;
 mod forms;
 mod watched;
 
-use kreplay_model::domain::number::{Count, estimate, long};
+use kreplay_model::domain::number::{self, Count, estimate, long};
+
+pub(super) use kreplay_model::domain::number::{by_count, counted_as, number_of_times};
 
 pub(super) use clock::clock;
 pub(super) use forms::{Forms, counts, exact_times, latencies, rates, sizes, times, times_left};
@@ -13,6 +15,16 @@ pub(super) use watched::{ages, etas, lags};
 /// A count with thousands separators: `1,234,567`.
 pub(super) fn count(value: u64) -> String {
     Count(value).to_string()
+}
+
+/// A count with its noun: `1 record`, `12,345 records`.
+pub(super) fn counted(value: u64, noun: &str) -> String {
+    number::counted(value, noun)
+}
+
+/// As [`counted`], with the number as in [`short`].
+pub(super) fn counted_short(value: u64, noun: &str) -> String {
+    format!("{} {noun}{}", short(value), by_count(value, "", "s"))
 }
 
 /// The number of cells of a count with thousands separators.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kreplay_model::domain::{Offset, TopicPartition};
+use kreplay_model::domain::{Offset, TopicPartition, number::counted};
 
 /// A file of offsets cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub fn read_csv(text: &str, group: &str) -> Result<BTreeMap<TopicPartition, Offs
             [topic, partition, offset] => (topic, partition, offset),
             [owner, topic, partition, offset] if *owner == group => (topic, partition, offset),
             [_, _, _, _] => continue,
-            _ => return Err(wrong(line, format!("it has {} fields", fields.len()))),
+            _ => return Err(wrong(line, format!("it has {}", counted(fields.len(), "field")))),
         };
         let number = parse_number(partition).and_then(|number| i32::try_from(number).ok());
         let number = number.ok_or_else(|| wrong(line, format!("`{partition}` is not the number of a partition")))?;
@@ -66,7 +66,7 @@ pub fn read_csv(text: &str, group: &str) -> Result<BTreeMap<TopicPartition, Offs
             return Err(wrong(line, "its topic is empty".to_owned()));
         }
         if offsets.insert(id.clone(), offset).is_some() {
-            return Err(wrong(line, format!("{id} is there twice")));
+            return Err(wrong(line, format!("{id} is listed twice")));
         }
     }
     if offsets.is_empty() { Err(CsvError::NoOffsets(group.to_owned())) } else { Ok(offsets) }

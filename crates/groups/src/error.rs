@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use kreplay_kafka::{CatalogError, DescribedMember, GroupAdminError};
 use kreplay_model::{
-    domain::{Classified, ErrorClass, Offset, TopicPartition, printable},
+    domain::{Classified, ErrorClass, Offset, TopicPartition, number::counted, printable},
     watch::undo_command,
 };
 
@@ -96,7 +96,12 @@ pub enum GroupsError {
         what: &'static str,
     },
     /// The topic has no such partition.
-    #[error("topic `{}` has {partitions} partitions, so there is no {}", printable(&id.topic), printable(&id.to_string()))]
+    #[error(
+        "topic `{}` has {}, so there is no {}",
+        printable(&id.topic),
+        counted(*partitions, "partition"),
+        printable(&id.to_string())
+    )]
     NoPartition {
         /// The partition.
         id: TopicPartition,

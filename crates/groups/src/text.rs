@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use kreplay_model::{
-    domain::printable,
+    domain::{
+        number::{Count, counted},
+        printable,
+    },
     feed::cells::{padding, width},
     watch::undo_command,
 };
@@ -46,9 +49,9 @@ impl GroupPlan {
         }
         let changed = self.rows.iter().filter(|row| row.is_change()).count();
         match self.action {
-            Action::Delete => writeln!(out, "deletes the group and {changed} committed offsets"),
+            Action::Delete => writeln!(out, "deletes the group and {}", counted(changed, "committed offset")),
             _ if changed == 0 => writeln!(out, "nothing to change"),
-            _ => writeln!(out, "changes {changed} of {} partitions", self.rows.len()),
+            _ => writeln!(out, "changes {} of {}", Count(changed as u64), counted(self.rows.len(), "partition")),
         }
     }
 }
@@ -64,7 +67,7 @@ impl ChangeOutcome {
         let _ = match (&self.change, plan.action) {
             (None, _) => writeln!(out, "nothing was changed"),
             (Some(id), Action::Delete) => writeln!(out, "deleted the group; change {id}"),
-            (Some(id), _) => writeln!(out, "changed {changed} partitions; change {id}"),
+            (Some(id), _) => writeln!(out, "changed {}; change {id}", counted(changed, "partition")),
         };
         if self.change.is_some() {
             let _ = writeln!(out, "undo: {}", printable(&undo_command(&plan.group)));

@@ -3,7 +3,7 @@
 use kreplay_model::{
     domain::{
         Lag,
-        number::{Bytes, Count, rate, seconds},
+        number::{Bytes, Count, counted, rate, seconds},
     },
     feed::{Prediction, RunView},
 };
@@ -22,7 +22,7 @@ pub(crate) fn summary(run: &RunView) -> Markup {
         ("topics", plan.topics.join(", ")),
         ("selection", plan.selection.clone()),
         ("partitions", Count(run.partitions.len() as u64).to_string()),
-        ("handled", format!("{} records, {}", Count(run.totals.handled), Bytes(run.totals.bytes))),
+        ("handled", format!("{}, {}", counted(run.totals.handled, "record"), Bytes(run.totals.bytes))),
         ("not simply handled", exceptions(run)),
         ("lag", lag(run.totals.lag)),
         ("time", format!("{} of handling, {} in total", seconds(run.handling_s), seconds(run.elapsed_s))),

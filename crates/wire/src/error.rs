@@ -21,7 +21,7 @@ pub enum WireError {
         reason: String,
     },
     /// The broker's certificate is not trusted, or the broker does not accept that of the client.
-    #[error("no TLS connection to {broker}: {reason}")]
+    #[error("cannot establish TLS with {broker}: {reason}")]
     Tls {
         /// The broker.
         broker: BrokerAddress,
@@ -29,7 +29,7 @@ pub enum WireError {
         reason: String,
     },
     /// The broker refused the user, or did not prove that it knows the password.
-    #[error("{broker} refuses the authentication with {mechanism}: {reason}")]
+    #[error("{broker} rejected the {mechanism} authentication: {reason}")]
     Authentication {
         /// The broker.
         broker: BrokerAddress,

@@ -29,7 +29,7 @@ pub struct ClusterArgs {
     /// Bootstrap servers: comma-separated HOST:PORT
     #[arg(short, long, value_name = "LIST")]
     pub bootstrap_server: Option<String>,
-    /// How long to wait for each answer of the cluster while the command starts, 1s to 10m [default: 30s]
+    /// How long to wait for each response from the cluster while the command starts, 1s to 10m [default: 30s]
     #[arg(long, value_name = "DURATION")]
     pub connect_timeout: Option<String>,
     /// Set a librdkafka property; can be repeated
@@ -80,7 +80,7 @@ pub struct MetricsArgs {
     /// Serve metrics for Prometheus on this address, such as 127.0.0.1:9308; with port 0, the address is printed
     #[arg(long = "metrics", id = "metrics", value_name = "ADDR")]
     pub address: Option<String>,
-    /// Detail of the figures [default: group for watched groups, partition for a run]
+    /// Level of detail of the metrics [default: group for watched groups, partition for a run]
     #[arg(long = "metrics-level", value_name = "LEVEL", value_parser = ["group", "topic", "partition"])]
     pub level: Option<String>,
     /// Also export groups under the names of another exporter [default: none]
@@ -92,7 +92,7 @@ pub struct MetricsArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Recording")]
 pub struct RecordArgs {
-    /// Record what the console shows to this new file, also without a console; `kreplay open FILE` shows it again
+    /// Record what the console shows, or would show, to this new file; `kreplay open FILE` opens it
     #[arg(long = "record", id = "record", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<String>,
     /// Maximum size of the recording, 1MiB to 1TiB; recording ends there, and the run continues [default: 512MiB]
@@ -104,12 +104,13 @@ pub struct RecordArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Attach")]
 pub struct ServeArgs {
-    /// Let `kreplay attach` show this process: path of a Unix socket, or a loopback address such as 127.0.0.1:9310
+    /// Let `kreplay attach` show this process: path of a Unix socket to create, or a loopback address such as
+    /// 127.0.0.1:9310
     ///
     /// A loopback address needs a token; with port 0, the address is printed. docs/attach.md has examples.
     #[arg(long = "serve", id = "serve", value_name = "PATH|HOST:PORT")]
     pub address: Option<String>,
-    /// File with the token that attached consoles must have [default: $KREPLAY_SERVE_TOKEN]
+    /// File with the token that consoles need to attach [default: $KREPLAY_SERVE_TOKEN]
     #[arg(long = "serve-token-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub token_file: Option<String>,

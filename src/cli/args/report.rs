@@ -23,15 +23,15 @@ pub struct ReportArgs {
     pub plain: bool,
     /// Print a report in this format at the end
     ///
-    /// html is one page with charts that needs nothing else: write it to a file with --output FILE.
+    /// html is a self-contained page with charts; write it to a file with --output FILE.
     #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT")]
     pub report: Option<RunReport>,
     /// Write the report to this file instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "report")]
     pub output: Option<PathBuf>,
-    /// Take no actions on the alerts of a rule for a time, 1h by default; `RULE=0s` ends a silence. Can be repeated
+    /// Silence a rule: take no actions on its alerts for DURATION, 1h by default; can be repeated
     ///
-    /// Silences are kept for the cluster in the state directory.
+    /// `RULE=0s` ends a silence. Silences are stored in the state directory, for each cluster.
     #[arg(long, value_name = "RULE[=DURATION]", help_heading = "Alerts")]
     pub silence: Vec<SilenceRequest>,
 }

@@ -100,7 +100,7 @@ pub(super) struct MeasurementArgs {
     pub(super) workloads: bool,
     /// Measure handlers that do real work instead, each with an empty target, and show what limits them
     ///
-    /// On a cluster, this includes the handler topic, next to librdkafka's own producer.
+    /// On a cluster, this includes the handler topic, compared with librdkafka's own producer.
     #[arg(long, conflicts_with_all = ["topics", "topics_regex", "rate", "workloads"])]
     pub(super) handlers: bool,
     /// With --handlers: also measure projection in this PostgreSQL database, in temporary schemas

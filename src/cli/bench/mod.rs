@@ -19,7 +19,10 @@ pub use args::BenchArgs;
 
 use kreplay_engine::plan::{Plan, Selection, resolve};
 use kreplay_kafka::{Catalog, Client, KafkaConfig};
-use kreplay_model::{domain::PartitionCount, feed::report::ReportFormat};
+use kreplay_model::{
+    domain::{PartitionCount, number::counted},
+    feed::report::ReportFormat,
+};
 
 use self::places::ScratchTargets;
 use super::{
@@ -199,7 +202,11 @@ impl BenchArgs {
             let records = self.measurements.records;
             let shapes = if self.measurements.workloads { workload_topics(records) } else { vec![shape] };
             for shape in shapes {
-                print_stderr(&format!("producing {} records to {} partitions", shape.records, shape.partitions));
+                print_stderr(&format!(
+                    "producing {} to {}",
+                    counted(shape.records, "record"),
+                    counted(shape.partitions.get(), "partition")
+                ));
                 let name = setup.topic(shape)?;
                 selections.push(Selection::topics([name]).map_err(|error| usage(error.to_string()))?);
             }

@@ -49,19 +49,19 @@ pub struct WatchDemoArgs {
     /// Watch consumer groups of a simulated cluster instead of replaying; nothing is contacted or started
     ///
     /// Producers, members and commits are simulated; all figures and verdicts are computed as on a real cluster. Each
-    /// verdict occurs within the first 3 minutes: until then, simulated time is 5 times as fast as the clock.
+    /// verdict occurs within the first 3 minutes: until then, simulated time runs 5 times as fast as the clock.
     #[arg(long, conflicts_with_all = ["datasets", "events", "partitions", "work", "skew", "report", "output"])]
     pub watch: bool,
     /// Seed of the simulation [default: 1]
     #[arg(long, value_name = "N", requires = "watch")]
     seed: Option<u64>,
-    /// Print the groups after 390 simulated seconds, when most verdicts hold, and end
+    /// Print the groups after 390 simulated seconds, when most verdicts hold, and exit
     #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics", "serve"])]
     once: bool,
-    /// How long to watch, by the clock [default: until stopped]
+    /// How long to watch, in real time [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = parse_duration)]
     duration: Option<Duration>,
-    /// Print JSON: an object for each look, one a line
+    /// Print JSON: one object per line, for each look
     #[arg(long, requires = "watch")]
     json: bool,
 }
@@ -187,7 +187,8 @@ async fn follow(
     let signal = stop_signal();
     tokio::pin!(signal);
     let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
-    if !args.json && !write(&format!("{CLUSTER_NAME}: at first, time is {FASTER} times as fast as the clock\n"))? {
+    let pace = format!("{CLUSTER_NAME}: at first, simulated time runs {FASTER} times as fast as the clock\n");
+    if !args.json && !write(&pace)? {
         return Ok(Exit::Done);
     }
     let mut commands = report.plain.then(TypedLines::open);

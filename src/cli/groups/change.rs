@@ -37,7 +37,7 @@ pub(super) struct ChangeArgs {
     /// Change the group; without this flag, nothing is changed
     #[arg(long, requires = "confirm", help_heading = "Execution")]
     execute: bool,
-    /// The name of the group once more; required with --execute
+    /// The name of the group again; required with --execute
     #[arg(long, value_name = "GROUP", requires = "execute", allow_hyphen_values = true, help_heading = "Execution")]
     confirm: Option<String>,
     /// Refuse to change any group, whatever the other flags are
@@ -215,10 +215,10 @@ pub(super) struct DeleteArgs {
 pub(super) struct UndoArgs {
     #[command(flatten)]
     change: ChangeArgs,
-    /// The change to undo, by the id that it printed [default: the last one]
+    /// Id of the change to undo, as printed when it was made [default: the last change]
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// List the stored changes of the group, the newest first, and end
+    /// List the stored changes of the group, newest first, and exit
     #[arg(long, conflicts_with_all = ["id", "execute"])]
     list: bool,
     #[command(flatten)]

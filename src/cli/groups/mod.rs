@@ -25,7 +25,7 @@ enum GroupsCommand {
     List(read::ListArgs),
     /// Show the verdict, the members and the partitions of groups
     ///
-    /// Looks several times until a verdict is known, which takes a few seconds. docs/watch.md explains each figure.
+    /// Observes the groups until a verdict is known, which takes a few seconds. docs/watch.md explains each figure.
     Describe(read::DescribeArgs),
     /// Set the committed offsets of a group
     ///

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::DateTime;
 use kreplay_engine::inspect::RecordInspector;
 use kreplay_model::{
-    domain::{TopicPartition, printable},
+    domain::{TopicPartition, number::counted_as, printable},
     inspect::{Content, Decoded, InspectedRecord, RecordId},
     watch::{GroupView, PartitionRow, WatchSnapshot},
 };
@@ -62,7 +62,11 @@ pub(super) fn text(group: &GroupView, inspector: &RecordInspector) -> String {
     }
     if stuck > records.len() && !records.is_empty() {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "\n  {} more partitions make no progress", stuck - records.len());
+        let _ = writeln!(
+            text,
+            "\n  {} no progress",
+            counted_as(stuck - records.len(), "more partition makes", "more partitions make")
+        );
     }
     text
 }

@@ -47,7 +47,7 @@ pub(super) struct ResetArgs {
     /// To this offset
     #[arg(long, value_name = "OFFSET", group = "mode", help_heading = "Mode", value_parser = offset)]
     to_offset: Option<Offset>,
-    /// From the committed offsets by this number of offsets: forward, or back if it is negative
+    /// To the committed offset plus this number, which may be negative
     #[arg(long, value_name = "N", group = "mode", help_heading = "Mode", allow_hyphen_values = true)]
     shift_by: Option<i64>,
     /// To the first record at or after this time: 2026-01-31T10:00:00, 2026-01-31T10:00:00.000+0100 (default: UTC),
@@ -57,7 +57,7 @@ pub(super) struct ResetArgs {
     /// To the first record that is not older than this duration: 2h, 1d12h or P1DT12H
     #[arg(long, value_name = "DURATION", group = "mode", help_heading = "Mode", value_parser = duration)]
     by_duration: Option<Duration>,
-    /// To the offsets of a file (- for standard input) in the form of Kafka's tool: topic,partition,offset or
+    /// To the offsets in a file (- for standard input) in the format of Kafka's tool: topic,partition,offset or
     /// group,topic,partition,offset
     #[arg(long, value_name = "CSV", group = "mode", help_heading = "Mode", value_hint = ValueHint::FilePath)]
     from_file: Option<PathBuf>,
@@ -66,7 +66,7 @@ pub(super) struct ResetArgs {
     copy_from: Option<String>,
     #[command(flatten)]
     format: FormatArgs,
-    /// Print the plan in the form that --from-file and Kafka's tool read: topic,partition,offset
+    /// Print the plan in the format that --from-file and Kafka's tool read: topic,partition,offset
     #[arg(long, conflicts_with_all = ["json", "output_format"], help_heading = "Output")]
     csv: bool,
 }

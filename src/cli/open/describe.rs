@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path};
 use chrono::{DateTime, SecondsFormat};
 use kreplay_model::{
     domain::{
-        number::{Bytes, Count, seconds},
+        number::{Bytes, Count, counted, seconds},
         printable,
     },
     recording::Past as _,
@@ -39,8 +39,8 @@ pub(super) fn text(path: &Path, recording: &Recording) -> String {
     }
     let Some(state) = recording.state_at(last_ms) else { return out };
     if let Some(run) = state.snapshot.as_ref().and_then(|snapshot| snapshot.run.as_ref()) {
-        let handled = Count(run.totals.handled);
-        let _ = writeln!(out, "run {}: {}, {handled} records handled", printable(&run.id), run.status());
+        let handled = counted(run.totals.handled, "record");
+        let _ = writeln!(out, "run {}: {}, {handled} handled", printable(&run.id), run.status());
     }
     if let Some(groups) = state.groups {
         let _ = writeln!(out, "groups: {}", Count(groups.groups.len() as u64));

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kreplay_console::recording_switch::{RecordingStart, RecordingSwitch};
-use kreplay_model::{feed::Feed, watch::WatchLog};
+use kreplay_model::{domain::number::counted, feed::Feed, watch::WatchLog};
 use kreplay_recording::{About, Censor, CreateError, Recorder, RecordingWriter, Source, Summary};
 
 /// Names that are tried for a file before it is given up.
@@ -98,7 +98,7 @@ impl RecordingSwitch for RecordingOnRequest {
 
     fn stop(&self) -> Result<String, String> {
         let Some(summary) = self.lock().complete() else { return Err("nothing was being recorded".to_owned()) };
-        let recorded = format!("{} frames", summary.frames);
+        let recorded = counted(summary.frames, "frame");
         summary.problem.map_or(Ok(recorded), Err)
     }
 }

@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use clap::Args;
+use kreplay_model::domain::number::{by_count, counted};
 use kreplay_topics::create::{TopicOutcome, TopicState, create, wanted};
 
 use super::client;
@@ -71,12 +72,14 @@ fn json(outcomes: &[TopicOutcome]) -> Result<String, CliError> {
 fn text(outcomes: &[TopicOutcome]) -> String {
     let mut out = String::new();
     for TopicOutcome { topic, partitions, state } in outcomes {
+        let wanted = partitions;
+        let partitions = counted(*partitions, "partition");
         let text = match state {
-            TopicState::Missing => format!("would be created with {partitions} partitions"),
-            TopicState::Created => format!("created with {partitions} partitions"),
-            TopicState::Exists => format!("already exists with {partitions} partitions"),
+            TopicState::Missing => format!("would be created with {partitions}"),
+            TopicState::Created => format!("created with {partitions}"),
+            TopicState::Exists => format!("already exists with {partitions}"),
             TopicState::Differs { has } => {
-                format!("already exists with {has} partitions instead of {partitions}; left unchanged")
+                format!("already exists with {} instead of {wanted}; left unchanged", counted(*has, "partition"))
             }
             TopicState::Failed { reason } => format!("cannot be created: {reason}"),
         };
@@ -90,14 +93,14 @@ fn problem(outcomes: &[TopicOutcome]) -> Option<String> {
     let count = |has_state: fn(&TopicState) -> bool| outcomes.iter().filter(|one| has_state(&one.state)).count();
     let failed = count(|state| matches!(state, TopicState::Failed { .. }));
     let differ = count(|state| matches!(state, TopicState::Differs { .. }));
-    let of = outcomes.len();
+    let of = counted(outcomes.len(), "topic");
     if failed > 0 {
-        Some(format!("{failed} of {of} topics cannot be created; the reason is shown next to each"))
+        Some(format!("{failed} of {of} cannot be created; the reason is shown next to each"))
     } else {
         (differ > 0).then(|| {
             format!(
-                "{differ} of {of} topics exist with a different number of partitions; request that number, or choose \
-                 other names"
+                "{differ} of {of} {} with a different number of partitions; request that number, or choose other names",
+                by_count(differ, "exists", "exist")
             )
         })
     }

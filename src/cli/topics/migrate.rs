@@ -12,6 +12,7 @@ use std::{
 
 use clap::Args;
 use kreplay_kafka::producer::Timestamps;
+use kreplay_model::domain::number::{Count, counted};
 use kreplay_topics::migrate::{Carry, MigrateOptions, Migration, ProgressListener};
 use serde::Serialize;
 
@@ -186,7 +187,7 @@ impl ProgressListener for Progress {
         self.end();
         (self.what, self.done, self.of) = (what.to_owned(), 0, offsets);
         if offsets > 0 && !self.terminal {
-            let _ = writeln!(io::stderr(), "{what}: {offsets} offsets");
+            let _ = writeln!(io::stderr(), "{what}: {}", counted(offsets, "offset"));
         }
     }
 
@@ -198,7 +199,7 @@ impl ProgressListener for Progress {
         }
         self.shown_at = Instant::now();
         let percent = self.done.saturating_mul(100) / self.of.max(1);
-        let text = format!("{}: {} of {} offsets, {percent} %", self.what, self.done, self.of);
+        let text = format!("{}: {} of {}, {percent} %", self.what, Count(self.done), counted(self.of, "offset"));
         // A failed write to standard error does not affect the migration.
         let _ = if self.terminal { write!(io::stderr(), "\r\u{1b}[K{text}") } else { writeln!(io::stderr(), "{text}") };
         self.open = self.terminal;

@@ -9,7 +9,7 @@ use std::{
 
 use chrono::{TimeDelta, Utc};
 use kreplay_model::{
-    domain::printable,
+    domain::{number::counted, printable},
     watch::{HistoryView, Reason, WatchSnapshot},
 };
 use kreplay_watcher::{GroupSelection, Histories, Observation, WatchError, Watcher, WatcherOptions};
@@ -78,7 +78,8 @@ async fn histories(config: &Config, watcher: &mut Watcher, groups: Vec<Arc<str>>
 /// Says on standard error that the history of some groups is not known. The watch goes on without it.
 fn report_unknown(history: &HistoryView) {
     let Some(why) = &history.why_unknown else { return };
-    say(&format!("the history of {} groups is not known: {why}", history.groups_unknown));
+    let groups = counted(history.groups_unknown, "group");
+    say(&format!("the history of {groups} is not known: {why}"));
 }
 
 /// Writes a line to standard error.

@@ -38,7 +38,7 @@ pub struct WatchArgs {
     /// Groups to watch: names or patterns such as 'billing-*' [default: watch.groups, or all]
     #[arg(value_name = "GROUP")]
     groups: Vec<Glob>,
-    /// Look until a verdict is known, which takes a few seconds, print the result, and end
+    /// Observe the groups until a verdict is known, which takes a few seconds, print the result, and exit
     #[arg(long, conflicts_with_all = ["duration", "until", "interval", "headless", "metrics", "serve", "record"])]
     once: bool,
     /// How long to watch [default: until stopped]
@@ -48,25 +48,25 @@ pub struct WatchArgs {
     ///
     /// Figures: lag, max_partition_lag, readable, lost, records_left, members, idle_members, orphan_partitions, age,
     /// deadline, eta, no_progress, `rebalances in DURATION`, state, verdict, severity. Comparisons can be joined by
-    /// `and`. A figure that is not known makes the condition false. With --for, the exit code is 4 if the time is over
-    /// first.
+    /// `and`. The condition is false while one of its figures is unknown. With --for, the exit code is 4 if the time
+    /// runs out first.
     #[arg(long, value_name = "CONDITION")]
     #[allow(clippy::doc_markdown, reason = "the help is not Markdown")]
     until: Option<Until>,
-    /// Time between two looks, 500ms to 1h [default: 2s]
+    /// Time between looks, 500ms to 1h [default: 2s]
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     interval: Option<Duration>,
-    /// Read what happened before the watch from the topic of committed offsets: rebalances, and times of commits
+    /// Also read rebalances and commit times from before the watch, from the topic __consumer_offsets
     ///
-    /// A duration from 1m to 7d, such as 2h, or `off`. Needs READ on the topic __consumer_offsets.
+    /// How far to go back: a duration from 1m to 7d, such as 2h, or `off`. Requires READ on that topic.
     #[arg(long, value_name = "DURATION", value_parser = history)]
     #[allow(clippy::doc_markdown, reason = "the help is not Markdown")]
     history: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
-    /// Take no actions on the alerts of a rule for a time, 1h by default; `RULE=0s` ends a silence. Can be repeated
+    /// Silence a rule: take no actions on its alerts for DURATION, 1h by default; can be repeated
     ///
-    /// Silences are kept for the cluster in the state directory.
+    /// `RULE=0s` ends a silence. Silences are stored in the state directory, for each cluster.
     #[arg(long, value_name = "RULE[=DURATION]", conflicts_with = "once")]
     silence: Vec<SilenceRequest>,
     /// Refuse to change any group in the console

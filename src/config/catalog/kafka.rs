@@ -21,7 +21,7 @@ settings! { KAFKA:
         |c, i| store(&mut c.kafka.bootstrap_servers, bootstrap(i).map(Some)),
         |c| c.kafka.bootstrap_shown.clone().map(Value::from),
     };
-    /// How long to wait for each answer of the cluster while a command starts, before the command fails.
+    /// How long to wait for each response from the cluster while a command starts, before the command fails.
     "kafka.connect_timeout": Duration(seconds(1)..=minutes(10), "30s") => kafka.connect_timeout;
     /// Refuse commands that change consumer groups: `kreplay groups` with --execute.
     "kafka.read_only": Bool => kafka.read_only;

@@ -22,7 +22,7 @@ settings! { METRICS:
     "metrics.tls_certificate": Path(PEM) => metrics.tls_certificate;
     /// Private key of the certificate.
     "metrics.tls_key": Path(PEM) => metrics.tls_key;
-    /// Detail of the figures. Without it, group for watched groups and partition for a run.
+    /// Level of detail of the metrics. Without it, group for watched groups and partition for a run.
     "metrics.level": Word(&["group", "topic", "partition"]) => metrics.options.level as codec::Optional<codec::Word>;
     /// Maximum number of series; beyond it, the groups with the most series fall back to a coarser level.
     "metrics.max_series": Integer(100..=1_000_000) => metrics.options.max_series;

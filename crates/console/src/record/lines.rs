@@ -133,7 +133,7 @@ impl<'a> Shown<'a> {
             self.put(&mut lines, "note", Tone::Warning, &note);
         }
         if let Some(failure) = self.failure {
-            let times = if failure.attempts == 1 { "once".to_owned() } else { format!("{} times", failure.attempts) };
+            let times = number::number_of_times(failure.attempts);
             let outcome = if failure.outcome.is_empty() { String::new() } else { format!("; {}", failure.outcome) };
             self.put(&mut lines, "failed", Tone::Bad, &format!("{times}{outcome}: {}", clean(&failure.error)));
         }
@@ -147,7 +147,7 @@ impl<'a> Shown<'a> {
             self.put(&mut lines, label, Tone::Plain, &header_text(header));
         }
         if self.record.more_headers > 0 {
-            let text = format!("and {} more headers", number::count(self.record.more_headers as u64));
+            let text = format!("and {}", number::counted(self.record.more_headers as u64, "more header"));
             self.put(&mut lines, "", Tone::Muted, &text);
         }
         let (tone, about) = self.about_value();
@@ -202,7 +202,7 @@ impl<'a> Shown<'a> {
 
     fn about_value(&self) -> (Tone, String) {
         let Some(value) = &self.record.value else { return (Tone::Muted, "none: this record is a tombstone".into()) };
-        let bytes = if value.len == 1 { "1 byte".to_owned() } else { format!("{} bytes", number::count(value.len)) };
+        let bytes = number::counted(value.len, "byte");
         let kept = if value.is_truncated() {
             format!("; the first {} are shown", number::bytes(MAX_VALUE_BYTES as u64))
         } else {

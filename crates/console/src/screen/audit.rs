@@ -99,8 +99,8 @@ fn progress(state: &State, reading: Planning, room: u16, theme: &Theme) -> Vec<L
         format!("querying the cluster…{stop}")
     } else {
         let share = number::percent(number::share(reading.read.min(reading.wanted), reading.wanted));
-        let (read, wanted) = (number::count(reading.read), number::count(reading.wanted));
-        format!("reading {read} of {wanted} offsets, {share}; nothing is changed{stop}")
+        let (read, wanted) = (number::count(reading.read), number::counted(reading.wanted, "offset"));
+        format!("reading {read} of {wanted}, {share}; nothing is changed{stop}")
     };
     wrap(&text, usize::from(room)).into_iter().map(|line| Line::styled(line, theme.notice)).collect()
 }

@@ -105,7 +105,13 @@ fn summary(runs: &[Compared<'_>], theme: &Theme) -> (String, Style) {
     let differ = runs.iter().filter(|run| run.digest == DigestMatch::Differs).count();
     let same = runs.iter().filter(|run| run.digest == DigestMatch::Same).count();
     if differ > 0 {
-        (format!("✗ {differ} of {done} finished runs differ from the base{note}"), theme.bad)
+        (
+            format!(
+                "✗ {differ} of {done} finished runs {} from the base{note}",
+                number::by_count(differ, "differs", "differ")
+            ),
+            theme.bad,
+        )
     } else if same > 0 {
         (format!("✓ {} runs: same records, in the same order per key{note}", same + 1), theme.good)
     } else {

@@ -60,7 +60,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
 /// The last error of the selected kind in full, and what the counts leave out.
 fn below(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let Some(kind) = state.selected_error() else { return };
-    let times = if kind.last.attempt == 1 { "once".to_owned() } else { format!("{} times", kind.last.attempt) };
+    let times = number::number_of_times(kind.last.attempt);
     let key = kind.last.key.as_ref().map_or_else(String::new, |key| format!("key {key} "));
     let text = format!("{key}failed {times}; last error: {}", kind.last.error);
     let lines = wrap_at_most(&clean(&text), usize::from(area.width), ERROR_LINES);
@@ -77,14 +77,12 @@ fn remark(state: &State) -> Option<String> {
     let totals = &state.run()?.totals;
     let failed = totals.retried.saturating_add(totals.skipped).saturating_add(totals.dead_lettered);
     (failed > counted + state.feed.errors.dropped()).then(|| {
-        format!("{} failures in this run; beyond the first ones, only some have an event", number::count(failed))
+        format!("{} in this run; beyond the first ones, only some have an event", number::counted(failed, "failure"))
     })
 }
 
 fn title(state: &State) -> String {
     let kinds = state.feed.errors.kinds().len();
     let events: u64 = state.feed.errors.kinds().iter().map(|kind| kind.counts.total()).sum();
-    let counted =
-        |count: u64, name: &str| format!("{} {name}{}", number::short(count), if count == 1 { "" } else { "s" });
-    format!("{TITLE}: {} in {}", counted(kinds as u64, "kind"), counted(events, "event"))
+    format!("{TITLE}: {} in {}", number::counted_short(kinds as u64, "kind"), number::counted_short(events, "event"))
 }

@@ -26,7 +26,7 @@ const MAX_ERROR_LINES: usize = 6;
 pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let Some(record) = state.feed.paused_record() else { return };
     let room = usize::from(MAX_WIDTH.min(buf.area.width).saturating_sub(LABEL_WIDTH + 4));
-    let times = if record.attempts == 1 { "once".to_owned() } else { format!("{} times", record.attempts) };
+    let times = number::number_of_times(record.attempts);
     let mut rows = Vec::new();
     let mut put = |label: &'static str, text: &str, style| {
         for (line, text) in wrap(&clean(text), room).into_iter().take(MAX_ERROR_LINES).enumerate() {

@@ -130,9 +130,9 @@ fn title(state: &State, map: &HeatMap) -> String {
         (many, HeatMetric::Rate) => format!(", {} a row: the slowest", number::count(many as u64)),
         (many, _) => format!(", {} a row: the highest", number::count(many as u64)),
     };
-    let partitions = number::count(map.partitions as u64);
+    let partitions = number::counted(map.partitions as u64, "partition");
     let metric = metric_name(map.metric);
-    format!("{TITLE}  {metric} of {partitions} partitions, {order}{together}")
+    format!("{TITLE}  {metric} of {partitions}, {order}{together}")
 }
 
 fn metric_name(metric: HeatMetric) -> &'static str {

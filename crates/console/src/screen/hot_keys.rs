@@ -68,11 +68,11 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
 fn about(row: &HotKeyRow<'_>) -> String {
     match row.quarantined {
         Some(key) => format!(
-            "{} waits in quarantine since {} at {}, failed {} times: {}",
+            "{} waits in quarantine since {} at {}, failed {}: {}",
             clean(row.name),
             clean(&key.partition.to_string()),
             number::count(u64::try_from(key.offset.get()).unwrap_or(0)),
-            number::count(key.attempts.into()),
+            number::number_of_times(key.attempts),
             clean(&key.error),
         ),
         None => clean(row.name).into_owned(),
@@ -84,18 +84,18 @@ fn source(state: &State) -> String {
     let counted = state.run().map(|run| &run.hot_keys).filter(|hot| !hot.keys.is_empty());
     if let Some(hot) = counted {
         return format!(
-            "counted during the run, in a sample of {} of {} records; from–to in 19 of 20 samples",
+            "counted during the run, in a sample of {} of {}; from–to in 19 of 20 samples",
             number::short(hot.counted),
-            number::short(hot.records),
+            number::counted_short(hot.records, "record"),
         );
     }
     match state.coverage_of_keys() {
         None => "no key was counted yet, and no plan was made, so only keys in quarantine are known".to_owned(),
         Some(coverage) if coverage.full => "counts of the plan, which has read all records".to_owned(),
         Some(coverage) => format!(
-            "counts of the plan, estimated from {} of {} offsets; from–to in 19 of 20 samples",
+            "counts of the plan, estimated from {} of {}; from–to in 19 of 20 samples",
             number::short(coverage.offsets_read),
-            number::short(coverage.offsets),
+            number::counted_short(coverage.offsets, "offset"),
         ),
     }
 }

@@ -96,12 +96,11 @@ fn details(run: &JournaledRun, room: usize, theme: &Theme) -> Vec<Line<'static>>
         add("reason", reason, 2, |theme| theme.bad);
     }
     if let Some(summary) = &run.summary {
-        let attempts =
-            if summary.attempts == 1 { "1 attempt".to_owned() } else { format!("{} attempts", summary.attempts) };
+        let attempts = number::counted(summary.attempts.into(), "attempt");
         let group = summary.group.as_ref().map_or(String::new(), |group| format!(", group {group}"));
         let seen = summary.seen_at.format("%Y-%m-%d %H:%M:%S");
-        let planned = number::count(summary.records);
-        let text = format!("{planned} offsets planned, {attempts}{group}, last seen {seen} UTC");
+        let planned = number::counted(summary.records, "offset");
+        let text = format!("{planned} planned, {attempts}{group}, last seen {seen} UTC");
         add("journal", &text, 2, |theme| theme.popup);
         add("topics", &summary.topics.join(", "), 2, |theme| theme.popup);
     }

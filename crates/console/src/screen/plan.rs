@@ -8,6 +8,8 @@ use ratatui::{
     text::{Line, Span},
 };
 
+pub(super) use crate::number::counted;
+
 use super::{beside::beside, foot};
 use crate::{
     hit_map::HitMap,
@@ -106,9 +108,9 @@ pub(super) fn progress(reading: Planning, room: u16, theme: &Theme) -> Vec<Line<
     } else {
         let share = number::percent(number::share(reading.read.min(reading.wanted), reading.wanted));
         format!(
-            "reading {} of {} offsets, {share}; nothing is changed",
+            "reading {} of {}, {share}; nothing is changed",
             number::count(reading.read),
-            number::count(reading.wanted)
+            counted(reading.wanted, "offset")
         )
     };
     wrap(&text, usize::from(room)).into_iter().map(|line| Line::styled(line, theme.notice)).collect()
@@ -153,17 +155,18 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
         format!("all records, in {}", time(cover.elapsed_s))
     } else {
         format!(
-            "a sample: {} of {} offsets in {} slices, in {}",
+            "a sample: {} of {} in {}, in {}",
             number::count(cover.offsets_read),
-            number::count(cover.offsets),
-            cover.slices,
+            counted(cover.offsets, "offset"),
+            counted(cover.slices.into(), "slice"),
             time(cover.elapsed_s)
         )
     };
     put("read", &read, theme.popup);
     let records = format!(
-        "{} records, {}; {}, {} in the heaviest lane, {} without a key",
+        "{} {}, {}; {}, {} in the heaviest lane, {} without a key",
         about(plan.records),
+        number::by_count(plan.records.value, "record", "records"),
         number::bytes(plan.bytes),
         counted(plan.keys.distinct, "key"),
         number::percent(plan.keys.heaviest_lane),
@@ -176,10 +179,6 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
     for note in &plan.notes {
         put("note", note, theme.warning);
     }
-}
-
-pub(super) fn counted(count: u64, name: &str) -> String {
-    format!("{} {name}{}", number::count(count), if count == 1 { "" } else { "s" })
 }
 
 /// A duration with two decimals below a minute, as in reports.

@@ -63,7 +63,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         paint::text(buf, rows.x, rows.bottom() + 1, rows.width, text, theme.muted);
         return;
     };
-    let times = if one.attempts == 1 { "once" } else { &format!("{} times", one.attempts) };
+    let times = number::number_of_times(one.attempts);
     let text = clean(&format!("failed {times}; last error: {}", one.error)).into_owned();
     for (row, text) in wrap(&text, usize::from(rows.width)).iter().take(usize::from(LINES_BELOW) - 1).enumerate() {
         let y = rows.bottom() + 1 + number::cells(row);
@@ -91,12 +91,12 @@ fn area(state: &State) -> Rect {
 
 fn title(state: &State) -> String {
     let Some(run) = state.run() else { return TITLE.to_owned() };
-    let counted =
-        |count: u64, name: &str| format!("{} {name}{}", number::short(count), if count == 1 { "" } else { "s" });
     let named = state.feed.quarantined().len();
     let first = if named < run.quarantine.keys { format!(", the oldest {named} shown") } else { String::new() };
-    let (keys, records) = (counted(run.quarantine.keys as u64, "key"), counted(run.quarantine.records, "record"));
+    let keys = number::counted_short(run.quarantine.keys as u64, "key");
+    let records = number::counted_short(run.quarantine.records, "record");
+    let wait = number::by_count(run.quarantine.records, "waits", "wait");
     let room = usize::from(area(state).width).saturating_sub(6);
-    let all = format!("{TITLE}: {keys}{first}, {records} wait");
-    if width(&all) > room { format!("{TITLE}: {keys}, {records} wait") } else { all }
+    let all = format!("{TITLE}: {keys}{first}, {records} {wait}");
+    if width(&all) > room { format!("{TITLE}: {keys}, {records} {wait}") } else { all }
 }

@@ -239,14 +239,14 @@ fn words(
     let mut lines = vec![progress(race, theme)];
     if let Some(leader) = race.leader() {
         let time = leader.result.as_ref().map_or(String::new(), |result| number::seconds(result.elapsed_s));
-        let noun = if leader.workers == 1 { "worker" } else { "workers" };
+        let workers = number::counted(leader.workers.into(), "worker");
         let leads = match (race.is_active(), leader.workers) {
             (true, 1) => "leads",
             (true, _) => "lead",
             (false, 1) => "was the fastest",
             (false, _) => "were the fastest",
         };
-        lines.push((format!("★ {} {noun} {leads} with {time}", number::count(leader.workers.into())), theme.good));
+        lines.push((format!("★ {workers} {leads} with {time}"), theme.good));
     }
     let has = |wanted| digests.iter().flatten().any(|digest| *digest == wanted);
     let same = digests.iter().flatten().filter(|digest| **digest == DigestMatch::Same).count();

@@ -100,7 +100,11 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
         ("topics", topics(plan), base),
         ("read", selection(plan), base),
         ("handler", plan.handler.clone(), base),
-        ("order", format!("by {}, at most {} records per call", plan.ordering, number::count(plan.batch.into())), base),
+        (
+            "order",
+            format!("by {}, at most {} per call", plan.ordering, number::counted(plan.batch.into(), "record")),
+            base,
+        ),
         ("workers", workers(run), base),
         ("tier", plan.tier.clone(), base),
         ("rate", run.limits.rate.map_or("no limit".to_owned(), |rate| format!("at most {rate}")), base),
@@ -117,9 +121,9 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
     let waiting = &run.quarantine;
     if waiting.keys > 0 || waiting.records > 0 {
         let text = format!(
-            "{} keys, {} records, {}",
-            number::count(waiting.keys as u64),
-            number::count(waiting.records),
+            "{}, {}, {}",
+            number::counted(waiting.keys as u64, "key"),
+            number::counted(waiting.records, "record"),
             number::bytes(waiting.bytes)
         );
         rows.push(("quarantine", text, theme.warning));
@@ -136,8 +140,8 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
 fn next_run(state: &State) -> String {
     let auto = if state.feed.adaptive() { ", automatic" } else { "" };
     let rate = state.feed.rate().map_or("no rate limit".to_owned(), |rate| format!("at most {rate}"));
-    let workers = state.wanted_concurrency().unwrap_or(0);
-    format!("{workers} workers{auto}, {rate}, ordering {}", state.feed.snapshot.next.ordering)
+    let workers = number::counted(state.wanted_concurrency().unwrap_or(0).into(), "worker");
+    format!("{workers}{auto}, {rate}, ordering {}", state.feed.snapshot.next.ordering)
 }
 
 /// The results of the dry run so far.
@@ -148,7 +152,11 @@ fn dry_run(view: &DryRunView, theme: &Theme) -> Vec<(&'static str, String, Style
     let mut rows = vec![("dry run", format!("nothing is applied; effects would be: {would}"), theme.warning)];
     if view.failed > 0 {
         let first = view.failures.first().map_or("", |failure| failure.error.as_str());
-        rows.push(("would fail", format!("{} records, such as: {first}", number::count(view.failed)), theme.warning));
+        rows.push((
+            "would fail",
+            format!("{}, such as: {first}", number::counted(view.failed, "record")),
+            theme.warning,
+        ));
     }
     rows
 }
@@ -165,7 +173,7 @@ fn list(effects: &[EffectCount]) -> String {
     let more = all.len().saturating_sub(MAX_NAMED);
     let list: Vec<String> =
         all.iter().take(MAX_NAMED).map(|one| format!("{} {}", number::count(one.count), one.what)).collect();
-    let more = if more > 0 { format!(" and {more} more kinds") } else { String::new() };
+    let more = if more > 0 { format!(" and {}", number::counted(more as u64, "more kind")) } else { String::new() };
     format!("{}{more}", list.join(", "))
 }
 
@@ -174,7 +182,7 @@ fn topics(plan: &PlanView) -> String {
     let more = plan.topics.len().saturating_sub(MAX_NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let list = plan.topics.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    format!("{list}{more}; {} partitions", number::count(plan.partitions as u64))
+    format!("{list}{more}; {}", number::counted(plan.partitions as u64, "partition"))
 }
 
 fn selection(plan: &PlanView) -> String {

@@ -195,23 +195,20 @@ fn amount(state: &State, chosen: &[&TopicView], partitions: u64, room: u16) -> S
     if chosen.is_empty() {
         return "nothing yet".to_owned();
     }
-    let counted = |count: u64, name: &str| {
-        let ending = if count == 1 { "" } else { "s" };
-        format!("{} {name}{ending}", number::count(count))
-    };
     let shown = state.user.topics.shown(&state.feed);
     let shown: HashSet<&str> =
         shown.iter().filter_map(|at| state.catalog().get(*at)).map(|topic| topic.name.as_str()).collect();
     let hidden = chosen.iter().filter(|topic| !shown.contains(topic.name.as_str())).count();
     let which = if chosen.iter().any(|topic| state.user.topics.is_marked(topic)) {
         let hidden = if hidden > 0 { format!(" ({hidden} not shown)") } else { String::new() };
-        format!("{} marked{hidden}", counted(chosen.len() as u64, "topic"))
+        format!("{} marked{hidden}", number::counted(chosen.len() as u64, "topic"))
     } else {
         "the topic under the cursor".to_owned()
     };
     let known: Option<u64> =
         chosen.iter().try_fold(0_u64, |sum, topic| topic.records.map(|records| sum.saturating_add(records)));
-    let records = known.map_or("records not counted".to_owned(), |sum| format!("at most {}", counted(sum, "record")));
-    let all = format!("{which}, {}, {records}", counted(partitions, "partition"));
+    let records =
+        known.map_or("records not counted".to_owned(), |sum| format!("at most {}", number::counted(sum, "record")));
+    let all = format!("{which}, {}, {records}", number::counted(partitions, "partition"));
     if width(&all) > usize::from(room) { format!("{which}, {records}") } else { all }
 }

@@ -77,8 +77,7 @@ fn title(items: &[TroubleItem<'_>]) -> String {
     let bad = items.iter().filter(|item| matches!(item, TroubleItem::Group(_))).count();
     match bad {
         0 => TITLE.to_owned(),
-        1 => format!("{TITLE}  1 group"),
-        bad => format!("{TITLE}  {} groups", number::count(bad as u64)),
+        bad => format!("{TITLE}  {}", number::counted(bad as u64, "group")),
     }
 }
 

@@ -3,7 +3,10 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use kreplay_model::{
-    domain::{Offset, TopicPartition},
+    domain::{
+        Offset, TopicPartition,
+        number::{by_count, counted},
+    },
     watch::{
         GroupChange, GroupChangePlan, GroupChangeProgress, GroupChangeRequest, GroupChangeStep, PartitionRow,
         ResetScope, ResetTo,
@@ -184,10 +187,10 @@ pub fn change_result(plan: &GroupChangePlan) -> String {
     match (plan.changed(), plan.failed()) {
         (0, 0) if plan.change_id.is_some() => format!("group {} was deleted", plan.group),
         (0, 0) => "nothing had to be changed".to_owned(),
-        (1, 0) => format!("1 partition of group {} was changed", plan.group),
-        (changed, 0) => format!("{changed} partitions of group {} were changed", plan.group),
         (changed, failed) => {
-            format!("{changed} partitions of group {} were changed, {failed} failed", plan.group)
+            let (partitions, were) = (counted(changed, "partition"), by_count(changed, "was", "were"));
+            let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+            format!("{partitions} of group {} {were} changed{failed}", plan.group)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What happened once, as signs above the timeline.
 
 use kreplay_model::{
+    domain::number::counted,
     feed::{RebalanceKind, RunState, Severity},
     timeline::{MarkKind, Moment, TimeRange},
     watch::WatchEvent,
@@ -70,7 +71,9 @@ fn sign_of(severity: Severity) -> &'static str {
 fn described(kind: &MarkKind) -> Option<(String, String, Severity)> {
     let mark = |sign: &str, text: String, severity| Some((sign.to_owned(), text, severity));
     match kind {
-        MarkKind::RunStarted(workers) => mark("►", format!("started with {workers} workers"), Severity::Info),
+        MarkKind::RunStarted(workers) => {
+            mark("►", format!("started with {}", counted(*workers, "worker")), Severity::Info)
+        }
         MarkKind::RunEnded(state) => match state {
             RunState::Done => mark("✓", "done".into(), Severity::Info),
             RunState::Failed => mark("✗", "failed".into(), Severity::Error),
@@ -84,7 +87,7 @@ fn described(kind: &MarkKind) -> Option<(String, String, Severity)> {
                 RebalanceKind::Own => "rebalance",
                 RebalanceKind::Group => "rebalance of the group",
             };
-            mark("⇄", format!("{by}, {duration_ms} ms, {moved} partitions moved"), Severity::Notice)
+            mark("⇄", format!("{by}, {duration_ms} ms, {} moved", counted(*moved, "partition")), Severity::Notice)
         }
         MarkKind::Paused => mark("‖", "paused".into(), Severity::Notice),
         MarkKind::Resumed => mark("►", "resumed".into(), Severity::Info),

@@ -120,8 +120,8 @@ fn attachment<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
 /// The number of alerts that fire, if there are some.
 fn firing<'a>(state: &State, theme: &Theme) -> Option<Span<'a>> {
     let firing = state.feed.alerts.as_ref().map_or(0, |alerts| alerts.firing());
-    let noun = if firing == 1 { "alert fires" } else { "alerts fire" };
-    (firing > 0).then(|| Span::styled(format!("  ! {} {noun}", number::count(firing as u64)), theme.bad))
+    let alerts = number::counted_as(firing, "alert fires", "alerts fire");
+    (firing > 0).then(|| Span::styled(format!("  ! {alerts}"), theme.bad))
 }
 
 /// What is watched, if there is no session beside the watch.
@@ -129,8 +129,7 @@ fn watching<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
     let Some(snapshot) = state.feed.watched.snapshot() else {
         return vec![Span::styled("◌ listing groups…", theme.notice)];
     };
-    let noun = if snapshot.groups.len() == 1 { "group" } else { "groups" };
-    let groups = format!("{} {noun}", number::count(snapshot.groups.len() as u64));
+    let groups = number::counted(snapshot.groups.len() as u64, "group");
     let (text, style) = if state.user.watch.paused {
         (format!("‖ paused, {groups}"), theme.warning)
     } else {
@@ -211,7 +210,7 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
     }
     let mut notes = Vec::new();
     if run.quarantine.keys > 0 {
-        notes.push((format!("{} keys quarantined", number::count(run.quarantine.keys as u64)), theme.warning));
+        notes.push((format!("{} quarantined", number::counted(run.quarantine.keys as u64, "key")), theme.warning));
     }
     if let Some(retrying) = run.retrying {
         notes.push((retrying.in_words(run.plan.ordering), theme.warning));

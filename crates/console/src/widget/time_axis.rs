@@ -82,11 +82,11 @@ fn sign(kind: &MarkKind, theme: &Theme) -> Option<(String, Style)> {
 /// What a mark says, in words.
 pub(crate) fn in_words(kind: &MarkKind) -> String {
     match kind {
-        MarkKind::RunStarted(workers) => format!("started with {workers} workers"),
+        MarkKind::RunStarted(workers) => format!("started with {}", number::counted((*workers).into(), "worker")),
         MarkKind::RunEnded(state) => format!("ended: {state}"),
         MarkKind::Concurrency { from, to } => format!("workers {from} → {to}"),
         MarkKind::Rebalance { duration_ms, moved, .. } => {
-            format!("rebalance in {duration_ms} ms, {moved} partitions moved")
+            format!("rebalance in {duration_ms} ms, {} moved", number::counted(*moved as u64, "partition"))
         }
         MarkKind::Paused => "paused".to_owned(),
         MarkKind::Resumed => "resumed".to_owned(),

@@ -180,7 +180,7 @@ fn the_cursor_moves_to_events_and_says_what_they_were() {
     press(&mut state, '{');
     assert!(text(&state).contains("workers 6 → 7"), "{}", text(&state));
     press(&mut state, '{');
-    assert!(text(&state).contains("rebalance in 2700 ms, 1 partitions moved"), "{}", text(&state));
+    assert!(text(&state).contains("rebalance in 2700 ms, 1 partition moved"), "{}", text(&state));
     press(&mut state, '}');
     press(&mut state, '}');
     assert!(!state.user.workers.window.is_fixed(), "after the last event, the latest moment is followed");

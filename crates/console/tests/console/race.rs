@@ -170,7 +170,7 @@ fn wrong_numbers_are_refused_in_the_prompt() {
     press(&mut state, 'r');
     type_text(&mut state, ",8");
     assert_eq!(press_code(&mut state, KeyCode::Enter), []);
-    assert!(text(&state).contains("8 is there twice"), "{}", text(&state));
+    assert!(text(&state).contains("8 is listed twice"), "{}", text(&state));
     assert!(state.race.is_none());
 }
 

@@ -13,6 +13,8 @@
 
 use std::fmt;
 
+use kreplay_model::domain::number::counted;
+
 use super::{Undecodable, uuid::uuid};
 
 /// The header with the schema name of the value.
@@ -75,7 +77,7 @@ fn schema_name(bytes: &[u8]) -> Option<(SchemaName, &[u8])> {
 fn bad_header(name: &str, header: &[u8]) -> Undecodable {
     let what = match header {
         [] => "is empty".to_owned(),
-        [0 | 1, ..] => format!("has only {} bytes", header.len()),
+        [0 | 1, ..] => format!("has only {}", counted(header.len(), "byte")),
         [first, ..] => format!("begins with the byte 0x{first:02x}"),
     };
     Undecodable::bad(format!(
@@ -86,7 +88,7 @@ fn bad_header(name: &str, header: &[u8]) -> Undecodable {
 fn bad_prefix(bytes: &[u8]) -> Undecodable {
     let what = match bytes {
         [] => "it is empty".to_owned(),
-        [0 | 1, ..] => format!("it has only {} bytes", bytes.len()),
+        [0 | 1, ..] => format!("it has only {}", counted(bytes.len(), "byte")),
         [first, ..] => format!("it begins with the byte 0x{first:02x}"),
     };
     Undecodable::bad(format!(

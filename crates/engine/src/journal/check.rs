@@ -3,7 +3,7 @@
 use std::fmt;
 
 use kreplay_kafka::LogEnds;
-use kreplay_model::domain::Offset;
+use kreplay_model::domain::{Offset, number::counted};
 
 use super::{Head, PartitionPlan, TopicPlan};
 
@@ -72,7 +72,8 @@ impl fmt::Display for ClusterChange {
             }
             Self::Partitions { topic, planned, now } => write!(
                 f,
-                "topic {topic} had {planned} partitions and now has {now}, so keys may have moved. Start a new run"
+                "topic {topic} had {} and now has {now}, so keys may have moved. Start a new run",
+                counted(*planned, "partition")
             ),
             Self::Shorter { partition, planned, now } => write!(
                 f,

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use kreplay_model::domain::number::{Count, by_count, counted, counted_as};
+
 use super::{Plan, range};
 
 /// The requested times of a partition's range, in milliseconds since 1970.
@@ -109,15 +111,20 @@ impl TimestampMonitor {
         if let Some((count, names)) = gathered(|timestamps| timestamps.before_start) {
             let seen: u64 = self.partitions.iter().map(|timestamps| timestamps.seen).sum();
             findings.push(format!(
-                "timestamps are out of order in {names}: {count} of the {seen} records read are older than --from; \
-                 reading starts at the first record that is not older, and these follow it"
+                "timestamps are out of order in {names}: {} of the {} read {} older than --from; reading starts at the \
+                 first record that is not older, and {} it",
+                Count(count),
+                counted(seen, "record"),
+                by_count(count, "is", "are"),
+                by_count(count, "this one follows", "these follow")
             ));
         }
         if let Some((count, names)) = gathered(|timestamps| timestamps.missed_after_end) {
             findings.push(format!(
                 "timestamps are out of order in {names}: reading ended at the first record that is not older than \
-                 --to, but at least {count} records after it belong to the requested times; give an offset for --to to \
-                 read them"
+                 --to, but at least {} to the requested times; give an offset for --to to read {}",
+                counted_as(count, "record after it belongs", "records after it belong"),
+                by_count(count, "it", "them")
             ));
         }
         findings

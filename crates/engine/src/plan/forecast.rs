@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kreplay_model::{
-    domain::{Ordering, RateLimit, printable},
+    domain::{Ordering, RateLimit, number::Count, printable},
     feed::{Conditions, Coverage, Curve, Estimate, Forecast, KeyForecast, PartitionForecast, RecordBytes},
 };
 
@@ -212,7 +212,10 @@ fn notes(plan: &Plan, scanned: &ScanResult, settings: &Settings, has_no_work_tim
         scanned.tally.partitions.iter().fold((0, 0), |(all, left), one| (all + one.records, left + one.filtered));
     if read.0 > 0 && read.0 == read.1 {
         let filter = &plan.selection.scope.rules.filter;
-        note(&format!("none of the {} records read passes the filter ({filter})", read.0));
+        note(&match read.0 {
+            1 => format!("the only record read does not pass the filter ({filter})"),
+            records => format!("none of the {} records read passes the filter ({filter})", Count(records)),
+        });
     }
     if let Some(example) = &scanned.tally.unjudged {
         note(&format!(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use kreplay_kafka::{Catalog, LogEnds};
 use kreplay_model::{
-    domain::{Offset, TopicPartition},
+    domain::{Offset, TopicPartition, number::counted},
     feed::EventKind,
 };
 
@@ -56,7 +56,7 @@ pub fn total(held_back: &[HeldBack]) -> u64 {
     held_back.iter().map(|one| one.offsets).sum()
 }
 
-/// The held-back offsets as text: `1001 offsets of t-0 from 10 on, since TIME`.
+/// The held-back offsets as text: `1,001 offsets of t-0 from 10 on, since TIME`.
 #[must_use]
 pub fn in_words(held_back: &[HeldBack]) -> String {
     let named: Vec<String> = held_back
@@ -64,13 +64,15 @@ pub fn in_words(held_back: &[HeldBack]) -> String {
         .take(MAX_NAMED_PARTITIONS)
         .map(|HeldBack { id, from, offsets, since }| {
             let since = since.map_or_else(String::new, |at| format!(", since {}", at.format("%Y-%m-%dT%H:%M:%SZ")));
-            format!("{offsets} offsets of {id} from {from} on{since}")
+            format!("{} of {id} from {from} on{since}", counted(*offsets, "offset"))
         })
         .collect();
     let more = held_back.get(MAX_NAMED_PARTITIONS..).unwrap_or_default();
     let more = match more.len() {
         0 => String::new(),
-        count => format!("; and {} offsets of {count} more partitions", total(more)),
+        count => {
+            format!("; and {} of {}", counted(total(more), "offset"), counted(count, "more partition"))
+        }
     };
     named.join("; ") + &more
 }

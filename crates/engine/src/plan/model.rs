@@ -185,7 +185,11 @@ impl Model {
         };
         match limit {
             Bottleneck::Workers if workers == self.max_workers(ordering) && ordering == Ordering::Partition => {
-                format!("each of the {workers} partitions keeps one worker busy; more workers cannot be used")
+                let partitions = match workers {
+                    1 => "the only partition".to_owned(),
+                    _ => format!("each of the {workers} partitions"),
+                };
+                format!("{partitions} keeps one worker busy; more workers cannot be used")
             }
             Bottleneck::Workers => match self.smallest_sufficient(ordering, self.max_workers(ordering)) {
                 enough if enough > workers => format!("more would still help, up to about {enough}"),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::Utc;
 use kreplay_kafka::{Catalog, CatalogError, TopicInfo};
 use kreplay_model::{
-    domain::{Classified, ErrorClass, Offset, TopicPartition},
+    domain::{Classified, ErrorClass, Offset, TopicPartition, number::counted},
     feed::{ClampReason, EventKind, RangeSide},
 };
 
@@ -72,7 +72,7 @@ pub enum PlanError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// The regular expression matches no topic.
-    #[error("no topic matches `{expression}` among the {topics} topics of this cluster")]
+    #[error("no topic matches `{expression}`; this cluster has {}", counted(*topics, "topic"))]
     NoMatch {
         /// The expression as the user wrote it.
         expression: String,

@@ -8,7 +8,7 @@ mod retry;
 
 use std::time::Duration;
 
-use kreplay_model::domain::{Batch, Concurrency, Glob, Ordering, RateLimit, Tier};
+use kreplay_model::domain::{Batch, Concurrency, Glob, Ordering, RateLimit, Tier, number::counted};
 
 use crate::handler::{DryRunMode, HandlerChoice};
 
@@ -148,9 +148,9 @@ impl Settings {
         (before != Ordering::Partition || self.concurrency != wanted).then(|| {
             format!(
                 "the handler topic commits positions in its transactions, so each partition is a lane: ordering \
-                 partition, {} workers; with topic.transactional = false, the ordering and the number of workers can \
+                 partition, {}; with topic.transactional = false, the ordering and the number of workers can \
                  be chosen freely, but a kill may cause records to be sent twice",
-                self.concurrency.get()
+                counted(self.concurrency.get(), "worker")
             )
         })
     }

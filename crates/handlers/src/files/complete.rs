@@ -9,7 +9,10 @@ use std::{
 };
 
 use flate2::write::GzEncoder;
-use kreplay_model::feed::EventKind;
+use kreplay_model::{
+    domain::number::{by_count, counted},
+    feed::EventKind,
+};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
@@ -99,10 +102,12 @@ impl ExportWriter {
         Err(HandlerError::Target {
             handler: self.table.output.format.handler(),
             reason: format!(
-                "{remaining} files in {} could not be completed; their rows are safe in {}, and the next export to \
-                 this directory will complete them",
+                "{} in {} could not be completed; the rows are safe in {}, and the next export to this directory will \
+                 complete {}",
+                counted(remaining, "file"),
                 self.dir.display(),
-                self.work.display()
+                self.work.display(),
+                by_count(remaining, "it", "them")
             ),
         })
     }

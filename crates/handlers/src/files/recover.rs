@@ -2,7 +2,10 @@
 
 use std::{io, path::Path};
 
-use kreplay_model::feed::EventKind;
+use kreplay_model::{
+    domain::number::{by_count, counted},
+    feed::EventKind,
+};
 
 use super::{
     complete::{FinishedFile, converted_path},
@@ -31,8 +34,10 @@ impl ExportWriter {
         hold::sweep(&self.work);
         if files > 0 {
             let text = format!(
-                "{}: completed {files} files with {rows} rows, which an earlier run had left open",
-                self.dir.display()
+                "{}: completed {} with {}, which an earlier run had left open",
+                self.dir.display(),
+                counted(files, "file"),
+                counted(rows, "row")
             );
             self.events.push(EventKind::Notice { text });
         }
@@ -106,11 +111,12 @@ impl ExportWriter {
 
     fn lost(&self, row: &FileRow, what: &str, path: &Path) -> String {
         format!(
-            "{} {what} {} rows of {} that were exported; restore it, or export again to another directory (removing {} \
-             makes this one usable)",
+            "{} {what} {} of {} that {} exported; restore it, or export again to another directory (removing {} makes \
+             this one usable)",
             path.display(),
-            row.rows,
+            counted(row.rows, "row"),
             row.run,
+            by_count(row.rows, "was", "were"),
             self.work.display()
         )
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kreplay_model::domain::{Secret, SecretFormat};
+use kreplay_model::domain::{Secret, SecretFormat, number::counted};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -162,7 +162,7 @@ fn parse_results(answer: &Answer<'_>, records: usize) -> Result<RequestOutcome, 
         Results::Array(results) | Results::Object { results } => results,
     };
     if results.len() != records {
-        return Err(format!("it has {} results for {records} records", results.len()));
+        return Err(format!("it has {} for {}", counted(results.len(), "result"), counted(records, "record")));
     }
     let verdict = |value| {
         let json: JsonVerdict = serde_json::from_value(value).map_err(|error| escaped_excerpt(&error.to_string()))?;

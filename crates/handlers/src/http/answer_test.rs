@@ -80,7 +80,7 @@ fn an_answer_may_have_a_result_for_each_record() {
     }
     for (body, part) in [
         ("", "neither a JSON array"),
-        (r#"[{"ok":true}]"#, "1 results for 2 records"),
+        (r#"[{"ok":true}]"#, "1 result for 2 records"),
         (r#"[{"ok":true},{"level":"info"}]"#, "neither `ok` nor `error`"),
         (r#"[{"ok":true},7]"#, "invalid type"),
     ] {

@@ -10,7 +10,7 @@ use kreplay_kafka::{
     Client, GroupOffsets, KafkaConfig,
     producer::{TransactionError, forwarding_properties},
 };
-use kreplay_model::domain::position_group;
+use kreplay_model::domain::{number::counted, position_group};
 use kreplay_topics::TopicTemplate;
 use parking_lot::Mutex;
 
@@ -197,9 +197,10 @@ fn look_up_targets(router: &Router) -> Result<(), HandlerError> {
         })?;
         if router.keeps_partitions() && found.partitions < partitions {
             return Err(settings_error(format!(
-                "topic {} has {} partitions, but {topic} has {partitions}: topic.partitioner = \"source\" needs at \
+                "topic {} has {}, but {topic} has {partitions}: topic.partitioner = \"source\" needs at \
                  least as many",
-                found.name, found.partitions
+                found.name,
+                counted(found.partitions, "partition")
             )));
         }
     }

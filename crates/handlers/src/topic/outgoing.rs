@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use kreplay_engine::rules::{KeyTemplate, Rules};
 use kreplay_kafka::producer::{NewRecord, Timestamps};
-use kreplay_model::domain::{AppendOnlyVec, Header, Record, TopicPartition};
+use kreplay_model::domain::{AppendOnlyVec, Header, Record, TopicPartition, number::counted};
 use kreplay_topics::Channel;
 
 use super::{
@@ -121,8 +121,9 @@ impl Router {
             Ok(Outgoing { target, partition, key, timestamp_ms })
         } else {
             Err(permanent(format!(
-                "topic {} has no partition {partition}; it has {} partitions",
-                target.name, target.partitions
+                "topic {} has no partition {partition}; it has {}",
+                target.name,
+                counted(target.partitions, "partition")
             )))
         }
     }

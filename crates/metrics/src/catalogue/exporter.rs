@@ -22,7 +22,7 @@ pub(crate) const FIGURES: &[Figure<Export>] = &[
         read: Read::Items(|_| vec![vec![text("version", env!("CARGO_PKG_VERSION"))]]),
     },
     Figure {
-        family: Family::new(Kind::Gauge, "metrics_series", None, &[], "Series of runs and groups in this text"),
+        family: Family::new(Kind::Gauge, "metrics_series", None, &[], "Series of runs and groups in this response"),
         read: Read::One(|export| Some(Number::Count(export.series))),
     },
     Figure {

@@ -84,7 +84,7 @@ pub(crate) const FIGURES: &[Figure<GroupView>] = &[
     gauge("group_unknown_partitions", None, "Partitions whose lag is not known", |group| {
         Some(Number::Count(group.lag.unknown_partitions))
     }),
-    gauge("group_orphan_partitions", None, "Partitions that have had no owner for long", |group| {
+    gauge("group_orphan_partitions", None, "Partitions that have had no owner for more than 10 minutes", |group| {
         Some(Number::len(group.partitions.iter().filter(|row| row.orphan).count()))
     }),
     gauge("group_age", SECONDS, "The age of the oldest unread record", |group| {

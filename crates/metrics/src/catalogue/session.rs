@@ -18,7 +18,7 @@ pub(crate) const FIGURES: &[Figure<Snapshot>] = &[Figure {
         "runs",
         None,
         &["state"],
-        "Runs of this process that have ended, by the state in which they did",
+        "Runs of this process that have ended, by the state in which they ended",
     ),
     read: Read::Counts("state", ended),
 }];

@@ -27,6 +27,18 @@ impl Bounds {
     pub fn is_exact(self) -> bool {
         self.low == self.high
     }
+
+    /// The number, or both bounds, and what follows: `1 key waits`, `2 keys wait`, `1 to 3 keys wait`.
+    #[must_use]
+    pub fn counted_as(self, one: &str, more: &str) -> String {
+        format!("{self} {}", self.by_count(one, more))
+    }
+
+    /// The words that agree with the number: `one` if it is 1, otherwise `more`.
+    #[must_use]
+    pub fn by_count<'a>(self, one: &'a str, more: &'a str) -> &'a str {
+        if self == Self::exact(1) { one } else { more }
+    }
 }
 
 /// The number, or both bounds: `1,204`, `1,204 to 1,310`.

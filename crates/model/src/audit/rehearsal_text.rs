@@ -4,7 +4,10 @@ use super::{
     Rehearsal, TopicAudit,
     sections::{Section, percent},
 };
-use crate::domain::{number::Count, printable};
+use crate::domain::{
+    number::{Count, counted, counted_as},
+    printable,
+};
 
 /// The partitions whose records a line lists.
 const LISTED_PARTITIONS: usize = 12;
@@ -23,7 +26,7 @@ fn rehearsal(rehearsal: &Rehearsal) -> Vec<String> {
     let key = rehearsal.key_template.as_deref().map_or_else(String::new, |key| format!(" by {}", printable(key)));
     let assumed = if rehearsal.assumed { ", assumed" } else { "" };
     let mut lines = vec![
-        format!("{} partitions{key} ({}{assumed})", rehearsal.partitions, rehearsal.partitioner),
+        format!("{}{key} ({}{assumed})", counted(rehearsal.partitions, "partition"), rehearsal.partitioner),
         format!(
             "largest {:.2} × mean, Gini {:.2}; {} of the keyed records would be in another partition",
             rehearsal.unevenness.max_by_mean,
@@ -37,7 +40,11 @@ fn rehearsal(rehearsal: &Rehearsal) -> Vec<String> {
         ),
     ];
     if rehearsal.keyless > 0 {
-        lines.push(format!("{} records without such a key are not included", Count(rehearsal.keyless)));
+        lines.push(counted_as(
+            rehearsal.keyless,
+            "record without such a key is not included",
+            "records without such a key are not included",
+        ));
     }
     lines.push(format!("conclusion: {}", conclusion(rehearsal)));
     lines

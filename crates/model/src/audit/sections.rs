@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        number::{Count, seconds},
+        number::{Count, by_count, counted, counted_as, seconds},
         printable,
     },
     feed::Estimate,
@@ -53,7 +53,7 @@ pub fn sections(topic: &TopicAudit, report: &AuditReport) -> Vec<Section> {
 /// The keys with the most records.
 #[must_use]
 pub fn hottest_keys(topic: &TopicAudit) -> Section {
-    let hot = |key: &HotKey| format!("{} records  {}", key.records, quoted(&key.key));
+    let hot = |key: &HotKey| format!("{}  {}", key.records.counted_as("record", "records"), quoted(&key.key));
     Section::new("hottest keys", topic.hottest_keys.iter().take(5).map(hot).collect())
 }
 
@@ -62,10 +62,10 @@ pub fn hottest_keys(topic: &TopicAudit) -> Section {
 pub fn topic_line(topic: &TopicAudit) -> String {
     let counts = topic.counts;
     let mut line = format!(
-        "{}: {} partitions, {} records",
+        "{}: {}, {}",
         printable(&topic.topic),
-        topic.partitions.len(),
-        Count(counts.records)
+        counted(topic.partitions.len(), "partition"),
+        counted(counts.records, "record")
     );
     for (count, what) in [
         (counts.null_keys, "without a key"),
@@ -94,11 +94,11 @@ pub fn coverage_line(coverage: &AuditCoverage, topics: usize) -> String {
         count => format!(", {} more filtered out", Count(count)),
     };
     format!(
-        "{} records of {}{filtered}; {} of {} offsets in {}: {how_much}",
-        Count(coverage.records),
-        if topics == 1 { "1 topic".to_owned() } else { format!("{topics} topics") },
+        "{} of {}{filtered}; {} of {} in {}: {how_much}",
+        counted(coverage.records, "record"),
+        counted(topics, "topic"),
         Count(coverage.offsets_read),
-        Count(coverage.offsets),
+        counted(coverage.offsets, "offset"),
         seconds(coverage.elapsed_s)
     )
 }
@@ -108,11 +108,12 @@ pub fn coverage_line(coverage: &AuditCoverage, topics: usize) -> String {
 pub fn common_keys(pair: &CoPartitioning) -> (String, Vec<String>) {
     let [one, other] = pair.topics.each_ref().map(|name| printable(name));
     let sentence = format!(
-        "{one} ({} partitions) and {other} ({}): {} of {} common keys are in the same partitions",
-        pair.partitions[0],
+        "{one} ({}) and {other} ({}): {} of {} {} in the same partitions",
+        counted(pair.partitions[0], "partition"),
         pair.partitions[1],
         Count(pair.in_same_partitions),
-        Count(pair.compared_keys)
+        counted(pair.compared_keys, "common key"),
+        by_count(pair.in_same_partitions, "is", "are")
     );
     let examples = pair.examples.iter().map(|example| {
         let [a, b] = example
@@ -131,10 +132,10 @@ fn evenness(topic: &TopicAudit) -> Vec<String> {
 
 fn score(score: &PartitionerScore) -> String {
     format!(
-        "{} ({}) with {} partitions: {} of keys, {} of records",
+        "{} ({}) with {}: {} of keys, {} of records",
         score.partitioner,
         score.partitioner.used_by(),
-        score.partitions,
+        counted(score.partitions, "partition"),
         percent(score.keys),
         percent(score.records)
     )
@@ -164,7 +165,10 @@ fn growth(found: &PartitionerAudit) -> Vec<String> {
     let before = growth.first_timestamp_ms.map_or_else(String::new, |at| format!(", before {}", time(at)));
     let mut lines = vec![
         format!("from {} to {} partitions{before}", growth.from, growth.to),
-        format!("{} keys have records in their former and in their present partition", estimate(growth.keys_in_both)),
+        bounds(growth.keys_in_both).counted_as(
+            "key has records in its former and in its present partition",
+            "keys have records in their former and in their present partition",
+        ),
     ];
     lines.extend(growth.changes.iter().map(|change| match (change.after_offset, change.before_offset) {
         (Some(after), Some(before)) => {
@@ -179,7 +183,11 @@ fn growth(found: &PartitionerAudit) -> Vec<String> {
 
 fn breakers(found: &PartitionerAudit) -> Vec<String> {
     let Some(breakers) = &found.breakers else { return Vec::new() };
-    let mut lines = vec![format!("{} records, of {} followed keys", breakers.records, Count(breakers.keys))];
+    let mut lines = vec![format!(
+        "{}, of {}",
+        breakers.records.counted_as("record", "records"),
+        counted(breakers.keys, "followed key")
+    )];
     lines.extend(breakers.explained_by.iter().map(|other| {
         format!("{} ({}) explains {}", other.partitioner, other.partitioner.used_by(), percent(other.records))
     }));
@@ -192,7 +200,7 @@ fn breakers(found: &PartitionerAudit) -> Vec<String> {
 }
 
 fn spread(keys: &KeySpread, what: &str) -> Vec<String> {
-    let sampled = if keys.exact { String::new() } else { format!(", from {} followed keys", Count(keys.followed)) };
+    let sampled = if keys.exact { String::new() } else { format!(", from {}", counted(keys.followed, "followed key")) };
     let mut lines = vec![format!(
         "{} {what}, {} in several partitions{sampled}",
         estimate(keys.distinct),
@@ -204,7 +212,7 @@ fn spread(keys: &KeySpread, what: &str) -> Vec<String> {
             .iter()
             .map(|place| {
                 let (first, last) = (place.first_offset, place.last_offset);
-                format!("{} records in {} from {first} to {last}", Count(place.records), place.partition)
+                format!("{} in {} from {first} to {last}", counted(place.records, "record"), place.partition)
             })
             .collect();
         lines.push(format!("{}: {}", quoted(&example.key), places.join(", ")));
@@ -215,20 +223,25 @@ fn spread(keys: &KeySpread, what: &str) -> Vec<String> {
 fn order(topic: &TopicAudit) -> Vec<String> {
     let order = &topic.order;
     let followed = topic.template_keys.as_ref().unwrap_or(&topic.keys).followed;
-    let mut line = format!("{} of {} keys decrease", plural(order.timestamp_inversions, "timestamp"), Count(followed));
+    let mut line = format!(
+        "{} of {} {}",
+        counted(order.timestamp_inversions, "timestamp"),
+        counted(followed, "key"),
+        by_count(order.timestamp_inversions, "decreases", "decrease")
+    );
     if let Some(sequence) = &order.sequence {
         let _ = write!(
             line,
-            "; of {} sequence numbers {} decrease, {} are repeated",
-            Count(sequence.numbered),
-            Count(sequence.inversions),
-            Count(sequence.repetitions)
+            "; of {} {}, {}",
+            counted(sequence.numbered, "sequence number"),
+            counted_as(sequence.inversions, "decreases", "decrease"),
+            counted_as(sequence.repetitions, "is repeated", "are repeated")
         );
         if let Some(gaps) = sequence.gaps {
-            let _ = write!(line, ", {} follow a gap", Count(gaps));
+            let _ = write!(line, ", {}", counted_as(gaps, "follows a gap", "follow a gap"));
         }
         if sequence.unnumbered > 0 {
-            let _ = write!(line, "; {} records have none", Count(sequence.unnumbered));
+            let _ = write!(line, "; {}", counted_as(sequence.unnumbered, "record has none", "records have none"));
         }
     }
     let mut lines = vec![line];
@@ -253,10 +266,6 @@ fn inversion(one: &Inversion) -> String {
     )
 }
 
-fn plural(count: u64, what: &str) -> String {
-    format!("{} {what}{}", Count(count), if count == 1 { "" } else { "s" })
-}
-
 pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
@@ -266,7 +275,11 @@ fn quoted(key: &str) -> String {
 }
 
 fn estimate(estimate: Estimate) -> String {
-    Bounds { low: estimate.low, high: estimate.high }.to_string()
+    bounds(estimate).to_string()
+}
+
+fn bounds(estimate: Estimate) -> Bounds {
+    Bounds { low: estimate.low, high: estimate.high }
 }
 
 /// A time in UTC. One that a calendar does not have is shown as milliseconds.

@@ -71,6 +71,40 @@ pub fn rate(per_s: f64) -> String {
     if per_s < 9.95 { format!("{:.1}", per_s.max(0.0)) } else { Count(whole(per_s)).to_string() }
 }
 
+/// A count with its noun, whose plural ends with an s: `1 record`, `12,345 records`.
+#[must_use]
+pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = known(count);
+    format!("{} {noun}{}", Count(count), by_count(count, "", "s"))
+}
+
+/// A count and what follows it, such as a noun with its verb: `1 key waits`, `2 keys wait`.
+#[must_use]
+pub fn counted_as(count: impl TryInto<u64>, one: &str, more: &str) -> String {
+    let count = known(count);
+    format!("{} {}", Count(count), by_count(count, one, more))
+}
+
+/// The words that agree with a count: `one` for 1, otherwise `more`.
+#[must_use]
+pub fn by_count<'a>(count: impl TryInto<u64>, one: &'a str, more: &'a str) -> &'a str {
+    if known(count) == 1 { one } else { more }
+}
+
+/// How often something has happened: `once`, `12 times`.
+#[must_use]
+pub fn number_of_times(count: impl TryInto<u64>) -> String {
+    match known(count) {
+        1 => "once".to_owned(),
+        count => format!("{} times", Count(count)),
+    }
+}
+
+/// Counts are of many types, and none is negative.
+fn known(count: impl TryInto<u64>) -> u64 {
+    count.try_into().unwrap_or(u64::MAX)
+}
+
 /// Rounds to the nearest whole number.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
 #[must_use]
@@ -88,6 +122,23 @@ mod tests {
         assert_eq!([125.4, 7_500.0, 274_000.0, f64::INFINITY].map(seconds), ["2m 05s", "2h 05m", "3d 04h", "years"]);
         assert_eq!([rate(0.0), rate(9.94), rate(9.96), rate(3_400_000.4)], ["0.0", "9.9", "10", "3,400,000"]);
         assert_eq!(whole(f64::NAN), 0);
+    }
+
+    #[test]
+    fn words_agree_with_their_count() {
+        assert_eq!(
+            [0, 1, 2, 12_345].map(|count: u64| counted(count, "record")),
+            ["0 records", "1 record", "2 records", "12,345 records"]
+        );
+        assert_eq!([1_u64, 2].map(|count| counted_as(count, "key waits", "keys wait")), ["1 key waits", "2 keys wait"]);
+        assert_eq!([0, 1, 2].map(|count: u64| by_count(count, "is", "are")), ["are", "is", "are"]);
+        assert_eq!([0, 1, 1_000].map(|count: u64| number_of_times(count)), ["0 times", "once", "1,000 times"]);
+    }
+
+    #[test]
+    fn counts_of_any_type_have_words() {
+        assert_eq!((counted(1_usize, "file"), counted(1_i32, "file")), ("1 file".to_owned(), "1 file".to_owned()));
+        assert_eq!(counted(u128::from(u64::MAX) + 2, "file"), counted(u64::MAX, "file"));
     }
 
     #[test]

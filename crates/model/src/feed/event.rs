@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::RunState;
-use crate::domain::{Offset, Severity, TopicPartition};
+use crate::domain::{Offset, Severity, TopicPartition, number::number_of_times};
 
 /// Something that happened once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ pub enum Expiry {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { partition, offset, attempt, error, .. } = self;
-        write!(f, "{partition} at offset {offset} failed {attempt} times; last error: {error}")
+        write!(f, "{partition} at offset {offset} failed {}; last error: {error}", number_of_times(*attempt))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{ClampReason, EventKind, Expiry, RangeSide, epoch::as_time};
 use crate::domain::{
     TopicPartition,
-    number::{Count, seconds},
+    number::{by_count, counted, number_of_times, seconds},
 };
 
 /// The first partitions by name, and the number of the others.
@@ -34,10 +34,8 @@ impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Planned { topics, partitions, records } => {
-                let plural = |count: usize| if count == 1 { "" } else { "s" };
-                let (s, t) = (plural(*partitions), plural(*topics));
-                let records = Count(*records);
-                write!(f, "planned: {records} records in {partitions} partition{s} of {topics} topic{t}")
+                let (partitions, topics) = (counted(*partitions, "partition"), counted(*topics, "topic"));
+                write!(f, "planned: {} in {partitions} of {topics}", counted(*records, "record"))
             }
             Self::Clamped { partition, side, asked, used, why, more } => {
                 write!(f, "{partition}")?;
@@ -98,17 +96,24 @@ impl fmt::Display for EventKind {
             ),
             Self::Skipped(failure) => write!(
                 f,
-                "{} at {} skipped after {} attempts: {}",
-                failure.partition, failure.offset, failure.attempt, failure.error
+                "{} at {} skipped after {}: {}",
+                failure.partition,
+                failure.offset,
+                counted(failure.attempt, "attempt"),
+                failure.error
             ),
-            Self::TopicAdded { topic, partitions } => write!(f, "topic {topic} added, {partitions} partitions"),
+            Self::TopicAdded { topic, partitions } => {
+                write!(f, "topic {topic} added, {}", counted(*partitions, "partition"))
+            }
             Self::PartitionsAdded { topic, added, joined: true } => {
-                write!(f, "topic {topic}: {added} partitions added")
+                write!(f, "topic {topic}: {} added", counted(*added, "partition"))
             }
             Self::PartitionsAdded { topic, added, joined: false } => {
                 write!(
                     f,
-                    "topic {topic} has {added} new partitions that this run does not read; start another run for them"
+                    "topic {topic} has {} that this run does not read; start another run for {}",
+                    counted(*added, "new partition"),
+                    by_count(*added, "it", "them")
                 )
             }
             Self::Expired { partition, first, end, outcome } => {
@@ -122,13 +127,19 @@ impl fmt::Display for EventKind {
             }
             Self::DeadLettered { topic, failure } => write!(
                 f,
-                "{} at {} dead-lettered to {topic} after {} attempts: {}",
-                failure.partition, failure.offset, failure.attempt, failure.error
+                "{} at {} dead-lettered to {topic} after {}: {}",
+                failure.partition,
+                failure.offset,
+                counted(failure.attempt, "attempt"),
+                failure.error
             ),
             Self::Quarantined { key, failure } => write!(
                 f,
-                "key {key} in quarantine: {} at {} failed {} times; last error: {}",
-                failure.partition, failure.offset, failure.attempt, failure.error
+                "key {key} in quarantine: {} at {} failed {}; last error: {}",
+                failure.partition,
+                failure.offset,
+                number_of_times(failure.attempt),
+                failure.error
             ),
             Self::Notice { text } | Self::Warning { text } | Self::Error { text } => f.write_str(text),
         }

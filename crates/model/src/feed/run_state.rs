@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Ordering,
-    number::{Count, seconds},
+    number::{counted, seconds},
 };
 
 /// The state of a run.
@@ -72,7 +72,7 @@ impl RetryingView {
             Ordering::Partition => "partition",
             Ordering::None => "record",
         };
-        format!("{} {what}{} retrying", Count(self.lanes), if self.lanes == 1 { "" } else { "s" })
+        format!("{} retrying", counted(self.lanes, what))
     }
 }
 

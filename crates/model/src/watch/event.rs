@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AlertSeverity, GroupState, VerdictKind, VerdictSeverity};
 use crate::domain::Severity;
-use crate::domain::number::Count;
+use crate::domain::number::{Count, by_count, counted};
 use crate::domain::{Offset, TopicPartition};
 
 /// Something that happened to a watched group. Names are external data: views must escape them.
@@ -187,23 +187,24 @@ impl fmt::Display for WatchEventKind {
             Self::RebalanceBegan { epoch: None } => f.write_str("a rebalance began"),
             Self::RebalanceEnded { duration_ms, error_ms, moved } => {
                 write!(f, "a rebalance ended after {duration_ms} ± {error_ms} ms")?;
-                moved.map_or(Ok(()), |moved| write!(f, "; {moved} partitions moved"))
+                moved.map_or(Ok(()), |moved| write!(f, "; {} moved", counted(moved, "partition")))
             }
             Self::MemberJoined { member } => write!(f, "member {member} joined"),
             Self::MemberLeft { member } => write!(f, "member {member} left"),
             Self::Rewound { partition, from, to } => write!(f, "the position of {partition} went back: {from} → {to}"),
             Self::OffsetsChanged { partitions, forward, back } => {
                 f.write_str("offsets were changed while the group had no members: ")?;
-                match (forward, back) {
-                    (forward, 0) => write!(f, "+{}", Count(*forward))?,
-                    (0, back) => write!(f, "−{}", Count(*back))?,
-                    (forward, back) => write!(f, "+{} and −{}", Count(*forward), Count(*back))?,
-                }
-                write!(f, " offsets in {partitions} partition{}", if *partitions == 1 { "" } else { "s" })
+                let last = match (forward, back) {
+                    (forward, 0) => write!(f, "+{}", Count(*forward)).map(|()| forward)?,
+                    (0, back) => write!(f, "−{}", Count(*back)).map(|()| back)?,
+                    (forward, back) => write!(f, "+{} and −{}", Count(*forward), Count(*back)).map(|()| back)?,
+                };
+                write!(f, " {} in {}", by_count(*last, "offset", "offsets"), counted(*partitions, "partition"))
             }
             Self::Truncated { partition, from, to } => write!(f, "the end of {partition} went back: {from} → {to}"),
             Self::RecordsLost { partition, offsets } => {
-                write!(f, "{offsets} offsets of {partition} were deleted unread")
+                let were = by_count(*offsets, "was", "were");
+                write!(f, "{} of {partition} {were} deleted unread", counted(*offsets, "offset"))
             }
             Self::CoordinatorMoved { from, to } => write!(f, "coordinator {from} → {to}"),
             Self::PermissionMissing { operation, resource } => {

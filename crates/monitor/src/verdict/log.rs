@@ -1,6 +1,6 @@
 //! Verdicts about the log: lost records, deadlines, transactions, positions that do not fit the log.
 
-use kreplay_model::domain::number::Count;
+use kreplay_model::domain::number::{by_count, counted, counted_as};
 use kreplay_model::watch::{AheadCause, EtaVerdict, VerdictKind, VerdictView};
 
 use super::progress::stopped;
@@ -36,9 +36,11 @@ fn lost(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let (committed, start) = (first.row.committed?, first.row.log_start?);
     let place = and_others(&name(first.row).to_string(), partitions.len());
     let evidence = format!(
-        "{} offsets of {} were deleted before the group read them: committed {committed}, the log starts at {start}.",
-        Count(offsets),
-        name(first.row)
+        "{} of {} {} deleted before the group read {}: committed {committed}, the log starts at {start}.",
+        counted(offsets, "offset"),
+        name(first.row),
+        by_count(offsets, "was", "were"),
+        by_count(offsets, "it", "them")
     );
     let next = "Raise the retention, or add consumers; the deleted records can only come from their source.";
     Some(view(VerdictKind::Lost, format!("lost records of {place}"), evidence, Some(next)))
@@ -95,9 +97,9 @@ fn wedged(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         format!(" Producer {}{state}.", open.producer_id)
     });
     let evidence = format!(
-        "The last stable offset of {} has not moved for {frozen}; {} offsets wait behind it.{detail}",
+        "The last stable offset of {} has not moved for {frozen}; {} behind it.{detail}",
         name(first.row),
-        Count(offsets)
+        counted_as(offsets, "offset waits", "offsets wait")
     );
     let next = "End the transaction: restart its producer, or abort it with `kafka-transactions.sh abort`.";
     let place = and_others(&name(first.row).to_string(), partitions.len());
@@ -114,9 +116,9 @@ fn ahead(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     };
     let (committed, end) = (first.row.committed?, first.row.end?);
     let evidence = format!(
-        "The committed offset {committed} of {} is {} offsets beyond the end {end}.{cause}",
+        "The committed offset {committed} of {} is {} beyond the end {end}.{cause}",
         name(first.row),
-        Count(offsets)
+        counted(offsets, "offset")
     );
     let next = "Reset the offsets of these partitions: new records below the committed offset are not read.";
     let place = and_others(&name(first.row).to_string(), partitions.len());
@@ -134,9 +136,9 @@ fn rewound(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let (offsets, first) = *partitions.first()?;
     let place = and_others(&name(first.row).to_string(), partitions.len());
     let evidence = format!(
-        "The committed offset of {} went back and is {} offsets below where it was ({}).",
+        "The committed offset of {} went back and is {} below where it was ({}).",
         name(first.row),
-        Count(offsets),
+        counted(offsets, "offset"),
         first.rewound_from?
     );
     Some(view(VerdictKind::Rewound, format!("rewound on {place}"), evidence, None))

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kreplay_model::domain::number::Count;
+use kreplay_model::domain::number::{Count, by_count};
 use kreplay_model::watch::{VerdictKind, VerdictView};
 
 use super::text::{and_others, duration_text, name};
@@ -43,8 +43,9 @@ fn orphan(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let first = name(orphans.first()?.row).to_string();
     let text = format!("orphan partition {}", and_others(&first, orphans.len()));
     let evidence = format!(
-        "The group is stable, but {} of its partitions have had no owner for 10m 00s, {first} first.",
-        Count(orphans.len() as u64)
+        "The group is stable, but {} of its partitions {} had no owner for 10m 00s, {first} first.",
+        Count(orphans.len() as u64),
+        by_count(orphans.len(), "has", "have")
     );
     let next = "Check the subscription and the assignor of the consumers; restart one if the partition is new.";
     Some(view(VerdictKind::OrphanPartition, text, evidence, Some(next)))

@@ -4,7 +4,7 @@
 use kreplay_model::domain::number::{Count, rate};
 use kreplay_model::watch::{EtaVerdict, GroupState, Trend, VerdictKind, VerdictView};
 
-use super::text::{and_others, bounds_text, duration_text, lag_text, name};
+use super::text::{and_others, bounds_text, duration_text, lag_in_offsets, name};
 use super::{GroupFacts, PartitionFacts, view};
 
 pub(super) fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
@@ -87,7 +87,7 @@ fn falling_behind(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         (Some(input), Some(output)) => format!("; {} offsets/s arrive, {} are read", rate(input), rate(output)),
         _ => String::new(),
     };
-    let evidence = format!("The lag of {} offsets grows{rates}.", lag_text(lag));
+    let evidence = format!("The lag of {} grows{rates}.", lag_in_offsets(lag));
     let next = "Add consumers up to the number of partitions, or make the handling of a record faster.";
     Some(view(VerdictKind::FallingBehind, "falling behind".to_owned(), evidence, Some(next)))
 }
@@ -111,7 +111,7 @@ fn catching_up(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         }
         _ => ("catching up".to_owned(), String::new()),
     };
-    Some(view(VerdictKind::CatchingUp, text, format!("The lag of {} offsets shrinks{when}.", lag_text(lag)), None))
+    Some(view(VerdictKind::CatchingUp, text, format!("The lag of {} shrinks{when}.", lag_in_offsets(lag)), None))
 }
 
 /// The verdict where nothing is wrong.
@@ -129,10 +129,10 @@ pub(super) fn healthy(facts: &GroupFacts<'_>) -> VerdictView {
         let evidence = "Nothing is left to read, and nothing has arrived in the last minute.".to_owned();
         return view(VerdictKind::Quiet, "quiet".to_owned(), evidence, None);
     }
-    let lag = lag_text(lag);
+    let lag = lag_in_offsets(lag);
     let evidence = match facts.view.age_s {
-        Some(age) => format!("Lag {lag} offsets; the oldest unread record is {} old.", duration_text(age.value)),
-        None => format!("Lag {lag} offsets."),
+        Some(age) => format!("Lag {lag}; the oldest unread record is {} old.", duration_text(age.value)),
+        None => format!("Lag {lag}."),
     };
     view(VerdictKind::Fine, "fine".to_owned(), evidence, None)
 }

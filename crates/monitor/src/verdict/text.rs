@@ -2,7 +2,7 @@
 
 use kreplay_model::domain::{
     TopicPartition,
-    number::{Count, long, whole},
+    number::{Count, by_count, long, whole},
 };
 use kreplay_model::watch::PartitionRow;
 
@@ -10,6 +10,11 @@ use kreplay_model::watch::PartitionRow;
 pub(super) fn lag_text(lag: i64) -> String {
     let sign = if lag < 0 { "-" } else { "" };
     format!("{sign}{}", Count(lag.unsigned_abs()))
+}
+
+/// A lag with its unit: `1 offset`, `12,345 offsets`.
+pub(super) fn lag_in_offsets(lag: i64) -> String {
+    format!("{} {}", lag_text(lag), by_count(lag.unsigned_abs(), "offset", "offsets"))
 }
 
 /// A duration in the notation of the console: `0.3 s`, `30 s`, `3m 12s`, `3h 12m`.

@@ -8,7 +8,10 @@ use std::{
 
 use kreplay_engine::plan::held_back::{in_words, total};
 use kreplay_kafka::{LogEnds, topic_limits};
-use kreplay_model::domain::TopicPartition;
+use kreplay_model::domain::{
+    TopicPartition,
+    number::{Count, counted, counted_as},
+};
 use serde::Serialize;
 
 use super::{
@@ -110,8 +113,9 @@ impl Migration<'_> {
         }
         let held_back = self.held_back()?;
         self.listener.notice(&format!(
-            "verified: {} records, digest {:016x} in the old topics and in the new ones",
-            compared.verified.new_records, compared.verified.new_digest
+            "verified: {}, digest {:016x} in the old topics and in the new ones",
+            counted(compared.verified.new_records, "record"),
+            compared.verified.new_digest
         ));
         let held_back_text = in_words(&held_back);
         if !held_back.is_empty() {
@@ -355,9 +359,13 @@ pub(super) fn held_back_note(held_back: &str) -> String {
 fn difference_error(verified: &Verified) -> String {
     let Verified { old_records, new_records, keys_missing, keys_surplus, keys_changed, .. } = verified;
     format!(
-        "the new topics differ from the old ones: {old_records} records in the old topics and {new_records} in the new \
-         ones; {keys_missing} keys lack records, {keys_surplus} have too many, {keys_changed} have other records or \
-         another order. Another client has written to the new topics, or retention or compaction has removed records. \
-         No offsets were carried over"
+        "the new topics differ from the old ones: {} in the old topics and {} in the new ones; {} records, {} too \
+         many, {} other records or another order. Another client has written to the new topics, or retention or \
+         compaction has removed records. No offsets were carried over",
+        counted(*old_records, "record"),
+        Count(*new_records),
+        counted_as(*keys_missing, "key lacks", "keys lack"),
+        counted_as(*keys_surplus, "has", "have"),
+        counted_as(*keys_changed, "has", "have")
     )
 }

@@ -5,6 +5,7 @@ use kreplay_kafka::{
     producer::{Timestamps, time},
     span,
 };
+use kreplay_model::domain::number::counted_as;
 
 use super::preflight::{Extremes, SourceOffset};
 
@@ -33,9 +34,9 @@ impl TopicFit<'_> {
         if self.timestamps == Timestamps::Own {
             if let Some(at) = extremes.zero {
                 obstacles.push(format!(
-                    "{} records have the timestamp 0, the first is {}; librdkafka cannot write it and would use the \
-                     time of writing; use --timestamps now to give all records that time",
-                    extremes.zeros,
+                    "{} the timestamp 0, the first is {}; librdkafka cannot write it and would use the time of \
+                     writing; use --timestamps now to give all records that time",
+                    counted_as(extremes.zeros, "record has", "records have"),
                     place(at)
                 ));
             }

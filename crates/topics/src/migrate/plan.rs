@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::Utc;
 use kreplay_engine::plan::held_back::{in_words, total};
 use kreplay_kafka::{GroupOffsets, LogEnds};
+use kreplay_model::domain::number::{by_count, counted};
 
 use super::{
     carry_offsets::carry_offsets,
@@ -138,17 +139,19 @@ impl Migration<'_> {
         let mut obstacles = Vec::new();
         for one in states {
             if let TopicState::Differs { has } = one.state {
+                let partitions = counted(has, "partition");
                 obstacles.push(format!(
-                    "topic {} exists with {has} partitions instead of {}; request {has} partitions, or choose another \
-                     name",
+                    "topic {} exists with {partitions} instead of {}; request {partitions}, or choose another name",
                     one.topic, one.partitions
                 ));
             }
         }
         if found.without_channel > 0 {
             obstacles.push(format!(
-                "the template {} yields no channel for {} records; choose another, or omit the topics that hold them",
-                self.options.channel, found.without_channel
+                "the template {} yields no channel for {}; choose another, or omit the topics that hold {}",
+                self.options.channel,
+                counted(found.without_channel, "record"),
+                by_count(found.without_channel, "it", "them")
             ));
         }
         if progress == Progress::Foreign {

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use kreplay_model::domain::{number::Count, printable};
+use kreplay_model::domain::{
+    number::{Count, by_count, counted, counted_as},
+    printable,
+};
 
 use super::{
     carry_offsets::{Carried, CarryState},
@@ -38,13 +41,13 @@ impl MigrationPlan {
         let old = &self.old;
         writeln!(
             out,
-            "{}: {} topics with {} partitions, {} records, {}, into {} topics",
+            "{}: {} with {}, {}, {}, into {}",
             self.id,
-            Count(old.topics as u64),
-            Count(old.partitions as u64),
-            Count(old.load.records),
+            counted(old.topics, "topic"),
+            counted(old.partitions, "partition"),
+            counted(old.load.records, "record"),
             bytes(old.load.bytes),
-            Count(self.new.len() as u64)
+            counted(self.new.len(), "topic")
         )?;
         for one in self.new.iter().take(MAX_SHOWN_ROWS) {
             new_topic(out, one)?;
@@ -57,7 +60,8 @@ impl MigrationPlan {
             planned_group(out, group)?;
         }
         if self.groups.len() > MAX_SHOWN_ROWS {
-            writeln!(out, "  and {} more groups; --json lists all of them", self.groups.len() - MAX_SHOWN_ROWS)?;
+            let more = counted(self.groups.len() - MAX_SHOWN_ROWS, "more group");
+            writeln!(out, "  and {more}; --json lists all of them")?;
         }
         self.other_options(out)?;
         if self.held_back > 0 {
@@ -75,9 +79,10 @@ impl MigrationPlan {
             }
             Progress::Begun => writeln!(
                 out,
-                "started: {} of {} offsets are copied; add --execute to continue",
+                "started: {} of {} {} copied; add --execute to continue",
                 Count(old.copied_offsets),
-                Count(old.offsets)
+                counted(old.offsets, "offset"),
+                by_count(old.copied_offsets, "is", "are")
             ),
             Progress::Complete => {
                 writeln!(out, "complete: the new topics hold every record, in the order of each key")?;
@@ -91,29 +96,32 @@ impl MigrationPlan {
         let order = &self.order;
         writeln!(
             out,
-            "order: {} keys; each keeps the order of its old partition{}",
-            Count(order.keys),
+            "order: {}; each keeps the order of its old partition{}",
+            counted(order.keys, "key"),
             if order.spread_keys == 0 { ", and each is in one partition" } else { "" }
         )?;
         if order.spread_keys > 0 {
             writeln!(
                 out,
-                "  {} keys are in several old partitions, between which no order is defined: their records are \
-                 interleaved as they are read ({})",
-                Count(order.spread_keys),
+                "  {} in several old partitions, between which no order is defined: {} records are interleaved as they \
+                 are read ({})",
+                counted_as(order.spread_keys, "key is", "keys are"),
+                by_count(order.spread_keys, "its", "their"),
                 order.spread_named.join(", ")
             )?;
         }
         if order.renumbered_keys > 0 {
-            writeln!(out, "  {} keys move to a partition with a different number", Count(order.renumbered_keys))?;
+            let keys = counted_as(order.renumbered_keys, "key moves", "keys move");
+            writeln!(out, "  {keys} to a partition with a different number")?;
         }
         if order.replaced_keys_records > 0 {
-            let count = Count(order.replaced_keys_records);
-            writeln!(out, "  {count} records have their own key, which the channel replaces; --key keep keeps it")?;
+            let records =
+                counted_as(order.replaced_keys_records, "record has its own key", "records have their own key");
+            writeln!(out, "  {records}, which the channel replaces; --key keep keeps it")?;
         }
         if order.keyless_records > 0 {
-            let count = Count(order.keyless_records);
-            writeln!(out, "  {count} records have no key: those of an old partition stay together, in order")?;
+            let records = counted_as(order.keyless_records, "record has no key", "records have no key");
+            writeln!(out, "  {records}: those of an old partition stay together, in order")?;
         }
         Ok(())
     }
@@ -124,12 +132,15 @@ impl MigrationPlan {
         if other.raise_topics > 0 {
             writeln!(
                 out,
-                "  raise the partitions of {} old topics to those of the new ones: of their {} keys, {} would move to \
-                 another partition, and their next records could be read before their {} existing ones",
-                Count(other.raise_topics as u64),
-                Count(other.own_keys),
+                "  raise the partitions of {} to those of the new ones: of {} {}, {} would move to another partition, \
+                 and {} next records could be read before {} {}",
+                counted(other.raise_topics, "old topic"),
+                by_count(other.raise_topics, "its", "their"),
+                counted(other.own_keys, "key"),
                 Count(other.raise_moves_keys),
-                Count(other.raise_moves_records)
+                by_count(other.raise_moves_keys, "its", "their"),
+                by_count(other.raise_moves_keys, "its", "their"),
+                counted(other.raise_moves_records, "existing one")
             )?;
         }
         writeln!(
@@ -150,45 +161,45 @@ fn new_topic(out: &mut String, one: &NewTopic) -> std::fmt::Result {
     };
     writeln!(
         out,
-        "  {}: {} partitions ({state}), from {} topics, {} keys, {} records, {}",
+        "  {}: {} ({state}), from {}, {}, {}, {}",
         one.topic,
-        one.partitions,
-        Count(one.from_topics as u64),
-        Count(one.keys),
-        Count(one.load.records),
+        counted(one.partitions, "partition"),
+        counted(one.from_topics, "topic"),
+        counted(one.keys, "key"),
+        counted(one.load.records, "record"),
         bytes(one.load.bytes)
     )?;
     let records = one.loads.iter().map(|load| load.records);
     let (least, most) = (records.clone().min().unwrap_or(0), records.max().unwrap_or(0));
     write!(
         out,
-        "    {} to {} records per partition; the fullest has {:.2} times the mean, {:.2} times by bytes",
+        "    {} to {} per partition; the fullest has {:.2} times the mean, {:.2} times by bytes",
         Count(least),
-        Count(most),
+        counted(most, "record"),
         one.unevenness.records,
         one.unevenness.bytes
     )?;
     match one.unevenness.empty {
         0 => writeln!(out),
-        empty => writeln!(out, "; {empty} stay empty"),
+        empty => writeln!(out, "; {}", counted_as(empty, "stays empty", "stay empty")),
     }
 }
 
 fn planned_group(out: &mut String, group: &PlannedGroup) -> std::fmt::Result {
     writeln!(
         out,
-        "group {}{}: has read {} offsets, {} are left",
+        "group {}{}: has read {}, {} left",
         printable(&group.group),
         if group.active { " (has members)" } else { "" },
-        Count(group.read_offsets),
-        Count(group.unread_offsets)
+        counted(group.read_offsets, "offset"),
+        counted_as(group.unread_offsets, "is", "are")
     )?;
     if group.reads_again_at_most > 0 {
-        let most = Count(group.reads_again_at_most);
+        let most = counted(group.reads_again_at_most, "record");
         writeln!(
             out,
             "  it is ahead of another group in some partitions and behind it in others: it will read up to {most} \
-             records again, and skip none"
+             again, and skip none"
         )?;
     }
     if group.partitions_without_offsets > 0 {
@@ -205,7 +216,7 @@ fn planned_group(out: &mut String, group: &PlannedGroup) -> std::fmt::Result {
 fn carried(out: &mut String, groups: &[Carried]) -> std::fmt::Result {
     for one in groups {
         let group = printable(&one.group);
-        let reads = format!("will read {} records, {} of them again", Count(one.to_read), Count(one.again));
+        let reads = format!("will read {}, {} of them again", counted(one.to_read, "record"), Count(one.again));
         match &one.state {
             CarryState::WouldBeCarried => writeln!(out, "group {group}: offsets would be carried over; {reads}"),
             CarryState::Carried => writeln!(out, "group {group}: offsets carried over and read back; {reads}"),
@@ -242,13 +253,13 @@ impl MigrationReport {
         if self.nothing_to_do {
             writeln!(out, "{}: already complete; nothing was changed", self.id)?;
         } else {
-            let (created, copied) = (self.created.len(), Count(self.copied));
-            writeln!(out, "{}: {created} topics created, {copied} records copied in {:.1} s", self.id, self.elapsed_s)?;
+            let (created, copied) = (counted(self.created.len(), "topic"), counted(self.copied, "record"));
+            writeln!(out, "{}: {created} created, {copied} copied in {:.1} s", self.id, self.elapsed_s)?;
         }
         writeln!(
             out,
-            "verified: {} records in the old topics, {} in the new ones; digest {:016x} and {:016x}",
-            Count(verified.old_records),
+            "verified: {} in the old topics, {} in the new ones; digest {:016x} and {:016x}",
+            counted(verified.old_records, "record"),
             Count(verified.new_records),
             verified.old_digest,
             verified.new_digest

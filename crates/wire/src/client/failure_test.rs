@@ -395,7 +395,7 @@ async fn a_refused_password_is_not_repeated() {
     assert_eq!(
         error.to_string(),
         format!(
-            "127.0.0.1:{} refuses the authentication with PLAIN: SASL_AUTHENTICATION_FAILED: the password *** of ada is \
+            "127.0.0.1:{} rejected the PLAIN authentication: SASL_AUTHENTICATION_FAILED: the password *** of ada is \
              wrong",
             broker.port
         )

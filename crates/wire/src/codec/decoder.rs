@@ -1,12 +1,13 @@
 //! Reads values from the bytes of a response.
 
+use kreplay_model::domain::number::{counted, counted_as};
 use thiserror::Error;
 
 /// Why bytes are not a valid message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DecodeError {
     /// The bytes end within a value.
-    #[error("the message ends early: {needed} bytes needed, {left} left")]
+    #[error("the message ends early: {} needed, {left} left", counted(*needed, "byte"))]
     UnexpectedEnd {
         /// The bytes that the value needs.
         needed: usize,
@@ -14,7 +15,7 @@ pub enum DecodeError {
         left: usize,
     },
     /// A length or a number of elements is negative or larger than the rest of the message.
-    #[error("a length of {length} does not fit the {left} bytes that are left")]
+    #[error("a length of {length} does not fit the {} left", counted_as(*left, "byte that is", "bytes that are"))]
     InvalidLength {
         /// The length as it was read.
         length: i64,
@@ -22,7 +23,7 @@ pub enum DecodeError {
         left: usize,
     },
     /// A field that is never null is null.
-    #[error("a field is null that must have a value")]
+    #[error("a field that must have a value is null")]
     UnexpectedNull,
     /// A string is not UTF-8.
     #[error("a string is not UTF-8")]
@@ -31,7 +32,7 @@ pub enum DecodeError {
     #[error("a variable-length integer has more than 32 bits")]
     VarintTooLong,
     /// Bytes follow the last field.
-    #[error("{0} bytes follow the last field")]
+    #[error("{} the last field", counted_as(*.0, "byte follows", "bytes follow"))]
     TrailingBytes(usize),
 }
 

@@ -63,7 +63,10 @@ fn charts(topic: &TopicAudit, room: u16, theme: &Theme) -> Vec<Line<'static>> {
             let number: i32 = number;
             Bar { name: number.to_string(), records: *records, note: "" }
         });
-        let heading = format!("rehearsed with {} partitions", rehearsal.partitions);
+        let heading = format!(
+            "rehearsed with {}",
+            number::counted(u64::try_from(rehearsal.partitions).unwrap_or(0), "partition")
+        );
         let total = rehearsal.loads.iter().fold(0_u64, |sum, load| sum.saturating_add(*load));
         chart(&mut lines, &heading, &bars.collect::<Vec<_>>(), total, room, theme);
     }
@@ -75,7 +78,7 @@ fn chart(lines: &mut Vec<Line<'static>>, heading: &str, bars: &[Bar], total: u64
     let longest = bars.iter().map(|bar| bar.records).max().unwrap_or_default();
     lines.extend(bars.iter().take(MAX_BARS).map(|bar| bar.line(longest, total, room, theme)));
     if bars.len() > MAX_BARS {
-        let text = format!("and {} more partitions", number::count((bars.len() - MAX_BARS) as u64));
+        let text = format!("and {}", number::counted((bars.len() - MAX_BARS) as u64, "more partition"));
         lines.push(Line::styled(text, theme.muted));
     }
 }

@@ -117,15 +117,15 @@ pub(in crate::screen) fn plan_total(plan: &GroupChangePlan) -> String {
         .map(moved)
         .fold((0_u64, 0_u64), |sum, row| (sum.0.saturating_add(row.0), sum.1.saturating_add(row.1)));
     let mut parts = vec![format!(
-        "{} of {} partitions",
+        "{} of {}",
         number::count(plan.planned() as u64),
-        number::count(plan.rows.len() as u64)
+        number::counted(plan.rows.len() as u64, "partition")
     )];
     if back > 0 {
-        parts.push(format!("{} offsets are read again", number::count(back)));
+        parts.push(number::counted_as(back, "offset is read again", "offsets are read again"));
     }
     if forward > 0 {
-        parts.push(format!("{} offsets are not read", number::count(forward)));
+        parts.push(number::counted_as(forward, "offset is not read", "offsets are not read"));
     }
     format!("changes {}", parts.join(", "))
 }

@@ -48,8 +48,8 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
             vec![format!(
                 "{} of {} will be written to the dead-letter topic, as will later records of these keys. This cannot \
                  be undone.",
-                counted(state.run().map_or(0, |run| run.quarantine.records), "record"),
-                counted(state.run().map_or(0, |run| run.quarantine.keys as u64), "key"),
+                number::counted(state.run().map_or(0, |run| run.quarantine.records), "record"),
+                number::counted(state.run().map_or(0, |run| run.quarantine.keys as u64), "key"),
             )],
         ),
         Question::DecideKey(decision, hash) => {
@@ -125,10 +125,6 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
     let key = |action| Span::styled(state.key_of(action, Mode::Asking).unwrap_or_default(), theme.key);
     let answers = Line::from(vec![key(Action::Accept), Span::raw(" yes    "), key(Action::Close), Span::raw(" no")]);
     paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &answers);
-}
-
-fn counted(count: u64, name: &str) -> String {
-    format!("{} {name}{}", number::count(count), if count == 1 { "" } else { "s" })
 }
 
 fn capitalised(text: &str) -> String {

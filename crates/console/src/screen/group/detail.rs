@@ -33,8 +33,8 @@ pub(super) fn lines(row: &GroupPartitionRow<'_>, state: &State, room: usize, the
     parts.extend(problems(view, state));
     if let Some(left) = view.records_left {
         parts.push(Part::new(match left {
-            RecordsLeft::Exactly(count) => format!("{} records left", number::count(count)),
-            RecordsLeft::AtMost(count) => format!("at most {} records left", number::count(count)),
+            RecordsLeft::Exactly(count) => format!("{} left", number::counted(count, "record")),
+            RecordsLeft::AtMost(count) => format!("at most {} left", number::counted(count, "record")),
         }));
     }
     parts.extend(age(view));

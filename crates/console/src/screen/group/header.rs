@@ -59,8 +59,7 @@ fn figures(group: &GroupView) -> Vec<Part> {
     let mut parts = vec![lag(group)];
     let unknown = group.lag.unknown_partitions;
     if unknown > 0 {
-        let noun = if unknown == 1 { "partition" } else { "partitions" };
-        parts.push(Part::styled(format!("lag unknown in {} {noun}", number::count(unknown)), WARNING));
+        parts.push(Part::styled(format!("lag unknown in {}", number::counted(unknown, "partition")), WARNING));
     }
     // While nothing is known, the reason is the evidence above.
     if let Some(reason) = group.why_unknown.as_ref().filter(|_| group.verdict.kind != VerdictKind::Unknown) {
@@ -158,7 +157,7 @@ fn facts(group: &GroupView) -> Vec<Part> {
         parts.push(Part::styled(format!("epoch {epoch}"), MUTED));
     }
     if let Some(idle) = group.idle_members.filter(|idle| *idle > 0) {
-        parts.push(Part::styled(format!("{} idle members", number::count(idle)), MUTED));
+        parts.push(Part::styled(number::counted(idle, "idle member"), MUTED));
     }
     if let Some(expiry) = group.positions_expire {
         parts.push(Part::styled(format!("positions expire in {}", number::seconds(expiry.in_s)), MUTED));

@@ -107,11 +107,11 @@ fn changes(difference: &Difference) -> Vec<String> {
     }
     words.extend(difference.lag.map(|lag| format!("lag {}", signed(lag))));
     words.extend(difference.workers.filter(|workers| *workers != 0.0).map(|by| format!("workers {}", signed(by))));
-    let rebalances = difference.rebalances;
-    let noun = if rebalances == 1 { "rebalance" } else { "rebalances" };
-    words.extend((rebalances > 0).then(|| format!("{} {noun}", number::count(rebalances as u64))));
-    for (count, name) in [(difference.failed, "failed"), (difference.retried, "retries")] {
+    let rebalances = difference.rebalances as u64;
+    words.extend((rebalances > 0).then(|| number::counted(rebalances, "rebalance")));
+    for (count, one, more) in [(difference.failed, "failed", "failed"), (difference.retried, "retry", "retries")] {
         let count = count.round() as u64;
+        let name = number::by_count(count, one, more);
         words.extend((count > 0).then(|| format!("{} {name}", number::short(count))));
     }
     words

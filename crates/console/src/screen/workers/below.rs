@@ -156,22 +156,23 @@ fn workers(state: &State, first: u32, last: u32, cell: TimeRange) -> String {
     let rows = state.feed.timeline.workers();
     let measured = |number: u32| Some((number, rows.get(&number)?.columns(cell, 1).pop().flatten()?));
     let measured: Vec<(u32, WorkerCell)> = (first..=last).filter_map(measured).collect();
-    let count = number::count(measured.len() as u64);
+    let count = number::counted(measured.len() as u64, "worker");
     let stalled = measured.iter().filter(|(_, cell)| has_stalled(cell)).count();
     if let Some((number, cell)) = measured.iter().find(|(_, cell)| has_stalled(cell)) {
         let busy = number::percent(cell.busy());
-        let more = if stalled > 1 { format!(", and {} more have stalled", stalled - 1) } else { String::new() };
-        return format!("{count} workers; worker-{number}: {busy} in the handler, no record finished{more}");
+        let more = if stalled > 1 {
+            format!(", and {} stalled", number::counted_as(stalled - 1, "more has", "more have"))
+        } else {
+            String::new()
+        };
+        return format!("{count}; worker-{number}: {busy} in the handler, no record finished{more}");
     }
     let Some((number, cell)) = measured.iter().min_by(|(_, one), (_, other)| one.busy().total_cmp(&other.busy()))
     else {
         return format!("workers {first} to {last} were not measured then");
     };
     let waits = cell.longest_wait.map_or(String::new(), |wait| format!("; otherwise mostly {}", wait.in_words()));
-    format!(
-        "{count} workers; the least busy is worker-{number}: {} in the handler{waits}",
-        number::percent(cell.busy())
-    )
+    format!("{count}; the least busy is worker-{number}: {} in the handler{waits}", number::percent(cell.busy()))
 }
 
 fn partition(state: &State, id: &kreplay_model::domain::TopicPartition, cell: TimeRange) -> String {

@@ -1,6 +1,7 @@
 //! Converts Avro's logical types to text.
 
 use chrono::{DateTime, NaiveDate, NaiveTime};
+use kreplay_model::domain::number::counted;
 use num_bigint::BigInt;
 use serde_json::Value;
 
@@ -17,8 +18,8 @@ const DAYS_TO_1970: i32 = 719_163;
 pub(super) fn decimal(digits: &[u8], scale: i64) -> Result<Value, String> {
     if digits.len() > MAX_DECIMAL_BYTES || scale.unsigned_abs() > MAX_SCALE {
         return Err(format!(
-            "a decimal has {} bytes and the scale {scale}; the limits are {MAX_DECIMAL_BYTES} bytes and {MAX_SCALE}",
-            digits.len()
+            "a decimal has {} and the scale {scale}; the limits are {MAX_DECIMAL_BYTES} bytes and {MAX_SCALE}",
+            counted(digits.len(), "byte")
         ));
     }
     let number = BigInt::from_signed_bytes_be(digits).to_string();

@@ -33,6 +33,7 @@ mod read;
 
 pub use compile::AvroSchema;
 
+use kreplay_model::domain::number::counted_as;
 use serde_json::Value;
 
 use self::{node::Node, read::Reader};
@@ -52,7 +53,8 @@ impl AvroSchema {
         match reader.left() {
             0 => Ok(value),
             left => Err(Undecodable::bad(format!(
-                "{left} bytes are left over: the value was not written with the schema it names"
+                "{}: the value was not written with the schema it names",
+                counted_as(left, "byte is left over", "bytes are left over")
             ))),
         }
     }

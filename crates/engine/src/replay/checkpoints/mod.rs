@@ -2,12 +2,12 @@
 
 pub mod thread;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use chrono::Utc;
 use kreplay_kafka::{Catalog, CatalogError};
 use kreplay_model::{
-    domain::{ErrorClass, Offset, TopicPartition},
+    domain::{ErrorClass, Offset, TopicPartition, number::counted_as},
     feed::EventLog,
 };
 
@@ -244,14 +244,20 @@ pub(super) fn check_position_store(opened: &OpenJournal, position_store: Positio
 /// Reports how much a resumed run has left.
 pub(super) fn announce_resume(events: &EventLog, id: &str, opened: &OpenJournal, plan: &Plan) {
     let attempt = opened.journal.head().attempt;
-    let text = match remaining(opened, plan) {
-        _ if opened.partitions.is_empty() => format!("resuming run {id} (attempt {attempt})"),
-        (remaining, 0) => format!("resuming run {id} (attempt {attempt}): {remaining} offsets are left"),
-        (remaining, repeats) => format!(
-            "resuming run {id} (attempt {attempt}): {remaining} offsets are left; up to {repeats} records were in \
-             flight when it was interrupted, which are handled again and count as duplicates"
-        ),
-    };
+    let mut text = format!("resuming run {id} (attempt {attempt})");
+    if !opened.partitions.is_empty() {
+        let (remaining, repeats) = remaining(opened, plan);
+        // Writing to a String cannot fail.
+        let _ = write!(text, ": {}", counted_as(remaining, "offset is left", "offsets are left"));
+        if repeats > 0 {
+            let again = counted_as(
+                repeats,
+                "record that was in flight when it was interrupted is handled again and counts as a duplicate",
+                "records that were in flight when it was interrupted are handled again and count as duplicates",
+            );
+            let _ = write!(text, "; up to {again}");
+        }
+    }
     events.notice(text);
 }
 

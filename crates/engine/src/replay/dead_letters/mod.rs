@@ -22,7 +22,7 @@ use kreplay_kafka::{
     producer::{Cause, LaneSender, NewRecord, SendError},
     topic_limits,
 };
-use kreplay_model::domain::Record;
+use kreplay_model::domain::{Record, number::counted};
 
 use self::letter::{Envelope, HeaderForm};
 use super::engine::{DeadLetterBatch, Engine};
@@ -129,7 +129,7 @@ impl DeadLetterSender {
                 Some(SendFailure::Transient(text)) => problem = text,
             }
             let records: usize = left.iter().map(|(letter, sent)| letter.count - sent).sum();
-            let text = format!("{records} dead letters not sent yet: {problem}");
+            let text = format!("{} not sent yet: {problem}", counted(records, "dead letter"));
             self.engine.events.warn(text);
         }
         // Fail before the lanes return, so that they are not handled further.

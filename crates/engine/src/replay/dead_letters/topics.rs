@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kreplay_kafka::{Catalog, CatalogError, Client, create_topic};
+use kreplay_model::domain::number::counted;
 
 use super::DeadLetterTarget;
 use crate::{plan::Plan, settings::DeadLetterSettings};
@@ -41,8 +42,9 @@ pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Resu
         };
         let found = found.map_err(|error| match error {
             CatalogError::UnknownTopic(_) => format!(
-                "there is no dead-letter topic {name} for {topic}; create it with at least {count} partitions, set \
-                 run.dead_letter.create = true, or name another with run.dead_letter.topic"
+                "there is no dead-letter topic {name} for {topic}; create it with at least {}, set \
+                 run.dead_letter.create = true, or name another with run.dead_letter.topic",
+                counted(count, "partition")
             ),
             CatalogError::NotAuthorized(_) => {
                 format!("no permission for the dead-letter topic {name}; grant WRITE and DESCRIBE on it")

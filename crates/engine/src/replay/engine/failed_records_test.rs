@@ -141,7 +141,7 @@ fn give_up_applies_the_policy_without_a_retry() {
 
     let (fixture, back) = apply(|settings| settings.on_failure = OnFailure::Fail);
     assert!(back.done == 0 && backoff_end(&back) > Instant::now());
-    assert!(fixture.engine.status.failure().unwrap().contains("failed 1 times; last error: as advised"));
+    assert!(fixture.engine.status.failure().unwrap().contains("failed once; last error: as advised"));
 
     let (fixture, back) = apply(|settings| settings.on_failure = OnFailure::Pause);
     assert!(back.done == 0 && backoff_end(&back) <= Instant::now(), "as soon as the run resumes");

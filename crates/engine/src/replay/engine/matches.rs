@@ -6,7 +6,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use kreplay_model::{domain::Record, feed::EventLog};
+use kreplay_model::{
+    domain::{Record, number::Count},
+    feed::EventLog,
+};
 
 use super::{counters::RunCounters, partitions::RunPartitions};
 use crate::{replay::partition::Owner, rules::Rules};
@@ -118,9 +121,14 @@ impl FilterMatches {
             0 => String::new(),
             count => format!("; {count} could not be evaluated"),
         };
-        let text = format!(
-            "none of the {excluded} records read passes the filter ({filter}); the first of them has {example}{unjudged}{outcome}"
-        );
+        let read = match excluded {
+            1 => format!("the only record read does not pass the filter ({filter}); it has"),
+            _ => {
+                let excluded = Count(excluded);
+                format!("none of the {excluded} records read passes the filter ({filter}); the first of them has")
+            }
+        };
+        let text = format!("{read} {example}{unjudged}{outcome}");
         events.warn(text);
         true
     }

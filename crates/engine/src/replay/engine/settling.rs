@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use kreplay_model::domain::{Record, hash_content};
+use kreplay_model::domain::{
+    Record, hash_content,
+    number::{by_count, counted_as},
+};
 
 use super::{Engine, counters::count_reported};
 use crate::{
@@ -73,8 +76,10 @@ impl Engine {
             if late > 0 {
                 let id = self.partitions.id(first.partition);
                 self.events.warn(format!(
-                    "{id}: {late} records were handled after the partition was revoked; if another process gets \
-                         the partition, it handles them again"
+                    "{id}: {} handled after the partition was revoked; if another process gets the partition, it \
+                     handles {} again",
+                    counted_as(late, "record was", "records were"),
+                    by_count(late, "it", "them")
                 ));
             }
         }

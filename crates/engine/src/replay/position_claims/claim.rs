@@ -7,7 +7,10 @@ use std::{
 };
 
 use kreplay_kafka::Client;
-use kreplay_model::domain::{Offset, TopicPartition};
+use kreplay_model::domain::{
+    Offset, TopicPartition,
+    number::{by_count, counted},
+};
 
 use super::logs::{check_ends, look_up};
 use crate::{
@@ -75,16 +78,18 @@ pub fn claim(
             TaskState::Waiting if engine.reading_stopped() => return None,
             TaskState::Waiting if begun.elapsed() >= wait => {
                 engine.fail(format!(
-                    "the handler's target did not release {} partitions within {} s; check whether it responds, and \
-                     whether another process holds them",
-                    ids.len(),
-                    wait.as_secs()
+                    "the handler's target did not release {} within {} s; check whether it responds, and whether \
+                     another process holds {}",
+                    counted(ids.len(), "partition"),
+                    wait.as_secs(),
+                    by_count(ids.len(), "it", "them")
                 ));
                 return None;
             }
             TaskState::Waiting if begun.elapsed() >= NOTICE_DELAY && !is_reported => {
                 is_reported = true;
-                let text = format!("waiting for the handler's target to release {} partitions", ids.len());
+                let partitions = counted(ids.len(), "partition");
+                let text = format!("waiting for the handler's target to release {partitions}");
                 engine.events.notice(text);
             }
             TaskState::Waiting => {}
@@ -123,8 +128,8 @@ impl ClaimRequest {
         }))
         .unwrap_or_else(|_| Err(target("it panicked while claiming partitions".into())))?;
         if positions.len() != ids.len() {
-            let reason =
-                format!("it was asked for {} partitions and returned positions for {}", ids.len(), positions.len());
+            let asked = counted(ids.len(), "partition");
+            let reason = format!("it was asked for {asked} and returned positions for {}", positions.len());
             return Err(target(reason));
         }
         client.map_or(Ok(()), |client| check_ends(engine, client, ids, &positions))?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use kreplay_model::{
-    domain::{Offset, TopicPartition},
+    domain::{Offset, TopicPartition, number::counted},
     feed::EventKind,
 };
 
@@ -66,7 +66,7 @@ impl GroupedEvent {
         let mut text = self.first?;
         if self.count > 1 {
             // Writing to a String cannot fail.
-            let _ = write!(text, " (and {} more partitions)", self.count - 1);
+            let _ = write!(text, " (and {})", counted(self.count - 1, "more partition"));
         }
         Some(event(text))
     }

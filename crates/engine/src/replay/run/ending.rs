@@ -2,7 +2,10 @@
 
 use std::{thread::JoinHandle, time::Instant};
 
-use kreplay_model::feed::{EventKind, PartitionState, RunState};
+use kreplay_model::{
+    domain::number::{Count, by_count},
+    feed::{EventKind, PartitionState, RunState},
+};
 
 use super::{
     Reading, Run,
@@ -58,16 +61,22 @@ impl Run {
         if offsets == 0 || !nothing_read {
             return;
         }
+        let records = match offsets {
+            1 => "the only record was".to_owned(),
+            _ => format!("all {} records were", Count(offsets)),
+        };
         let text = match (self.engine.position_store(), &self.engine.settings.group) {
             (PositionStore::Target, _) => {
-                format!(
-                    "all {offsets} records were already applied: the target's positions are at the end of the range"
-                )
+                format!("{records} already applied: the target's positions are at the end of the range")
             }
-            (PositionStore::TargetGroup, _) => format!("all {offsets} records are already in the target"),
+            (PositionStore::TargetGroup, _) => match offsets {
+                1 => "the only record is already in the target".to_owned(),
+                _ => format!("all {} records are already in the target", Count(offsets)),
+            },
             (PositionStore::Run, Some(group)) => format!(
-                "all {offsets} records were already handled: group {group} has committed the end of the range; another \
-                 --group reads them again"
+                "{records} already handled: group {group} has committed the end of the range; another --group reads {} \
+                 again",
+                by_count(offsets, "it", "them")
             ),
             (PositionStore::Run, None) => return,
         };

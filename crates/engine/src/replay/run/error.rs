@@ -1,5 +1,7 @@
 //! Errors of starting or changing a run.
 
+use kreplay_model::domain::number::counted;
+
 use crate::handler::HandlerError;
 
 /// Why a run cannot be started or changed.
@@ -7,8 +9,9 @@ use crate::handler::HandlerError;
 pub enum RunError {
     /// More workers than partition order can use.
     #[error(
-        "concurrency {wanted} is more than the {partitions} partitions that partition order can keep busy; \
-         choose at most {partitions}, or --ordering key"
+        "concurrency {wanted} is more than the {} that ordering partition can keep busy, one worker each; choose at \
+         most {partitions}, or --ordering key",
+        counted(*partitions, "partition")
     )]
     TooManyWorkers {
         /// The requested number.

@@ -7,7 +7,11 @@ use std::{
 
 use kreplay_kafka::{Client, ClientHealth};
 use kreplay_model::{
-    domain::{Offset, printable},
+    domain::{
+        Offset,
+        number::{counted, counted_as},
+        printable,
+    },
     feed::{MAX_SHOWN_KEYS, PartitionState, PausedRecord, QuarantineView, QuarantinedKey},
 };
 
@@ -108,8 +112,8 @@ impl Run {
                 return;
             }
             self.engine.events.warn(format!(
-                "the quarantine is full (run.quarantine_buffer): dead-lettering key {key} with {} records",
-                oldest.records
+                "the quarantine is full (run.quarantine_buffer): dead-lettering key {key} with {}",
+                counted(oldest.records, "record")
             ));
             discarded.push(oldest.reason.hash);
         }
@@ -143,16 +147,15 @@ impl Run {
             None => {
                 if !std::mem::replace(&mut self.failures.is_reported, true) {
                     self.engine.events.warn(format!(
-                        "all other records are handled; {} keys in quarantine wait for a decision",
-                        waiting.len()
+                        "all other records are handled; {} for a decision",
+                        counted_as(waiting.len(), "key in quarantine waits", "keys in quarantine wait")
                     ));
                 }
             }
             Some(QuarantineResponse::DeadLetter) => {
                 let all: Vec<u64> = waiting.iter().map(|one| one.reason.hash).collect();
-                self.engine
-                    .events
-                    .notice(format!("all other records are handled; dead-lettering {} quarantined keys", all.len()));
+                let keys = counted(all.len(), "quarantined key");
+                self.engine.events.notice(format!("all other records are handled; dead-lettering {keys}"));
                 self.engine.scheduler.discard(&all);
                 self.failures.quiet_since = None;
             }
@@ -186,9 +189,12 @@ impl Run {
             None => self.engine.scheduler.quarantined().iter().map(|one| one.reason.hash).collect(),
         };
         let text = match decision {
-            Decision::Release => format!("{} keys released from quarantine", self.engine.scheduler.release(&keys)),
+            Decision::Release => {
+                let released = self.engine.scheduler.release(&keys);
+                format!("{} released from quarantine", counted(released, "key"))
+            }
             Decision::DeadLetter if self.engine.settings.dead_letters() => {
-                format!("dead-lettering {} keys", self.engine.scheduler.discard(&keys))
+                format!("dead-lettering {}", counted(self.engine.scheduler.discard(&keys), "key"))
             }
             Decision::DeadLetter => {
                 self.engine.events.warn("this run has no dead-letter topic; start it with --on-failure dead-letter");

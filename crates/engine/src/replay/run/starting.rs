@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use chrono::Utc;
 use kreplay_kafka::{KafkaConfig, MemberConfig};
 use kreplay_model::{
-    domain::Ordering,
+    domain::{Ordering, number::counted_as},
     feed::{EventKind, EventLog, LastReport, RunState},
 };
 use parking_lot::Mutex;
@@ -52,9 +52,10 @@ fn restore_totals(engine: &Engine, before: &mut JournalTotals) {
     if keys.is_empty() || !engine.settings.quarantine || !engine.settings.dead_letters() {
         return;
     }
-    engine.events.notice(format!(
-        "{} keys were discarded in an earlier attempt; their remaining records are dead-lettered",
-        keys.len()
+    engine.events.notice(counted_as(
+        keys.len(),
+        "key was discarded in an earlier attempt; its remaining records are dead-lettered",
+        "keys were discarded in an earlier attempt; their remaining records are dead-lettered",
     ));
     engine.scheduler.restore_discarded(keys.into_iter().map(QuarantineReason::from_journal));
 }

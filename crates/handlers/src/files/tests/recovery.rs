@@ -30,7 +30,7 @@ fn files_of_an_earlier_process_are_completed_and_their_records_known() {
         assert_eq!(places(dir.path()), in_partition_a(0..80));
         assert_eq!(third.effects().last().unwrap().count, 20, "{:?}", third.effects());
         assert!(context.events.since(0).iter().any(
-            |event| matches!(&event.kind, EventKind::Notice { text } if text.contains("completed 1 files with 50 rows"))
+            |event| matches!(&event.kind, EventKind::Notice { text } if text.contains("completed 1 file with 50 rows"))
         ));
 
         // Another run does not know these records.

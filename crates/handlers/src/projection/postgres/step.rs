@@ -1,5 +1,6 @@
 //! A statement of the definition, ready to be sent on a connection.
 
+use kreplay_model::domain::number::counted;
 use tokio_postgres::{Client, Error, error::SqlState, types::Type};
 
 use super::{
@@ -48,8 +49,8 @@ pub fn describe(definition: &Definition, statements: &[DefinitionStatement]) -> 
         Some(format!("; line {}: one by one, because {reason}", statement.line))
     });
     format!(
-        "{multi_row} of {} statements sent for many records at once{}",
-        statements.len(),
+        "{multi_row} of {} sent for many records at once{}",
+        counted(statements.len(), "statement"),
         single_row.collect::<String>()
     )
 }

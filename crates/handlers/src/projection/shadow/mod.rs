@@ -15,7 +15,7 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use kreplay_model::feed::EventKind;
+use kreplay_model::{domain::number::counted_as, feed::EventKind};
 
 use self::{
     postgres::PostgresShadow,
@@ -150,8 +150,12 @@ impl ShadowRebuild {
     fn verify(&self, end: RunEnd, store: &dyn ProjectionStore) -> Result<(), String> {
         if end.passed_over > 0 {
             return Err(format!(
-                "{} records were skipped or dead-lettered, so they are missing; fix them, then rebuild again",
-                end.passed_over
+                "{}, then rebuild again",
+                counted_as(
+                    end.passed_over,
+                    "record was skipped or dead-lettered, so it is missing; fix it",
+                    "records were skipped or dead-lettered, so they are missing; fix them"
+                )
             ));
         }
         let positions = self.positions.get().ok_or("the run's positions are not known")?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kreplay_model::domain::number::counted;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, types::Type};
@@ -50,8 +51,8 @@ impl PostgresShadow {
         let shadow = format!("{live}_shadow");
         if old_name(&live, &mark.run_id).len() > MAX_IDENTIFIER_BYTES {
             return Err(settings_error(format!(
-                "projection.schema is {} bytes too long",
-                old_name(&live, &mark.run_id).len() - MAX_IDENTIFIER_BYTES
+                "projection.schema is {} too long",
+                counted(old_name(&live, &mark.run_id).len() - MAX_IDENTIFIER_BYTES, "byte")
             )));
         }
         let target_label = definition.target.to_string();

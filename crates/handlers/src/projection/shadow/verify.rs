@@ -11,7 +11,10 @@ use std::{
 
 use kreplay_engine::rules::Rules;
 use kreplay_kafka::{ClientHealth, Consumer as _, Fetched, KafkaConfig, Reader, is_final};
-use kreplay_model::domain::{Offset, Tier, TopicPartition};
+use kreplay_model::domain::{
+    Offset, Tier, TopicPartition,
+    number::{by_count, counted, counted_as},
+};
 
 use super::super::{bind::fingerprint_of, store::PartitionSum};
 
@@ -122,12 +125,17 @@ pub(super) fn compare(ranges: &[PartitionRange], log: &[PartitionSum], applied: 
         let found = applied.get(&sum.id).map_or((0, 0), |found| (found.records, found.digest));
         let place = format!("{} from {} to before {}", sum.id, range.first, range.end);
         if found.0 != sum.records {
-            return Err(format!("{place}: the log has {} records, {} are applied", sum.records, found.0));
+            return Err(format!(
+                "{place}: the log has {}, {} applied",
+                counted(sum.records, "record"),
+                counted_as(found.0, "is", "are")
+            ));
         }
         if found.1 != sum.digest {
             return Err(format!(
-                "{place}: {} records are applied, as many as the log has, but not the same ones",
-                sum.records
+                "{place}: {}, as many as the log has, but not {}",
+                counted_as(sum.records, "record is applied", "records are applied"),
+                by_count(sum.records, "the same one", "the same ones")
             ));
         }
     }
@@ -176,7 +184,7 @@ mod tests {
     fn a_partition_without_applied_records_is_found() {
         let ranges = [PartitionRange { id: TopicPartition::new("t", 4), first: 3, end: 9 }];
         let error = compare(&ranges, &[sum(4, &[(3, vec![1])])], &[]).unwrap_err();
-        assert_eq!(error, "t-4 from 3 to before 9: the log has 1 records, 0 are applied");
+        assert_eq!(error, "t-4 from 3 to before 9: the log has 1 record, 0 are applied");
         assert_eq!(compare(&ranges, &[sum(4, &[])], &[]), Ok(()));
     }
 }

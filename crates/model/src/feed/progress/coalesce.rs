@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    domain::printable,
+    domain::{number::counted_as, printable},
     feed::{Event, EventKind, Severity},
 };
 
@@ -62,7 +62,11 @@ impl RepeatSuppressor {
         let mut lines = Vec::new();
         for event in events {
             if event.seq > self.next_seq {
-                lines.push(format!("{} older events were dropped", event.seq - self.next_seq));
+                lines.push(counted_as(
+                    event.seq - self.next_seq,
+                    "older event was dropped",
+                    "older events were dropped",
+                ));
             }
             self.next_seq = event.seq + 1;
             let Some(kind) = kind(&event.kind) else {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     domain::{
-        number::{Count, rate, seconds, time_left, whole},
+        number::{Count, counted, rate, seconds, time_left, whole},
         printable,
     },
     feed::{RunState, RunView, Snapshot, WhatIf},
@@ -50,7 +50,7 @@ fn describe_run(run: &RunView) -> String {
         let _ = write!(line, "  {} {}", Count(one.count), one.label);
     }
     if run.quarantine.keys > 0 {
-        let _ = write!(line, "  {} keys quarantined", Count(run.quarantine.keys as u64));
+        let _ = write!(line, "  {} quarantined", counted(run.quarantine.keys, "key"));
     }
     if let Some(retrying) = run.retrying.filter(|_| !run.state.is_over()) {
         let _ = write!(line, "  {}", retrying.in_words(run.plan.ordering));

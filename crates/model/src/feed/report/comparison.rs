@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::escaped;
 use crate::{
     domain::{
-        number::{Count, seconds},
+        number::{Count, by_count, counted, counted_as, seconds},
         printable,
     },
     feed::{ComparisonView, Difference, DryRunFindings, Outcome, RunState, RunView},
@@ -75,8 +75,12 @@ impl ComparisonReport {
         line("left", &found.left);
         line("right", &found.right);
         line("compared", &found.compared);
-        let compared =
-            format!("{} of {} partitions, {}", Count(found.records), self.partitions, seconds(self.elapsed_s));
+        let compared = format!(
+            "{} of {}, {}",
+            Count(found.records),
+            counted(self.partitions, "partition"),
+            seconds(self.elapsed_s)
+        );
         line("records", &compared);
         if self.state != RunState::Done {
             line("state", &format!("{}: this covers only the records handled before that", self.state));
@@ -85,7 +89,7 @@ impl ComparisonReport {
             line("error", error);
         }
         if found.failed_with_both > 0 {
-            line("", &format!("{} fail with both", Count(found.failed_with_both)));
+            line("", &counted_as(found.failed_with_both, "fails with both", "fail with both"));
         }
         if self.equal {
             let done = self.state == RunState::Done;
@@ -95,9 +99,9 @@ impl ComparisonReport {
         let at_least = if found.more_keys { "more than " } else { "" };
         let result = format!(
             "{} of {at_least}{} {}",
-            counted(found.differing_records, "record", "records"),
-            counted(found.differing_keys, "key", "keys"),
-            if found.differing_records == 1 { "differs" } else { "differ" }
+            counted(found.differing_records, "record"),
+            counted(found.differing_keys, "key"),
+            by_count(found.differing_records, "differs", "differ")
         );
         line("result", &result);
         if let Some(first) = found.first.as_ref().filter(|_| found.differing_records > 1) {
@@ -110,15 +114,11 @@ impl ComparisonReport {
         }
         let shown = found.differences.len() as u64;
         if found.differing_keys > shown {
-            let more = counted(found.differing_keys - shown, "more key differs", "more keys differ");
+            let more = counted_as(found.differing_keys - shown, "more key differs", "more keys differ");
             let _ = writeln!(out, "\nand {at_least}{more} (--limit)");
         }
         out
     }
-}
-
-fn counted(count: u64, one: &str, more: &str) -> String {
-    format!("{} {}", Count(count), if count == 1 { one } else { more })
 }
 
 fn describe(out: &mut String, difference: &Difference) {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::json::{Partition, Report};
 use crate::{
     domain::{
-        number::{Bytes, Count, rate, seconds, whole},
+        number::{Bytes, Count, counted, counted_as, rate, seconds, whole},
         printable,
     },
     feed::{
@@ -84,7 +84,7 @@ pub(super) fn render(report: &Report) -> String {
         line(label, format!("{} {}", Count(effect.count), effect.what));
     }
     if report.effects.len() > MAX_LISTED_EFFECTS {
-        line("", format!("and {} more kinds", report.effects.len() - MAX_LISTED_EFFECTS));
+        line("", format!("and {}", counted(report.effects.len() - MAX_LISTED_EFFECTS, "more kind")));
     }
     if let Some(view) = &report.dry_run {
         dry_run(&mut line, view);
@@ -108,7 +108,10 @@ pub(super) fn render(report: &Report) -> String {
 
 /// The result of a dry run.
 fn dry_run(line: &mut impl FnMut(&str, String), view: &DryRunView) {
-    line("dry run", format!("nothing was applied; {} records were examined", Count(view.records)));
+    line(
+        "dry run",
+        format!("nothing was applied; {}", counted_as(view.records, "record was examined", "records were examined")),
+    );
     let kinds = view.effects.iter().take(MAX_LISTED_EFFECTS);
     for (index, kind) in kinds.enumerate() {
         line(if index == 0 { "would do" } else { "" }, format!("{} {}", Count(kind.count), kind.what));
@@ -124,7 +127,7 @@ fn dry_run(line: &mut impl FnMut(&str, String), view: &DryRunView) {
         line("", format!("{} of other kinds", Count(rest)));
     }
     if view.failed > 0 {
-        line("would fail", format!("{} records; {}", Count(view.failed), view.on_failure));
+        line("would fail", format!("{}; {}", counted(view.failed, "record"), view.on_failure));
         for FailedRecord { place, error } in view.failures.iter().take(MAX_LISTED) {
             line("", format!("  {}-{} at {}: {error}", place.topic, place.partition, place.offset));
         }
@@ -140,7 +143,7 @@ fn selection(report: &Report) -> String {
     if plan.topics.len() > 3 {
         let _ = write!(topics, " and {} more", plan.topics.len() - 3);
     }
-    format!("{topics}: {} partitions, {} offsets", plan.partitions, Count(plan.records))
+    format!("{topics}: {}, {}", counted(plan.partitions, "partition"), counted(plan.records, "offset"))
 }
 
 fn settings(report: &Report) -> String {

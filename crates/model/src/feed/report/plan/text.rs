@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write};
 use crate::{
     domain::{
         Offset,
-        number::{Bytes, Count, rate, record_time, seconds, whole},
+        number::{Bytes, Count, counted, rate, record_time, seconds, whole},
         printable,
     },
     feed::{
@@ -65,21 +65,21 @@ fn selection(plan: &Forecast) -> String {
     if plan.topics.len() > 3 {
         let _ = write!(topics, " and {} more", plan.topics.len() - 3);
     }
-    format!("{topics}: {} partitions, {} offsets", plan.partitions.len(), Count(plan.coverage.offsets))
+    format!("{topics}: {}, {}", counted(plan.partitions.len(), "partition"), counted(plan.coverage.offsets, "offset"))
 }
 
 fn coverage(plan: &Forecast) -> String {
     let cover = plan.coverage;
     let time = seconds(cover.elapsed_s);
     if cover.full {
-        return format!("everything: {} records in {time}", Count(cover.read));
+        return format!("everything: {} in {time}", counted(cover.read, "record"));
     }
     format!(
-        "a sample: {} of {} offsets, in {} slices spread over the range, in {time}; bounds hold for 19 of 20 samples of \
-         independent records",
+        "a sample: {} of {}, in {} spread over the range, in {time}; bounds hold for 19 of 20 samples of independent \
+         records",
         Count(cover.offsets_read),
-        Count(cover.offsets),
-        cover.slices
+        counted(cover.offsets, "offset"),
+        counted(cover.slices, "slice")
     )
 }
 
@@ -185,7 +185,8 @@ fn partitions(out: &mut String, plan: &Forecast) {
     out.push('\n');
     table(out, &["partition", "first", "end", "records", "bytes", "share"], &rows);
     if plan.partitions.len() > MAX_PARTITIONS {
-        let _ = writeln!(out, "and {} partitions with fewer records", plan.partitions.len() - MAX_PARTITIONS);
+        let _ =
+            writeln!(out, "and {} with fewer records", counted(plan.partitions.len() - MAX_PARTITIONS, "partition"));
     }
 }
 
