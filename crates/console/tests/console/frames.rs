@@ -463,7 +463,7 @@ fn the_comparison_of_runs() {
     apply(&mut state, Event::Resize(80, 24));
     assert_snapshot!("compare_80x24", text(&state));
     change(&mut state, |snapshot| snapshot.finished[3].digest = "badbadbadbadbad0".into());
-    assert!(text(&state).contains("✗ 1 of 5 finished runs differ from the base"));
+    assert!(text(&state).contains("✗ 1 of 5 finished runs differs from the base"));
     assert!(text(&state).contains("✗ DIFFERS"));
 }
 
