@@ -467,7 +467,7 @@ impl Runtime {
                 }
                 Effect::Quit => next = Next::Quit,
                 Effect::Suspend => next = next.or(self.suspend()?),
-                Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,
+                Effect::Redraw => self.screen.clear(),
                 Effect::StartRecording => {
                     let began = self.start_recording();
                     next = next.or(self.apply(Event::RecordingBegan(began))?);

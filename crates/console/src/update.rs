@@ -253,10 +253,11 @@ fn learn_extents(state: &mut State, extents: Extents) -> Vec<Effect> {
 }
 
 fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
-    let before = std::mem::replace(&mut state.size, Size::new(width, height));
+    state.size = Size::new(width, height);
     state.stale = true;
-    // The terminal may have had another size meanwhile, and dropped what was outside.
-    if before == state.size { vec![Effect::Redraw] } else { Vec::new() }
+    // The terminal may have had other sizes since the last frame, and dropped what was outside of them, even if the
+    // size of that frame is back: a frame of changes would leave holes.
+    vec![Effect::Redraw]
 }
 
 fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
