@@ -33,10 +33,11 @@ use super::{
     history::HistoryRecorder,
     inspector, layout_file,
     metrics::{bind, serve},
-    plain, print,
+    plain, preset_file, print,
     recording::SessionRecording,
     serve::{bind as bind_attach, serve_session},
     signals::{STOP_GRACE, stop_signal},
+    time_counter::TimeCounter,
     watch::background::BackgroundWatch,
 };
 use crate::{
@@ -109,9 +110,12 @@ impl SessionView<'_> {
         let (console, outlet) = if with_console {
             let environment = Environment::of_process();
             let layout = (!is_embedded).then(|| layout_file::of_cluster(self.config, &environment)).flatten();
-            let console = ConsoleOptions { layout, ..console_options(self.config)? };
+            let presets = preset_file::of_user(self.config, &environment);
+            let console = ConsoleOptions { layout, presets, ..console_options(self.config)? };
             let offered = inspector::offer(inspector::of_session(&options), console)?;
-            let (console, outlet) = in_console(TopicAuditor::of_session(&options).offer(offered)?);
+            let counter = TimeCounter::of_session(&options, &self.config.demo.datasets);
+            let offered = counter.offer(TopicAuditor::of_session(&options).offer(offered)?)?;
+            let (console, outlet) = in_console(offered);
             (Some(console), outlet)
         } else {
             (None, Outlet::StandardError)
