@@ -21,7 +21,7 @@ use kreplay_model::feed::{
 use kreplay_model::timeline::Timeline;
 use kreplay_model::watch::SilenceControl;
 use kreplay_notify::Outlet;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use super::{
     CliError, Exit, ReportArgs,
@@ -137,9 +137,13 @@ impl SessionView<'_> {
             groups: feed.groups.clone(),
         };
         let metrics = serve(server, sources);
-        // Consoles that are attached see the end of the session, so the server ends after it.
-        let attachable = serve_session(attach_server, &session, records);
         let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet, silencer.clone());
+        // Consoles that are attached see the end of the session, so the server ends after it.
+        let attachable = {
+            let shown = alerting.as_ref().map_or(feed, |alerting| &alerting.feed);
+            let control = Self::silences(runtime.handle(), &silencer, feed);
+            serve_session(attach_server, (shown, &session.control), control, records)
+        };
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             attachable.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
@@ -168,6 +172,14 @@ impl SessionView<'_> {
         Ok((end, history))
     }
 
+    /// Where a console silences rules.
+    fn silences(runtime: &Handle, silencer: &Silencer, feed: &Feed) -> SilenceControl {
+        let (control, requests) = SilenceControl::channel();
+        let events = feed.events.clone();
+        runtime.spawn(silencer.clone().obey(requests, move |reason| events.warn(reason)));
+        control
+    }
+
     /// What a console shows: the session and, on a cluster, its groups.
     fn with_groups(
         &self,
@@ -177,9 +189,7 @@ impl SessionView<'_> {
         is_embedded: bool,
         silencer: &Silencer,
     ) -> Result<(Shown, ConsoleOptions), CliError> {
-        let (control, requests) = SilenceControl::channel();
-        let events = feed.events.clone();
-        tokio::spawn(silencer.clone().obey(requests, move |reason| events.warn(reason)));
+        let control = Self::silences(&Handle::current(), silencer, feed);
         let launch = self.launch.clone();
         let options = ConsoleOptions { hint: self.hint.clone(), launch, silences: Some(control), ..options };
         let mut feed = feed.clone();
