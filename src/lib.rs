@@ -14,7 +14,7 @@ pub mod serve;
 pub mod watch;
 
 pub use kreplay_console as console;
-pub use kreplay_engine::{decode, inspect, journal, plan, replay, rules, schedule, settings};
+pub use kreplay_engine::{decode, inspect, journal, plan, replay, rules, schedule, settings, time_counts};
 pub use kreplay_groups as groups;
 pub use kreplay_handlers as handler;
 pub use kreplay_kafka as kafka;

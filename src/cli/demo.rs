@@ -4,9 +4,14 @@ mod watch;
 
 use std::time::Duration;
 
+use chrono::Utc;
 use kreplay_console::{action::Action, key::Mode, keymap::Keymap};
-use kreplay_engine::{plan::Selection, replay::SessionOptions};
+use kreplay_engine::{
+    plan::Selection,
+    replay::{RequestReader, RequestedRun, SessionOptions},
+};
 use kreplay_kafka::{KafkaConfig, embedded::EmbeddedBroker};
+use kreplay_model::domain::TopicPartition;
 
 use super::{
     CliError, Exit, ReportArgs,
@@ -44,13 +49,8 @@ pub(super) fn watch(args: &WatchDemoArgs, config: &Config, report: &ReportArgs) 
 /// Starts the broker, produces the events and replays them.
 pub(super) fn execute(config: &Config, report: &ReportArgs, launch: Launch) -> Result<Exit, CliError> {
     let scope = config.demo.scope.clone();
-    if scope.range.has_times() {
-        let text =
-            "the demo's broker cannot look up times; set --from and --to to an offset, last:NUMBER, earliest or latest";
-        return Err(CliError::Usage(text.into()));
-    }
     let broker = EmbeddedBroker::start().map_err(|error| CliError::Failed(error.to_string()))?;
-    demo::seed(&broker, &config.demo.datasets).map_err(|error| match error {
+    let seeded = demo::seed(&broker, &config.demo.datasets).map_err(|error| match error {
         // Detected before anything is produced, and fixed by other flags.
         DemoError::TooLarge { .. } | DemoError::TooMany { .. } => CliError::Usage(error.to_string()),
         _ => CliError::Failed(error.to_string()),
@@ -66,7 +66,17 @@ pub(super) fn execute(config: &Config, report: &ReportArgs, launch: Launch) -> R
     }
     let topics = (1..=config.demo.datasets.count.get() as usize).map(demo::Datasets::topic);
     let selection = Selection::topics(topics).map_err(|error| CliError::Usage(error.to_string()))?;
-    let selection = selection.within(scope.clone());
+    let datasets = config.demo.datasets;
+    let held: Vec<TopicPartition> = seeded.partitions.into_keys().collect();
+    let selection = demo::with_offsets(selection.within(scope.clone()), &datasets, &held, Utc::now());
+    let scope = selection.scope.clone();
+    let requests = launch.requests.map(|reader| {
+        RequestReader::new(move |request| {
+            let RequestedRun { selection, settings, journal } = reader.read(request)?;
+            let selection = demo::with_offsets(selection, &datasets, &held, Utc::now());
+            Ok(RequestedRun { selection, settings, journal })
+        })
+    });
     let properties =
         broker.client_properties().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let hint = Some(hint(&config.console.keymap));
@@ -84,6 +94,6 @@ pub(super) fn execute(config: &Config, report: &ReportArgs, launch: Launch) -> R
         start: true,
         one_run: true,
         journal: None,
-        requests: launch.requests,
+        requests,
     })
 }

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use kreplay_console::state::{LaunchAccess, LaunchOptions};
 use kreplay_engine::{
-    plan::{RangeStart, Scope, Selection},
+    plan::{Scope, Selection},
     replay::{RequestReader, RequestedRun},
     settings::Settings,
 };
@@ -96,12 +96,6 @@ fn of_run(config: &Config, environment: &Environment, request: &RunRequest) -> R
 
 fn of_demo(config: &Config, request: &RunRequest) -> Result<RequestedRun, Vec<FieldProblem>> {
     let scope = config.demo.scope.clone();
-    if scope.range.has_times() {
-        let is_start = matches!(scope.range.from, RangeStart::Time(_) | RangeStart::Ago(_));
-        let field = if is_start { RunField::From } else { RunField::To };
-        let text = "the demo's broker cannot look up times; give an offset, last:NUMBER, earliest or latest";
-        return Err(problem(field, &text));
-    }
     let mut settings = config.demo_settings();
     settings.dry_run = request.dry_run.then_some(DryRunMode::Single);
     if settings.dead_letters() && !config.run.settings.dead_letters() {
@@ -277,8 +271,11 @@ mod tests {
         let line = kreplay_console::state::CommandLine::of(options(&launch), &request);
         assert_eq!(line.text(), "kreplay demo --datasets 2 --concurrency 8 --handler simulate:2ms");
         assert_eq!(line.missing, ["topics"]);
-        let refused = read(&request.with(RunField::From, "-2h")).unwrap_err();
-        assert_eq!(refused[0].field, Some(RunField::From));
+        let request = request.with(RunField::From, "2026-01-01T00:00:00Z");
+        assert!(
+            read(&request).unwrap().selection.scope.range.has_times(),
+            "they are replaced once the events are known"
+        );
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::{
 };
 
 use kreplay_attach::{Address, GroupSource, RecordReaders, Server, Serving, SessionSource, Source};
-use kreplay_engine::{inspect::RecordInspector, replay::Session};
+use kreplay_engine::inspect::RecordInspector;
+use kreplay_model::{control::Control, feed::Feed, watch::SilenceControl};
 
 use super::{CliError, inspector};
 use crate::config::Config;
@@ -27,17 +28,24 @@ pub(super) fn bind(config: &Config) -> Result<Option<Server>, CliError> {
     Ok(Some(server))
 }
 
-/// Serves a session, and records of its cluster, until the result is dropped.
+/// Serves a session, the alerts on its runs, and records of its cluster, until the result is dropped. `feed` is what
+/// the console of the process shows.
 ///
 /// # Errors
 /// [`CliError::Failed`] if the thread cannot be started.
 pub(super) fn serve_session(
     server: Option<Server>,
-    session: &Session,
+    (feed, control): (&Feed, &Control),
+    silences: SilenceControl,
     inspector: RecordInspector,
 ) -> Result<Option<Serving>, CliError> {
-    let (snapshots, events) = (session.feed.snapshots.clone(), session.feed.events.clone());
-    let session = SessionSource { snapshots, events, control: session.control.clone() };
+    let session = SessionSource {
+        snapshots: feed.snapshots.clone(),
+        events: feed.events.clone(),
+        control: control.clone(),
+        silences: feed.alerts.is_some().then_some(silences),
+        alerts: feed.alerts.clone(),
+    };
     serve(server, Source { session: Some(session), groups: None, records: Some(readers(inspector)) })
 }
 

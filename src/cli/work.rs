@@ -21,7 +21,7 @@ use kreplay_model::feed::{
 use kreplay_model::timeline::Timeline;
 use kreplay_model::watch::SilenceControl;
 use kreplay_notify::Outlet;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use super::{
     CliError, Exit, ReportArgs,
@@ -33,10 +33,11 @@ use super::{
     history::HistoryRecorder,
     inspector, layout_file,
     metrics::{bind, serve},
-    plain, print,
+    plain, preset_file, print,
     recording::SessionRecording,
     serve::{bind as bind_attach, serve_session},
     signals::{STOP_GRACE, stop_signal},
+    time_counter::TimeCounter,
     watch::background::BackgroundWatch,
 };
 use crate::{
@@ -109,9 +110,12 @@ impl SessionView<'_> {
         let (console, outlet) = if with_console {
             let environment = Environment::of_process();
             let layout = (!is_embedded).then(|| layout_file::of_cluster(self.config, &environment)).flatten();
-            let console = ConsoleOptions { layout, ..console_options(self.config)? };
+            let presets = preset_file::of_user(self.config, &environment);
+            let console = ConsoleOptions { layout, presets, ..console_options(self.config)? };
             let offered = inspector::offer(inspector::of_session(&options), console)?;
-            let (console, outlet) = in_console(TopicAuditor::of_session(&options).offer(offered)?);
+            let counter = TimeCounter::of_session(&options, &self.config.demo.datasets);
+            let offered = counter.offer(TopicAuditor::of_session(&options).offer(offered)?)?;
+            let (console, outlet) = in_console(offered);
             (Some(console), outlet)
         } else {
             (None, Outlet::StandardError)
@@ -133,9 +137,13 @@ impl SessionView<'_> {
             groups: feed.groups.clone(),
         };
         let metrics = serve(server, sources);
-        // Consoles that are attached see the end of the session, so the server ends after it.
-        let attachable = serve_session(attach_server, &session, records);
         let alerting = RunAlerting::start(&runtime, feed, self.config, &outlet, silencer.clone());
+        // Consoles that are attached see the end of the session, so the server ends after it.
+        let attachable = {
+            let shown = alerting.as_ref().map_or(feed, |alerting| &alerting.feed);
+            let control = Self::silences(runtime.handle(), &silencer, feed);
+            serve_session(attach_server, (shown, &session.control), control, records)
+        };
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
             attachable.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;
@@ -164,6 +172,14 @@ impl SessionView<'_> {
         Ok((end, history))
     }
 
+    /// Where a console silences rules.
+    fn silences(runtime: &Handle, silencer: &Silencer, feed: &Feed) -> SilenceControl {
+        let (control, requests) = SilenceControl::channel();
+        let events = feed.events.clone();
+        runtime.spawn(silencer.clone().obey(requests, move |reason| events.warn(reason)));
+        control
+    }
+
     /// What a console shows: the session and, on a cluster, its groups.
     fn with_groups(
         &self,
@@ -173,9 +189,7 @@ impl SessionView<'_> {
         is_embedded: bool,
         silencer: &Silencer,
     ) -> Result<(Shown, ConsoleOptions), CliError> {
-        let (control, requests) = SilenceControl::channel();
-        let events = feed.events.clone();
-        tokio::spawn(silencer.clone().obey(requests, move |reason| events.warn(reason)));
+        let control = Self::silences(&Handle::current(), silencer, feed);
         let launch = self.launch.clone();
         let options = ConsoleOptions { hint: self.hint.clone(), launch, silences: Some(control), ..options };
         let mut feed = feed.clone();

@@ -203,3 +203,26 @@ fn a_token_is_read_from_a_file_or_the_environment_and_never_shown() {
     let shown = Program::kreplay().args(["config", "show"]).env("KREPLAY_SERVE_TOKEN", "s3cret-token").run();
     assert!(shown.stdout.contains("***") && !shown.stdout.contains("s3cret"), "{}", shown.stdout);
 }
+
+/// The alerts on the run are in the console that is attached as in that of the process, and can be silenced there.
+#[test]
+fn a_console_sees_and_silences_the_alerts_on_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("c.toml");
+    std::fs::write(&config, "[alerts.busy]\non = 'runs'\ncondition = 'state = running'\nseverity = 'info'\n").unwrap();
+    let args = ["--config", config.to_str().unwrap(), "--serve-control"];
+    let running = demo(&socket(&folder), &[&LONG[..], &args].concat());
+    let mut console = attach(&socket(&folder), &["--control"]);
+    wait_for_text(&console, "► running");
+    console.send("A");
+    console.wait_for("the alert", RUN_TIMEOUT, |screen| screen.contains("firing   info      busy"));
+    console.send("s");
+    wait_for_text(&console, "Silence the rule?");
+    console.send("y");
+    wait_for_text(&console, "silenced until");
+    console.send("\x1b");
+    console.wait_for("the dashboard", RUN_TIMEOUT, |screen| !screen.contains("silenced until"));
+    quit(console);
+    running.signal("INT");
+    assert_eq!(running.finish().code(), Some(4));
+}

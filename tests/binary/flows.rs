@@ -1,7 +1,10 @@
 //! Ways through the console, in a real terminal: what the user sees agrees with the reports and the recordings, and
 //! what comes from outside cannot change the terminal.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use kreplay::{
     domain::PartitionCount,
@@ -19,6 +22,7 @@ use crate::{
         process::Program,
         pty::{Terminal, Traces},
         timeouts::OPERATION_TIMEOUT,
+        wait,
     },
 };
 
@@ -211,4 +215,42 @@ fn a_hostile_record_cannot_drive_the_terminal() {
     let (_, raw) = leave(console);
     let find = |bytes: &[u8]| raw.windows(bytes.len()).any(|window| window == bytes);
     assert!(!find(b"\x1b]2;owned") && !find(b"\xe2\x80\xaeabc") && !find(b"owned\x07"));
+}
+
+/// The screen once nothing was written for a while.
+fn settled(console: &Terminal) -> String {
+    const QUIET_TIME: Duration = Duration::from_millis(400);
+    let (mut written, mut since) = (console.raw().len(), Instant::now());
+    wait::until("quiet terminal", RUN_TIMEOUT, || {
+        let now = console.raw().len();
+        if now != written {
+            (written, since) = (now, Instant::now());
+        }
+        (since.elapsed() >= QUIET_TIME).then(|| console.text())
+    })
+}
+
+/// A terminal drops what is outside of a smaller size, also if the larger one is back before the next frame.
+#[test]
+fn many_changes_of_size_leave_a_whole_picture() {
+    let (rows, columns) = (30, 100);
+    let mut console = Terminal::kreplay(&["demo", "--events", "300", "--work", "10us"], rows, columns);
+    wait_for_text(&console, "✓ done");
+    let before = settled(&console);
+    for pause in [0, 1, 3, 8] {
+        for step in 0..39_u16 {
+            // Each second size is the last one again, and the others are smaller or larger.
+            let (rows, columns) =
+                if step % 2 == 1 { (rows, columns) } else { (8 + step * 7 % 52, 30 + step * 31 % 150) };
+            console.resize(rows, columns);
+            std::thread::sleep(Duration::from_millis(pause));
+        }
+        console.resize(rows, columns);
+        let after = settled(&console);
+        console.send("\x0c");
+        let fresh = settled(&console);
+        assert_eq!(after, fresh, "with {pause} ms between the changes");
+        assert_eq!(after, before, "with {pause} ms between the changes");
+    }
+    leave(console);
 }

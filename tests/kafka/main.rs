@@ -67,6 +67,7 @@ mod smoke;
 mod target_positions;
 mod terminal;
 mod tiers;
+mod time_counts;
 mod time_order;
 mod transactions;
 mod watch;

@@ -77,6 +77,7 @@ impl Attachment {
         let welcomes = || opened.iter().filter_map(|opened| Some(&opened.as_ref().ok()?.welcome));
         let has_session = welcomes().any(|welcome| welcome.session);
         let has_groups = welcomes().any(|welcome| welcome.groups);
+        let has_alerts = has_groups || welcomes().any(|welcome| welcome.alerts);
         let takes_commands = welcomes().all(|welcome| welcome.control);
         let peers = names(addresses)
             .into_iter()
@@ -130,14 +131,14 @@ impl Attachment {
                 snapshots: of_session,
                 events,
                 groups: has_groups.then_some(of_groups),
-                alerts: has_groups.then_some(of_alerts),
+                alerts: has_alerts.then_some(of_alerts),
             },
             has_session,
             group_events: has_groups.then_some(group_events),
             view,
             control,
             watch: has_groups.then_some(watch),
-            silences: has_groups.then_some(silences),
+            silences: has_alerts.then_some(silences),
             records,
             _tasks: tasks,
         })

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use kreplay_model::feed::{ClusterView, PlanningView, RunView, Snapshot};
 
 pub use events::Interleaver;
-pub use watch::{MergedWatch, WatchPart, merge_watches};
+pub use watch::{MergedWatch, WatchPart, merge_alerts, merge_watches};
 
 /// The snapshot of one process.
 #[derive(Clone, Debug, PartialEq)]

@@ -55,7 +55,7 @@ fn serve(address: &Address, options: ServerOptions) -> Session {
     let (snapshots, receiver) = watch::channel(Arc::default());
     let (control, commands) = Control::channel();
     let events = EventLog::default();
-    let source = SessionSource { snapshots: receiver, events: events.clone(), control };
+    let source = SessionSource { snapshots: receiver, events: events.clone(), control, alerts: None, silences: None };
     let server = Server::bind(address, options).unwrap();
     let address = server.address().clone();
     let readers = records_of(address.to_string());

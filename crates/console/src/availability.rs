@@ -57,6 +57,8 @@ impl Action {
             Self::Launch => no_form(state),
             Self::StartRequest | Self::TryRequest => launch::not_startable(state),
             Self::CopyCommand => launch::no_command(state),
+            Self::SavePreset | Self::Presets => launch::no_presets(state),
+            Self::LoadPreset | Self::DeletePreset => launch::no_preset(state),
             Self::Mark | Self::MarkAll => {
                 refuse_unless(!state.user.topics.shown(&state.feed).is_empty(), "there is no topic to mark")
             }
@@ -482,6 +484,6 @@ fn asked_action(question: Question) -> Option<Action> {
         Question::ReplayInstead => Some(Action::Replay),
         Question::LaunchInstead { .. } => Some(Action::StartRequest),
         // The alert may be resolved by now; its rule can still be silenced.
-        Question::DecideKey(..) | Question::Silence => None,
+        Question::DecideKey(..) | Question::Silence | Question::ReplacePreset | Question::DeletePreset => None,
     }
 }

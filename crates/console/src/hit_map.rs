@@ -61,6 +61,8 @@ pub enum Target {
     Launch,
     /// A field of the launch form.
     LaunchField(FormField),
+    /// A bucket of the records by time in the launch form, by its index.
+    LaunchBucket(usize),
     /// A page that shows a run, outside of its rows.
     Page,
     /// A lane of the workers.
@@ -91,6 +93,8 @@ pub enum Target {
     PaletteHit(usize),
     /// A column that can be shown or hidden, by its index.
     ColumnChoice(usize),
+    /// A preset of the list, by its index.
+    Preset(usize),
 }
 
 /// The areas of a frame and what they show, and the extents of what scrolls. The screens fill it while they draw, so

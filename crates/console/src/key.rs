@@ -47,6 +47,8 @@ pub enum Mode {
     Palette,
     /// The choice of columns is open.
     Columns,
+    /// The list of presets is open.
+    Presets,
     /// The timeline is open.
     Timeline,
     /// The launch form is open.
@@ -57,7 +59,7 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Dashboard,
         Self::Reading,
         Self::Choosing,
@@ -77,6 +79,7 @@ impl Mode {
         Self::Asking,
         Self::Palette,
         Self::Columns,
+        Self::Presets,
         Self::Timeline,
         Self::Launching,
         Self::Playback,
@@ -105,6 +108,7 @@ impl Mode {
             Self::Asking => "question",
             Self::Palette => "palette",
             Self::Columns => "columns",
+            Self::Presets => "presets",
             Self::Timeline => "timeline",
             Self::Launching => "launch",
             Self::Playback => "playback",

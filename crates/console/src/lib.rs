@@ -21,6 +21,7 @@ pub mod layout_store;
 mod names;
 mod number;
 mod palette;
+pub mod preset_store;
 pub mod record;
 pub mod recording_switch;
 mod runtime;
@@ -73,10 +74,14 @@ pub struct ConsoleOptions {
     pub journals: Option<journal::JournalLister>,
     /// Whether runs can be chosen in the launch form.
     pub launch: state::LaunchAccess,
+    /// Where the presets of the launch form are kept; `None` if they are not.
+    pub presets: Option<std::sync::Arc<dyn preset_store::PresetStore>>,
     /// What reads single records to be looked at; `None` if nothing does.
     pub inspect: Option<kreplay_model::inspect::InspectControl>,
     /// What audits topics; `None` if nothing does.
     pub audit: Option<kreplay_model::audit::AuditControl>,
+    /// What counts the records of topics by time, for the launch form; `None` if nothing does.
+    pub time_counts: Option<kreplay_model::time_counts::TimeCountControl>,
     /// Where the layout is kept from one start to the next; `None` if it is not.
     pub layout: Option<std::sync::Arc<dyn layout_store::LayoutStore>>,
     /// How the feed can be recorded; `None` if it cannot.
@@ -104,8 +109,10 @@ impl Default for ConsoleOptions {
             attached: None,
             journals: None,
             launch: state::LaunchAccess::default(),
+            presets: None,
             inspect: None,
             audit: None,
+            time_counts: None,
             layout: None,
             recording: None,
             past: None,

@@ -12,6 +12,7 @@ use kreplay_model::audit::AuditControl;
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::{EventLog, Feed};
 use kreplay_model::inspect::InspectControl;
+use kreplay_model::time_counts::TimeCountControl;
 use kreplay_model::watch::{GroupChangeControl, SilenceControl, TerminalNotices, WatchControl, WatchLog};
 use tokio::{
     sync::{mpsc, watch::Receiver},
@@ -27,6 +28,7 @@ use super::{
     journal::{JournalLister, JournalListing},
     key::Key,
     layout_store::LayoutStore,
+    preset_store::PresetStore,
     recording_switch::RecordingSwitch,
     state::State,
     terminal::{self, Screen},
@@ -36,6 +38,7 @@ use super::{
 
 mod layout;
 mod past;
+mod presets;
 mod reading;
 mod recording;
 mod signals;
@@ -92,12 +95,14 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         listings: mpsc::unbounded_channel(),
         inspect: options.inspect,
         audit: options.audit,
+        time_counts: options.time_counts,
         group_events: options.group_events,
         silences: options.silences,
         terminal_notices: options.terminal_notices,
         next_group_event: 0,
         attached: options.attached,
         layout: None,
+        presets: options.presets,
         switch: None,
         recorded: mpsc::unbounded_channel(),
         input: Input::open().map_err(ConsoleError::Open)?,
@@ -219,6 +224,8 @@ struct Runtime {
     inspect: Option<InspectControl>,
     /// What audits topics, if anything does.
     audit: Option<AuditControl>,
+    /// What counts records by time, if anything does.
+    time_counts: Option<TimeCountControl>,
     /// What has happened to the watched groups, if there are any.
     group_events: Option<WatchLog>,
     /// What silences rules, if anything does.
@@ -231,6 +238,8 @@ struct Runtime {
     attached: Option<Receiver<Arc<AttachView>>>,
     /// The layout that is kept, if it is.
     layout: Option<KeptLayout>,
+    /// Where the presets of the launch form are kept, if they are.
+    presets: Option<Arc<dyn PresetStore>>,
     /// What records the feed at the request of the user, if anything does.
     switch: Option<Arc<dyn RecordingSwitch>>,
     /// The ends of recordings.
@@ -292,15 +301,22 @@ impl Runtime {
         if self.journals.is_some() {
             self.apply(Event::JournalAccess)?;
         }
+        if self.presets.is_some() {
+            self.apply(Event::PresetAccess)?;
+        }
         if self.inspect.is_some() {
             self.apply(Event::InspectorBegan)?;
         }
         if self.audit.is_some() {
             self.apply(Event::AuditorBegan)?;
         }
+        if self.time_counts.is_some() {
+            self.apply(Event::TimeCounterBegan)?;
+        }
         let mut answers = self.changes.as_ref().map(|changes| changes.progress.clone());
         let mut inspected = self.inspect.as_ref().map(|inspect| inspect.answers.clone());
         let mut audited = self.audit.as_ref().map(|audit| audit.answers.clone());
+        let mut counted = self.time_counts.as_ref().map(|counter| counter.answers.clone());
         loop {
             let stale = self.state.stale;
             let open = !self.state.feed.ended;
@@ -324,6 +340,7 @@ impl Runtime {
                 Some(listing) = self.listings.1.recv() => self.apply(Event::Journals(Arc::new(listing)))?,
                 progress = next_answer(&mut answers) => self.apply(Event::GroupChange(progress))?,
                 answer = next_answer(&mut audited) => self.apply(Event::Audited(answer))?,
+                answer = next_answer(&mut counted) => self.apply(Event::TimesCounted(answer))?,
                 answer = next_answer(&mut inspected) => self.apply(Event::Inspected(answer))?,
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
@@ -455,6 +472,9 @@ impl Runtime {
                     next = next.or(self.apply(Event::Moment(at, frame))?);
                 }
                 Effect::ListJournals => self.list_journals(),
+                Effect::ListPresets => next = next.or(self.list_presets()?),
+                Effect::KeepPreset { preset, replace } => next = next.or(self.keep_preset(preset, replace)?),
+                Effect::DeletePreset(name) => next = next.or(self.delete_preset(name)?),
                 Effect::Inspect(command) => {
                     if let Some(inspect) = &self.inspect {
                         inspect.send(command);
@@ -465,9 +485,14 @@ impl Runtime {
                         audit.send(command);
                     }
                 }
+                Effect::CountTimes(command) => {
+                    if let Some(counter) = &mut self.time_counts {
+                        counter.send(command);
+                    }
+                }
                 Effect::Quit => next = Next::Quit,
                 Effect::Suspend => next = next.or(self.suspend()?),
-                Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,
+                Effect::Redraw => self.screen.clear(),
                 Effect::StartRecording => {
                     let began = self.start_recording();
                     next = next.or(self.apply(Event::RecordingBegan(began))?);

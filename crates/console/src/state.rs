@@ -106,11 +106,11 @@ pub use journal_row::JournalRow;
 pub use kept_events::KeptEvents;
 pub use lanes::{Lane, LaneCell, LaneKey, LaneKind, LaneOrder, lanes};
 pub(crate) use lanes::{has_stalled, owner_of, worker_number, workers_of};
-pub(crate) use launch::text as launch_text;
 pub use launch::{
     Candidate, CommandLine, Cycle, Field, FieldKind, FormField, HandlerKind, LaunchAccess, LaunchOptions, LaunchView,
-    PlanWait,
+    LeftOut, LeftOutWhy, PlanWait, Preset, PresetChoice, TimeCountsView,
 };
+pub(crate) use launch::{text as launch_text, topic_names as launch_topics};
 pub use line_input::{Edit, LineInput};
 pub use log_view::LogView;
 pub use member_row::GroupMemberRow;
@@ -163,6 +163,8 @@ pub struct State {
     pub attachment: Option<Attachment>,
     /// Whether runs can be chosen in the launch form.
     pub launch_access: LaunchAccess,
+    /// Whether presets of the launch form are kept.
+    pub keeps_presets: bool,
     /// The terminal's size in cells.
     pub size: Size,
     /// Time since the console was opened.
@@ -198,6 +200,7 @@ impl State {
             user: UserState::new(home),
             attachment: None,
             launch_access: LaunchAccess::default(),
+            keeps_presets: false,
             size: Size::new(width, height),
             now: Duration::ZERO,
             hint,

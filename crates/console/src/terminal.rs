@@ -68,6 +68,8 @@ pub(super) struct Screen {
     abilities: Abilities,
     /// The last frame; `None` if the terminal does not show it.
     shown: Option<Buffer>,
+    /// Whether the next frame begins with an empty screen.
+    must_clear: bool,
 }
 
 impl Screen {
@@ -82,7 +84,9 @@ impl Screen {
             Terminal::new(backend)
         });
         match opened {
-            Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal), mouse, abilities, shown: None }),
+            Ok(terminal) => {
+                Ok(Self { terminal: ManuallyDrop::new(terminal), mouse, abilities, shown: None, must_clear: false })
+            }
             Err(error) => {
                 restore();
                 Err(error)
@@ -109,6 +113,11 @@ impl Screen {
             return Ok(hits);
         }
         crossterm::queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        if std::mem::take(&mut self.must_clear) {
+            // `Terminal::clear` would query the cursor position, and the answer would be read as keys.
+            let size = self.terminal.size()?;
+            self.terminal.resize(Rect::from((Position::ORIGIN, size)))?;
+        }
         let mut is_drawn = false;
         self.terminal.draw(|frame| {
             // Between a resize and its event, the sizes differ. Only the frame's area may be written.
@@ -162,12 +171,10 @@ impl Screen {
         execute!(self.terminal.backend_mut(), Print(changes))
     }
 
-    /// Forces the next draw to redraw every cell.
-    pub(super) fn clear(&mut self) -> io::Result<()> {
-        // `Terminal::clear` would query the cursor position, and the answer would be read as keys.
+    /// Forces the next draw to redraw every cell, within its synchronised update.
+    pub(super) fn clear(&mut self) {
         self.shown = None;
-        let size = self.terminal.size()?;
-        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
+        self.must_clear = true;
     }
 
     /// Returns the terminal to the shell until the process is continued, then takes it over again.
@@ -183,7 +190,8 @@ impl Screen {
         restore();
         TAKEN.store(true, Ordering::SeqCst);
         take(self.mouse, self.abilities)?;
-        self.clear()
+        self.clear();
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
 use kreplay_model::inspect::{InspectCommand, Inspection};
 use kreplay_model::recording::Frame;
+use kreplay_model::time_counts::{TimeCountCommand, TimeCountProgress};
 use kreplay_model::timeline::{Moment, TimeRange};
 use kreplay_model::watch::{
     AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, SilenceCommand, WatchCommand, WatchEvent, WatchSnapshot,
@@ -19,8 +20,10 @@ use super::{
     journal::JournalListing,
     key::Key,
     layout::Panel,
+    preset_store::PresetKept,
     state::{
-        ChangeAccess, Dialog, Extents, LaunchAccess, Question, RecordingState, SavedLayout, State, Status, StatusKind,
+        ChangeAccess, Dialog, Extents, LaunchAccess, Preset, Question, RecordingState, SavedLayout, State, Status,
+        StatusKind,
     },
     text::clean,
 };
@@ -51,6 +54,7 @@ mod past;
 mod perform;
 mod plan;
 mod playback;
+mod presets;
 mod quarantine;
 mod question;
 mod race;
@@ -62,6 +66,7 @@ mod run_pages;
 mod scroll;
 mod silence;
 mod table;
+mod time_counts;
 mod timeline;
 mod topics;
 mod typing;
@@ -88,6 +93,14 @@ pub enum Event {
     ChangeAccess(ChangeAccess),
     /// Whether runs can be chosen in the launch form.
     LaunchAccess(LaunchAccess),
+    /// Presets of the launch form are kept.
+    PresetAccess,
+    /// The presets that are kept, or why they cannot be read.
+    Presets(Result<Vec<Preset>, String>),
+    /// What became of a preset that was to be kept, or why it was not.
+    PresetKept(Box<Preset>, Result<PresetKept, String>),
+    /// The preset with a name was deleted, or why it was not.
+    PresetDeleted(String, Result<(), String>),
     /// The runs that have a journal can be listed.
     JournalAccess,
     /// The runs that have a journal.
@@ -116,6 +129,10 @@ pub enum Event {
     AuditorBegan,
     /// How far the audit of topics is.
     Audited(Arc<AuditProgress>),
+    /// Records can be counted by time.
+    TimeCounterBegan,
+    /// How far counting records by time is.
+    TimesCounted(Arc<TimeCountProgress>),
     /// The session has ended.
     FeedEnded,
     /// What the feed had said at a moment that was asked for; `None` if it is not kept.
@@ -157,10 +174,23 @@ pub enum Effect {
     ChangeGroup(GroupChangeCommand),
     /// List the runs that have a journal.
     ListJournals,
+    /// List the presets of the launch form, and answer with [`Event::Presets`].
+    ListPresets,
+    /// Keep a preset, and answer with [`Event::PresetKept`].
+    KeepPreset {
+        /// The preset.
+        preset: Box<Preset>,
+        /// Whether it replaces one with the same name.
+        replace: bool,
+    },
+    /// Delete the preset with a name, and answer with [`Event::PresetDeleted`].
+    DeletePreset(String),
     /// Send a command to what reads single records.
     Inspect(InspectCommand),
     /// Send a command to what audits topics.
     Audit(AuditCommand),
+    /// Send a command to what counts records by time.
+    CountTimes(TimeCountCommand),
     /// End the session and close the console.
     Quit,
     /// Suspend the process and return the terminal to the shell.
@@ -199,6 +229,10 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::GroupEvents(events) => watch::add_events(state, &events),
         Event::ChangeAccess(access) => group_change::allow(state, access),
         Event::LaunchAccess(access) => launch_form::allow(state, access),
+        Event::PresetAccess => presets::allow(state),
+        Event::Presets(presets) => presets::learn(state, presets),
+        Event::PresetKept(preset, kept) => presets::learn_kept(state, *preset, kept),
+        Event::PresetDeleted(name, deleted) => presets::learn_deleted(state, &name, deleted),
         Event::JournalAccess => journals::begin(state),
         Event::Journals(listing) => journals::learn(state, listing),
         Event::GroupChange(progress) => group_change::learn(state, &progress),
@@ -213,6 +247,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Inspected(answer) => inspect::learn(state, &answer),
         Event::AuditorBegan => audit::allow(state),
         Event::Audited(answer) => audit::learn(state, &answer),
+        Event::TimeCounterBegan => time_counts::allow(state),
+        Event::TimesCounted(answer) => time_counts::learn(state, &answer),
         Event::FeedEnded => end_feed(state),
         Event::Moment(at, frame) => past::show(state, at, frame.map(|frame| *frame)),
         Event::Recording(range) => playback::open(state, range),
@@ -253,10 +289,11 @@ fn learn_extents(state: &mut State, extents: Extents) -> Vec<Effect> {
 }
 
 fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
-    let before = std::mem::replace(&mut state.size, Size::new(width, height));
+    state.size = Size::new(width, height);
     state.stale = true;
-    // The terminal may have had another size meanwhile, and dropped what was outside.
-    if before == state.size { vec![Effect::Redraw] } else { Vec::new() }
+    // The terminal may have had other sizes since the last frame, and dropped what was outside of them, even if the
+    // size of that frame is back: a frame of changes would leave holes.
+    vec![Effect::Redraw]
 }
 
 fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
@@ -273,6 +310,7 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     journals::tick(state, before);
     let mut effects = race::tick(state);
     effects.extend(launch_form::tick(state));
+    effects.extend(time_counts::tick(state));
     effects.extend(playback::tick(state, now.saturating_sub(before)));
     effects
 }

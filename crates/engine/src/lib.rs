@@ -33,6 +33,7 @@ pub mod replay;
 pub mod rules;
 pub mod schedule;
 pub mod settings;
+pub mod time_counts;
 #[cfg(feature = "tls")]
 pub mod tls;
 

@@ -10,5 +10,6 @@ pub mod domain;
 pub mod feed;
 pub mod inspect;
 pub mod recording;
+pub mod time_counts;
 pub mod timeline;
 pub mod watch;

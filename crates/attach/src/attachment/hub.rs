@@ -18,7 +18,7 @@ use tokio::{
 use super::{peer::Peer, routes::Takes};
 use crate::{
     client::Update,
-    merge::{Interleaver, MergedWatch, WatchPart, merge, merge_watches},
+    merge::{Interleaver, MergedWatch, WatchPart, merge, merge_alerts, merge_watches},
 };
 
 /// The interval of merged snapshots.
@@ -205,6 +205,7 @@ impl Hub {
             let numbered = self.peers.iter().enumerate();
             let shown = numbered.filter(|(_, peer)| has_ended || !peer.has_ended());
             let parts: Vec<WatchPart> = shown.filter_map(|(number, peer)| peer.watch_part(number)).collect();
+            let mut of_groups = None;
             if let Some(first) = parts.first() {
                 self.watches.merged = merge_watches(&parts);
                 let merged = &self.watches.merged;
@@ -214,8 +215,17 @@ impl Hub {
                     _ => (Arc::new(merged.look.clone()), merged.alerts.clone().map(Arc::new)),
                 };
                 publish_if_new(&outlets.groups, look);
-                if let Some(alerts) = alerts {
-                    publish_if_new(&outlets.alerts, alerts);
+                of_groups = alerts;
+            }
+            // The alerts on a run that has ended stay, as its figures do.
+            let of_runs = self.peers.iter().filter_map(Peer::alerts_on_runs);
+            let mut alerts: Vec<&Arc<AlertsSnapshot>> = of_groups.iter().chain(of_runs).collect();
+            match (alerts.pop(), alerts.as_slice()) {
+                (None, _) => {}
+                (Some(one), []) => publish_if_new(&outlets.alerts, Arc::clone(one)),
+                (Some(last), others) => {
+                    let all = others.iter().copied().chain([last]);
+                    publish_if_new(&outlets.alerts, Arc::new(merge_alerts(all.map(AsRef::as_ref))));
                 }
             }
         }

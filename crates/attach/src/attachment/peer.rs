@@ -144,6 +144,11 @@ impl Peer {
         Some(WatchPart { number, look: Arc::clone(self.look.as_ref()?), alerts: self.alerts.clone() })
     }
 
+    /// The alerts of a process that watches no groups: those on its runs.
+    pub(super) fn alerts_on_runs(&self) -> Option<&Arc<AlertsSnapshot>> {
+        self.alerts.as_ref().filter(|_| self.look.is_none())
+    }
+
     /// The events that are not known yet.
     pub(super) fn new_events(&mut self, mut events: Vec<Event>) -> Vec<Event> {
         events.retain(|event| event.seq >= self.next_event);
@@ -188,6 +193,7 @@ mod tests {
             control: true,
             records: true,
             silences: false,
+            alerts: false,
         }
     }
 

@@ -94,6 +94,19 @@ fn alerts<'a>(parts: &[&'a WatchPart]) -> BTreeMap<(&'a str, &'a AlertSubject), 
     alerts
 }
 
+/// The alerts of several processes: each rule and subject once, with its most urgent state.
+#[must_use]
+pub fn merge_alerts<'a>(parts: impl IntoIterator<Item = &'a AlertsSnapshot>) -> AlertsSnapshot {
+    let mut merged: BTreeMap<(&str, &AlertSubject), &AlertView> = BTreeMap::new();
+    for alert in parts.into_iter().flat_map(|part| &part.alerts) {
+        let shown = merged.entry((&alert.rule, &alert.subject)).or_insert(alert);
+        if alert.state < shown.state {
+            *shown = alert;
+        }
+    }
+    AlertsSnapshot::of(merged.into_values().cloned())
+}
+
 impl MergedWatch {
     /// Whether an event of a process is shown. What several processes see is shown from one of them.
     #[must_use]

@@ -63,6 +63,9 @@ pub(crate) struct Welcome {
     /// Whether it silences rules.
     #[serde(default)]
     pub(crate) silences: bool,
+    /// Whether its frames have alerts on its runs.
+    #[serde(default)]
+    pub(crate) alerts: bool,
 }
 
 /// A command to a process.

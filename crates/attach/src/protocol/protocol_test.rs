@@ -36,10 +36,11 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn from_server() -> impl Strategy<Value = FromServer> {
-    let welcome = (any::<String>(), any::<u64>(), any::<Option<String>>(), any::<[bool; 5]>());
-    let welcome = welcome.prop_map(|(program, instance, run, [session, groups, control, records, silences])| {
-        FromServer::Welcome(Welcome { program, instance, run, session, groups, control, records, silences })
-    });
+    let welcome = (any::<String>(), any::<u64>(), any::<Option<String>>(), any::<[bool; 6]>());
+    let welcome =
+        welcome.prop_map(|(program, instance, run, [session, groups, control, records, silences, alerts])| {
+            FromServer::Welcome(Welcome { program, instance, run, session, groups, control, records, silences, alerts })
+        });
     prop_oneof![
         welcome,
         any::<String>().prop_map(FromServer::Refused),
@@ -141,7 +142,7 @@ fn a_process_of_an_earlier_version_offers_less() {
     let body = br#"{"program":"0.1.0","instance":1,"run":null,"session":true,"groups":false,"control":true}"#;
     let welcome = FromServer::parse(1, body);
     assert!(
-        matches!(welcome, Some(FromServer::Welcome(Welcome { records: false, silences: false, .. }))),
+        matches!(welcome, Some(FromServer::Welcome(Welcome { records: false, silences: false, alerts: false, .. }))),
         "{welcome:?}"
     );
 }

@@ -113,7 +113,8 @@ async fn greet(reader: &mut Reader, writer: &mut Writer, shared: &Shared) -> Res
         groups: shared.source.groups.is_some(),
         control: shared.options.control,
         records: shared.source.records.is_some(),
-        silences: shared.source.groups.as_ref().is_some_and(|groups| groups.silences.is_some()),
+        silences: shared.source.silences().is_some(),
+        alerts: shared.source.session.as_ref().is_some_and(|session| session.alerts.is_some()),
     };
     write(writer, &FromServer::Welcome(welcome)).await?;
     Ok(Some(hello))
@@ -184,15 +185,14 @@ fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
             control.send(command);
             None
         }
-        (
-            RemoteCommand::Silence(command),
-            Source { groups: Some(GroupSource { silences: Some(silences), .. }), .. },
-        ) => {
-            silences.send(command);
-            None
-        }
+        (RemoteCommand::Silence(command), source) => match source.silences() {
+            Some(silences) => {
+                silences.send(command);
+                None
+            }
+            None => Some("the process has no rules that can be silenced"),
+        },
         (RemoteCommand::Session(_), _) => Some("the process has no session"),
-        (RemoteCommand::Silence(_), _) => Some("the process has no rules that can be silenced"),
         (RemoteCommand::Inspect(_), _) => Some("the process reads no records"),
         (RemoteCommand::Watch(_), _) => Some("the process has no watch that takes commands"),
     }

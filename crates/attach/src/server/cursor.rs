@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use kreplay_model::recording::Frame;
+use kreplay_model::{recording::Frame, watch::AlertsSnapshot};
 use tokio::sync::watch::Receiver;
 
 use super::Source;
@@ -33,15 +33,25 @@ impl Cursor {
         }
         if let Some(groups) = &mut self.source.groups {
             frame.groups = Some(latest(&mut groups.snapshots));
-            frame.alerts = groups.alerts.as_mut().map(latest);
             (frame.group_events, self.next_group_event) = groups.events.since(self.next_group_event);
         }
+        frame.alerts = match self.source.alerts() {
+            [None, None] => None,
+            [Some(one), None] | [None, Some(one)] => Some(latest(one)),
+            [Some(runs), Some(groups)] => {
+                let both = [latest(runs), latest(groups)];
+                Some(Arc::new(AlertsSnapshot::of(both.iter().flat_map(|alerts| alerts.alerts.iter().cloned()))))
+            }
+        };
         frame
     }
 
     /// Waits for a change; returns false if the source has ended.
     pub(super) async fn changed(&mut self) -> bool {
-        let session = self.source.session.as_mut().map(|session| &mut session.snapshots);
+        let (session, alerts_of_runs) = match &mut self.source.session {
+            Some(session) => (Some(&mut session.snapshots), session.alerts.as_mut()),
+            None => (None, None),
+        };
         let (groups, alerts) = match &mut self.source.groups {
             Some(groups) => (Some(&mut groups.snapshots), groups.alerts.as_mut()),
             None => (None, None),
@@ -50,6 +60,7 @@ impl Cursor {
             is_open = changed(session) => is_open,
             is_open = changed(groups) => is_open,
             is_open = changed(alerts) => is_open,
+            is_open = changed(alerts_of_runs) => is_open,
         }
     }
 }

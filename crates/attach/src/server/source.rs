@@ -53,6 +53,10 @@ pub struct SessionSource {
     pub events: EventLog,
     /// Where commands of clients go, if they may send any.
     pub control: Control,
+    /// The alerts on its runs, if rules are evaluated.
+    pub alerts: Option<watch::Receiver<Arc<AlertsSnapshot>>>,
+    /// Where commands of clients about these alerts go; `None` if rules cannot be silenced.
+    pub silences: Option<SilenceControl>,
 }
 
 /// Watched groups.
@@ -71,6 +75,18 @@ pub struct GroupSource {
 }
 
 impl Source {
+    /// The alerts on runs and on groups, if rules are evaluated.
+    pub(super) fn alerts(&mut self) -> [Option<&mut watch::Receiver<Arc<AlertsSnapshot>>>; 2] {
+        let of_session = self.session.as_mut().and_then(|session| session.alerts.as_mut());
+        [of_session, self.groups.as_mut().and_then(|groups| groups.alerts.as_mut())]
+    }
+
+    /// Where commands about alerts go.
+    pub(super) fn silences(&self) -> Option<&SilenceControl> {
+        let of_groups = self.groups.as_ref().and_then(|groups| groups.silences.as_ref());
+        of_groups.or_else(|| self.session.as_ref()?.silences.as_ref())
+    }
+
     /// The id of the current run.
     pub(super) fn run_id(&self) -> Option<String> {
         self.session.as_ref()?.snapshots.borrow().run.as_ref().map(|run| run.id.clone())

@@ -81,6 +81,7 @@ const LAUNCH: &[Mode] = &[
 ];
 const PALETTE: &[Mode] = &[Mode::Palette];
 const COLUMNS: &[Mode] = &[Mode::Columns];
+const PRESETS: &[Mode] = &[Mode::Presets];
 const SCREENS: &[Mode] = &[
     Mode::Dashboard,
     Mode::Reading,
@@ -141,6 +142,15 @@ actions! {
         LAUNCHING => [Key::code(KeyCode::F(6))]),
     CopyCommand(Run, "copy command", "Copy the command line that does the same",
         LAUNCHING => [Key::code(KeyCode::F(4))]),
+
+    SavePreset(Run, "save preset", "Save what the form has under a name",
+        LAUNCHING => [Key::code(KeyCode::F(2))]),
+    Presets(Run, "presets", "List the presets, to load or delete one",
+        LAUNCHING => [Key::code(KeyCode::F(3))]),
+    LoadPreset(Run, "load", "Load the selected preset into the form",
+        PRESETS => [Key::code(KeyCode::Enter)]),
+    DeletePreset(Run, "delete", "Delete the selected preset; asks first",
+        PRESETS => [Key::char('d'), Key::code(KeyCode::Delete)]),
 
     Topics(Topics, "topics", "Choose topics of this cluster to replay",
         DASHBOARD => [Key::char('t')]),
@@ -297,12 +307,14 @@ actions! {
         PALETTE => [Key::code(KeyCode::Up), Key::ctrl('p')],
         LAUNCHING => [Key::code(KeyCode::Up), Key::code(KeyCode::BackTab)],
         COLUMNS => [Key::code(KeyCode::Up), Key::char('k')],
+        PRESETS => [Key::code(KeyCode::Up), Key::char('k')],
         CHARTING => [Key::code(KeyCode::Up), Key::char('k')]),
     Down(Move, "down", "Down",
         MOVING => [Key::code(KeyCode::Down), Key::char('j')],
         PALETTE => [Key::code(KeyCode::Down), Key::ctrl('n')],
         LAUNCHING => [Key::code(KeyCode::Down), Key::code(KeyCode::Enter)],
         COLUMNS => [Key::code(KeyCode::Down), Key::char('j')],
+        PRESETS => [Key::code(KeyCode::Down), Key::char('j')],
         CHARTING => [Key::code(KeyCode::Down), Key::char('j')]),
     HalfPageUp(Move, "half page up", "Half a page up",
         MOVING => [Key::ctrl('u')],
@@ -335,6 +347,7 @@ actions! {
         &[Mode::Reading, Mode::Alerting, Mode::Planning, Mode::Auditing] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
         CHANGING => [Key::code(KeyCode::Esc), Key::char('q')],
         COLUMNS => [Key::code(KeyCode::Esc), Key::char('q'), Key::char('C')],
+        PRESETS => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::F(3))],
         DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
         CHARTING => [Key::code(KeyCode::Esc), Key::char('q')],
         RACING => [Key::code(KeyCode::Esc), Key::char('q')],

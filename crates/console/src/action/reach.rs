@@ -74,6 +74,10 @@ impl Action {
             | Self::Suspend => true,
             Self::Launch
             | Self::CopyCommand
+            | Self::SavePreset
+            | Self::Presets
+            | Self::LoadPreset
+            | Self::DeletePreset
             | Self::Topics
             | Self::Mark
             | Self::MarkAll

@@ -12,6 +12,7 @@ mod columns;
 mod group_prompt;
 mod number_prompt;
 mod palette;
+mod presets;
 mod question;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, dialog: &Dialog, state: &State, theme: &Theme) {
@@ -27,6 +28,11 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, dialog: &Dialog, state
         Dialog::ConfirmChange { text, error } => group_prompt::name(buf, text, error.as_deref(), state, theme),
         Dialog::Palette(palette) => palette::render(buf, hits, palette, state, theme),
         Dialog::Columns(choice) => columns::render(buf, hits, *choice, state, theme),
+        Dialog::PresetName { text, error } => {
+            let ask = ["Save as preset", "Name of the preset", "", "saves"];
+            number_prompt::prompt(buf, ask, text, error.as_deref(), state, theme);
+        }
+        Dialog::Presets(choice) => presets::render(buf, hits, choice, state, theme),
         Dialog::Export { subject, text, error } => {
             number_prompt::export(buf, *subject, text, error.as_deref(), state, theme);
         }

@@ -14,13 +14,14 @@ use crate::{
     layout::centred,
     number,
     state::State,
-    text::{clean, wrap},
+    text::{clean, shorten, wrap},
     theme::Theme,
     widget::{frame, paint},
 };
 
 mod form;
 mod outlook;
+mod times;
 
 /// The first word of the title.
 pub(super) const TITLE: &str = "Launch";
@@ -29,6 +30,8 @@ const MAX_WIDTH: u16 = 160;
 const MIN_TWO_COLUMN_WIDTH: u16 = 112;
 /// Minimum inner height for a command line of more than two lines.
 const TALL: u16 = 30;
+/// The widest name of a preset in the title.
+const MAX_PRESET_CELLS: usize = 40;
 /// Lines that the plan needs below the fields.
 const MIN_PLAN_LINES: usize = 3;
 
@@ -40,7 +43,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         (&[Action::CopyCommand], "copies the command"),
     ];
     let foot = foot::of_keys(state, Mode::Launching, &keys);
-    let inner = frame::window(buf, area(state), TITLE, &foot, theme);
+    let inner = frame::window(buf, area(state), &title(state), &foot, theme);
     let command = command(state, inner, theme);
     let height = usize::from(inner.height).saturating_sub(command.len());
     let (column, beside) = if inner.width >= MIN_TWO_COLUMN_WIDTH {
@@ -59,6 +62,12 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         for (x, width, field) in &row.fields {
             hits.add(Rect::new(inner.x + x, y, *width, 1), Target::LaunchField(*field));
         }
+        if let Some((x, width, buckets)) = row.buckets {
+            for bucket in 0..buckets {
+                let at = Rect::new(inner.x + x + number::cells(bucket) * width, y, width, 1);
+                hits.add(at, Target::LaunchBucket(bucket));
+            }
+        }
     }
     let plan = beside.unwrap_or(Rect {
         y: inner.y + number::cells(shown),
@@ -75,6 +84,14 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         if y < inner.bottom() {
             paint::line(buf, inner.x, y, inner.width, line);
         }
+    }
+}
+
+/// The title, with the preset that the form was loaded from, or saved as.
+fn title(state: &State) -> String {
+    match &state.user.launch.preset {
+        Some(name) => format!("{TITLE}  preset {}", shorten(&clean(name), MAX_PRESET_CELLS)),
+        None => TITLE.to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use kreplay_model::control::{Decision, RecordDecision};
 
-use super::{ChangeChoice, ColumnChoice, ExportSubject, LineInput, Palette};
+use super::{ChangeChoice, ColumnChoice, ExportSubject, LineInput, Palette, PresetChoice};
 use crate::key::Mode;
 
 /// A yes-or-no question.
@@ -29,6 +29,10 @@ pub enum Question {
         /// Whether it is a dry run.
         dry_run: bool,
     },
+    /// Replace the preset that has the name?
+    ReplacePreset,
+    /// Delete the preset?
+    DeletePreset,
     /// Take no actions on the alerts of a rule for a time?
     Silence,
 }
@@ -130,6 +134,15 @@ pub enum Dialog {
     },
     /// The choice of columns.
     Columns(ColumnChoice),
+    /// The prompt for the name of a preset.
+    PresetName {
+        /// The text typed so far.
+        text: LineInput,
+        /// Why the input was rejected.
+        error: Option<String>,
+    },
+    /// The list of presets.
+    Presets(PresetChoice),
 }
 
 impl Dialog {
@@ -153,9 +166,11 @@ impl Dialog {
             | Self::JournalFilter(_)
             | Self::HelpFilter(_)
             | Self::Search(_)
+            | Self::PresetName { .. }
             | Self::Export { .. } => Mode::Typing,
             Self::Palette(_) => Mode::Palette,
             Self::Columns(_) => Mode::Columns,
+            Self::Presets(_) => Mode::Presets,
         }
     }
 
@@ -183,13 +198,14 @@ impl Dialog {
     #[must_use]
     pub fn input(&self) -> Option<&LineInput> {
         match self {
-            Self::Ask(_) | Self::Columns(_) => None,
+            Self::Ask(_) | Self::Columns(_) | Self::Presets(_) => None,
             Self::Number { text, .. }
             | Self::Rate { text, .. }
             | Self::Rehearse { text, .. }
             | Self::Race { text, .. }
             | Self::ChangeValue { text, .. }
             | Self::ConfirmChange { text, .. }
+            | Self::PresetName { text, .. }
             | Self::Export { text, .. }
             | Self::Search(text) => Some(text),
             Self::Filter(prompt)
@@ -207,13 +223,14 @@ impl Dialog {
     /// The text that is being typed, to change it.
     pub(crate) fn input_mut(&mut self) -> Option<&mut LineInput> {
         match self {
-            Self::Ask(_) | Self::Columns(_) => None,
+            Self::Ask(_) | Self::Columns(_) | Self::Presets(_) => None,
             Self::Number { text, .. }
             | Self::Rate { text, .. }
             | Self::Rehearse { text, .. }
             | Self::Race { text, .. }
             | Self::ChangeValue { text, .. }
             | Self::ConfirmChange { text, .. }
+            | Self::PresetName { text, .. }
             | Self::Export { text, .. }
             | Self::Search(text) => Some(text),
             Self::Filter(prompt)
@@ -237,10 +254,12 @@ impl Dialog {
             | Self::Race { error, .. }
             | Self::ChangeValue { error, .. }
             | Self::ConfirmChange { error, .. }
+            | Self::PresetName { error, .. }
             | Self::Export { error, .. } => *error = reason,
             Self::Palette(palette) => palette.error = reason,
             Self::Ask(_)
             | Self::Columns(_)
+            | Self::Presets(_)
             | Self::Filter(_)
             | Self::TopicFilter(_)
             | Self::GroupFilter(_)

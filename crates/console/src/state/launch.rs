@@ -11,6 +11,9 @@ mod command_line;
 mod completion;
 mod field;
 mod handler_kind;
+mod preset;
+mod preset_choice;
+mod time_counts;
 
 /// How the text of a field is edited and completed.
 pub(crate) mod text {
@@ -25,6 +28,9 @@ pub use command_line::CommandLine;
 pub use completion::{Candidate, candidates};
 pub use field::{Field, FieldKind, FormField, fields};
 pub use handler_kind::HandlerKind;
+pub use preset::{LeftOut, LeftOutWhy, Preset};
+pub use preset_choice::PresetChoice;
+pub use time_counts::TimeCountsView;
 
 /// Whether the draft waits to be planned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +72,12 @@ pub struct LaunchView {
     pub wait: PlanWait,
     /// The number of the request that was sent to be started, until it is answered.
     pub starting: Option<u64>,
+    /// The name of the preset that was loaded or kept last.
+    pub preset: Option<String>,
+    /// The preset that a question is about: to be replaced, or deleted.
+    pub asked_preset: Option<Preset>,
+    /// The records of the chosen topics by time.
+    pub time_counts: TimeCountsView,
 }
 
 impl State {
@@ -89,7 +101,20 @@ impl State {
     #[must_use]
     pub fn launch_fields(&self) -> Vec<Field> {
         let available = self.launch_options().map(|options| options.fields.as_slice()).unwrap_or_default();
-        fields(&self.draft(), available)
+        let mut fields = fields(&self.draft(), available);
+        let to = fields.iter().position(|field| field.id == FormField::Setting(RunField::To));
+        if let Some(to) = to.filter(|_| self.user.launch.time_counts.is_available) {
+            fields.insert(to + 1, Field::of_times());
+        }
+        fields
+    }
+
+    /// Whether the records of the chosen topics are shown by time: while their range is filled in.
+    #[must_use]
+    pub fn shows_time_counts(&self) -> bool {
+        let is_range =
+            matches!(self.user.launch.focus, FormField::Setting(RunField::From | RunField::To) | FormField::Times);
+        is_range && self.user.launch.time_counts.is_available && self.user.navigation.front().screen == ScreenId::Launch
     }
 
     /// The field of the launch form that has the focus.

@@ -1,16 +1,21 @@
 //! Closes what is in front.
 
-use super::{Effect, filter, group_change, inspect};
+use super::{Effect, filter, group_change, inspect, presets};
 use crate::{
     screen::Screen,
-    state::{Layer, ScreenId, State, StatusKind},
+    state::{Dialog, Layer, Question, ScreenId, State, StatusKind},
 };
 
 /// Closes the dialog or the window in front. On a page, dismisses the message, then clears the filter, then goes back.
 /// Only the home screen waits for messages that are no errors.
 pub(super) fn close(state: &mut State) -> Vec<Effect> {
-    let effects = inspect::stop_before_close(state);
+    let asks_to_delete = state.user.navigation.dialog == Some(Dialog::Ask(Question::DeletePreset));
+    let mut effects = inspect::stop_before_close(state);
     close_front(state);
+    if asks_to_delete {
+        // Back to the list that the question came from.
+        effects.extend(presets::list());
+    }
     effects
 }
 

@@ -169,6 +169,8 @@ pub(super) fn withdraw(state: &mut State, dialog: Dialog) {
         | Dialog::Palette(_)
         | Dialog::Search(_)
         | Dialog::Export { .. }
+        | Dialog::PresetName { .. }
+        | Dialog::Presets(_)
         | Dialog::Columns(_) => {}
     }
 }

@@ -7,7 +7,7 @@ use kreplay_model::{
     timeline::Moment,
 };
 
-use super::{Effect, ask, clipboard, show_message};
+use super::{Effect, ask, clipboard, show_message, time_counts};
 use crate::{
     action::Action,
     state::{
@@ -40,7 +40,12 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
     let is_shown = |field| state.launch_fields().iter().any(|shown| shown.id == field);
     let field = if is_shown(state.user.launch.focus) { state.user.launch.focus } else { FormField::default() };
     focus(state, field);
-    if state.feed.lists_topics() { Vec::new() } else { vec![Effect::Send(Command::ListTopics)] }
+    // Records may have been written since.
+    let mut effects = time_counts::forget(state);
+    if !state.feed.lists_topics() {
+        effects.push(Effect::Send(Command::ListTopics));
+    }
+    effects
 }
 
 /// The settings of the process, with the number of workers and the rate that were set since it started.
@@ -75,6 +80,18 @@ fn with_marked_time(state: &State, draft: RunRequest) -> RunRequest {
 fn time(at: Moment) -> Option<String> {
     let time = chrono::DateTime::from_timestamp_millis(at.ms())?;
     Some(time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+}
+
+/// Replaces the draft, as if every field had been typed.
+pub(super) fn replace_draft(state: &mut State, draft: RunRequest) {
+    if state.user.launch.draft.as_ref() != Some(&draft) {
+        state.user.launch.draft = Some(draft);
+        touch(state);
+    }
+    // The field may be gone with its handler.
+    let shown = state.user.launch.focus;
+    let is_shown = state.launch_fields().iter().any(|field| field.id == shown);
+    focus(state, if is_shown { shown } else { FormField::default() });
 }
 
 /// The draft has changed: it waits to be planned.
@@ -174,6 +191,33 @@ pub(super) fn change(state: &mut State, change: impl FnOnce(&mut LineInput)) {
     }
 }
 
+/// Whether the focused field is the chart of records by time.
+pub(super) fn is_on_chart(state: &State) -> bool {
+    state.fills_form() && state.user.launch.focus == FormField::Times
+}
+
+/// Moves on the chart as the cursor would move in a text. What deletes a text makes the range the whole log.
+pub(super) fn edit_chart(state: &mut State, edit: Edit) {
+    match edit {
+        Edit::Left => time_counts::step(state, -1),
+        Edit::Right => time_counts::step(state, 1),
+        Edit::WordLeft => time_counts::step(state, -time_counts::FAR_BUCKETS),
+        Edit::WordRight => time_counts::step(state, time_counts::FAR_BUCKETS),
+        Edit::Start => time_counts::move_to(state, 0),
+        Edit::End => time_counts::move_to(state, usize::MAX),
+        Edit::DeleteLeft | Edit::DeleteRight | Edit::DeleteWord | Edit::DeleteAll => time_counts::clear(state),
+    }
+}
+
+/// Sets the range.
+pub(super) fn set_range(state: &mut State, from: &str, to: &str) {
+    let draft = state.draft().with(RunField::From, from).with(RunField::To, to);
+    if state.user.launch.draft.as_ref() != Some(&draft) {
+        state.user.launch.draft = Some(draft);
+        touch(state);
+    }
+}
+
 /// Puts the text of the focused field into the draft.
 fn take_over(state: &mut State) {
     let (id, text) = (state.user.launch.focus, state.user.launch.input.text().to_owned());
@@ -192,7 +236,16 @@ fn put(state: &mut State, id: FormField, text: &str) {
 /// Chooses a word of the focused field by its first letter, or the next one with a space. `false` if the field is text.
 pub(super) fn choose_by_letter(state: &mut State, letter: char) -> bool {
     let Some(field) = state.focused_field() else { return true };
-    let FieldKind::Choice(words) = field.kind else { return false };
+    let words = match field.kind {
+        FieldKind::Choice(words) => words,
+        FieldKind::Text => return false,
+        FieldKind::Chart => {
+            if letter == ' ' {
+                time_counts::mark(state);
+            }
+            return true;
+        }
+    };
     let now = words.iter().position(|word| *word == field.value).unwrap_or(0);
     let after = words.iter().cycle().skip(now + 1).take(words.len());
     let found = after.copied().find(|word| letter == ' ' || word.starts_with(letter));
@@ -212,6 +265,7 @@ pub(super) fn sideways(state: &mut State, forward: bool) {
             let to = (now + if forward { 1 } else { words.len() - 1 }) % words.len();
             put(state, field.id, words[to]);
         }
+        FieldKind::Chart => time_counts::step(state, if forward { 1 } else { -1 }),
     }
 }
 

@@ -4,8 +4,8 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::{
-    Effect, Event, columns, errors, focus, group_change, inspect, journals, launch_form, palette, quarantine,
-    run_pages, scroll, timeline, topics, watch,
+    Effect, Event, columns, errors, focus, group_change, inspect, journals, launch_form, palette, presets, quarantine,
+    run_pages, scroll, time_counts, timeline, topics, watch,
 };
 use crate::{
     hit_map::{HitMap, Target},
@@ -46,9 +46,12 @@ pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect
         Target::GroupPartition(_) => watch::scroll_panel(state, GroupPanel::Partitions, by),
         Target::Member(_) => watch::scroll_panel(state, GroupPanel::Members, by),
         Target::Change | Target::ChangeChoice(_) => group_change::scroll(state, by),
-        Target::Launch | Target::LaunchField(_) => launch_form::move_focus(state, by.signum()),
+        Target::Launch | Target::LaunchField(_) | Target::LaunchBucket(_) => {
+            launch_form::move_focus(state, by.signum());
+        }
         Target::PaletteHit(_) => palette::scroll(state, by),
         Target::ColumnChoice(_) => columns::scroll(state, by.signum()),
+        Target::Preset(_) => presets::scroll(state, by.signum()),
         Target::Page
         | Target::Lane(_)
         | Target::HeatRow(_)
@@ -101,8 +104,10 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Member(id) => watch::select_member(state, id),
         Target::ChangeChoice(choice) => group_change::choose(state, choice),
         Target::LaunchField(field) => launch_form::focus(state, field),
+        Target::LaunchBucket(bucket) => time_counts::begin_at(state, bucket),
         Target::PaletteHit(row) => palette::select(state, row),
         Target::ColumnChoice(row) => columns::click(state, row),
+        Target::Preset(row) => presets::select(state, row),
         Target::Lane(key) => state.user.workers.selected = Some(key),
         Target::HeatRow(row) => state.user.heat.row = row,
         Target::HeatCell(row, at) => run_pages::point_at(state, row, at),
@@ -130,6 +135,13 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
 
 /// Marks the time between the click and the pointer.
 pub(super) fn drag(state: &mut State, target: &Target) -> Vec<Effect> {
+    if let Target::LaunchBucket(bucket) = *target {
+        if launch_form::is_on_chart(state) {
+            state.stale = true;
+            time_counts::move_to(state, bucket);
+        }
+        return Vec::new();
+    }
     let Some(from) = state.user.pressed else { return Vec::new() };
     match *target {
         Target::Moment(at) if is_timeline(state) => {

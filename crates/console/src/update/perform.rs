@@ -5,8 +5,8 @@ use kreplay_model::control::{Command, Decision, RecordDecision};
 use super::{
     Effect, ask, audit, clipboard, close, columns, concurrency, event_log, export, failed_record, filter, focus,
     group_change, inspect, journals, launch, launch_form, motion::Motion, navigate, palette, past, plan, playback,
-    quarantine, question, race, rate, record, run, run_pages, scroll, show_message, silence, timeline, topics, typing,
-    watch,
+    presets, quarantine, question, race, rate, record, run, run_pages, scroll, show_message, silence, timeline, topics,
+    typing, watch,
 };
 use crate::{
     action::Action,
@@ -41,6 +41,10 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Launch => launch_form::open(state),
         Action::StartRequest => launch_form::start(state, false),
         Action::TryRequest => launch_form::start(state, true),
+        Action::SavePreset => in_view(state, presets::ask),
+        Action::Presets => presets::list(),
+        Action::LoadPreset => in_view(state, presets::load),
+        Action::DeletePreset => presets::ask_to_delete(state),
         Action::CopyCommand => launch_form::copy_command(state),
         Action::Topics => topics::open(state),
         Action::ListTopics => topics::reload(state),
@@ -216,6 +220,7 @@ fn moved(state: &mut State, motion: Motion) -> Vec<Effect> {
     in_view(state, |state| match &state.user.navigation.dialog {
         Some(Dialog::Palette(_)) => palette::step(state, motion),
         Some(Dialog::Columns(_)) => columns::scroll(state, motion.rows(1)),
+        Some(Dialog::Presets(_)) => presets::scroll(state, motion.rows(1)),
         Some(_) => {}
         None => scroll::by_motion(state, motion),
     })
@@ -283,6 +288,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
         Some(Dialog::HelpFilter(_)) => in_view(state, |state| state.user.navigation.dialog = None),
         Some(Dialog::Palette(_)) => palette::accept(state, perform),
         Some(Dialog::Export { subject, text, .. }) => export::accept(state, subject, text.text()),
-        Some(Dialog::Columns(_)) | None => Vec::new(),
+        Some(Dialog::PresetName { text, .. }) => presets::accept_name(state, text.text()),
+        Some(Dialog::Columns(_) | Dialog::Presets(_)) | None => Vec::new(),
     }
 }

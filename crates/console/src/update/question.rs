@@ -2,7 +2,7 @@
 
 use kreplay_model::control::Command;
 
-use super::{Effect, failed_record, launch_form, quarantine, race, run, silence, topics};
+use super::{Effect, failed_record, launch_form, presets, quarantine, race, run, silence, topics};
 use crate::state::{Question, State};
 
 /// Performs the action of a confirmed question.
@@ -18,6 +18,8 @@ pub(super) fn confirm(state: &mut State, question: Question) -> Vec<Effect> {
         Question::ReplayInstead => topics::replay_chosen(state),
         Question::Race => race::begin(state),
         Question::LaunchInstead { dry_run } => launch_form::send(state, dry_run),
+        Question::ReplacePreset => presets::replace(state),
+        Question::DeletePreset => presets::delete(state),
         Question::Silence => silence::send(state),
     }
 }

@@ -22,6 +22,9 @@ pub(super) fn insert(state: &mut State, c: char) {
 
 /// Makes a step of editing.
 pub(super) fn edit(state: &mut State, edit: Edit) {
+    if launch_form::is_on_chart(state) {
+        return launch_form::edit_chart(state, edit);
+    }
     change(state, |input| input.edit(edit));
 }
 
@@ -54,6 +57,8 @@ pub(super) fn change(state: &mut State, change: impl FnOnce(&mut LineInput)) {
         | Dialog::ConfirmChange { .. }
         | Dialog::Search(_)
         | Dialog::Export { .. }
+        | Dialog::PresetName { .. }
+        | Dialog::Presets(_)
         | Dialog::Columns(_) => {}
     }
 }

@@ -134,6 +134,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         (Action::Accept, _) if state.mode() == Mode::Palette => "run",
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Export { .. })) => "write",
         (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Search(_))) => "search",
+        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::PresetName { .. })) => "save",
         (Action::Close, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "undo",
         (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.table.filter.is_empty() => {
@@ -197,6 +198,7 @@ fn is_worth_showing(state: &State, action: Action) -> bool {
             let navigation = &state.user.navigation;
             navigation.front().screen != navigation.home() || has_group_filter(state)
         }
+        Action::SavePreset | Action::Presets => state.keeps_presets,
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
         Action::Latest if !state.is_charting() => {
             state.user.timeline.cursor.is_some() && (!state.shows_past() || state.playback.is_some())
@@ -250,9 +252,18 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::Changing => {
             &[A::PlanChange, A::ChangeScope, A::ExecuteChange, A::Close, A::Up, A::Down, A::PageDown, A::Help]
         }
-        Mode::Launching => {
-            &[A::StartRequest, A::TryRequest, A::CopyCommand, A::Complete, A::Up, A::Down, A::Close, A::Help]
-        }
+        Mode::Launching => &[
+            A::StartRequest,
+            A::TryRequest,
+            A::SavePreset,
+            A::Presets,
+            A::CopyCommand,
+            A::Complete,
+            A::Close,
+            A::Help,
+            A::Up,
+            A::Down,
+        ],
         // The keys of the playback come first, whatever is shown.
         Mode::Playback => &[],
         Mode::Alerting => &[A::SilenceRule, A::EndSilences, A::Close, A::Up, A::Down, A::PageDown, A::Help],
@@ -275,6 +286,7 @@ fn useful_actions(state: &State) -> &'static [Action] {
         ],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
+        Mode::Presets => &[A::LoadPreset, A::DeletePreset, A::Up, A::Down, A::Close],
         Mode::Columns => &[A::ToggleColumn, A::Up, A::Down, A::Close],
         Mode::Palette => &[A::Accept, A::Complete, A::Up, A::Down, A::Close],
         Mode::Reading if state.user.navigation.front().screen == ScreenId::Partition => &[A::Close, A::Up, A::Down],

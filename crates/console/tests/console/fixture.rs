@@ -297,6 +297,11 @@ pub(crate) fn apply(state: &mut State, event: Event) {
     assert_eq!(update(state, event), [], "the event has no effects");
 }
 
+/// Gives the terminal another size, after which every cell is drawn.
+pub(crate) fn resize(state: &mut State, width: u16, height: u16) {
+    assert_eq!(update(state, Event::Resize(width, height)), [Effect::Redraw]);
+}
+
 pub(crate) fn give(state: &mut State, snapshot: Snapshot) {
     apply(state, Event::Snapshot(Arc::new(snapshot)));
 }

@@ -460,7 +460,7 @@ fn the_comparison_of_runs() {
     });
     act(&mut state, Action::Compare);
     assert_snapshot!("compare_160x50", text(&state));
-    apply(&mut state, Event::Resize(80, 24));
+    resize(&mut state, 80, 24);
     assert_snapshot!("compare_80x24", text(&state));
     change(&mut state, |snapshot| snapshot.finished[3].digest = "badbadbadbadbad0".into());
     assert!(text(&state).contains("✗ 1 of 5 finished runs differs from the base"));
@@ -539,7 +539,7 @@ fn workers_that_own_partitions() {
     let mut state = followed(200, 60, 3.0, Ordering::Partition);
     assert_snapshot!("partition_order_200x60", text(&state));
     act(&mut state, Action::FocusPrevious);
-    apply(&mut state, Event::Resize(80, 24));
+    resize(&mut state, 80, 24);
     assert_snapshot!("partition_order_workers_80x24", text(&state));
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn view(situation: Situation) -> LaunchView {
 }
 
 /// The form, opened in the topic list with two marked topics.
-fn opened(width: u16, height: u16) -> State {
+pub(crate) fn opened(width: u16, height: u16) -> State {
     let mut state = choosing(width, height, topics());
     apply(&mut state, Event::LaunchAccess(access()));
     press(&mut state, ' ');
@@ -86,7 +86,7 @@ fn refuse(state: &mut State, number: u64, problems: &[(Option<RunField>, &str)])
     });
 }
 
-fn focus(state: &mut State, field: RunField) {
+pub(crate) fn focus(state: &mut State, field: RunField) {
     while state.user.launch.focus != FormField::Setting(field) {
         let before = state.user.launch.focus;
         press_code(state, KeyCode::Down);
@@ -94,7 +94,7 @@ fn focus(state: &mut State, field: RunField) {
     }
 }
 
-fn clear(state: &mut State) {
+pub(crate) fn clear(state: &mut State) {
     act(state, Action::DeleteAll);
 }
 

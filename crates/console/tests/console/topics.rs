@@ -332,9 +332,9 @@ fn the_selection_is_shown_before_the_run() {
         snapshot.next.rate = "5000/s".parse().ok();
     });
     assert_snapshot!("selection_80x24", text(&state));
-    apply(&mut state, Event::Resize(120, 40));
+    resize(&mut state, 120, 40);
     assert_snapshot!("selection_120x40", text(&state));
-    apply(&mut state, Event::Resize(160, 50));
+    resize(&mut state, 160, 50);
     assert_snapshot!("selection_160x50", text(&state));
 }
 

@@ -98,6 +98,14 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
                 clean(state.user.watch.silencing.as_deref().unwrap_or_default())
             )],
         ),
+        Question::ReplacePreset => (
+            "Replace the preset?",
+            vec![format!("There is a preset `{}` already. What it has is replaced by what the form has.", asked_preset(state))],
+        ),
+        Question::DeletePreset => (
+            "Delete the preset?",
+            vec![format!("The preset `{}` is deleted. This cannot be undone.", asked_preset(state))],
+        ),
         Question::LaunchInstead { dry_run } => (
             if dry_run { "Start a dry run instead?" } else { "Start this run instead?" },
             vec![
@@ -125,6 +133,12 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
     let key = |action| Span::styled(state.key_of(action, Mode::Asking).unwrap_or_default(), theme.key);
     let answers = Line::from(vec![key(Action::Accept), Span::raw(" yes    "), key(Action::Close), Span::raw(" no")]);
     paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &answers);
+}
+
+/// The name of the preset that the question is about.
+fn asked_preset(state: &State) -> String {
+    let name = state.user.launch.asked_preset.as_ref().map(|preset| preset.name.as_str());
+    shorten(&clean(name.unwrap_or_default()), 40).into_owned()
 }
 
 fn capitalised(text: &str) -> String {

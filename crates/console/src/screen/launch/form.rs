@@ -3,6 +3,7 @@
 use kreplay_model::control::RunField;
 use ratatui::text::{Line, Span};
 
+use super::times;
 use crate::{
     number,
     state::{Field, FieldKind, FormField, HandlerKind, State},
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// Cells of a label with the space after it.
-const LABEL: usize = 14;
+pub(super) const LABEL: usize = 14;
 /// Maximum number of lines of a problem.
 const MAX_PROBLEM_LINES: usize = 3;
 /// Maximum number of candidates that are listed.
@@ -23,8 +24,10 @@ pub(super) struct Row {
     pub(super) line: Line<'static>,
     /// The fields on it: the first cell, the number of cells, and the field.
     pub(super) fields: Vec<(u16, u16, FormField)>,
+    /// The buckets of records by time on it: the first cell, the number of cells of each, and their number.
+    pub(super) buckets: Option<(u16, u16, usize)>,
     /// Whether it belongs to the field that has the focus.
-    has_focus: bool,
+    pub(super) has_focus: bool,
 }
 
 /// The lines of the form. Problems and candidates are below the fields that they belong to.
@@ -33,6 +36,13 @@ pub(super) fn rows(state: &State, room: u16, theme: &Theme) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut rest = fields.as_slice();
     while let Some(first) = rest.first() {
+        if first.id == FormField::Times {
+            if state.shows_time_counts() {
+                rows.extend(times::rows(state, room, theme));
+            }
+            rest = &rest[1..];
+            continue;
+        }
         let pair = first.is_half && rest.get(1).is_some_and(|next| next.is_half);
         let (on_row, after) = rest.split_at(if pair { 2 } else { 1 });
         rest = after;
@@ -59,7 +69,7 @@ pub(super) fn first_row(rows: &[Row], shown: usize) -> usize {
 fn row(fields: &[Field], state: &State, room: u16, theme: &Theme) -> Row {
     let half = room / 2;
     let cells = if fields.len() == 2 { half } else { room };
-    let mut row = Row { line: Line::default(), fields: Vec::new(), has_focus: false };
+    let mut row = Row { line: Line::default(), fields: Vec::new(), buckets: None, has_focus: false };
     for (at, field) in fields.iter().enumerate() {
         let start = if at == 0 { 0 } else { half };
         let is_focused = state.user.launch.focus == field.id;
@@ -118,7 +128,7 @@ fn problem_rows<'a>(
     lines.into_iter().enumerate().map(move |(at, text)| {
         let before = if at == 0 { format!("{label:>12}: ") } else { " ".repeat(LABEL) };
         let line = Line::from(vec![Span::styled(before, theme.bad), Span::styled(text, theme.bad)]);
-        Row { line, fields: Vec::new(), has_focus }
+        Row { line, fields: Vec::new(), buckets: None, has_focus }
     })
 }
 
@@ -153,13 +163,13 @@ fn candidate_rows(field: &Field, state: &State, room: u16, theme: &Theme) -> Vec
                 Span::styled(text, style),
                 Span::styled(format!("{gap}{}", clean(&one.about)), theme.muted),
             ]);
-            Row { line, fields: Vec::new(), has_focus: true }
+            Row { line, fields: Vec::new(), buckets: None, has_focus: true }
         })
         .collect();
     let hidden = candidates.len().saturating_sub(from + MAX_CANDIDATES);
     if hidden > 0 {
         let text = format!("{}and {} more", " ".repeat(LABEL + 2), number::count(hidden as u64));
-        rows.push(Row { line: Line::styled(text, theme.muted), fields: Vec::new(), has_focus: true });
+        rows.push(Row { line: Line::styled(text, theme.muted), fields: Vec::new(), buckets: None, has_focus: true });
     }
     rows
 }

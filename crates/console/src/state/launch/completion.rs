@@ -59,7 +59,7 @@ pub fn candidates(state: &State, field: FormField, typed: &str) -> Vec<Candidate
             Some(kind) if kind.name == "topic" => topics(state, false),
             _ => Vec::new(),
         },
-        FormField::Setting(_) => Vec::new(),
+        FormField::Setting(_) | FormField::Times => Vec::new(),
     };
     let (mut begins, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.text.starts_with(typed));
     if !typed.is_empty() {

@@ -11,6 +11,8 @@ pub enum FormField {
     Setting(RunField),
     /// The file, directory, topic, command, URL or time of the handler.
     HandlerArgument,
+    /// The records of the topics by time, on which their range is picked.
+    Times,
 }
 
 impl Default for FormField {
@@ -26,6 +28,8 @@ pub enum FieldKind {
     Text,
     /// By choosing one of these words.
     Choice(&'static [&'static str]),
+    /// On a chart.
+    Chart,
 }
 
 /// A field of the form with its value.
@@ -43,6 +47,20 @@ pub struct Field {
     pub is_half: bool,
     /// What an empty text means.
     pub if_empty: &'static str,
+}
+
+impl Field {
+    /// The chart on which the range is picked.
+    pub(super) fn of_times() -> Self {
+        Self {
+            id: FormField::Times,
+            label: "by time",
+            kind: FieldKind::Chart,
+            value: String::new(),
+            is_half: false,
+            if_empty: "",
+        }
+    }
 }
 
 /// The fields for a draft: those that are available, and one more for a handler that is given something.
@@ -114,6 +132,7 @@ pub(crate) fn put(draft: &mut RunRequest, field: FormField, text: &str) {
             draft.set(RunField::Handler, handler);
         }
         FormField::Setting(setting) => draft.set(setting, text),
+        FormField::Times => {}
         FormField::HandlerArgument => {
             if let (Some(kind), _) = HandlerKind::split(draft.value(RunField::Handler)) {
                 draft.set(RunField::Handler, kind.with_argument(text));

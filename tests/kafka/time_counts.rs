@@ -1,0 +1,82 @@
+//! Records by time on a real broker: the counts of the buckets are what was produced.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+
+use kreplay::kafka::{Catalog, Client, KafkaConfig};
+use kreplay::plan::{Range, Scope, Selection, resolve};
+use kreplay::time_counts::{ClusterCounter, CountError, MAX_BUCKETS, MAX_LOOKUPS};
+
+use crate::support::broker::{self, Broker, REQUEST_TIMEOUT};
+use crate::support::produce::NewRecord;
+
+/// 2026-01-01T00:00:00Z in milliseconds since 1970.
+const START_MS: i64 = 1_767_225_600_000;
+
+fn kafka(broker: &Broker) -> KafkaConfig {
+    KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() }
+}
+
+/// Records at these times, in turn in three partitions.
+fn produced(broker: &Broker, times: &[i64]) -> String {
+    let topic = broker.topic("time-counts", 3);
+    let record =
+        |(at, time): (usize, &i64)| NewRecord::unkeyed("x").in_partition(i32::try_from(at % 3).unwrap()).at(*time);
+    broker.produce(&topic, &times.iter().enumerate().map(record).collect::<Vec<_>>());
+    topic
+}
+
+/// The offsets that a run from one time to another would read.
+fn planned(broker: &Broker, topics: &[String], from_ms: i64, to_ms: i64) -> u64 {
+    let time = |ms| chrono::DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339();
+    let range = Range { from: time(from_ms).parse().unwrap(), to: time(to_ms).parse().unwrap(), ..Range::default() };
+    let selection = Selection::topics(topics.to_vec()).unwrap().within(Scope { range, ..Scope::default() });
+    let client = Client::new(&kafka(broker), &<_>::default()).unwrap();
+    resolve(&Catalog::new(&client, REQUEST_TIMEOUT), &selection).unwrap().records()
+}
+
+#[test]
+fn each_bucket_has_the_records_that_were_produced_in_its_time() {
+    let broker = broker::shared();
+    // A quiet hour between two busy ones, and a second topic that begins later.
+    let first: Vec<i64> = (0..600).map(|at| START_MS + at * 6_000).chain([START_MS + 7_200_000]).collect();
+    let second: Vec<i64> = (0..300).map(|at| START_MS + 7_300_000 + at * at * 30).collect();
+    let topics = [produced(broker, &first), produced(broker, &second), broker.topic("time-counts-empty", 2)];
+    let times: Vec<i64> = first.into_iter().chain(second).collect();
+    let mut lookups = 0;
+    let counter = ClusterCounter::new(kafka(broker), REQUEST_TIMEOUT);
+    let counts = counter.count(&topics, &AtomicBool::new(false), &mut |done| lookups = done).unwrap();
+    assert!((1..=MAX_BUCKETS).contains(&counts.counts.len()), "{counts:?}");
+    assert!((1..=MAX_LOOKUPS).contains(&(lookups as usize)), "{lookups}");
+    for (bucket, borders) in counts.borders_ms.windows(2).enumerate() {
+        let inside = times.iter().filter(|time| (borders[0]..borders[1]).contains(*time)).count() as u64;
+        assert_eq!(counts.counts[bucket], inside, "bucket {bucket} of {counts:?}");
+    }
+    assert_eq!(counts.total(), 901);
+    // A range that is picked on the buckets reads their records.
+    let (from, to) = (counts.borders_ms[2], counts.borders_ms[counts.counts.len() - 3]);
+    let inside = times.iter().filter(|time| (from..to).contains(*time)).count() as u64;
+    assert_eq!(planned(broker, &topics, from, to), inside);
+}
+
+#[test]
+fn records_that_were_deleted_are_not_counted() {
+    let broker = broker::shared();
+    let times: Vec<i64> = (0..90).map(|at| START_MS + at * 1_000).collect();
+    let topic = produced(broker, &times);
+    broker.delete_records(&topic, 0, 10);
+    let counter = ClusterCounter::new(kafka(broker), REQUEST_TIMEOUT);
+    let counts = counter.count(&[topic], &AtomicBool::new(false), &mut |_| {}).unwrap();
+    assert_eq!(counts.total(), 80);
+}
+
+#[test]
+fn empty_and_missing_topics_and_a_stop_are_told_apart() {
+    let broker = broker::shared();
+    let counter = ClusterCounter::new(kafka(broker), REQUEST_TIMEOUT);
+    let count = |topic: &str, stop: bool| counter.count(&[topic.to_owned()], &AtomicBool::new(stop), &mut |_| {});
+    let empty = broker.topic("time-counts-empty", 1);
+    assert_eq!(count(&empty, false).unwrap().borders_ms, [] as [i64; 0]);
+    assert!(count("no.such.topic", false).unwrap_err().to_string().contains("no.such.topic"));
+    assert!(matches!(count(&produced(broker, &[START_MS]), true), Err(CountError::Stopped)));
+}
