@@ -2,6 +2,7 @@
 //!
 //! Every call blocks, and ends slightly after the time that it is given, whatever the brokers do.
 
+mod listing;
 mod logs;
 mod seen;
 
@@ -21,10 +22,10 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
+pub use listing::{SeenListed, SeenListing};
 pub use logs::Settings;
 pub use seen::{
-    LogPlace, SeenCommit, SeenCommits, SeenError, SeenGroup, SeenListed, SeenListing, SeenMember, SeenOffset,
-    SeenProtocol, SeenTopic,
+    LogPlace, SeenCommit, SeenCommits, SeenError, SeenGroup, SeenMember, SeenOffset, SeenProtocol, SeenTopic,
 };
 
 use super::{
@@ -111,7 +112,7 @@ impl GroupViewer {
                 Err(code) => return Err(failure(&client, code, patience.within)),
             }
         };
-        Ok(seen::listing(consumers, all.ok().as_ref()))
+        Ok(listing::listing(consumers, all.ok().as_ref()))
     }
 
     /// Describes classic and consumer groups, in the order given. Each name may be given once.
