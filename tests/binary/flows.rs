@@ -217,16 +217,16 @@ fn a_hostile_record_cannot_drive_the_terminal() {
     assert!(!find(b"\x1b]2;owned") && !find(b"\xe2\x80\xaeabc") && !find(b"owned\x07"));
 }
 
-/// The screen once nothing was written for a while.
-fn settled(console: &Terminal) -> String {
-    const QUIET_TIME: Duration = Duration::from_millis(400);
+/// The screen once more than the given bytes were written, and then nothing for a while.
+fn settled(console: &Terminal, more_than: usize) -> String {
+    const QUIET_TIME: Duration = Duration::from_millis(700);
     let (mut written, mut since) = (console.raw().len(), Instant::now());
     wait::until("quiet terminal", RUN_TIMEOUT, || {
         let now = console.raw().len();
         if now != written {
             (written, since) = (now, Instant::now());
         }
-        (since.elapsed() >= QUIET_TIME).then(|| console.text())
+        (now > more_than && since.elapsed() >= QUIET_TIME).then(|| console.text())
     })
 }
 
@@ -236,7 +236,7 @@ fn many_changes_of_size_leave_a_whole_picture() {
     let (rows, columns) = (30, 100);
     let mut console = Terminal::kreplay(&["demo", "--events", "300", "--work", "10us"], rows, columns);
     wait_for_text(&console, "✓ done");
-    let before = settled(&console);
+    let before = settled(&console, 0);
     for pause in [0, 1, 3, 8] {
         for step in 0..39_u16 {
             // Each second size is the last one again, and the others are smaller or larger.
@@ -245,10 +245,12 @@ fn many_changes_of_size_leave_a_whole_picture() {
             console.resize(rows, columns);
             std::thread::sleep(Duration::from_millis(pause));
         }
+        let written = console.raw().len();
         console.resize(rows, columns);
-        let after = settled(&console);
+        let after = settled(&console, written);
+        let written = console.raw().len();
         console.send("\x0c");
-        let fresh = settled(&console);
+        let fresh = settled(&console, written);
         assert_eq!(after, fresh, "with {pause} ms between the changes");
         assert_eq!(after, before, "with {pause} ms between the changes");
     }

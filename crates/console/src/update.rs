@@ -45,6 +45,7 @@ mod hot_keys;
 mod inspect;
 mod journals;
 mod launch;
+mod launch_draft;
 mod launch_form;
 mod motion;
 mod mouse;

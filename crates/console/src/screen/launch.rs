@@ -21,6 +21,7 @@ use crate::{
 
 mod form;
 mod outlook;
+mod row;
 mod times;
 
 /// The first word of the title.

@@ -158,7 +158,7 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
             "a sample: {} of {} in {}, in {}",
             number::count(cover.offsets_read),
             counted(cover.offsets, "offset"),
-            counted(cover.slices.into(), "slice"),
+            counted(cover.slices, "slice"),
             time(cover.elapsed_s)
         )
     };

@@ -7,7 +7,7 @@ use kreplay_model::{
     timeline::Moment,
 };
 
-use super::{Effect, ask, clipboard, show_message, time_counts};
+use super::{Effect, ask, clipboard, launch_draft::touch, show_message, time_counts};
 use crate::{
     action::Action,
     state::{
@@ -92,12 +92,6 @@ pub(super) fn replace_draft(state: &mut State, draft: RunRequest) {
     let shown = state.user.launch.focus;
     let is_shown = state.launch_fields().iter().any(|field| field.id == shown);
     focus(state, if is_shown { shown } else { FormField::default() });
-}
-
-/// The draft has changed: it waits to be planned.
-fn touch(state: &mut State) {
-    state.user.launch.number += 1;
-    state.user.launch.wait = PlanWait::Changed;
 }
 
 /// Has the draft planned once it has not changed for a moment.
@@ -206,15 +200,6 @@ pub(super) fn edit_chart(state: &mut State, edit: Edit) {
         Edit::Start => time_counts::move_to(state, 0),
         Edit::End => time_counts::move_to(state, usize::MAX),
         Edit::DeleteLeft | Edit::DeleteRight | Edit::DeleteWord | Edit::DeleteAll => time_counts::clear(state),
-    }
-}
-
-/// Sets the range.
-pub(super) fn set_range(state: &mut State, from: &str, to: &str) {
-    let draft = state.draft().with(RunField::From, from).with(RunField::To, to);
-    if state.user.launch.draft.as_ref() != Some(&draft) {
-        state.user.launch.draft = Some(draft);
-        touch(state);
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     hit_map::{HitMap, Target},
     layout::Panel,
-    state::{GroupPanel, HotKeyRow, Layer, PartitionRow, ScreenId, Scrollable, State, TroubleKey},
+    state::{FormField, GroupPanel, HotKeyRow, Layer, PartitionRow, ScreenId, Scrollable, State, TroubleKey},
 };
 
 /// Lines scrolled per wheel notch.
@@ -104,7 +104,10 @@ pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Member(id) => watch::select_member(state, id),
         Target::ChangeChoice(choice) => group_change::choose(state, choice),
         Target::LaunchField(field) => launch_form::focus(state, field),
-        Target::LaunchBucket(bucket) => time_counts::begin_at(state, bucket),
+        Target::LaunchBucket(bucket) => {
+            launch_form::focus(state, FormField::Times);
+            time_counts::begin_at(state, bucket);
+        }
         Target::PaletteHit(row) => palette::select(state, row),
         Target::ColumnChoice(row) => columns::click(state, row),
         Target::Preset(row) => presets::select(state, row),

@@ -7,8 +7,8 @@ use kreplay_model::{
     time_counts::{TimeCountCommand, TimeCountProgress},
 };
 
-use super::{Effect, launch_form};
-use crate::state::{FormField, State, launch_topics};
+use super::{Effect, launch_draft};
+use crate::state::{State, launch_topics};
 
 /// Buckets of a long step.
 pub(super) const FAR_BUCKETS: isize = 5;
@@ -77,7 +77,6 @@ pub(super) fn mark(state: &mut State) {
 
 /// Begins a range at a bucket that was clicked.
 pub(super) fn begin_at(state: &mut State, bucket: usize) {
-    launch_form::focus(state, FormField::Times);
     let view = &mut state.user.launch.time_counts;
     if bucket < view.buckets() {
         (view.cursor, view.anchor) = (bucket, Some(bucket));
@@ -88,12 +87,12 @@ pub(super) fn begin_at(state: &mut State, bucket: usize) {
 /// Makes the range the whole log again.
 pub(super) fn clear(state: &mut State) {
     state.user.launch.time_counts.anchor = None;
-    launch_form::set_range(state, RunField::From.value_if_empty(), RunField::To.value_if_empty());
+    launch_draft::set_range(state, RunField::From.value_if_empty(), RunField::To.value_if_empty());
 }
 
 /// Puts the range into its fields.
 fn take_over(state: &mut State) {
     if let Some((from, to)) = state.user.launch.time_counts.picked() {
-        launch_form::set_range(state, &from, &to);
+        launch_draft::set_range(state, &from, &to);
     }
 }

@@ -1,6 +1,6 @@
 //! The words for a number of offsets.
 
-use kreplay_model::domain::number::counted;
+use kreplay_model::domain::number::{counted, whole};
 
 /// A backlog in words. Offsets are called records only where a log keeps every record: compaction removes records and
 /// leaves their offsets unused. `records_per_offset` is a measured ratio, from an audit or a run.
@@ -12,11 +12,7 @@ pub fn backlog_text(offsets: u64, compacted: Option<bool>, records_per_offset: O
             // A rounded estimate: the loss of precision above 2^53 does not matter.
             #[allow(clippy::cast_precision_loss)]
             let records = offsets as f64 * ratio;
-            format!(
-                "about {records:.0} {} in {}",
-                if records.round() == 1.0 { "record" } else { "records" },
-                counted(offsets, "offset")
-            )
+            format!("about {} in {}", counted(whole(records), "record"), counted(offsets, "offset"))
         }
         _ => counted(offsets, "offset"),
     }

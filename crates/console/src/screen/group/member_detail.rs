@@ -25,7 +25,7 @@ const MUTED: Role = |theme| theme.muted;
 pub(super) fn lines(group: &GroupView, member: &MemberRow, room: usize, theme: &Theme) -> Vec<Line<'static>> {
     let mut parts = vec![Part::new(shorten(&clean(&member.name()), MAX_NAME_CELLS).into_owned())];
     match &member.assigned {
-        Some(assigned) => parts.push(list("partitions", partitions(assigned))),
+        Some(assigned) => parts.push(list("partitions", &partitions(assigned))),
         None => parts.push(Part::styled("partitions not known", MUTED)),
     }
     parts.extend(changes(member));
@@ -49,7 +49,7 @@ fn changes(member: &MemberRow) -> Vec<Part> {
     [("gives up", missing(assigned, target)), ("receives", missing(target, assigned))]
         .into_iter()
         .filter(|(_, changed)| !changed.is_empty())
-        .map(|(title, changed)| list(title, partitions(&changed)).in_style(WARNING))
+        .map(|(title, changed)| list(title, &partitions(&changed)).in_style(WARNING))
         .collect()
 }
 
@@ -57,7 +57,7 @@ fn tasks_of(prefix: &str, tasks: &StreamsTasks) -> Vec<Part> {
     let kinds = [("active tasks", &tasks.active), ("standby tasks", &tasks.standby), ("warm-up tasks", &tasks.warm_up)];
     let part = |(title, tasks): (&str, &Vec<StreamsTask>)| {
         let names: Vec<String> = tasks.iter().map(ToString::to_string).collect();
-        list(&format!("{prefix}{title}"), names.join(" "))
+        list(&format!("{prefix}{title}"), &names.join(" "))
     };
     kinds.into_iter().filter(|(title, tasks)| *title == "active tasks" || !tasks.is_empty()).map(part).collect()
 }
@@ -81,8 +81,8 @@ fn subtopology(part: &SubtopologyView) -> Part {
     Part::styled(shorten(&clean(&text), MAX_LIST_CELLS).into_owned(), MUTED)
 }
 
-fn list(title: &str, names: String) -> Part {
-    let names = if names.is_empty() { "–".to_owned() } else { clean(&names).into_owned() };
+fn list(title: &str, names: &str) -> Part {
+    let names = if names.is_empty() { "–".to_owned() } else { clean(names).into_owned() };
     Part::new(shorten(&format!("{title} {names}"), MAX_LIST_CELLS).into_owned())
 }
 

@@ -3,7 +3,10 @@
 use kreplay_model::control::RunField;
 use ratatui::text::{Line, Span};
 
-use super::times;
+use super::{
+    row::{LABEL, Row},
+    times,
+};
 use crate::{
     number,
     state::{Field, FieldKind, FormField, HandlerKind, State},
@@ -12,23 +15,10 @@ use crate::{
     widget::input,
 };
 
-/// Cells of a label with the space after it.
-pub(super) const LABEL: usize = 14;
 /// Maximum number of lines of a problem.
 const MAX_PROBLEM_LINES: usize = 3;
 /// Maximum number of candidates that are listed.
 const MAX_CANDIDATES: usize = 4;
-
-/// A line of the form.
-pub(super) struct Row {
-    pub(super) line: Line<'static>,
-    /// The fields on it: the first cell, the number of cells, and the field.
-    pub(super) fields: Vec<(u16, u16, FormField)>,
-    /// The buckets of records by time on it: the first cell, the number of cells of each, and their number.
-    pub(super) buckets: Option<(u16, u16, usize)>,
-    /// Whether it belongs to the field that has the focus.
-    pub(super) has_focus: bool,
-}
 
 /// The lines of the form. Problems and candidates are below the fields that they belong to.
 pub(super) fn rows(state: &State, room: u16, theme: &Theme) -> Vec<Row> {

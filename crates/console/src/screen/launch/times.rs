@@ -10,7 +10,7 @@ use ratatui::{
 
 use super::{
     super::foot,
-    form::{LABEL, Row},
+    row::{LABEL, Row},
 };
 use crate::{
     action::Action,

@@ -121,12 +121,11 @@ impl FilterMatches {
             0 => String::new(),
             count => format!("; {count} could not be evaluated"),
         };
-        let read = match excluded {
-            1 => format!("the only record read does not pass the filter ({filter}); it has"),
-            _ => {
-                let excluded = Count(excluded);
-                format!("none of the {excluded} records read passes the filter ({filter}); the first of them has")
-            }
+        let read = if excluded == 1 {
+            format!("the only record read does not pass the filter ({filter}); it has")
+        } else {
+            let excluded = Count(excluded);
+            format!("none of the {excluded} records read passes the filter ({filter}); the first of them has")
         };
         let text = format!("{read} {example}{unjudged}{outcome}");
         events.warn(text);
