@@ -75,7 +75,7 @@ impl TopicAuditor {
     /// Why there is no report, in one sentence.
     fn audit(&self, job: &AuditJob, progress: &mut dyn FnMut(Planning)) -> Result<AuditReport, String> {
         let selection = Selection::topics(job.task.topics.iter()).map_err(|error| error.to_string())?;
-        let selection = selection.within(self.scope.clone());
+        let selection = selection.within_scope_of_others(self.scope.clone());
         selection.scope.rules.decoding.check().map_err(|error| error.to_string())?;
         let health: Arc<ClientHealth> = Arc::default();
         let client = Client::new(&self.kafka, &health).map_err(|error| error.to_string())?;

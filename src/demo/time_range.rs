@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kreplay_engine::plan::{Override, RangeEnd, RangeStart, Selection, TopicSet};
+use kreplay_engine::plan::{Override, RangeEnd, RangeStart, Selection};
 use kreplay_model::domain::{Offset, TopicPartition};
 
 use super::{Datasets, events_before};
@@ -22,10 +22,6 @@ pub fn with_offsets<'a>(
     }
     let numbers: BTreeMap<String, usize> =
         (0..datasets.count.get() as usize).map(|index| (Datasets::topic(index + 1), index)).collect();
-    let is_selected = |topic: &str| match &selection.topics {
-        TopicSet::Named(names) => names.iter().any(|name| name == topic),
-        TopicSet::Matching(regex) => regex.is_match(topic),
-    };
     let mut counts: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
     let mut offset_at = |index: usize, time: DateTime<Utc>| {
         let at_ms = ceil_to_ms(time);
@@ -33,7 +29,7 @@ pub fn with_offsets<'a>(
         before.get(index).and_then(|count| Offset::new(i64::try_from(*count).ok()?))
     };
     let mut resolved = Vec::new();
-    for id in held.into_iter().filter(|id| is_selected(&id.topic)) {
+    for id in held.into_iter().filter(|id| selection.topics.contains(&id.topic)) {
         let Some(index) = numbers.get(&*id.topic).copied() else { continue };
         let matching = || {
             range.overrides.iter().rev().filter(|one| {

@@ -6,7 +6,7 @@ use hyper::{
     body::{Body as _, Bytes, Incoming},
     header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE},
 };
-use kreplay_metrics::{Format, encode};
+use kreplay_metrics::Format;
 
 use super::{access::is_allowed, sources::Shared};
 
@@ -37,7 +37,7 @@ pub(super) fn respond(request: &Request<Incoming>, shared: &Shared) -> Response<
 
 fn metrics(headers: &HeaderMap, shared: &Shared) -> Response<Full<Bytes>> {
     let format = requested_format(headers);
-    match encode(format, shared.sources.latest(), &shared.settings.options) {
+    match shared.text(format) {
         Ok(text) => response(StatusCode::OK, format.content_type(), text),
         Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }
@@ -65,11 +65,11 @@ fn requested_format(headers: &HeaderMap) -> Format {
 }
 
 fn plain(status: StatusCode, text: impl Into<String>) -> Response<Full<Bytes>> {
-    response(status, TEXT, text.into())
+    response(status, TEXT, text.into().into())
 }
 
-fn response(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+fn response(status: StatusCode, content_type: &'static str, text: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

@@ -131,7 +131,7 @@ impl Drop for ServedMetrics {
 
 fn serve(runtime: &Runtime, server: MetricsServer, sources: Sources, stopped: oneshot::Receiver<()>) {
     let MetricsServer { settings, listener, tls } = server;
-    let shared = Arc::new(Shared { settings, sources });
+    let shared = Arc::new(Shared::new(settings, sources));
     runtime.block_on(async {
         // Registers the listener with the runtime, which fails only if the system has no more file descriptors.
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };

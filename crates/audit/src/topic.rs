@@ -17,7 +17,7 @@ use crate::{
 
 /// How many keys of all topics are followed; the topics share them. Keys made by a template are followed in addition,
 /// half as many. A key takes about 300 bytes, and 150 for each further partition.
-pub const KEY_SAMPLE: usize = 65_536;
+pub const KEY_SAMPLE: usize = 32_768;
 /// How many keys are counted to find the hottest.
 const TRACKED_KEYS: usize = 2048;
 /// How many of the hottest keys are reported.

@@ -62,6 +62,22 @@ pub struct Observed {
     pub groups: Option<Arc<WatchSnapshot>>,
 }
 
+impl Observed {
+    /// Whether both are of the same snapshots, so that their texts are the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        fn same<T>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
+            match (one, other) {
+                (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+                (one, other) => one.is_none() && other.is_none(),
+            }
+        }
+        same(self.session.as_ref(), other.session.as_ref())
+            && same(self.groups.as_ref(), other.groups.as_ref())
+            && self.events == other.events
+    }
+}
+
 /// A text could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the metrics cannot be encoded")]

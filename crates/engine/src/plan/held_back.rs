@@ -107,11 +107,11 @@ mod tests {
         assert_eq!(warning(&[]), None);
         assert_eq!(
             in_words(&[one(0, Some(1_795_000_000_000)), one(1, None)]),
-            "1001 offsets of t-0 from 10 on, since 2026-11-18T11:06:40Z; 1001 offsets of t-1 from 10 on"
+            "1,001 offsets of t-0 from 10 on, since 2026-11-18T11:06:40Z; 1,001 offsets of t-1 from 10 on"
         );
         let many: Vec<HeldBack> = (0..5).map(|number| one(number, None)).collect();
         assert!(
-            in_words(&many).ends_with("t-2 from 10 on; and 2002 offsets of 2 more partitions"),
+            in_words(&many).ends_with("t-2 from 10 on; and 2,002 offsets of 2 more partitions"),
             "{}",
             in_words(&many)
         );

@@ -16,6 +16,17 @@ pub enum TopicSet {
     Matching(Regex),
 }
 
+impl TopicSet {
+    /// Whether a topic is one of them.
+    #[must_use]
+    pub fn contains(&self, topic: &str) -> bool {
+        match self {
+            Self::Named(names) => names.iter().any(|name| name == topic),
+            Self::Matching(regex) => regex.is_match(topic),
+        }
+    }
+}
+
 /// Which records of the topics are read, and in what order.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
@@ -92,6 +103,14 @@ impl Selection {
         Self { scope, ..self }
     }
 
+    /// The same topics with the scope of other topics: ranges for partitions of topics that are not selected are left
+    /// out.
+    #[must_use]
+    pub fn within_scope_of_others(self, mut scope: Scope) -> Self {
+        scope.range.overrides.retain(|one| one.topic.as_deref().is_none_or(|topic| self.topics.contains(topic)));
+        self.within(scope)
+    }
+
     /// Replaces `committed` without a group by the committed offset of this group, the run's own.
     #[must_use]
     pub fn of_group(mut self, group: Option<&str>) -> Self {
@@ -159,6 +178,18 @@ mod tests {
             scope.to_string(),
             "from -2h to latest, partition a:1=5.., key team:{id}, only key a or b* or c or d or 2 more, header kind=x"
         );
+    }
+
+    #[test]
+    fn ranges_of_topics_that_are_not_selected_are_left_out() {
+        let ranges = |names: &[&str]| {
+            let mut scope = Scope::default();
+            scope.range.overrides = ["a:1=5..", "0=7..", "b:2=..9"].map(|range| range.parse().unwrap()).to_vec();
+            let chosen = Selection::topics(names.iter().copied()).unwrap().within_scope_of_others(scope);
+            chosen.scope.to_string()
+        };
+        assert_eq!(ranges(&["a", "c"]), "from earliest to latest, partition a:1=5.., partition 0=7..");
+        assert_eq!(ranges(&["c"]), "from earliest to latest, partition 0=7..");
     }
 
     #[test]

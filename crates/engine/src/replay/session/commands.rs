@@ -81,7 +81,7 @@ impl SessionLoop {
     fn replay(&mut self, names: &[String]) {
         match Selection::topics(names) {
             Ok(selection) => {
-                self.options.selection = Some(selection.within(self.options.scope.clone()));
+                self.options.selection = Some(selection.within_scope_of_others(self.options.scope.clone()));
                 self.start_instead();
             }
             Err(error) if self.run.is_some() => self.events.warn(error.to_string()),
@@ -108,7 +108,7 @@ impl SessionLoop {
             self.options.selection.clone().ok_or_else(|| "no topics are selected yet".to_owned())
         } else {
             let chosen = Selection::topics(names).map_err(|error| error.to_string());
-            chosen.map(|selection| selection.within(self.options.scope.clone()))
+            chosen.map(|selection| selection.within_scope_of_others(self.options.scope.clone()))
         };
         match selection {
             Ok(selection) => self.plan_selection(selection),
