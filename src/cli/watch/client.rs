@@ -33,7 +33,7 @@ impl Chosen {
         Ok(Self { client, librdkafka_because: Some(because) })
     }
 
-    /// What is to be said on standard error about a client that nobody has asked for.
+    /// A warning for standard error if librdkafka was not chosen by the configuration.
     pub(super) fn warning(&self, config: &Config) -> Option<String> {
         let because = self.librdkafka_because.as_ref()?;
         (config.watch.client == ClientChoice::Auto).then(|| {
