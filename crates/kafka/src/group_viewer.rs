@@ -53,7 +53,7 @@ const LEAST: Duration = Duration::from_secs(1);
 pub struct Patience<'a> {
     /// The time.
     pub within: Duration,
-    /// Whether nobody needs the result any more.
+    /// Whether the result is not needed any more.
     pub stop: &'a AtomicBool,
 }
 

@@ -31,7 +31,7 @@ const TIME_ROUNDS: u32 = 2;
 const MAX_TIME_ROUNDS: u32 = 6;
 /// How long after the first round the further rounds of a look at an interval may begin: other figures must not wait
 /// for them.
-const FURTHER_ROUNDS_FOR: Duration = Duration::from_secs(1);
+const FURTHER_ROUNDS_FOR: Duration = Duration::from_secs(2);
 /// Time between the looks of [`Watcher::look_closely`].
 const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long one request of a look may take with its retries: a broker that does not answer must not hold up the others

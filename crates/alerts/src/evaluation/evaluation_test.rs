@@ -105,7 +105,7 @@ fn an_alert_that_fires_without_data_fires_on_and_says_so() {
 }
 
 #[test]
-fn time_in_which_nobody_looked_does_not_count() {
+fn time_without_looks_does_not_count() {
     let looks = [(0, Some(2000)), (3600, Some(2000)), (3610, Some(2000)), (3620, Some(2000))];
     let seen = states(rule("lag > 1000", 20, 0), &looks);
     assert_eq!(seen.iter().position(|(events, _)| events.contains(&"fired")), Some(3));

@@ -1,4 +1,4 @@
-//! Tells a blocking call that nobody needs its result any more.
+//! Tells a blocking call that its result is not needed any more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
