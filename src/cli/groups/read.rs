@@ -46,7 +46,7 @@ pub(super) struct DescribeArgs {
     csv: bool,
     /// Also print the record at the committed offset of each partition that makes no progress
     ///
-    /// Reads at most 10 records of each group. They are decoded with the settings of decode.
+    /// Reads at most 10 records of each group. The decode settings apply.
     #[arg(long, conflicts_with = "csv", help_heading = "Output")]
     record: bool,
 }
