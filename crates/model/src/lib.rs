@@ -10,6 +10,7 @@ pub mod domain;
 pub mod feed;
 pub mod inspect;
 pub mod recording;
+pub mod task;
 pub mod time_counts;
 pub mod timeline;
 pub mod watch;

@@ -1,10 +1,8 @@
 //! The records of topics by time: what a view asks for, and the answers. Nothing is read for it.
 
-mod control;
-
 use std::sync::Arc;
 
-pub use control::{TimeCountControl, TimeCountJob, TimeCountServer};
+use crate::task::{TaskCommand, TaskControl, TaskJob, TaskProgress, TaskServer};
 
 /// How many records topics have in each bucket of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,24 +32,6 @@ pub struct TimeCountTask {
     pub topics: Arc<[String]>,
 }
 
-/// A view's command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TimeCountCommand {
-    /// Count the records of topics by time. Counting in progress is stopped.
-    Start(TimeCountTask),
-    /// Stop counting.
-    Stop,
-}
-
-/// How far the task with a number is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimeCountProgress {
-    /// The number of the task.
-    pub number: u64,
-    /// How far it is.
-    pub step: TimeCountStep,
-}
-
 /// How far counting is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimeCountStep {
@@ -62,3 +42,14 @@ pub enum TimeCountStep {
     /// Why there are no counts, in one sentence.
     Failed(String),
 }
+
+/// A view's command.
+pub type TimeCountCommand = TaskCommand<TimeCountTask>;
+/// How far the task with a number is.
+pub type TimeCountProgress = TaskProgress<TimeCountStep>;
+/// Sends commands, and receives the answers.
+pub type TimeCountControl = TaskControl<TimeCountTask, TimeCountStep>;
+/// The other end of a [`TimeCountControl`].
+pub type TimeCountServer = TaskServer<TimeCountTask, TimeCountStep>;
+/// A task, and whether counting is to end.
+pub type TimeCountJob = TaskJob<TimeCountTask>;

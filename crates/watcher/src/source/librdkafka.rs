@@ -24,7 +24,7 @@ use self::stop::StopOnDrop;
 /// Calls at the same time. A look makes at most three.
 const MAX_CALLS: usize = 4;
 /// How much longer than its deadline a call may take in all: it waits for its turn, and librdkafka waits slightly
-/// longer than it is told.
+/// longer than its timeout.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// librdkafka as the client of a watch.
@@ -65,7 +65,7 @@ impl Librdkafka {
     }
 
     /// Makes a call on a thread for blocking work. If the result is not needed any more, because this is dropped or
-    /// takes too long, the call is told to end.
+    /// takes too long, the call ends soon.
     ///
     /// # Errors
     /// The call has not ended in time, or has panicked.
