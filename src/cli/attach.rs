@@ -79,6 +79,7 @@ async fn show(
         watch: attachment.watch.clone(),
         silences: attachment.silences.clone(),
         inspect: Some(attachment.records.clone()),
+        journals: Some(attachment.journals.clone()),
         group_events: attachment.group_events.clone(),
         change_access: ChangeAccess::Unavailable(NO_CHANGES.into()),
         attached: Some(attachment.view.clone()),

@@ -1,6 +1,6 @@
 //! The runs that have a journal, for the console.
 
-use kreplay_console::journal::{JournalLister, JournalListing, JournalSummary, JournaledRun};
+use kreplay_model::journal::{JournalLister, JournalListing, JournalSummary, JournaledRun};
 use kreplay_engine::journal::{Entry, Journals, Summary};
 
 /// Lists the runs of a directory of journals.
@@ -13,10 +13,11 @@ pub(super) fn lister(journals: Journals) -> JournalLister {
 
 fn run(entry: Entry) -> JournaledRun {
     JournaledRun {
-        state: entry.status.as_str(),
+        state: entry.status.as_str().to_owned(),
         resume: entry.status.is_resumable().then(|| format!("kreplay resume {}", entry.run_id)),
         id: entry.run_id,
         process: entry.process,
+        listed_by: None,
         reason: entry.reason,
         summary: entry.summary.map(summary),
     }

@@ -7,10 +7,10 @@ use std::{
 
 use kreplay_attach::{Address, GroupSource, RecordReaders, Server, Serving, SessionSource, Source};
 use kreplay_engine::inspect::RecordInspector;
-use kreplay_model::{control::Control, feed::Feed, watch::SilenceControl};
+use kreplay_model::{control::Control, feed::Feed, journal::JournalLister, watch::SilenceControl};
 
-use super::{CliError, inspector};
-use crate::config::Config;
+use super::{CliError, inspector, journal_listing};
+use crate::config::{Config, Environment};
 
 /// Begins to listen, if an address is configured. Prints the address to standard error if the system chose the port. To
 /// be called before anything is contacted.
@@ -28,13 +28,14 @@ pub(super) fn bind(config: &Config) -> Result<Option<Server>, CliError> {
     Ok(Some(server))
 }
 
-/// Serves a session, the alerts on its runs, and records of its cluster, until the result is dropped. `feed` is what
-/// the console of the process shows.
+/// Serves a session, the alerts on its runs, records of its cluster, and the list of runs, until the result is dropped.
+/// `feed` is what the console of the process shows.
 ///
 /// # Errors
 /// [`CliError::Failed`] if the thread cannot be started.
 pub(super) fn serve_session(
     server: Option<Server>,
+    config: &Config,
     (feed, control): (&Feed, &Control),
     silences: SilenceControl,
     inspector: RecordInspector,
@@ -46,25 +47,33 @@ pub(super) fn serve_session(
         silences: feed.alerts.is_some().then_some(silences),
         alerts: feed.alerts.clone(),
     };
-    serve(server, Source { session: Some(session), groups: None, records: Some(readers(inspector)) })
+    let records = Some(readers(inspector));
+    serve(server, Source { session: Some(session), groups: None, records, journals: journals(config) })
 }
 
-/// Serves watched groups until the result is dropped, and records of their cluster, if there is one to read from.
+/// Serves watched groups and the list of runs until the result is dropped, and records of the groups' cluster, if there
+/// is one to read from.
 ///
 /// # Errors
 /// [`CliError::Failed`] if the thread cannot be started.
 pub(super) fn serve_groups(
     server: Option<Server>,
+    config: &Config,
     groups: GroupSource,
     inspector: Option<RecordInspector>,
 ) -> Result<Option<Serving>, CliError> {
-    serve(server, Source { session: None, groups: Some(groups), records: inspector.map(readers) })
+    let records = inspector.map(readers);
+    serve(server, Source { session: None, groups: Some(groups), records, journals: journals(config) })
 }
 
 /// A reader of records for each attached console. Nothing is sent to the cluster before a record is asked for.
 fn readers(inspector: RecordInspector) -> RecordReaders {
     let inspector = Arc::new(inspector);
     RecordReaders::new(move || inspector::start(&inspector).ok())
+}
+
+fn journals(config: &Config) -> Option<JournalLister> {
+    config.journals(&Environment::of_process()).map(journal_listing::lister)
 }
 
 fn serve(server: Option<Server>, source: Source) -> Result<Option<Serving>, CliError> {

@@ -142,7 +142,7 @@ impl SessionView<'_> {
         let attachable = {
             let shown = alerting.as_ref().map_or(feed, |alerting| &alerting.feed);
             let control = Self::silences(runtime.handle(), &silencer, feed);
-            serve_session(attach_server, (shown, &session.control), control, records)
+            serve_session(attach_server, self.config, (shown, &session.control), control, records)
         };
         let shown = runtime.block_on(async {
             metrics.as_ref().map_err(|error| CliError::Failed(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 mod division;
 mod hub;
+mod journals;
 mod peer;
 mod records;
 mod routes;
@@ -14,6 +15,7 @@ use kreplay_model::{
     domain::Secret,
     feed::{EventLog, Feed, Snapshot},
     inspect::InspectControl,
+    journal::JournalLister,
     watch::{AlertsSnapshot, SilenceControl, WatchControl, WatchLog, WatchSnapshot},
 };
 use tokio::{
@@ -62,6 +64,8 @@ pub struct Attachment {
     pub silences: Option<SilenceControl>,
     /// Reads single records through the first process that can.
     pub records: InspectControl,
+    /// Lists the runs of all processes.
+    pub journals: JournalLister,
     /// Ends them when it is dropped.
     _tasks: JoinSet<()>,
 }
@@ -83,7 +87,12 @@ impl Attachment {
             .into_iter()
             .zip(&opened)
             .map(|(name, opened)| Peer::new(name, opened.as_ref().err().map(ToString::to_string)));
-        let mut hub = Hub::new(peers.collect(), access_of(options.control, takes_commands));
+        let access_to_commands = access_of(options.control, takes_commands);
+        let why_no_commands = match &access_to_commands {
+            AttachAccess::Control => None,
+            AttachAccess::ReadOnly { why } => Some(why.clone()),
+        };
+        let mut hub = Hub::new(peers.collect(), access_to_commands);
 
         let (sender, updates) = mpsc::channel(MAX_WAITING_UPDATES);
         let mut tasks = JoinSet::new();
@@ -100,6 +109,7 @@ impl Attachment {
         let (views, view) = watch::channel(hub.view());
         let (takes, of_takes) = watch::channel(Arc::default());
         let (answer, answers) = std::sync::mpsc::channel();
+        let (listing, listings) = std::sync::mpsc::channel();
         let (events, group_events) = (EventLog::default(), WatchLog::default());
         let outlets = Outlets {
             snapshots,
@@ -110,6 +120,7 @@ impl Attachment {
             group_events: group_events.clone(),
             takes,
             records: answer,
+            journals: listing,
         };
         tasks.spawn(async move { hub.run(updates, &outlets).await });
 
@@ -124,6 +135,7 @@ impl Attachment {
         start("attach-control", move || to_sessions.forward_to_sessions(session_commands))?;
         let to_readers = routes.clone();
         start("attach-records", move || records::serve(record_commands, &to_readers, &answers))?;
+        let journals = journals::lister(names(addresses), routes.clone(), listings, why_no_commands);
         tasks.spawn(routes.clone().forward_to_watches(watch_commands));
         tasks.spawn(routes.forward_silences(silence_commands));
         Ok(Self {
@@ -140,6 +152,7 @@ impl Attachment {
             watch: has_groups.then_some(watch),
             silences: has_alerts.then_some(silences),
             records,
+            journals,
             _tasks: tasks,
         })
     }

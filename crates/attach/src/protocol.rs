@@ -12,7 +12,7 @@ mod message;
 mod protocol_test;
 mod transfer;
 
-pub(crate) use message::{FromClient, FromServer, Hello, RemoteCommand, Welcome};
+pub(crate) use message::{FromClient, FromServer, Hello, ListedJournals, RemoteCommand, Welcome};
 pub use transfer::ProtocolError;
 pub(crate) use transfer::{read, read_preamble, write, write_preamble};
 

@@ -22,6 +22,7 @@ use kreplay_model::{
         Content, Decoded, InspectCommand, InspectControl, InspectedRecord, Inspection, InspectionStep, Placement,
         RecordId,
     },
+    journal::{JournalLister, JournalListing, JournaledRun},
     watch::{SilenceCommand, SilenceControl, WatchEvent, WatchEventKind, WatchLog, WatchSnapshot},
 };
 use tokio::{sync::watch, time::timeout};
@@ -59,7 +60,9 @@ fn serve(address: &Address, options: ServerOptions) -> Session {
     let server = Server::bind(address, options).unwrap();
     let address = server.address().clone();
     let readers = records_of(address.to_string());
-    let serving = server.serve(Source { session: Some(source), groups: None, records: Some(readers) }).unwrap();
+    let journals = Some(journals_of(address.name()));
+    let source = Source { session: Some(source), groups: None, records: Some(readers), journals };
+    let serving = server.serve(source).unwrap();
     Session { snapshots, events, commands, serving, address }
 }
 
@@ -90,6 +93,26 @@ fn records_of(whose: String) -> RecordReaders {
         });
         Some(control)
     })
+}
+
+/// A directory with a run that all processes know, and one of this process.
+fn journals_of(process: String) -> JournalLister {
+    JournalLister::new(move || JournalListing {
+        directory: "/state/runs".to_owned(),
+        runs: Ok(["shared", process.as_str()].map(journaled).to_vec()),
+    })
+}
+
+fn journaled(id: &str) -> JournaledRun {
+    JournaledRun {
+        id: id.to_owned(),
+        state: "interrupted".to_owned(),
+        process: None,
+        listed_by: None,
+        resume: Some(format!("kreplay resume {id}")),
+        reason: None,
+        summary: None,
+    }
 }
 
 /// A snapshot of a run that has handled this number of records.
@@ -498,6 +521,31 @@ fn a_read_only_console_cannot_have_records_read() {
         wait_for(&attachment, |run| run.totals.handled == 1).await;
         let step = inspected(&mut attachment.records.clone(), 1, 0).await;
         assert!(matches!(step, InspectionStep::Failed(_)), "{step:?}");
+    });
+}
+
+#[test]
+fn the_runs_of_all_processes_are_one_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = ["a.sock", "b.sock"].map(|name| serve(&socket(&folder, name), with_control()));
+    for session in &sessions {
+        session.snapshots.send_replace(handled(1));
+    }
+    block_on(async {
+        let addresses = [0, 1].map(|number| sessions[number].address.clone());
+        let options = AttachOptions { control: true, ..AttachOptions::default() };
+        let attachment = Attachment::open(&addresses, &options).await.unwrap();
+        wait_for(&attachment, |run| run.totals.handled == 2).await;
+        let lister = attachment.journals.clone();
+        let listing = tokio::task::spawn_blocking(move || lister.list()).await.unwrap();
+        assert_eq!(listing.directory, "/state/runs");
+        let runs: Vec<_> = listing.runs.unwrap().into_iter().map(|run| (run.id, run.listed_by.unwrap())).collect();
+        let expected = [("shared", "a"), ("a", "a"), ("b", "b")].map(|(id, by)| (id.to_owned(), by.to_owned()));
+        assert_eq!(runs, expected);
+
+        let alone = Attachment::open(&addresses[..1], &AttachOptions::default()).await.unwrap();
+        let listing = tokio::task::spawn_blocking(move || alone.journals.list()).await.unwrap();
+        assert!(listing.runs.unwrap_err().contains("attached read-only"));
     });
 }
 

@@ -12,6 +12,7 @@ use kreplay_model::audit::AuditControl;
 use kreplay_model::control::{Command, Control};
 use kreplay_model::feed::{EventLog, Feed};
 use kreplay_model::inspect::InspectControl;
+use kreplay_model::journal::{JournalLister, JournalListing};
 use kreplay_model::time_counts::TimeCountControl;
 use kreplay_model::watch::{GroupChangeControl, SilenceControl, TerminalNotices, WatchControl, WatchLog};
 use tokio::{
@@ -25,7 +26,6 @@ use super::{
     capture, export,
     hit_map::HitMap,
     input::{self, Input},
-    journal::{JournalLister, JournalListing},
     key::Key,
     layout_store::LayoutStore,
     preset_store::PresetStore,

@@ -7,6 +7,7 @@ use kreplay_model::audit::{AuditCommand, AuditProgress};
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
 use kreplay_model::inspect::{InspectCommand, Inspection};
+use kreplay_model::journal::JournalListing;
 use kreplay_model::recording::Frame;
 use kreplay_model::time_counts::{TimeCountCommand, TimeCountProgress};
 use kreplay_model::timeline::{Moment, TimeRange};
@@ -17,7 +18,6 @@ use ratatui::layout::Size;
 
 use super::{
     hit_map::Target,
-    journal::JournalListing,
     key::Key,
     layout::Panel,
     preset_store::PresetKept,

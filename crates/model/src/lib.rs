@@ -9,6 +9,7 @@ pub mod control;
 pub mod domain;
 pub mod feed;
 pub mod inspect;
+pub mod journal;
 pub mod recording;
 pub mod task;
 pub mod time_counts;

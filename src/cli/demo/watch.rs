@@ -125,7 +125,7 @@ async fn show(
         control: Some(control.clone()),
         silences: Some(silences.clone()),
     };
-    let _offered = serve_groups(servers.1, offered, None)?;
+    let _offered = serve_groups(servers.1, config, offered, None)?;
     let options = ConsoleOptions {
         change_access: ChangeAccess::Unavailable(SIMULATED.into()),
         silences: Some(silences),
@@ -180,7 +180,7 @@ async fn follow(
         control: None,
         silences: Some(alerts.silence_control(&log)),
     };
-    let _offered = serve_groups(servers.1, offered, None)?;
+    let _offered = serve_groups(servers.1, config, offered, None)?;
     // Its snapshot holds as long as the sender lives.
     let (_session, feed) = console::feed_of(groups, of_alerts);
     recording.start(feed, Some(log.clone()));

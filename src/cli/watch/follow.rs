@@ -154,7 +154,7 @@ fn show(
         let (evaluated, of_alerts) = watch::channel(Arc::default());
         let silences = alerts.silence_control(&handle.events);
         let offered = offered(&handle, of_alerts, silences.clone());
-        let _offered = serve_groups(attach_server, offered, Some(inspector::of_config(config)))?;
+        let _offered = serve_groups(attach_server, config, offered, Some(inspector::of_config(config)))?;
         let (looks, control, events) = (handle.snapshots.clone(), handle.control.clone(), handle.events.clone());
         let options = ConsoleOptions { silences: Some(silences), ..options };
         console::show(options, looks, control, events, alerts, evaluated, &mut recording).await?;
@@ -206,7 +206,7 @@ fn print(
         let _served = serve(server, groups(&handle))?;
         let mut silences = printer.alerts.silences();
         let offered = offered(&handle, of_alerts.clone(), printer.alerts.silence_control(&handle.events));
-        let _offered = serve_groups(attach_server, offered, Some(inspector::of_config(config)))?;
+        let _offered = serve_groups(attach_server, config, offered, Some(inspector::of_config(config)))?;
         let mut snapshots = handle.snapshots.clone();
         // Its snapshot holds as long as the sender lives.
         let (_session, feed) = console::feed_of(snapshots.clone(), of_alerts);

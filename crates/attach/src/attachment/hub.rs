@@ -18,6 +18,7 @@ use tokio::{
 use super::{peer::Peer, routes::Takes};
 use crate::{
     client::Update,
+    protocol::ListedJournals,
     merge::{Interleaver, MergedWatch, WatchPart, merge, merge_alerts, merge_watches},
 };
 
@@ -39,6 +40,8 @@ pub(super) struct Outlets {
     pub(super) takes: watch::Sender<Arc<[Takes]>>,
     /// Answers to commands to read a record, with the number of the process.
     pub(super) records: std::sync::mpsc::Sender<(usize, Inspection)>,
+    /// Lists of runs, with the number of the process.
+    pub(super) journals: std::sync::mpsc::Sender<(usize, ListedJournals)>,
 }
 
 /// What is known about all processes.
@@ -111,6 +114,11 @@ impl Hub {
             Update::Inspected(inspection) => {
                 // Fails if the console reads no records.
                 let _ = outlets.records.send((number, *inspection));
+                return;
+            }
+            Update::Journals(journals) => {
+                // Fails if the console lists no runs.
+                let _ = outlets.journals.send((number, *journals));
                 return;
             }
             Update::Frame(frame) => return self.take_frame(number, *frame, outlets),

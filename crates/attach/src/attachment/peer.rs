@@ -83,6 +83,7 @@ impl Peer {
             watch: welcome.groups,
             silences: welcome.silences,
             records: welcome.records,
+            journals: welcome.journals,
             is_running: false,
         });
         self.connection = AttachConnection::Open;

@@ -26,6 +26,8 @@ pub(super) struct Takes {
     pub(super) silences: bool,
     /// Commands to read a record.
     pub(super) records: bool,
+    /// Commands to list runs.
+    pub(super) journals: bool,
     /// Whether it has a run that has not ended, to which settings apply.
     pub(super) is_running: bool,
 }

@@ -14,7 +14,7 @@ use tokio::{
 use super::connection::{Access, Connection, Reader, Writer, connect};
 use crate::{
     Address,
-    protocol::{FromClient, FromServer, MAX_FRAME_BYTES, ProtocolError, RemoteCommand, Welcome, read, write},
+    protocol::{FromClient, FromServer, ListedJournals, MAX_FRAME_BYTES, ProtocolError, RemoteCommand, Welcome, read, write},
 };
 
 /// The time after which a process that says nothing is taken for lost. It sends a probe every 5 seconds.
@@ -33,6 +33,8 @@ pub(crate) enum Update {
     CommandRefused(String),
     /// The answer to a command to read a record.
     Inspected(Box<Inspection>),
+    /// The answer to a command to list runs.
+    Journals(Box<ListedJournals>),
     /// The connection is lost, and why. It is being opened again.
     Lost(String),
     /// The process ends. This is the last update.
@@ -147,6 +149,7 @@ async fn read_updates<F: Future<Output = bool>>(
             FromServer::Frame(entries) => Update::Frame(Box::new(decoder.decode(&entries)?)),
             FromServer::CommandRefused(why) => Update::CommandRefused(why),
             FromServer::Inspected(inspection) => Update::Inspected(inspection),
+            FromServer::Journals(journals) => Update::Journals(journals),
             FromServer::Probe => {
                 // If one waits, it answers this probe, too.
                 let _ = answer.try_send(());

@@ -6,6 +6,7 @@ use kreplay_model::{
     control::Command,
     domain::varint,
     inspect::{InspectCommand, Inspection},
+    journal::JournalListing,
     recording::{Entry, EntryHead},
     watch::{SilenceCommand, WatchCommand},
 };
@@ -66,6 +67,18 @@ pub(crate) struct Welcome {
     /// Whether its frames have alerts on its runs.
     #[serde(default)]
     pub(crate) alerts: bool,
+    /// Whether it lists the runs that have a journal.
+    #[serde(default)]
+    pub(crate) journals: bool,
+}
+
+/// The answer to a command to list the runs that have a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ListedJournals {
+    /// The number of the command.
+    pub(crate) number: u64,
+    /// The runs.
+    pub(crate) listing: JournalListing,
 }
 
 /// A command to a process.
@@ -80,10 +93,12 @@ pub(crate) enum RemoteCommand {
     Silence(SilenceCommand),
     /// To what reads single records.
     Inspect(InspectCommand),
+    /// To list the runs that have a journal. The answer carries this number.
+    ListJournals(u64),
 }
 
 /// From a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FromServer {
     /// The client may stay.
     Welcome(Welcome),
@@ -97,6 +112,8 @@ pub(crate) enum FromServer {
     CommandRefused(String),
     /// The answer to a command to read a record.
     Inspected(Box<Inspection>),
+    /// The answer to a command to list runs.
+    Journals(Box<ListedJournals>),
     /// The process ends. Nothing follows.
     End,
 }
@@ -122,6 +139,7 @@ impl Message for FromServer {
             Self::CommandRefused(_) => 5,
             Self::End => 6,
             Self::Inspected(_) => 7,
+            Self::Journals(_) => 8,
         }
     }
 
@@ -139,6 +157,7 @@ impl Message for FromServer {
                 Ok(())
             }
             Self::Inspected(inspection) => serde_json::to_writer(bytes, inspection),
+            Self::Journals(journals) => serde_json::to_writer(bytes, journals),
             Self::Probe | Self::End => Ok(()),
         }
     }
@@ -153,6 +172,7 @@ impl Message for FromServer {
             5 => text().map(Self::CommandRefused),
             6 if body.is_empty() => Some(Self::End),
             7 => serde_json::from_slice(body).ok().map(Self::Inspected),
+            8 => serde_json::from_slice(body).ok().map(Self::Journals),
             _ => None,
         }
     }

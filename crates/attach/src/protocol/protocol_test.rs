@@ -6,6 +6,7 @@ use kreplay_model::{
     inspect::{
         Content, Decoded, HeaderView, InspectCommand, InspectedRecord, Inspection, InspectionStep, Placement, RecordId,
     },
+    journal::JournalListing,
     recording::{Entry, EntryHead, EntryKind},
     watch::{SilenceCommand, WatchCommand},
 };
@@ -36,10 +37,21 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn from_server() -> impl Strategy<Value = FromServer> {
-    let welcome = (any::<String>(), any::<u64>(), any::<Option<String>>(), any::<[bool; 6]>());
+    let welcome = (any::<String>(), any::<u64>(), any::<Option<String>>(), any::<[bool; 7]>());
     let welcome =
-        welcome.prop_map(|(program, instance, run, [session, groups, control, records, silences, alerts])| {
-            FromServer::Welcome(Welcome { program, instance, run, session, groups, control, records, silences, alerts })
+        welcome.prop_map(|(program, instance, run, [session, groups, control, records, silences, alerts, journals])| {
+            FromServer::Welcome(Welcome {
+                program,
+                instance,
+                run,
+                session,
+                groups,
+                control,
+                records,
+                silences,
+                alerts,
+                journals,
+            })
         });
     prop_oneof![
         welcome,
@@ -49,6 +61,10 @@ fn from_server() -> impl Strategy<Value = FromServer> {
         any::<String>().prop_map(FromServer::CommandRefused),
         (any::<u64>(), any::<String>()).prop_map(|(number, why)| {
             FromServer::Inspected(Box::new(Inspection { number, step: InspectionStep::Failed(why) }))
+        }),
+        (any::<u64>(), any::<String>()).prop_map(|(number, why)| {
+            let listing = JournalListing { directory: String::new(), runs: Err(why) };
+            FromServer::Journals(Box::new(ListedJournals { number, listing }))
         }),
         Just(FromServer::End),
     ]
@@ -77,6 +93,7 @@ fn command() -> impl Strategy<Value = RemoteCommand> {
             RemoteCommand::Inspect(InspectCommand::Read { number, id })
         }),
         Just(RemoteCommand::Inspect(InspectCommand::Stop)),
+        any::<u64>().prop_map(RemoteCommand::ListJournals),
     ]
 }
 
@@ -142,7 +159,7 @@ fn a_process_of_an_earlier_version_offers_less() {
     let body = br#"{"program":"0.1.0","instance":1,"run":null,"session":true,"groups":false,"control":true}"#;
     let welcome = FromServer::parse(1, body);
     assert!(
-        matches!(welcome, Some(FromServer::Welcome(Welcome { records: false, silences: false, alerts: false, .. }))),
+        matches!(welcome, Some(FromServer::Welcome(Welcome { records: false, silences: false, alerts: false, journals: false, .. }))),
         "{welcome:?}"
     );
 }

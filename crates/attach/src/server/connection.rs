@@ -8,11 +8,13 @@ use std::{
 use kreplay_model::{
     control::Command,
     inspect::{InspectCommand, InspectControl},
+    journal::JournalLister,
     recording::Encoder,
     watch::WatchCommand,
 };
 use tokio::{
     sync::{mpsc, watch},
+    task::spawn_blocking,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::{
     protocol::{
-        FromClient, FromServer, Hello, MAX_COMMAND_BYTES, MAX_HELLO_BYTES, ProtocolError, RemoteCommand, Welcome, read,
+        FromClient, FromServer, Hello, ListedJournals, MAX_COMMAND_BYTES, MAX_HELLO_BYTES, ProtocolError, RemoteCommand, Welcome, read,
         read_preamble, write, write_preamble,
     },
     token,
@@ -59,9 +61,12 @@ pub(super) async fn serve(mut reader: Reader, mut writer: Writer, shared: &Share
     let Ok(Ok(Some(hello))) = timeout(HELLO_TIMEOUT, greet(&mut reader, &mut writer, shared)).await else { return };
     let (answer, answers) = mpsc::channel(MAX_WAITING_ANSWERS);
     let (open, opened) = watch::channel(None);
+    let (list, wanted_lists) = watch::channel(0);
+    let lister = shared.source.journals.clone();
     // What a client does wrong concerns only its connection.
     tokio::select! {
-        _ = read_commands(reader, shared, hello.control, answer.clone(), open) => {}
+        _ = read_commands(reader, shared, hello.control, answer.clone(), (open, list)) => {}
+        () = list_journals(lister, wanted_lists, answer.clone()) => {}
         () = pass_on_records(opened, answer) => {}
         _ = write_frames(writer, Cursor::new(shared.source.clone()), answers, stopped) => {}
     }
@@ -81,6 +86,23 @@ async fn pass_on_records(mut opened: watch::Receiver<Option<InspectControl>>, an
             {
                 break;
             }
+        }
+    }
+    // Whether the connection ends is decided by the others.
+    std::future::pending::<()>().await;
+}
+
+/// Lists the runs that have a journal whenever the client asks. What it asks meanwhile is answered once.
+async fn list_journals(
+    lister: Option<JournalLister>,
+    mut wanted: watch::Receiver<u64>,
+    answer: mpsc::Sender<FromServer>,
+) {
+    while let (Some(lister), Ok(())) = (lister.clone(), wanted.changed().await) {
+        let number = *wanted.borrow_and_update();
+        let Ok(listing) = spawn_blocking(move || lister.list()).await else { continue };
+        if answer.send(FromServer::Journals(Box::new(ListedJournals { number, listing }))).await.is_err() {
+            break;
         }
     }
     // Whether the connection ends is decided by the others.
@@ -115,6 +137,7 @@ async fn greet(reader: &mut Reader, writer: &mut Writer, shared: &Shared) -> Res
         records: shared.source.records.is_some(),
         silences: shared.source.silences().is_some(),
         alerts: shared.source.session.as_ref().is_some_and(|session| session.alerts.is_some()),
+        journals: shared.source.journals.is_some(),
     };
     write(writer, &FromServer::Welcome(welcome)).await?;
     Ok(Some(hello))
@@ -126,7 +149,7 @@ async fn read_commands(
     shared: &Shared,
     asked_for_control: bool,
     answer: mpsc::Sender<FromServer>,
-    open: watch::Sender<Option<InspectControl>>,
+    (open, list): (watch::Sender<Option<InspectControl>>, watch::Sender<u64>),
 ) -> Result<(), ProtocolError> {
     loop {
         let message = timeout(CLIENT_TIMEOUT, read(&mut reader, MAX_COMMAND_BYTES)).await;
@@ -139,6 +162,10 @@ async fn read_commands(
             }
             FromClient::Command(_) if !asked_for_control => Some("this console is attached read-only"),
             FromClient::Command(RemoteCommand::Inspect(command)) => inspect(command, &shared.source, &open),
+            FromClient::Command(RemoteCommand::ListJournals(number)) => {
+                list.send_replace(number);
+                shared.source.journals.is_none().then_some("the process knows no directory of journals")
+            }
             FromClient::Command(command) => execute(command, &shared.source),
         };
         if let Some(why) = refusal {
@@ -193,7 +220,8 @@ fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
             None => Some("the process has no rules that can be silenced"),
         },
         (RemoteCommand::Session(_), _) => Some("the process has no session"),
-        (RemoteCommand::Inspect(_), _) => Some("the process reads no records"),
+        // Answered before.
+        (RemoteCommand::Inspect(_) | RemoteCommand::ListJournals(_), _) => None,
         (RemoteCommand::Watch(_), _) => Some("the process has no watch that takes commands"),
     }
 }

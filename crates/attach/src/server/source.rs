@@ -6,6 +6,7 @@ use kreplay_model::{
     control::Control,
     feed::{EventLog, Snapshot},
     inspect::InspectControl,
+    journal::JournalLister,
     watch::{AlertsSnapshot, SilenceControl, WatchControl, WatchLog, WatchSnapshot},
 };
 use tokio::sync::watch;
@@ -19,6 +20,8 @@ pub struct Source {
     pub groups: Option<GroupSource>,
     /// What reads single records of the cluster; `None` if nothing does.
     pub records: Option<RecordReaders>,
+    /// What lists the runs that have a journal; `None` if no directory of journals is known.
+    pub journals: Option<JournalLister>,
 }
 
 /// Starts what reads single records. Each client gets one of its own when it asks for the first record: only the last

@@ -1,5 +1,6 @@
 //! The runs that have a journal: a table, and below it what is known about the selected one.
 
+use kreplay_model::journal::JournaledRun;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -10,7 +11,6 @@ use super::{run_page, watch_page};
 use crate::{
     action::Action,
     hit_map::{HitMap, Target},
-    journal::JournaledRun,
     key::Mode,
     number,
     state::{Dialog, JournalFeed, JournalRow, ScreenId, Scrollable, State},
@@ -91,6 +91,9 @@ fn details(run: &JournaledRun, room: usize, theme: &Theme) -> Vec<Line<'static>>
         (Some(command), _) => add("resume", command, 1, |theme| theme.key),
         (None, Some(process)) => add("resume", &format!("process {process} is working on it"), 1, |theme| theme.popup),
         (None, None) => add("resume", "it cannot be resumed", 1, |theme| theme.muted),
+    }
+    if let Some(process) = &run.listed_by {
+        add("listed by", process, 1, |theme| theme.popup);
     }
     if let Some(reason) = &run.reason {
         add("reason", reason, 2, |theme| theme.bad);

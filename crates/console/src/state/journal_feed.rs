@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::journal::{JournalListing, JournaledRun};
+use kreplay_model::journal::{JournalListing, JournaledRun};
 
 /// What is known of the runs that have a journal.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use kreplay_model::journal::JournaledRun;
+
 use super::State;
 use crate::{
-    journal::{JournalSummary, JournaledRun},
     number::{self, Forms},
     table::{Arranged, Cell, Column, Kind, TableRow, Value, Width, arrange},
     text::{clean, width},
@@ -25,14 +26,14 @@ impl TableRow for JournalRow<'_> {
     type Key = String;
 
     fn columns() -> Vec<Column<Self>> {
-        let state = |row: &Self| Cell::name(row.run.state, Self::role(row.run.state));
+        let state = |row: &Self| Cell::name(clean(&row.run.state), Self::role(&row.run.state));
         vec![
             Column::new("run", "run", Width::natural(5, 40).shrinking_to(5), |row: &Self| {
                 Cell::name(clean(&row.run.id), BASE)
             })
             .measured(|row| width(&clean(&row.run.id)))
             .value(Kind::Text, |row| Value::text(&*row.run.id)),
-            Column::new("state", "state", Width::fixed(11), state).value(Kind::State, |row| Value::text(row.run.state)),
+            Column::new("state", "state", Width::fixed(11), state).value(Kind::State, |row| Value::text(&*row.run.state)),
             Self::done(),
             Self::handled(),
             Self::took(),
@@ -48,7 +49,7 @@ impl TableRow for JournalRow<'_> {
     }
 
     fn words(&self) -> Vec<Cow<'_, str>> {
-        vec![self.run.id.as_str().into(), self.run.state.into(), self.topics().into()]
+        vec![self.run.id.as_str().into(), self.run.state.as_str().into(), self.topics().into()]
     }
 }
 
@@ -67,14 +68,20 @@ impl JournalRow<'_> {
         clean(&topics).into_owned()
     }
 
+    /// The settled share of the plan, 0 to 1; `None` if it is not known.
+    fn share(self) -> Option<f64> {
+        let summary = self.run.summary.as_ref()?;
+        Some(number::share(summary.settled()?, summary.records))
+    }
+
     fn done() -> Column<Self> {
         let done = |row: &Self| {
-            let share = row.run.summary.as_ref().and_then(JournalSummary::share);
+            let share = row.share();
             Cell::number(Forms::of(share.map_or_else(|| "?".to_owned(), number::percent)), BASE)
         };
         Column::new("done", "done", Width::fixed(5), done)
             .right()
-            .value(Kind::Share, |row| Value::number(row.run.summary.as_ref().and_then(JournalSummary::share)))
+            .value(Kind::Share, |row| Value::number(row.share()))
             .largest_first()
     }
 

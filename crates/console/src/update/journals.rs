@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use kreplay_model::journal::JournalListing;
+
 use super::{Effect, navigate};
-use crate::{
-    journal::JournalListing,
-    state::{JournalFeed, JournalRow, ScreenId, State},
-};
+use crate::state::{JournalFeed, JournalRow, ScreenId, State};
 
 /// They can be listed.
 pub(super) fn begin(state: &mut State) -> Vec<Effect> {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use insta::assert_snapshot;
 use kreplay_console::{
     action::Action,
-    journal::{JournalListing, JournalSummary, JournaledRun},
     state::{JournalFeed, ScreenId, State},
     update::{Effect, Event, perform},
 };
-use kreplay_model::feed::{Estimate, EventKind, HotKeyView, HotKeysView};
+use kreplay_model::{
+    feed::{Estimate, EventKind, HotKeyView, HotKeysView},
+    journal::{JournalListing, JournalSummary, JournaledRun},
+};
 
 use crate::{fixture::*, situations::Situation};
 
@@ -21,11 +23,12 @@ pub(crate) fn failing() -> JournalListing {
     JournalListing { runs: Err("permission denied".into()), ..listing(Vec::new()) }
 }
 
-fn run(id: &str, state: &'static str, started_s: f64, left: u64) -> JournaledRun {
+fn run(id: &str, state: &str, started_s: f64, left: u64) -> JournaledRun {
     JournaledRun {
         id: id.into(),
-        state,
+        state: state.into(),
         process: (state == "running").then(|| "4711".to_owned()),
+        listed_by: None,
         resume: matches!(state, "failed" | "interrupted").then(|| format!("kreplay resume {id}")),
         reason: (state == "failed").then(|| "the handler failed 4 times: the target answered 503".to_owned()),
         summary: Some(JournalSummary {

@@ -22,7 +22,8 @@ pub struct FinishedRebalance {
 struct OpenRebalance {
     started: Instant,
     last: Instant,
-    changed: bool,
+    /// Whether the group has assigned or revoked anything since its start.
+    is_answered: bool,
     before: Vec<Option<u32>>,
 }
 
@@ -54,7 +55,7 @@ impl Rebalances {
         let open = self.open.get_or_insert_with(|| OpenRebalance {
             started: now,
             last: now,
-            changed: false,
+            is_answered: false,
             before: owners.clone(),
         });
         open.last = now;
@@ -65,7 +66,7 @@ impl Rebalances {
     pub fn change(&mut self, now: Instant, partitions: &[u32], owner: Option<u32>) -> bool {
         let is_new = self.expect(now);
         if let Some(open) = &mut self.open {
-            open.changed = true;
+            open.is_answered = true;
         }
         for partition in partitions {
             self.grow(*partition as usize + 1);
@@ -74,6 +75,15 @@ impl Rebalances {
             }
         }
         is_new
+    }
+
+    /// Notes that the group has assigned a member no further partition. An open rebalance then lasts no longer than the
+    /// owners change: this process may stay without partitions.
+    pub fn assigned_nothing(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open {
+            open.is_answered = true;
+            open.last = now;
+        }
     }
 
     /// Ends the rebalance once every partition has an owner in this process (and at least `expected` members have
@@ -85,8 +95,8 @@ impl Rebalances {
         owners.sort_unstable();
         owners.dedup();
         let quiet = now.saturating_duration_since(open.last);
-        let complete = open.changed && all_owned && owners.len() >= expected.min(self.owners.len());
-        let settled = complete || quiet >= if open.changed { QUIET_PERIOD } else { NO_EFFECT_TIMEOUT };
+        let complete = open.is_answered && all_owned && owners.len() >= expected.min(self.owners.len());
+        let settled = complete || quiet >= if open.is_answered { QUIET_PERIOD } else { NO_EFFECT_TIMEOUT };
         if !settled {
             return None;
         }
@@ -142,6 +152,20 @@ mod tests {
         assert!(rebalances.settle(start + Duration::from_millis(999), 1).is_none());
         let finished = rebalances.settle(start + QUIET_PERIOD, 1).unwrap();
         assert_eq!((finished.duration, finished.moved), (Duration::ZERO, 2));
+    }
+
+    #[test]
+    fn an_empty_assignment_ends_a_rebalance_after_a_quiet_period() {
+        let start = Instant::now();
+        let mut rebalances = Rebalances::new(4);
+        rebalances.assigned_nothing(start);
+        assert!(!rebalances.is_open(), "an empty assignment alone starts no rebalance");
+        rebalances.expect(start);
+        let assigned = start + Duration::from_secs(3);
+        rebalances.assigned_nothing(assigned);
+        assert!(rebalances.settle(assigned + Duration::from_millis(999), 1).is_none());
+        let finished = rebalances.settle(assigned + QUIET_PERIOD, 1).unwrap();
+        assert_eq!((finished.duration, finished.moved), (Duration::from_secs(3), 0));
     }
 
     #[test]

@@ -194,6 +194,9 @@ impl Membership for RunMembership {
             self.engine.scheduler.assign(begun.iter().map(|index| (*index, self.number)));
         }
         self.note_change(&begun, Some(self.number));
+        if begun.is_empty() {
+            self.rebalances.lock().assigned_nothing(Instant::now());
+        }
         if !partitions.is_empty() {
             self.engine.events.push(EventKind::Assigned {
                 member: self.name.clone(),

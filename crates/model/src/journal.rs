@@ -1,21 +1,21 @@
-//! The runs that have a journal, as the console shows them. The program that opens the console lists them: the console
-//! itself reads no files.
+//! The runs that have a journal, as views show them. Views read no files: they ask a [`JournalLister`].
 
 use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
-
-use crate::number;
+use serde::{Deserialize, Serialize};
 
 /// A run that has a journal.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournaledRun {
     /// The run's id. External data, as all texts here: screens must escape it.
     pub id: String,
     /// Its state in one word, such as `done` or `interrupted`.
-    pub state: &'static str,
+    pub state: String,
     /// The process that is working on it.
     pub process: Option<String>,
+    /// The attached process that has listed it, if several list their runs.
+    pub listed_by: Option<String>,
     /// The command that resumes it; `None` if it cannot be resumed.
     pub resume: Option<String>,
     /// Why it failed, or why its journal cannot be read.
@@ -25,7 +25,7 @@ pub struct JournaledRun {
 }
 
 /// What the journal of a run says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalSummary {
     /// The topics.
     pub topics: Vec<String>,
@@ -48,18 +48,17 @@ pub struct JournalSummary {
 }
 
 impl JournalSummary {
-    /// The settled share of the plan, 0 to 1; `None` if it is not known. It is 1 only if nothing is left.
+    /// Offsets of the plan that are settled, if known. All of them only if nothing is left.
     #[must_use]
-    pub fn share(&self) -> Option<f64> {
-        let left = self.left?;
-        Some(number::share(self.records.saturating_sub(left), self.records))
+    pub fn settled(&self) -> Option<u64> {
+        Some(self.records.saturating_sub(self.left?))
     }
 }
 
-/// The runs of a directory of journals.
-#[derive(Clone, Debug, PartialEq)]
+/// The runs of a directory of journals, or of the directories of several processes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalListing {
-    /// The directory.
+    /// The directory. With several processes, also those that have not answered.
     pub directory: String,
     /// The runs, or why they cannot be listed.
     pub runs: Result<Vec<JournaledRun>, String>,
@@ -76,7 +75,9 @@ impl JournalLister {
         Self(Arc::new(list))
     }
 
-    pub(crate) fn list(&self) -> JournalListing {
+    /// Lists them. Blocks.
+    #[must_use]
+    pub fn list(&self) -> JournalListing {
         (self.0)()
     }
 }
