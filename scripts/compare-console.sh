@@ -1,32 +1,33 @@
 #!/usr/bin/env bash
 # Compares the throughput of a run without a console to that of a run with a console and a recording:
-# scripts/compare-console.sh KREPLAY [SECONDS] [DEMO ARGUMENT...], where KREPLAY is a binary. The two alternate until each
-# has run for SECONDS (default: 600), so that both meet the same load of the machine. Prints records per second of each,
-# their ratio, and the peak memory of the first and the last run of each. Needs jq, and `script` for a terminal.
+# scripts/compare-console.sh KREPLAY [SECONDS] [COMMAND ARGUMENT...], where KREPLAY is a binary, and the command is `demo`
+# or `run`. The two alternate until each has run for SECONDS (default: 600), so that both meet the same load of the
+# machine. Prints records per second of each, their ratio, and the peak memory of the first and the last run of each.
+# Needs jq, and `script` for a terminal.
 set -euo pipefail
-[ $# -ge 1 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
 kreplay=$1 seconds=${2:-600}
 shift $(($# < 2 ? $# : 2))
-[ $# -gt 0 ] || set -- --events 1000000 --work 0ns --concurrency 4
+[ $# -gt 0 ] || set -- demo --events 1000000 --work 0ns --concurrency 4
 # The longest time that one run may take.
 PATIENCE_S=${PATIENCE_S:-600}
 results=$(mktemp -d)
 trap 'rm -r "$results"' EXIT
 export TERM=xterm-256color
 
-headless() { # REPORT DEMO ARGUMENT...
-  local report=$1
-  shift
-  "$kreplay" demo --headless --report json --output "$report" "$@" 2>"$results/log" </dev/null
+headless() { # REPORT COMMAND ARGUMENT...
+  local report=$1 command=$2
+  shift 2
+  "$kreplay" "$command" --headless --report json --output "$report" "$@" 2>"$results/log" </dev/null
 }
 
 # A console stays open after the end of its run. The title of its window says that it has ended, and `q` quits.
-console() { # REPORT DEMO ARGUMENT...
-  local report=$1 written=$results/written keys=$results/keys command until
-  shift
+console() { # REPORT COMMAND ARGUMENT...
+  local report=$1 written=$results/written keys=$results/keys subcommand=$2 command until
+  shift 2
   rm -f "$written" "$keys" "$results/run.krec"
   mkfifo "$keys"
-  printf -v command '%q ' "$kreplay" demo --record "$results/run.krec" --report json --output "$report" "$@"
+  printf -v command '%q ' "$kreplay" "$subcommand" --record "$results/run.krec" --report json --output "$report" "$@"
   script --quiet --flush --return --command "stty rows 50 columns 160; $command" "$written" <"$keys" >/dev/null &
   local terminal=$!
   exec 7>"$keys"

@@ -79,6 +79,28 @@ fn time_queries_that_are_answered_within_a_look_complete_its_ages() {
     assert!(ages.len() == 4 && ages.iter().all(|age| *age >= 60.0), "{ages:?}");
 }
 
+#[test]
+fn time_queries_continue_until_the_bounds_of_an_age_say_something() {
+    let mut watch = Watch::new();
+    watch.cluster.happen(&Produce(0, 5));
+    watch.look(&[Consume(0, 0, 3)]);
+    watch.cluster.now_ms += 60_000;
+    let look = watch.cluster.look(&Wants::default());
+    let taken = watch.observer.take(&look);
+    // One for time 0 and one for the present: the record was written at any time since the first one.
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        answers = watch.cluster.answer_times(&watch.observer.next_time_queries(&answers, look.at, WantedTimes::All));
+    }
+    for _ in 0..ROUNDS {
+        let queries = watch.observer.next_time_queries(&answers, look.at, WantedTimes::WithoutAge);
+        answers = watch.cluster.answer_times(&queries);
+    }
+    let group = billing(&watch.observer.conclude(&look, taken));
+    let unread = group.partitions.iter().find(|row| row.partition == 0).unwrap();
+    assert!((60.0..63.0).contains(&unread.age_s.unwrap().value), "{:?}", unread.age_s);
+}
+
 use Happening::{Consume, DeleteRecords, DeleteTopic, OpenTransaction, Produce, Rebalance, Recreate, Rewind, Truncate};
 
 #[test]

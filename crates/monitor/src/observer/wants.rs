@@ -84,7 +84,7 @@ impl Observer {
         let mut queries = Vec::new();
         for (partition, targets) in targets {
             let Some(log) = self.partitions.get_mut(partition) else { continue };
-            if wanted == WantedTimes::All || log.times.has_open(&targets) {
+            if wanted == WantedTimes::All || log.times.lacks_age(&targets, now_ms) {
                 let times = log.times.next_queries(&targets, now_ms);
                 queries.extend(times.into_iter().map(|time| (partition.clone(), time)));
             }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use kreplay_model::domain::Offset;
 
-use super::Bracket;
+use super::age::age;
 use super::anchors::Anchors;
+use super::Bracket;
 use crate::look::{RecordAt, TopicId};
 
 /// Anchors that a partition keeps, apart from those that its targets need.
@@ -138,10 +139,11 @@ impl TimeMap {
         }
     }
 
-    /// Whether the timestamp of the first record at or after one of these targets has no bounds yet.
+    /// Whether the age of the first record at or after one of these targets is not known yet.
     #[must_use]
-    pub fn has_open(&self, targets: &[Target]) -> bool {
-        targets.iter().any(|target| self.contains(*target) && self.bracket(*target).width_ms().is_none())
+    pub fn lacks_age(&self, targets: &[Target], now_ms: i64) -> bool {
+        let mut inside = targets.iter().filter(|target| self.contains(**target));
+        inside.any(|target| age(self.bracket(*target), self.is_in_order(), now_ms).is_none())
     }
 
     fn contains(&self, target: Target) -> bool {
