@@ -75,7 +75,7 @@ fn all_errors_are_reported_at_once() {
 fn keys_are_set_in_the_file_only() {
     let environment = Environment::from_pairs([("KREPLAY_CONSOLE_KEYS_STOP", "f9")]);
     let error = load("", &environment, &Overrides::default()).unwrap_err().to_string();
-    assert_eq!(error, "KREPLAY_CONSOLE_KEYS_STOP: keys are set in a configuration file only, in [console.keys]");
+    assert_eq!(error, "KREPLAY_CONSOLE_KEYS_STOP: keys can be set only in a configuration file, in [console.keys]");
 }
 
 #[test]

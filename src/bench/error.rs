@@ -42,8 +42,8 @@ pub enum BenchError {
     },
     /// Measurements of the same topic have different digests.
     #[error(
-        "{case} handled other records than earlier measurements (digest {digest} instead of {expected}); another \
-         client may have written to the topic"
+        "{case} did not handle the same records as earlier measurements (digest {digest} instead of {expected}); \
+         another client may have written to the topic"
     )]
     Digest {
         /// The case.

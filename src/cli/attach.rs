@@ -20,7 +20,7 @@ use super::{
 use crate::config::{Config, Environment, Overrides};
 
 /// Why groups cannot be changed.
-const NO_CHANGES: &str = "an attached console changes no groups; use `kreplay groups`";
+const NO_CHANGES: &str = "an attached console cannot change groups; use `kreplay groups`";
 
 /// The flags of `attach`.
 #[derive(Args, Clone)]

@@ -55,11 +55,11 @@ pub enum Command {
     /// Audit keys, partitioners, order and distribution of topics; changes nothing
     ///
     /// Reads a sample, or everything with --scan, without a group. Reports how evenly records are distributed over
-    /// partitions, the hottest keys, keys with records in several partitions, which partitioner explains where the keys
-    /// are and which records break it, when partitions were added, whether timestamps and sequence numbers of a key
-    /// decrease, and whether topics with common keys have them in the same partitions. With --key-template, keys built
-    /// from a header or a field are audited as well. Ctrl-C stops reading and reports what was found so far.
-    /// docs/audit.md explains each figure.
+    /// partitions, the hottest keys, keys with records in several partitions, which partitioner the producers use and
+    /// which records deviate from it, when partitions were added, whether timestamps and sequence numbers of a key
+    /// decrease, and whether topics that share keys are co-partitioned. With --key-template, keys built from a header
+    /// or a field are audited as well. Ctrl-C stops reading and reports what was found so far. docs/audit.md explains
+    /// each figure.
     Audit(AuditArgs),
     /// Resume an interrupted or stopped run
     Resume(ResumeArgs),
@@ -83,9 +83,9 @@ pub enum Command {
     Open(OpenArgs),
     /// Open the console on running processes: runs and watches that were started with --serve
     ///
-    /// Several addresses make one dashboard: partitions as their owners see them, the workers of all processes, and
-    /// totals. The console changes nothing without --control, and closing it stops no run. A lost connection is
-    /// reopened; until then, the last state is shown. docs/attach.md has examples.
+    /// Several addresses are combined into one dashboard: partitions as their owners see them, the workers of all
+    /// processes, and totals. The console changes nothing without --control, and closing it stops no run. A lost
+    /// connection is reopened; until then, the last state is shown. docs/attach.md has examples.
     Attach(AttachArgs),
     /// List the configured alert rules, or print them as a Prometheus rules file
     Rules(RulesArgs),

@@ -206,7 +206,7 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
                 warn("records without kreplay's headers are not sent; they stay in the dead-letter topic");
             }
             for refusal in &done.refusals {
-                warn(&format!("refused: {}", printable(refusal)));
+                warn(&format!("rejected: {}", printable(refusal)));
             }
             if done.refused > 0 {
                 return Err(CliError::Failed(refused(&done, args.dry_run)));
@@ -228,8 +228,8 @@ fn text(done: &RetryResult, dry_run: bool) -> String {
         counted_as(done.no_dead_letters, "not a dead letter", "not dead letters")
     );
     for (count, what) in [
-        (done.refused, "refused"),
-        (done.behind_refused, "behind a refused one with the same key"),
+        (done.refused, "rejected"),
+        (done.behind_refused, "behind a rejected one with the same key"),
         (done.older_than_retention, "older than the retention of their topic"),
     ] {
         if count > 0 {
@@ -243,14 +243,13 @@ fn text(done: &RetryResult, dry_run: bool) -> String {
 fn refused(done: &RetryResult, dry_run: bool) -> String {
     let refused = counted(done.refused, "dead letter");
     let their = by_count(done.refused, "its topic", "their topics");
-    let behind = counted_as(done.behind_refused, "comes", "come");
-    let them = by_count(done.refused, "it", "them");
+    let behind = counted_as(done.behind_refused, "later one", "later ones");
     if dry_run {
-        return format!("{refused} would be refused by {their}, and {behind} after {them} with the same key");
+        return format!("{refused} would be rejected by {their}, and {behind} with the same key held back");
     }
     let were = by_count(done.refused, "was", "were");
     format!(
-        "{refused} {were} refused by {their}, and {behind} after {them} with the same key; all others are settled. Fix \
+        "{refused} {were} rejected by {their}, and {behind} with the same key held back; all others are settled. Fix \
          the cause, then run the same command again to send the remaining ones"
     )
 }

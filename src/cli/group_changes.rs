@@ -24,7 +24,7 @@ use crate::config::{Config, Environment};
 use plan::{make, shown};
 
 /// Why a change cannot be stored before it is made.
-pub(super) const NO_STATE_DIR: &str = "no directory for the previous offsets is known; set run.state_dir, or the \
+pub(super) const NO_STATE_DIR: &str = "no directory to store the previous offsets in; set run.state_dir, or the \
                                        environment variable XDG_STATE_HOME";
 
 /// The time between two looks at whether the thread has ended.

@@ -38,7 +38,7 @@ impl Launch {
     ) -> Self {
         if config.kafka.read_only && table == RunTable::Run {
             return Self::unavailable(
-                "this configuration is read-only (kafka.read_only); no run is started from a form",
+                "this configuration is read-only (kafka.read_only); runs cannot be started from the form",
             );
         }
         let floor = match floor(overrides, table, environment, directory) {

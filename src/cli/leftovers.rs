@@ -135,7 +135,7 @@ fn remove(
 fn text(leftovers: &[Leftover], has_removed: bool) -> String {
     let mut out = String::new();
     if leftovers.is_empty() {
-        return "this cluster has no groups with positions of runs\n".into();
+        return "no groups on this cluster hold positions of runs\n".into();
     }
     for Leftover { group, need, removed, error, .. } in leftovers {
         let text = match (removed, error, need) {

@@ -31,7 +31,7 @@ pub(super) async fn obey(feed: &Feed, control: &Control) {
             Some(Ok(RunCommand::Status)) => print(&progress::status(&feed.snapshots.borrow())),
             Some(Ok(RunCommand::Errors)) => print(&errors(&feed.events)),
             Some(Ok(RunCommand::Session(Command::Shutdown))) => {
-                print("stopping: records in flight are finished");
+                print("stopping once the records in flight are finished");
                 return control.send(Command::Shutdown);
             }
             // The feed reports the change.

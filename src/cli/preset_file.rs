@@ -75,13 +75,13 @@ impl PresetFile {
         let content: Content = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
             // What to do comes first: a prompt may have no room for all of it.
-            format!("repair or remove the file of presets: {shown}, line {line}: {}", error.message())
+            format!("repair or remove the preset file: {shown}, line {line}: {}", error.message())
         })?;
         if content.version == VERSION {
             return Ok(content);
         }
         let theirs = content.version;
-        Err(format!("{shown} has version {theirs} of presets, and this kreplay reads version {VERSION}"))
+        Err(format!("{shown} uses preset format {theirs}, but this kreplay reads format {VERSION}"))
     }
 
     /// Changes the content while no other console does. A file that cannot be read is not replaced.

@@ -90,7 +90,7 @@ impl SessionRecording {
                 match Recorder::start(*writer, source, self.censor.clone(), events.clone()) {
                     Ok(recorder) => State::Recording(recorder),
                     Err(error) => {
-                        events.warn(format!("nothing is recorded: {error}"));
+                        events.warn(format!("recording failed: {error}"));
                         State::Off
                     }
                 }

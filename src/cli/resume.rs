@@ -77,7 +77,7 @@ pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &
 pub(super) fn journals(config: &Config, environment: &Environment) -> Result<Journals, CliError> {
     config.journals(environment).ok_or_else(|| {
         CliError::Usage(
-            "no directory for journals is known; set run.state_dir, or the environment variable XDG_STATE_HOME".into(),
+            "no directory for journals; set run.state_dir, or the environment variable XDG_STATE_HOME".into(),
         )
     })
 }

@@ -35,7 +35,7 @@ pub(super) fn execute(args: &RulesArgs, environment: &Environment, directory: &P
         let of_runs = of_runs.iter().map(|rule| paragraph(rule.definition(), "on runs, "));
         return Ok(paragraphs.chain(of_runs).collect::<Vec<_>>().join("\n"));
     }
-    let left_out = of_runs.iter().map(|rule| format!("the rule {} on runs is left out", rule.definition().name));
+    let left_out = of_runs.iter().map(|rule| format!("rule {} is omitted: it applies to runs", rule.definition().name));
     for warning in metrics_warnings(&config).into_iter().chain(left_out) {
         // A failed write to standard error is ignored: the rules are complete without it.
         let _ = writeln!(std::io::stderr(), "kreplay: {warning}");
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_rule_without_a_metric_is_refused() {
         let error = run(&["--prometheus"], "[alerts.still]\ncondition = 'no_progress > 5m'\n").unwrap_err().to_string();
-        assert_eq!(error, "the rule still cannot be expressed in PromQL: no metric has the figure no_progress");
+        assert_eq!(error, "the rule still cannot be expressed in PromQL: no metric exports the figure no_progress");
         let text = run(&["--prometheus"], "[metrics]\nprefix = 'k_'\n").unwrap();
         assert!(text.contains("expr: \"max by (group) (k_group_verdict{verdict=~"), "{text}");
     }

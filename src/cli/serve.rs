@@ -23,7 +23,7 @@ pub(super) fn bind(config: &Config) -> Result<Option<Server>, CliError> {
     let server = bound.map_err(|error| CliError::Usage(error.to_string()))?;
     if matches!(address, Address::Loopback(loopback) if loopback.port() == 0) {
         // A failed write to standard error is ignored: the server works without it.
-        let _ = writeln!(io::stderr(), "kreplay: consoles attach to {}", server.address());
+        let _ = writeln!(io::stderr(), "kreplay: accepting consoles on {}", server.address());
     }
     Ok(Some(server))
 }

@@ -135,7 +135,7 @@ fn list(rows: &[Row]) -> String {
 fn checked(row: &Row) -> String {
     let mut text = match row.lowest_text_ratio {
         Some(ratio) => format!("{}: lowest contrast of text {ratio}\n", row.theme),
-        None => format!("{}: no colour that can be measured\n", row.theme),
+        None => format!("{}: no measurable colours\n", row.theme),
     };
     for TooLow { role, on, ratio, required } in row.too_low.iter().flatten() {
         // Writing to a String cannot fail.

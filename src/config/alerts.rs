@@ -25,18 +25,15 @@ pub(super) const PREFIX: &str = "alerts.";
 const FIELDS: [(&str, &str); 11] = [
     ("enabled", "Whether the rule is evaluated."),
     ("on", "What the condition is about: watched groups, or the runs of this process."),
-    ("groups", "Patterns of groups, such as billing-*. Without any, all groups."),
-    ("topics", "Patterns of topics, for conditions on figures of partitions. Without any, all topics of a group."),
-    ("condition", "When the alert is true: comparisons joined by `and`, such as lag > 1000 or members != 6."),
+    ("groups", "Group patterns, such as billing-*. Default: all groups."),
+    ("topics", "Topic patterns, for conditions on figures of partitions. Default: all topics of a group."),
+    ("condition", "The condition of the alert: comparisons joined by `and`, such as lag > 1000 or members != 6."),
     ("for", "How long the condition must be true before the alert fires, such as 5m."),
-    ("keep", "How long the alert continues to fire after the condition has become false, such as 5m."),
+    ("keep", "How long the alert keeps firing after the condition becomes false, such as 5m."),
     ("severity", "How urgent it is."),
     ("labels", "Labels of the alert: a list of NAME=VALUE."),
     ("annotations", "Texts about the alert: a list of NAME=VALUE."),
-    (
-        "actions",
-        "What is done when an alert begins to fire and when it is resolved: names of [notify], bell or desktop.",
-    ),
+    ("actions", "What to do when an alert starts firing and when it is resolved: names of [notify], bell or desktop."),
 ];
 /// What a condition can be about.
 const SUBJECTS: [&str; 2] = ["groups", "runs"];

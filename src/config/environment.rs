@@ -91,7 +91,7 @@ fn unknown(rest: &str) -> Option<String> {
         return None;
     }
     if rest == "CONSOLE_KEYS" || rest.starts_with("CONSOLE_KEYS_") {
-        return Some("keys are set in a configuration file only, in [console.keys]".into());
+        return Some("keys can be set only in a configuration file, in [console.keys]".into());
     }
     let key = rest.to_lowercase().replacen('_', ".", 1);
     let table = key.split('.').next().unwrap_or_default();

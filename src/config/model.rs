@@ -193,7 +193,7 @@ impl FromStr for ClientChoice {
             "auto" => Ok(Self::Auto),
             "wire" => Ok(Self::Wire),
             "librdkafka" => Ok(Self::Librdkafka),
-            other => Err(format!("`{other}` is none of auto, wire and librdkafka")),
+            other => Err(format!("`{other}` is not a client; use auto, wire or librdkafka")),
         }
     }
 }

@@ -21,13 +21,13 @@ pub(super) const PREFIX: &str = "notify.";
 
 /// The settings of an action, with their descriptions.
 const FIELDS: [(&str, &str); 7] = [
-    ("kind", "What is done."),
-    ("url", "Of webhook and alertmanager: where requests are sent to. May contain ${env:NAME} and ${file:PATH}."),
-    ("headers", "Of webhook and alertmanager: a list of NAME: VALUE. May contain ${env:NAME} and ${file:PATH}."),
-    ("command", "Of command: a program and its arguments, split as in a shell. It gets JSON on standard input."),
-    ("protocol", "Of desktop: the control sequence that the terminal understands."),
+    ("kind", "What the action does."),
+    ("url", "For webhook and alertmanager: the URL for requests. May contain ${env:NAME} and ${file:PATH}."),
+    ("headers", "For webhook and alertmanager: a list of NAME: VALUE. May contain ${env:NAME} and ${file:PATH}."),
+    ("command", "For command: a program and its arguments, split as in a shell. It gets JSON on standard input."),
+    ("protocol", "For desktop: the control sequence that the terminal understands."),
     ("timeout", "How long one attempt may take, such as 10s."),
-    ("resolved", "Whether it is also done when an alert is resolved."),
+    ("resolved", "Whether the action also runs when an alert is resolved."),
 ];
 const KINDS: [&str; 5] = ["bell", "desktop", "command", "webhook", "alertmanager"];
 const PROTOCOLS: [(&str, DesktopProtocol); 2] = [("osc9", DesktopProtocol::Osc9), ("osc777", DesktopProtocol::Osc777)];
@@ -161,7 +161,9 @@ impl Draft {
         };
         let has_kind = |field: &&str| matches!(*field, "url" | "headers" | "command" | "protocol");
         if let Some(field) = self.set.iter().copied().filter(has_kind).find(|field| !fitting.contains(field)) {
-            return Err(format!("an action of the kind {kind} has no {field}; remove it, or choose another kind"));
+            return Err(format!(
+                "{field} does not apply to actions of the kind {kind}; remove it, or choose another kind"
+            ));
         }
         let endpoint = || match self.url.clone() {
             Some(url) => Endpoint::new(url).map_err(|error| error.to_string()),

@@ -114,7 +114,7 @@ pub(super) fn http_url(url: Secret) -> Result<Secret, String> {
 /// A token as in RFC 6750. Its characters are checked because it is compared with a header.
 pub(super) fn bearer_token(token: Secret) -> Result<Secret, String> {
     let fits = !token.value().is_empty() && token.value().bytes().all(|byte| byte.is_ascii_graphic());
-    if fits { Ok(token) } else { Err("the value is not a token".into()) }
+    if fits { Ok(token) } else { Err("the value is not a valid token".into()) }
 }
 
 /// The target of a projection.

@@ -16,7 +16,7 @@ pub enum DlqError {
     #[error(transparent)]
     Producer(#[from] ProducerError),
     /// There is no dead-letter topic.
-    #[error("there is no dead-letter topic named {0}; name others with --topics or --topics-regex")]
+    #[error("there is no dead-letter topic named {0}; specify others with --topics or --topics-regex")]
     NoTopics(String),
     /// No records arrived.
     #[error("no records of {id} up to offset {end} arrived within {seconds} s; check the broker")]
@@ -57,7 +57,7 @@ pub enum DlqError {
     /// Too many gaps between the letters that were sent.
     #[error(
         "{0}: group {1} cannot record all letters that were sent, because they have too many gaps between them (the \
-         brokers' offset.metadata.max.bytes limits the record). If you run the command again, it sends some of \
+         limit is the brokers' offset.metadata.max.bytes). If you run the command again, it sends some of \
          them again; use fewer filters"
     )]
     NotesTooLong(TopicPartition, String),

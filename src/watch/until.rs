@@ -83,7 +83,7 @@ impl Wait {
     /// Why it is not over.
     #[must_use]
     pub fn why_not(&self) -> &str {
-        self.why_not.as_deref().unwrap_or("no look was completed")
+        self.why_not.as_deref().unwrap_or("no observation was completed")
     }
 }
 

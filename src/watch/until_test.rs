@@ -149,7 +149,7 @@ proptest! {
 #[test]
 fn a_wait_that_is_not_over_says_which_group_does_not_satisfy_the_condition() {
     let mut wait = Wait::new("lag = 0 for 10s".parse().unwrap());
-    assert_eq!(wait.why_not(), "no look was completed");
+    assert_eq!(wait.why_not(), "no observation was completed");
     let mut other = group(Some(7), GroupState::Stable);
     other.group = "mail".into();
     assert!(!wait.take(&look(0, vec![group(Some(1204), GroupState::Stable), other])));

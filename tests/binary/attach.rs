@@ -186,7 +186,7 @@ fn a_token_is_read_from_a_file_or_the_environment_and_never_shown() {
     let mut running = demo.env("KREPLAY_SERVE_TOKEN", "s3cret-token").timeout(RUN_TIMEOUT).spawn();
     let mut address = None;
     running.wait_for("address", RUN_TIMEOUT, |_, stderr| {
-        let (_, rest) = stderr.split_once("kreplay: consoles attach to ").unwrap_or_default();
+        let (_, rest) = stderr.split_once("kreplay: accepting consoles on ").unwrap_or_default();
         address = rest.split_once('\n').map(|(address, _)| address.to_owned());
         address.is_some()
     });

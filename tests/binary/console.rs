@@ -248,7 +248,7 @@ fn a_key_after_a_change_of_size_is_read_at_once() {
     for (rows, columns) in [(50, 160), (30, 100), (50, 160)] {
         console.resize(rows, columns);
         console.send("o");
-        wait_for_text(&console, "a cell is");
+        wait_for_text(&console, "1 cell =");
         console.resize(40, 120);
         console.send("\x1b");
         wait_for_text(&console, "Throughput");

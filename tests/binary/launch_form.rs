@@ -123,11 +123,11 @@ fn a_preset_gives_the_same_command_line_after_a_restart() {
     // A file of something else is reported, and stays as it is.
     std::fs::write(folder.path().join("kreplay/presets.toml"), "[kafka]\n").unwrap();
     console.send("\x1bOR");
-    wait_for(&console, "repair or remove the file of presets");
+    wait_for(&console, "repair or remove the preset file");
     console.send("\x1bOQ");
     wait_for(&console, "Name of the preset");
     console.send("\r");
-    let prompt = |screen: &str| screen.contains("Name of the preset") && screen.contains("repair or remove the file");
+    let prompt = |screen: &str| screen.contains("Name of the preset") && screen.contains("repair or remove the");
     console.wait_for("the reason", RUN_TIMEOUT, prompt);
     closed(console);
     assert_eq!(std::fs::read_to_string(folder.path().join("kreplay/presets.toml")).unwrap(), "[kafka]\n");

@@ -23,7 +23,7 @@ fn a_run_takes_commands_from_a_terminal_and_draws_nothing() {
     type_line("status", "paused ");
     type_line("errors", "no errors and no warnings");
     type_line("resume", "Z resumed");
-    type_line("stop", "stopping: records in flight are finished");
+    type_line("stop", "stopping once the records in flight are finished");
     let left = terminal.finish(RUN_TIMEOUT);
     assert_eq!((left.status.exit_code(), left.traces), (4, Traces::default()), "{}", left.text);
     assert!(!left.raw.contains(&0x1b), "a control sequence was written");

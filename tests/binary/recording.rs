@@ -49,7 +49,7 @@ fn the_last_frame_of_a_recording_shows_the_figures_of_the_report() {
     assert!(text.lines().count() == 30 && text.lines().all(|line| line.chars().count() <= 100), "{text}");
     let summary = open(&path, &[]).expect_success().stdout;
     assert!(summary.contains("kreplay demo") && summary.contains("done, 2,000 records handled"), "{summary}");
-    assert!(!summary.contains("its end is missing"), "{summary}");
+    assert!(!summary.contains("the recording is incomplete"), "{summary}");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_recording_of_a_killed_process_opens_up_to_its_last_frame() {
     let _ = running.finish();
     assert!(is_recorded(&path));
     let summary = open(&path, &[]).expect_success().stdout;
-    assert!(summary.contains("its end is missing") && summary.contains("running"), "{summary}");
+    assert!(summary.contains("the recording is incomplete") && summary.contains("running"), "{summary}");
     // Any shorter file can be opened as well.
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() * 2 / 3]).unwrap();
@@ -142,7 +142,7 @@ fn what_cannot_be_recorded_or_opened_is_said_precisely() {
     let (folder, path) = folder();
     std::fs::write(&path, "at,lag\n").unwrap();
     let opened = open(&path, &["--frame", "text"]);
-    let expected = format!("kreplay: cannot open {}: it is not a recording of kreplay\n", path.display());
+    let expected = format!("kreplay: cannot open {}: it is not a kreplay recording\n", path.display());
     assert_eq!((opened.code(), opened.stderr), (Some(1), expected));
     let recorded = demo(&["--events", "10", "--record"]).args([&path]).run();
     let expected =
@@ -168,5 +168,5 @@ fn a_watch_is_recorded_with_its_groups() {
     assert!(csv.lines().count() > groups.len() && csv.contains(",group,"), "{csv}");
     let page = open(&path, &["--export", "html"]);
     assert_eq!(page.code(), Some(1));
-    assert!(page.stderr.contains("the recording has no run"), "{page:?}");
+    assert!(page.stderr.contains("this recording contains none"), "{page:?}");
 }

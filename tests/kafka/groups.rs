@@ -429,7 +429,7 @@ fn a_share_group_is_refused() {
     local::tool(SHARE_CONSUMER, &[&args[..], &["--timeout-ms", "15000"]].concat(), b"");
     wait::until("share group", RUN_TIMEOUT, || fixture.broker.group(&fixture.group));
     let reset = fixture.execute("reset", &["--topic", &fixture.topic, "--to-earliest"]);
-    expect_refusal(&reset, "is not a consumer group, but for example a share group");
+    expect_refusal(&reset, "is not a consumer group, but may be a share group");
     expect_refusal(&fixture.execute("delete", &[]), "is not a consumer group");
     expect_refusal(&fixture.execute("forget", &["--topic", &fixture.topic]), "is not a consumer group");
 }
@@ -467,7 +467,7 @@ fn the_console_executes_the_plan_that_it_has_shown_once_the_name_is_typed_and_un
     terminal.wait_for("the result", RUN_TIMEOUT, |screen| screen.contains("were changed; change"));
     assert_eq!(fixture.committed(), [Some(5), Some(0), None]);
     terminal.send("q");
-    terminal.wait_for("the changes", RUN_TIMEOUT, |screen| screen.contains("restores what was there before the last"));
+    terminal.wait_for("the changes", RUN_TIMEOUT, |screen| screen.contains("restores the offsets from before the"));
     terminal.send("G\r");
     terminal.wait_for("the plan", RUN_TIMEOUT, |screen| screen.contains("15 offsets are not read"));
     terminal.send(format!("X{}\r", fixture.group));

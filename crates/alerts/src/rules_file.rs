@@ -50,10 +50,10 @@ pub struct RulesFileError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InexpressibleError {
     /// No exported metric has the figure.
-    #[error("no metric has the figure {0}")]
+    #[error("no metric exports the figure {0}")]
     NoMetric(&'static str),
     /// No exported metric has the figure by topic.
-    #[error("no metric has the figure {0} by topic")]
+    #[error("no metric exports the figure {0} by topic")]
     NoMetricByTopic(&'static str),
     /// No verdict satisfies the condition.
     #[error("no verdict has such a severity")]

@@ -33,7 +33,7 @@ pub enum BindError {
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
     /// No connection can be opened.
-    #[error("no process serves on {address}: {source}")]
+    #[error("no process is listening on {address}: {source}")]
     Unreachable {
         /// The address.
         address: Address,
@@ -44,7 +44,7 @@ pub enum AttachError {
     #[error("the process on {0} does not answer")]
     Silent(Address),
     /// The process refuses the console.
-    #[error("the process on {address} refuses: {why}")]
+    #[error("the process on {address} refused the console: {why}")]
     Refused {
         /// The address.
         address: Address,

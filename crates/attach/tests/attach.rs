@@ -314,7 +314,7 @@ fn garbage_concerns_only_its_connection() {
 fn what_answers_otherwise_is_described() {
     let folder = tempfile::tempdir().unwrap();
     for (answer, expected) in [
-        (&b"kreplay\n\x09\0"[..], "the other side uses version 9 of the protocol"),
+        (&b"kreplay\n\x09\0"[..], "the other side uses protocol version 9"),
         (b"220 mail.example.org ESMTP\r\n", "the other side is not kreplay"),
         (b"krep", "the connection ended within a message"),
     ] {

@@ -79,8 +79,8 @@ fn order(topic: &TopicAudit) -> Option<String> {
     let mut part = |count: u64, one: &str, more: &str| parts.extend((count > 0).then(|| counted_as(count, one, more)));
     part(
         topic.order.timestamp_inversions,
-        "timestamp is lower than that of the key's record before",
-        "timestamps are lower than that of the key's record before",
+        "timestamp is lower than that of the key's previous record",
+        "timestamps are lower than that of the key's previous record",
     );
     if let Some(sequence) = &topic.order.sequence {
         part(

@@ -163,7 +163,7 @@ fn title(state: &State) -> String {
     }
     let all = counted(groups.len(), "group");
     match groups.iter().filter(|group| needs_attention(group)).count() {
-        0 => format!("{all} without trouble · kreplay"),
+        0 => format!("{all}, none in trouble · kreplay"),
         trouble => format!("{trouble} of {all} in trouble · kreplay"),
     }
 }

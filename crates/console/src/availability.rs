@@ -130,10 +130,10 @@ impl Action {
             Self::Filter => unfiltered_window(state),
             Self::Copy => nothing_to_copy(state),
             Self::Columns => no_columns(state),
-            Self::SwitchLanes => not_on(state, ScreenId::Workers, "lanes are on the screen of the workers"),
+            Self::SwitchLanes => not_on(state, ScreenId::Workers, "lanes can be switched only on the Workers screen"),
             Self::Journals => {
                 let is_known = state.feed.journal != JournalFeed::Unavailable;
-                refuse_unless(is_known, "no directory of journals is known; set run.state_dir")
+                refuse_unless(is_known, "no directory for journals; set run.state_dir")
             }
             Self::ListJournals => not_on(state, ScreenId::Journals, "only the runs that have a journal are listed"),
             Self::WrapEvents => not_on(state, ScreenId::EventLog, "only events are wrapped"),
@@ -224,7 +224,7 @@ fn unfiltered_window(state: &State) -> Refusal {
 }
 
 fn no_table(state: &State) -> Refusal {
-    refuse_unless(state.table_in_front().is_some(), "there is no table in front")
+    refuse_unless(state.table_in_front().is_some(), "the current screen has no table")
 }
 
 fn no_columns(state: &State) -> Refusal {
@@ -338,7 +338,7 @@ pub(crate) fn no_group_to_change(state: &State) -> Refusal {
 fn unplannable_change(state: &State) -> Refusal {
     no_group_to_change(state).or_else(|| {
         let is_choosing = state.change_phase() == ChangePhase::Choosing;
-        refuse_unless(is_choosing, "close this plan first; then another change can be chosen")
+        refuse_unless(is_choosing, "close this plan before choosing another change")
     })
 }
 

@@ -56,8 +56,8 @@ pub enum GroupsError {
     },
     /// The group is not used by consumers.
     #[error(
-        "group `{}` is not a consumer group, but for example a share group or a streams group ({}); kreplay does not \
-         change such groups",
+        "group `{}` is not a consumer group, but may be a share group or a streams group ({}); kreplay changes only \
+         consumer groups",
         printable(group),
         printable(reason)
     )]
@@ -139,7 +139,7 @@ pub enum GroupsError {
     },
     /// The change was sent, but its result is unknown.
     #[error(
-        "it is unknown whether group `{}` was changed: {}; what was there before is stored and can be restored with: {}",
+        "it is unknown whether group `{}` was changed: {}; the previous offsets are stored; restore them with: {}",
         printable(group),
         printable(reason),
         printable(&undo_command(group))

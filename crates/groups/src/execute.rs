@@ -175,7 +175,7 @@ fn rejected(
         (None, Some((id, ChangeFailure::Subscribed))) => GroupsError::Subscribed { group, topic: id.topic.to_string() },
         (None, Some((_, ChangeFailure::Other(reason)))) => GroupsError::NotChanged { group, reason },
         (None, None) => {
-            let reason = "what was read back is not what was written; another client commits at the same time".into();
+            let reason = "the offsets read back are not those written; another client is committing as well".into();
             GroupsError::NotChanged { group, reason }
         }
     }

@@ -60,12 +60,12 @@ pub enum OpenError {
     #[error(transparent)]
     Read(#[from] io::Error),
     /// It is another kind of file.
-    #[error("it is not a recording of kreplay")]
+    #[error("it is not a kreplay recording")]
     NotARecording,
     /// It has another major version.
     #[error(
-        "it is a recording in version {found} of the format, written by kreplay {kreplay}, and this kreplay reads \
-         version {}.x; open it with that kreplay",
+        "it has format {found}, written by kreplay {kreplay}, but this kreplay reads format {}.x; open it with that \
+         version",
         Version::CURRENT.major
     )]
     OtherVersion {
@@ -138,8 +138,7 @@ mod tests {
         bytes[MAGIC.len()..FIXED_BYTES].copy_from_slice(&[2, 0, 7, 0]);
         assert_eq!(
             decode(&bytes).unwrap_err().to_string(),
-            "it is a recording in version 2.7 of the format, written by kreplay 9.1.0, and this kreplay reads version \
-             1.x; open it with that kreplay"
+            "it has format 2.7, written by kreplay 9.1.0, but this kreplay reads format 1.x; open it with that version"
         );
         bytes[MAGIC.len()..FIXED_BYTES].copy_from_slice(&[1, 0, 7, 0]);
         assert_eq!(decode(&bytes).unwrap().0.minor, 7);

@@ -56,7 +56,7 @@ pub enum WireError {
     },
     /// The broker and this client have no version of the request in common.
     #[error(
-        "the broker does not support {api} as this client needs it: it has {}, the client needs version {client}",
+        "the broker does not support the required version of {api}: it supports {}, this client needs version {client}",
         .broker.map_or_else(|| "no version".to_owned(), |range| format!("version {range}"))
     )]
     Unsupported {
@@ -94,7 +94,7 @@ pub enum WireError {
         message: Option<String>,
     },
     /// The response has nothing about a group, partition or transaction that was asked for.
-    #[error("the broker's response to {0} says nothing about it")]
+    #[error("the broker's response to {0} has no entry for the requested item")]
     NoAnswer(Api),
 }
 
@@ -144,10 +144,10 @@ mod tests {
             |broker| WireError::Unsupported { api: Api::StreamsGroupDescribe, broker, client: VersionRange::new(0, 0) };
         assert_eq!(
             unsupported(None).to_string(),
-            "the broker does not support StreamsGroupDescribe as this client needs it: it has no version, the client \
-             needs version 0"
+            "the broker does not support the required version of StreamsGroupDescribe: it supports no version, this \
+             client needs version 0"
         );
-        assert!(unsupported(Some(VersionRange::new(2, 3))).to_string().contains("it has version 2-3"));
+        assert!(unsupported(Some(VersionRange::new(2, 3))).to_string().contains("it supports version 2-3"));
         let last = WireError::of(16, None).map(Box::new);
         assert_eq!(
             WireError::Timeout { after: Duration::from_secs(3), last }.to_string(),

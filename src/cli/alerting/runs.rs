@@ -58,7 +58,7 @@ impl RunAlerting {
         let actions = runtime.block_on(async { tokio::time::timeout(LAST_EVALUATION_TIMEOUT, task).await });
         if actions.is_err() {
             // A failed write to standard error is ignored: the report of the run is complete.
-            let _ = writeln!(io::stderr(), "kreplay: the alerts on the run were not evaluated to its end");
+            let _ = writeln!(io::stderr(), "kreplay: alert evaluation stopped before the run ended");
         }
         // Here the actions are dropped, which waits for them.
     }

@@ -41,8 +41,9 @@ impl SilenceStore {
     /// # Errors
     /// One sentence: the file cannot be written.
     pub(super) fn write(&self, silences: &Silences) -> Result<(), String> {
-        self.replace(silences)
-            .map_err(|error| format!("the silence ends with this process: {}: {error}", self.0.display()))
+        self.replace(silences).map_err(|error| {
+            format!("cannot store the silence, so it ends when this process exits: {}: {error}", self.0.display())
+        })
     }
 
     /// Writes a new file and puts it in the place of the old one, so that a crash leaves one of the two.

@@ -27,7 +27,7 @@ impl FromStr for SilenceRequest {
             None => (text, DEFAULT_LENGTH),
         };
         if length > LONGEST_SILENCE {
-            return Err("a silence is at most 31d long".to_owned());
+            return Err("a silence cannot be longer than 31d".to_owned());
         }
         Ok(Self { rule: rule.to_owned(), length })
     }

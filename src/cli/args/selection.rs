@@ -58,7 +58,7 @@ pub struct FilterArgs {
     pub last: Option<String>,
     /// Set the range of a single partition: TOPIC:PARTITION=FROM..TO; separate with commas or repeat the flag
     ///
-    /// FROM or TO can be omitted. Without TOPIC: the range applies to this partition of every topic.
+    /// FROM or TO can be omitted. If `TOPIC:` is omitted, the range applies to this partition of every topic.
     #[arg(long, value_name = "RANGE")]
     pub partition: Vec<String>,
     /// Handle only keys listed in this file, one per line, in addition to those of --keys

@@ -55,13 +55,13 @@ pub struct WatchDemoArgs {
     /// Seed of the simulation [default: 1]
     #[arg(long, value_name = "N", requires = "watch")]
     seed: Option<u64>,
-    /// Print the groups after 390 simulated seconds, when most verdicts hold, and exit
+    /// Print the groups after 390 simulated seconds, when most verdicts apply, and exit
     #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics", "serve"])]
     once: bool,
     /// How long to watch, in real time [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = parse_duration)]
     duration: Option<Duration>,
-    /// Print JSON: one object per line, for each look
+    /// Print JSON: one object per line, for each observation
     #[arg(long, requires = "watch")]
     json: bool,
 }

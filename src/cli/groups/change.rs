@@ -40,7 +40,7 @@ pub(super) struct ChangeArgs {
     /// The name of the group again; required with --execute
     #[arg(long, value_name = "GROUP", requires = "execute", allow_hyphen_values = true, help_heading = "Execution")]
     confirm: Option<String>,
-    /// Refuse to change any group, whatever the other flags are
+    /// Refuse to change any group, regardless of other flags
     #[arg(long, help_heading = "Execution")]
     read_only: bool,
     #[command(flatten)]

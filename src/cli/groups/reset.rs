@@ -74,7 +74,7 @@ pub(super) struct ResetArgs {
 fn offset(text: &str) -> Result<Offset, String> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let offset = if digits { text.parse().ok().and_then(Offset::new) } else { None };
-    offset.ok_or_else(|| "an offset is a number from 0".to_owned())
+    offset.ok_or_else(|| "an offset must be a number, 0 or greater".to_owned())
 }
 
 pub(super) fn execute(args: &ResetArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {

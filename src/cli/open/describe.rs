@@ -35,7 +35,9 @@ pub(super) fn text(path: &Path, recording: &Recording) -> String {
     );
     let _ = writeln!(out, "from {} to {}: {length}", time(first_ms), time(last_ms));
     if !recording.is_complete() {
-        out.push_str("its end is missing: it is still being made, its process was killed, or it was cut\n");
+        out.push_str(
+            "the recording is incomplete: it is still being written, its process was killed, or it was truncated\n",
+        );
     }
     let Some(state) = recording.state_at(last_ms) else { return out };
     if let Some(run) = state.snapshot.as_ref().and_then(|snapshot| snapshot.run.as_ref()) {

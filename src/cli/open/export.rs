@@ -80,7 +80,7 @@ fn page(recording: &Recording) -> Result<String, CliError> {
             last = Some(run.clone());
         }
     }));
-    let no_run = || CliError::Failed("the recording has no run; html is a page about one".to_owned());
+    let no_run = || CliError::Failed("html exports a run, but this recording contains none".to_owned());
     last.as_ref().map(|run| kreplay_page::render(run, &history)).ok_or_else(no_run)
 }
 

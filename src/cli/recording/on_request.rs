@@ -72,7 +72,7 @@ impl RecordingSwitch for RecordingOnRequest {
     fn start(&self, start: RecordingStart) -> Result<String, String> {
         let mut recordings = self.lock();
         if let Some((path, _)) = &recordings.current {
-            return Err(format!("{} is being recorded already", path.display()));
+            return Err(format!("already recording to {}", path.display()));
         }
         let about = About::now(&self.details.command);
         let id = start.run.as_deref().unwrap_or("watch");
@@ -81,7 +81,7 @@ impl RecordingSwitch for RecordingOnRequest {
             .from_events(start.next_event, start.next_group_event);
         let (censor, events) = (self.details.censor.clone(), self.feed.events.clone());
         let recorder = Recorder::start_after(start.past, writer, source, censor, events);
-        let recorder = recorder.map_err(|error| format!("no thread can be started: {error}"))?;
+        let recorder = recorder.map_err(|error| format!("cannot start a thread: {error}"))?;
         let name = path.display().to_string();
         recordings.current = Some((path, recorder));
         Ok(name)
@@ -113,7 +113,7 @@ fn create(folder: &Path, id: &str, about: &About, limit_bytes: u64) -> Result<(P
             Err(error) => return Err(format!("cannot create {}: {error}", path.display())),
         }
     }
-    Err(format!("{} exists, and so do all other names for it", file_name(id, about.began_at, 1)))
+    Err(format!("{} and all alternative names already exist", file_name(id, about.began_at, 1)))
 }
 
 /// The name of a file: the id of the run, the time in UTC, and a number if others have these. An id is external data,

@@ -37,7 +37,9 @@ impl Chosen {
     pub(super) fn warning(&self, config: &Config) -> Option<String> {
         let because = self.librdkafka_because.as_ref()?;
         (config.watch.client == ClientChoice::Auto).then(|| {
-            format!("the groups are watched with librdkafka, because of kreplay's own client: {because}; {NOT_SHOWN}")
+            format!(
+                "watching groups with librdkafka, because kreplay's own client cannot be used: {because}; {NOT_SHOWN}"
+            )
         })
     }
 }
@@ -49,7 +51,7 @@ impl Chosen {
 pub(super) fn choose(config: &Config) -> Result<Chosen, CliError> {
     let choice = config.watch.client;
     if choice == ClientChoice::Librdkafka {
-        return Chosen::librdkafka(config, "watch.client says so".to_owned());
+        return Chosen::librdkafka(config, "watch.client is set to librdkafka".to_owned());
     }
     match wire(config) {
         Ok(client) => Ok(Chosen { client: client.into(), librdkafka_because: None }),
@@ -118,7 +120,7 @@ mod tests {
     fn librdkafka_is_used_where_kreplays_own_client_cannot_be() {
         let because = |client, properties: &[&str]| choose(&config(client, properties)).unwrap().librdkafka_because;
         assert_eq!(because("auto", &[]), None);
-        assert_eq!(because("librdkafka", &[]).as_deref(), Some("watch.client says so"));
+        assert_eq!(because("librdkafka", &[]).as_deref(), Some("watch.client is set to librdkafka"));
         assert!(because("auto", &OAUTH).unwrap().contains("the SASL mechanism OAUTHBEARER"));
     }
 

@@ -79,7 +79,7 @@ async fn histories(config: &Config, watcher: &mut Watcher, groups: Vec<Arc<str>>
 fn report_unknown(history: &HistoryView) {
     let Some(why) = &history.why_unknown else { return };
     let groups = counted(history.groups_unknown, "group");
-    say(&format!("the history of {groups} is not known: {why}"));
+    say(&format!("no history available for {groups}: {why}"));
 }
 
 /// Writes a line to standard error.

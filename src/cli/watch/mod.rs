@@ -53,7 +53,7 @@ pub struct WatchArgs {
     #[arg(long, value_name = "CONDITION")]
     #[allow(clippy::doc_markdown, reason = "the help is not Markdown")]
     until: Option<Until>,
-    /// Time between looks, 500ms to 1h [default: 2s]
+    /// Time between observations, 500ms to 1h [default: 2s]
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     interval: Option<Duration>,
     /// Also read rebalances and commit times from before the watch, from the topic __consumer_offsets
@@ -101,7 +101,7 @@ pub(super) struct TargetArgs {
 
 fn interval(text: &str) -> Result<Duration, String> {
     let interval = parse_duration(text)?;
-    if INTERVALS.contains(&interval) { Ok(interval) } else { Err("the interval is from 500ms to 1h".to_owned()) }
+    if INTERVALS.contains(&interval) { Ok(interval) } else { Err("the interval must be from 500ms to 1h".to_owned()) }
 }
 
 /// Checks the length of a history, and keeps its text.

@@ -17,7 +17,7 @@ settings! { CONSOLE:
     };
     /// Capture the mouse wheel and clicks.
     "console.mouse": Bool => console.mouse;
-    /// How the end of a run is announced while the terminal does not have the focus.
+    /// How the end of a run is announced while the terminal is not focused.
     "console.notify": Word(&["auto", "bell", "off"]) => console.notify;
     /// Keep columns, order, filters and the last page for each cluster, in the state directory.
     "console.remember": Bool => console.remember;

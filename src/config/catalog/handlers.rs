@@ -27,7 +27,7 @@ settings! { PROJECTION:
     };
     /// The definition, if the handler does not give one.
     "projection.definition": Path("the path of a projection definition") => run.handlers.projection.definition;
-    /// What a commit to SQLite survives: a crash of the process, or also a loss of power.
+    /// What a commit to SQLite survives: only a crash of the process, or a power failure as well.
     "projection.durability": Word(&["process", "power"]) => run.handlers.projection.durability;
     /// SQLite: how long to wait for a file that another process has locked.
     "projection.busy_timeout": Duration(seconds(0)..=minutes(10), "5s") => run.handlers.projection.busy_timeout;
@@ -89,7 +89,7 @@ settings! { HTTP:
     "http.batch": Integer(1..=10_000) => run.handlers.http.batch;
     /// Maximum size of the body, unless a single record is larger.
     "http.max_body": Bytes(1 << 10..=1 << 30, "1MiB") => run.handlers.http.max_body;
-    /// The response to a request with several records has a result for each record.
+    /// Expect one result per record in the response to a request with several records.
     "http.per_record": Bool => run.handlers.http.per_record;
     /// Timeout of a request, from the DNS lookup to the end of the response.
     "http.timeout": Duration(millis(100)..=minutes(10), "") => run.handlers.http.timeout;

@@ -22,11 +22,11 @@ settings! { METRICS:
     "metrics.tls_certificate": Path(PEM) => metrics.tls_certificate;
     /// Private key of the certificate.
     "metrics.tls_key": Path(PEM) => metrics.tls_key;
-    /// Level of detail of the metrics. Without it, group for watched groups and partition for a run.
+    /// Level of detail of the metrics. Default: group for watched groups, partition for runs.
     "metrics.level": Word(&["group", "topic", "partition"]) => metrics.options.level as codec::Optional<codec::Word>;
     /// Maximum number of series; beyond it, the groups with the most series fall back to a coarser level.
     "metrics.max_series": Integer(100..=1_000_000) => metrics.options.max_series;
-    /// Beginning of all metric names.
+    /// Prefix of all metric names.
     "metrics.prefix": Text(PREFIX) => metrics.options.prefix as codec::Parsed;
     /// Also export groups under the names of another exporter.
     "metrics.names": Word(&["none", "kafka_exporter", "kafka_lag_exporter"]) => metrics.options.names as codec::Word;

@@ -108,7 +108,7 @@ settings! { RUN:
     "run.time_order": Bool => run.scope.time_order;
     /// Interval at which a run checks for new topics and partitions.
     "run.discovery_interval": Duration(millis(500)..=minutes(60), "5s") => run.settings.discovery_interval;
-    /// Reading pauses while this size of records is in memory.
+    /// Maximum total size of records in memory; reading pauses when it is reached.
     "run.buffer": Bytes(1 << 20..=1 << 40, "32MiB") => run.settings.buffer_bytes;
     /// Interval at which positions are committed to a group.
     "run.commit_interval": Duration(millis(10)..=minutes(1), "200ms") => run.settings.commit_interval;

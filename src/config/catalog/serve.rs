@@ -11,7 +11,7 @@ const TOKEN: Kind = Kind::Text("visible ASCII characters without spaces");
 settings! { SERVE:
     /// Serve what the console shows for `kreplay attach` on this Unix socket or loopback address.
     "serve.address": Text(ADDRESS) => serve.address as codec::Optional<codec::Parsed>;
-    /// Token of consoles that attach. A loopback address requires one.
+    /// Token that attaching consoles must present. A loopback address requires one.
     "serve.token": Secret(SecretFormat::Secret, &TOKEN) => {
         |c, i| store(&mut c.serve.token, i.secret().and_then(bearer_token).map(Some)),
         |c| c.serve.token.as_ref().map(|token| text(&Secret::shown(token))),

@@ -55,7 +55,7 @@ settings! { TOPIC:
     "topic.transactional": Bool => run.handlers.topic.transactional;
     /// The consumer group that stores positions if the run has no group.
     "topic.position_group": Text(GROUP) => run.handlers.topic.position_group as codec::Group;
-    /// Allow writing to a topic that is also read, in a run that has an end.
+    /// Allow a bounded run to write to a topic that it also reads.
     "topic.allow_same_topic": Bool => run.handlers.topic.allow_same_topic;
     /// Write to another cluster.
     "topic.bootstrap_servers": TextOrList("comma-separated HOST:PORT") => {

@@ -40,7 +40,7 @@ impl Retrier<'_> {
             if let Some(limit) = limits.max_message_bytes.filter(|limit| bytes > *limit) {
                 let text = format!(
                     "{} at offset {} has {bytes} bytes, but topic {} accepts {limit} (max.message.bytes): it will be \
-                     refused unless compression makes it smaller",
+                     rejected unless compression makes it smaller",
                     self.progress[one.number].id, one.record.offset, one.letter.source.topic
                 );
                 (self.warn)(&text);

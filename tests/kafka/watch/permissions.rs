@@ -213,7 +213,7 @@ fn librdkafka_takes_over_where_a_property_is_only_its_own() {
         "sasl.oauthbearer.config=principal=nobody",
     ];
     let finished = closed.kreplay(ONLY_DESCRIBES, &args).expect_success();
-    let warnings = finished.stderr.matches("the groups are watched with librdkafka").count();
+    let warnings = finished.stderr.matches("watching groups with librdkafka").count();
     assert!(warnings == 1 && finished.stderr.contains("sasl.oauthbearer.config"), "{finished:?}");
     let snapshot: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert!(snapshot["librdkafka_because"].as_str().unwrap().contains("sasl.oauthbearer.config"), "{snapshot}");

@@ -71,7 +71,7 @@ fn the_texts_of_an_alert_name_the_group_and_the_value() {
 #[test]
 fn what_cannot_be_expressed_is_refused() {
     for (condition, topics, part) in [
-        ("no_progress > 5m", &[][..], "no metric has the figure no_progress"),
+        ("no_progress > 5m", &[][..], "no metric exports the figure no_progress"),
         ("orphan_partitions > 0", &["orders"], "by topic"),
         ("severity > error", &[], "no verdict"),
         ("lag > 5", &["a**"], "`a**` has no equivalent"),

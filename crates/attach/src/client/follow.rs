@@ -130,7 +130,7 @@ enum ReadError {
     Protocol(#[from] ProtocolError),
     #[error(transparent)]
     Frame(#[from] DecodeError),
-    #[error("it has said nothing for {} seconds", SILENCE_TIMEOUT.as_secs())]
+    #[error("nothing received for {} seconds", SILENCE_TIMEOUT.as_secs())]
     Silence,
     #[error("it has closed the connection")]
     Closed,

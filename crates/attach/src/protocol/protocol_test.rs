@@ -191,7 +191,7 @@ fn another_version_is_named() {
         bytes[MAGIC.len()..].copy_from_slice(&(VERSION + 6).to_le_bytes());
         let error = read_preamble(&mut bytes.as_slice()).await.unwrap_err();
         assert!(matches!(error, ProtocolError::Version { theirs } if theirs == VERSION + 6));
-        assert!(error.to_string().contains("version 7 of the protocol, and this kreplay version 1"), "{error}");
+        assert!(error.to_string().contains("protocol version 7, but this kreplay uses version 1"), "{error}");
         let http = read_preamble(&mut &b"HTTP/1.1 400 Bad Request"[..]).await;
         assert!(matches!(http, Err(ProtocolError::NotKreplay)));
     });

@@ -17,7 +17,7 @@ pub enum ProtocolError {
     NotKreplay,
     /// The other side follows another version of the protocol.
     #[error(
-        "the other side uses version {theirs} of the protocol, and this kreplay version {VERSION}; use the same release \
+        "the other side uses protocol version {theirs}, but this kreplay uses version {VERSION}; use the same release \
          of kreplay on both sides"
     )]
     Version {

@@ -5,7 +5,7 @@ use crate::state::State;
 
 /// Why there is no audit to show.
 pub(crate) fn no_audit(state: &State) -> Refusal {
-    refuse_unless(state.user.audit.task.is_some(), "no topics were audited yet")
+    refuse_unless(state.user.audit.task.is_some(), "no topics have been audited yet")
 }
 
 /// Why the topics cannot be audited again.

@@ -28,8 +28,8 @@ pub(super) fn no_command(state: &State) -> Refusal {
 pub(super) fn no_presets(state: &State) -> Refusal {
     let is_open = state.user.navigation.front().screen == ScreenId::Launch;
     no_form(state)
-        .or_else(|| refuse_unless(is_open, "presets are those of the launch form, which is not open"))
-        .or_else(|| refuse_unless(state.keeps_presets, "no directory for presets is known; set run.state_dir"))
+        .or_else(|| refuse_unless(is_open, "presets are available only in the launch form"))
+        .or_else(|| refuse_unless(state.keeps_presets, "no directory for presets; set run.state_dir"))
 }
 
 /// Why no preset can be loaded or deleted.

@@ -14,7 +14,7 @@ pub(super) fn no_value(state: &State) -> Refusal {
 pub(super) fn no_search(state: &State) -> Refusal {
     let search = || {
         let key = state.key_of(Action::Search, Mode::Inspecting);
-        Cow::Owned(key.map_or_else(|| "nothing was searched yet".to_owned(), |key| format!("search with {key} first")))
+        Cow::Owned(key.map_or_else(|| "nothing searched for yet".to_owned(), |key| format!("search with {key} first")))
     };
     state.user.inspect.search.is_empty().then(search)
 }

@@ -10,7 +10,7 @@ use crate::{
     text::clean,
 };
 
-const NOTHING_MEASURED: &str = "nothing was measured yet";
+const NOTHING_MEASURED: &str = "nothing has been measured yet";
 const NO_RECORDING: &str = "this is not a recording";
 
 /// Why an action is not available while an earlier moment is shown: it would act on the present one.
@@ -21,7 +21,7 @@ pub(super) fn refusal_in_past(action: Action, state: &State) -> Refusal {
     match action.reach() {
         Reach::View => None,
         Reach::Request | Reach::Change if state.playback.is_some() => {
-            Some("this is a recording: it can be looked at only".into())
+            Some("this is a recording, which is read-only".into())
         }
         Reach::Request | Reach::Change => {
             let back = match state.key_of(Action::Freeze, Mode::Dashboard) {
@@ -71,7 +71,7 @@ pub(super) fn refusal_of_time(action: Action, state: &State) -> Refusal {
         | Action::ShowMoment
         | Action::SetMarker => refuse_unless(state.timeline_range().is_some(), NOTHING_MEASURED),
         Action::PreviousMark | Action::NextMark => no_mark(state, action == Action::NextMark),
-        Action::Freeze if state.playback.is_some() => Some("a recording has no later moments than its own".into()),
+        Action::Freeze if state.playback.is_some() => Some("a recording has no live view to return to".into()),
         Action::Freeze => refuse_unless(state.feed.at().is_some(), NOTHING_MEASURED),
         Action::Record => no_recording(state),
         Action::Latest => no_later_moment(state),
@@ -111,7 +111,7 @@ fn no_recording(state: &State) -> Refusal {
     match &state.recording {
         _ if state.playback.is_some() => Some("this is a recording already".into()),
         RecordingState::Unavailable => Some("this console cannot record".into()),
-        RecordingState::ByCommand(file) => Some(format!("everything is recorded to {} already", clean(file)).into()),
+        RecordingState::ByCommand(file) => Some(format!("already recording everything to {}", clean(file)).into()),
         RecordingState::Ending(_) => Some("the recording is being completed".into()),
         RecordingState::Off | RecordingState::On(_) => None,
     }

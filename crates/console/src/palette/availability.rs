@@ -45,7 +45,7 @@ pub(crate) fn refusal(state: &State, item: &PaletteItem) -> Refusal {
         PaletteItem::Rate(_) => Action::SetRate.refusal(state),
         PaletteItem::Sort(column) => {
             let has_it = state.table_in_front().is_some_and(|table| table.sortable_columns().contains(column));
-            unless(has_it, "the table in front has no such column")
+            unless(has_it, "the current table has no such column")
         }
         PaletteItem::Filter(_) => {
             let has_one = state.table_in_front().is_some() || state.user.navigation.front_page() == ScreenId::Group;

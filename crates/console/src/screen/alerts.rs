@@ -50,7 +50,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     if lines.is_empty() {
         let line = Rect { height: 1, ..inner };
-        paint::aligned(buf, line, "no alert fires, and none is pending", theme.muted, Alignment::Center);
+        paint::aligned(buf, line, "no alerts are firing or pending", theme.muted, Alignment::Center);
         return;
     }
     let rows = usize::from(inner.height);

@@ -86,7 +86,7 @@ fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     match &view.report {
         Some(report) => lines.extend(of_report(report, room, theme)),
         None if view.in_progress.is_none() && view.problem.is_none() => {
-            lines.push(Line::styled("no topics were audited yet", theme.muted));
+            lines.push(Line::styled("no topics have been audited yet", theme.muted));
         }
         None => {}
     }

@@ -77,7 +77,7 @@ fn remark(state: &State) -> Option<String> {
     let totals = &state.run()?.totals;
     let failed = totals.retried.saturating_add(totals.skipped).saturating_add(totals.dead_lettered);
     (failed > counted + state.feed.errors.dropped()).then(|| {
-        format!("{} in this run; beyond the first ones, only some have an event", number::counted(failed, "failure"))
+        format!("{} in this run; after the first ones, only a sample is logged", number::counted(failed, "failure"))
     })
 }
 

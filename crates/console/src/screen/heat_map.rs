@@ -51,7 +51,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     // With more rows than lines, a line has two rows: one in each half of its cells.
     let halves = map.rows.len() > usize::from(lines);
     let live = if view.window.is_fixed() || state.shows_past() { "" } else { "   ● live" };
-    let foot = format!("a cell is {}{live}", cell_length(grid));
+    let foot = format!("1 cell = {}{live}", cell_length(grid));
     let Some(inner) = run_page::frame(buf, hits, &title(state, &map), &foot, state, theme) else { return };
     hits.add_extent(Scrollable::TimeAxis(ScreenId::HeatMap), grid.cells(), usize::from(columns));
     hits.add_extent(Scrollable::Screen(ScreenId::HeatMap), map.rows.len(), map.rows.len());
@@ -123,12 +123,12 @@ fn title(state: &State, map: &HeatMap) -> String {
     let order = match state.user.heat.order {
         HeatOrder::Name => "by name",
         HeatOrder::Total => "the largest first",
-        HeatOrder::FirstStall => "the first to stand still first",
+        HeatOrder::FirstStall => "earliest stall first",
     };
     let together = match (map.per_row, map.metric) {
         (1, _) => String::new(),
-        (many, HeatMetric::Rate) => format!(", {} a row: the slowest", number::count(many as u64)),
-        (many, _) => format!(", {} a row: the highest", number::count(many as u64)),
+        (many, HeatMetric::Rate) => format!(", {} per row (slowest)", number::count(many as u64)),
+        (many, _) => format!(", {} per row (highest)", number::count(many as u64)),
     };
     let partitions = number::counted(map.partitions as u64, "partition");
     let metric = metric_name(map.metric);

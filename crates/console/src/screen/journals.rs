@@ -129,7 +129,7 @@ fn title(state: &State, shown: usize, all: usize) -> String {
 fn nothing(state: &State, is_empty: bool) -> Option<String> {
     let key = |action| state.key_of(action, Mode::Listing);
     match &state.feed.journal {
-        JournalFeed::Unavailable => Some("no directory of journals is known".to_owned()),
+        JournalFeed::Unavailable => Some("no directory for journals".to_owned()),
         JournalFeed::Unlisted => {
             Some(key(Action::ListJournals).map_or_else(String::new, |key| format!("{key} lists the runs")))
         }

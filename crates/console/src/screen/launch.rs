@@ -123,7 +123,7 @@ fn command(state: &State, inner: Rect, theme: &Theme) -> Vec<Line<'static>> {
         ]));
     }
     if !line.missing.is_empty() {
-        let text = format!("the line lacks: {}", clean(&line.missing.join(", ")));
+        let text = format!("not in the command line: {}", clean(&line.missing.join(", ")));
         lines.push(Line::styled(text, theme.warning));
     }
     lines

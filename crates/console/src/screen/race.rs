@@ -256,10 +256,7 @@ fn words(
         lines.push((format!("✓ {} runs: same records, in the same order per key", same + 1), theme.good));
     }
     if state.run().is_some_and(|run| run.dry_run().is_some()) {
-        lines.push((
-            "! dry runs: the times are those of building effects, without the target".to_owned(),
-            theme.warning,
-        ));
+        lines.push(("! dry runs: times cover building effects, not applying them".to_owned(), theme.warning));
     }
     let mut used = 0;
     for (text, style) in lines {
@@ -276,7 +273,7 @@ fn words(
 fn progress(race: &Race, theme: &Theme) -> (String, Style) {
     let lanes = race.lanes.len();
     match &race.phase {
-        RacePhase::Planning(_) => ("a plan is being made, which predicts the times".to_owned(), theme.notice),
+        RacePhase::Planning(_) => ("making a plan to predict the times".to_owned(), theme.notice),
         RacePhase::Starting(lane, ..) => (format!("run {} of {lanes} starts", lane + 1), theme.notice),
         RacePhase::Running(lane) => {
             let share = race.lanes.get(*lane).and_then(|lane| lane.run.as_ref()).map_or(0.0, |run| run.progress);

@@ -163,7 +163,7 @@ fn dry_run(view: &DryRunView, theme: &Theme) -> Vec<(&'static str, String, Style
 
 /// The handlers' effects so far, most frequent first.
 fn effects(run: &RunView) -> String {
-    if run.effects.is_empty() { "this handler counts none".to_owned() } else { list(&run.effects) }
+    if run.effects.is_empty() { "this handler does not count effects".to_owned() } else { list(&run.effects) }
 }
 
 fn list(effects: &[EffectCount]) -> String {

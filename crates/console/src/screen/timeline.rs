@@ -53,7 +53,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let (Some(subject), Some(columns), Some(cursor)) = (state.timeline_subject(), columns, state.timeline_cursor())
     else {
         let inner = frame::window(buf, area, TITLE, "", theme);
-        watch_page::remark(buf, inner, "nothing was measured yet", theme);
+        watch_page::remark(buf, inner, "nothing has been measured yet", theme);
         return;
     };
     let view = View { state, theme, subject, columns, cursor };
@@ -104,7 +104,7 @@ fn title(view: &View<'_>, cells: u16) -> String {
     let whole = view.state.timeline_whole().map_or(0, TimeRange::ms);
     let shown = view.columns.range().ms();
     let part = if shown >= whole { seconds(whole) } else { format!("{} of {}", seconds(shown), seconds(whole)) };
-    format!("{name}  {part}  a column is {}", seconds(view.columns.length_ms()))
+    format!("{name}  {part}  1 column = {}", seconds(view.columns.length_ms()))
 }
 
 /// Whether the cursor follows the latest moment.

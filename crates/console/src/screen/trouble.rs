@@ -185,10 +185,10 @@ fn others(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
     let room = usize::from(at.width.saturating_sub(INDENTATION)).saturating_sub(width(&key) + 2);
     let noun = if total == "1" { "group" } else { "groups" };
     let unknown = if unknown > 0 { format!("; {} not known yet", number::count(unknown)) } else { String::new() };
-    let short = format!("{total} {noun} without trouble{unknown}");
+    let short = format!("{total} {noun} not in trouble{unknown}");
     let long = match counts.as_slice() {
         [] => short.clone(),
-        _ => format!("{total} {noun} without trouble: {}{unknown}", counts.join(", ")),
+        _ => format!("{total} {noun} not in trouble: {}{unknown}", counts.join(", ")),
     };
     let text = if width(&long) <= room { long } else { short };
     paint::text(buf, x, at.y, number::cells(room), &text, theme.popup);

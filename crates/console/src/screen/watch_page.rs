@@ -41,7 +41,7 @@ pub(super) fn frame(buf: &mut Buffer, hits: &mut HitMap, title: &str, place: &st
             foot.push(format!("the list of groups is not current: {}", clean(&why.to_string())));
         }
         if let Some(why) = &snapshot.librdkafka_because {
-            foot.push(format!("seen by librdkafka: {}", clean(why)));
+            foot.push(format!("via librdkafka: {}", clean(why)));
         }
     }
     foot.retain(|part| !part.is_empty());
@@ -59,7 +59,7 @@ pub(super) fn no_groups(state: &State) -> Option<String> {
         }
         Watched::Known { snapshot, .. } if snapshot.groups.is_empty() => {
             let again = match state.key_of(Action::RefreshGroups, Mode::Watching) {
-                Some(key) => format!("; {key} looks again"),
+                Some(key) => format!("; {key} refreshes"),
                 None => String::new(),
             };
             Some(format!("this cluster has no consumer groups, or none that you may describe{again}"))

@@ -79,7 +79,7 @@ fn title(state: &State, lanes: &[Lane], grid: TimeGrid) -> String {
         Some(LaneOrder::Idle) => ", the least busy first",
         Some(LaneOrder::Stalled) => ", the most stalled first",
     };
-    format!("{TITLE}  {} {by}{order}  a cell is {}", number::count(count as u64), run_page::cell_length(grid))
+    format!("{TITLE}  {} {by}{order}  1 cell = {}", number::count(count as u64), run_page::cell_length(grid))
 }
 
 fn foot(state: &State) -> String {

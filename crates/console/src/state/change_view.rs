@@ -198,5 +198,5 @@ pub fn change_result(plan: &GroupChangePlan) -> String {
 fn offset(typed: &str) -> Result<Offset, String> {
     let is_number = !typed.is_empty() && typed.bytes().all(|byte| byte.is_ascii_digit());
     let offset = if is_number { typed.parse().ok().and_then(Offset::new) } else { None };
-    offset.ok_or_else(|| "an offset is a number from 0".to_owned())
+    offset.ok_or_else(|| "an offset must be a number, 0 or greater".to_owned())
 }

@@ -50,7 +50,7 @@ pub enum SavedLayoutError {
     #[error("it is damaged: {0}")]
     Damaged(#[from] serde_json::Error),
     /// It has another version.
-    #[error("it has version {0}, and this kreplay reads version {known}", known = VERSION)]
+    #[error("it has format version {0}, but this kreplay reads version {known}", known = VERSION)]
     Version(u32),
 }
 
@@ -286,7 +286,7 @@ mod tests {
         assert!(matches!(SavedLayout::parse("{\"version\": 1, "), Err(SavedLayoutError::Damaged(_))));
         assert!(SavedLayout::parse("[]").is_err());
         let error = SavedLayout::parse("{\"version\": 2}").unwrap_err();
-        assert_eq!(error.to_string(), "it has version 2, and this kreplay reads version 1");
+        assert_eq!(error.to_string(), "it has format version 2, but this kreplay reads version 1");
     }
 
     proptest! {

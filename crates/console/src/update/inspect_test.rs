@@ -162,7 +162,7 @@ fn values_fold_and_the_cursor_stays_on_them() {
 fn a_search_opens_what_is_folded_and_goes_round() {
     let mut state = with_record(Action::FailedRecord);
     perform(&mut state, Action::NextMatch);
-    assert!(message(&state).contains("search"), "nothing was searched yet");
+    assert!(message(&state).contains("search"), "nothing searched for yet");
     perform(&mut state, Action::FoldLevel);
     perform(&mut state, Action::FoldLevel);
     perform(&mut state, Action::Search);

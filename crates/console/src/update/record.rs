@@ -27,11 +27,11 @@ pub(super) fn begin(state: &mut State, began: Result<String, String>) -> Vec<Eff
     state.stale = true;
     match began {
         Ok(file) => {
-            let message = format!("recording to {file}, beginning with what the console still knew");
+            let message = format!("recording to {file}, starting with the history that the console has kept");
             show_message(state, StatusKind::Info, message);
             state.recording = RecordingState::On(file);
         }
-        Err(reason) => show_message(state, StatusKind::Error, format!("nothing is recorded: {reason}")),
+        Err(reason) => show_message(state, StatusKind::Error, format!("recording failed: {reason}")),
     }
     Vec::new()
 }

@@ -24,7 +24,7 @@ pub(super) fn toggle_pause(state: &mut State) -> Vec<Effect> {
 pub(super) fn stop(state: &mut State) -> Vec<Effect> {
     let grouped = state.run().is_some_and(|run| run.plan.group.is_some());
     let committed = if grouped { " and committed" } else { "" };
-    show_message(state, StatusKind::Info, format!("stopping: records in flight are finished{committed}"));
+    show_message(state, StatusKind::Info, format!("stopping once the records in flight are finished{committed}"));
     vec![Effect::Send(Command::Stop)]
 }
 

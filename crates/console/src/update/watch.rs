@@ -71,7 +71,7 @@ pub(super) fn look(state: &mut State) -> Vec<Effect> {
 
 /// Asks for a look at the visible groups.
 pub(super) fn refresh(state: &mut State) -> Vec<Effect> {
-    show_message(state, StatusKind::Info, "looking at the visible groups");
+    show_message(state, StatusKind::Info, "refreshing the visible groups");
     vec![Effect::Watch(WatchCommand::Refresh)]
 }
 

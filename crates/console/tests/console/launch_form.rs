@@ -265,7 +265,7 @@ fn without_a_form_the_reason_is_shown_before_anything_is_chosen() {
     };
     let mut state = running(80, 24);
     assert_eq!(refusal(&mut state), "this process starts no runs");
-    let reason = "this configuration is read-only (kafka.read_only); no run is started from a form";
+    let reason = "this configuration is read-only (kafka.read_only); runs cannot be started from the form";
     apply(&mut state, Event::LaunchAccess(LaunchAccess::Unavailable(reason.into())));
     assert_eq!(refusal(&mut state), reason);
     let mut attached = running(80, 24);
@@ -288,7 +288,7 @@ fn the_command_line_is_copied_and_passwords_are_not() {
     press_code(&mut state, KeyCode::Down);
     type_text(&mut state, "https://ada:hunter2@h/x");
     let shown = text(&state);
-    assert!(!shown.contains("hunter2") && shown.contains("the line lacks: handler"), "{shown}");
+    assert!(!shown.contains("hunter2") && shown.contains("not in the command line: handler"), "{shown}");
     let effects = press_code(&mut state, KeyCode::F(4));
     let [Effect::Copy(line)] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(!line.contains("hunter2"), "{line}");

@@ -278,7 +278,7 @@ fn a_recording_sends_nothing() {
     }
     let mut console = console;
     assert_eq!(console.press('x'), []);
-    assert_eq!(console.state.user.status.as_ref().unwrap().text, "this is a recording: it can be looked at only");
+    assert_eq!(console.state.user.status.as_ref().unwrap().text, "this is a recording, which is read-only");
     assert_eq!(console.press('q'), [Effect::Quit], "no run would end");
 }
 

@@ -104,9 +104,9 @@ fn a_problem_of_the_file_is_shown_and_the_prompt_stays_open() {
     press_code(&mut state, KeyCode::F(2));
     type_text(&mut state, "all");
     let (preset, _) = kept(press_code(&mut state, KeyCode::Enter));
-    let reason = "repair or remove the file of presets: /s/presets.toml, line 3: key with no value";
+    let reason = "repair or remove the preset file: /s/presets.toml, line 3: key with no value";
     apply(&mut state, Event::PresetKept(Box::new(preset), Err(reason.into())));
-    assert!(text(&state).contains("repair or remove the file of presets"), "{}", text(&state));
+    assert!(text(&state).contains("repair or remove the preset file"), "{}", text(&state));
     press_code(&mut state, KeyCode::Esc);
     press_code(&mut state, KeyCode::F(3));
     apply(&mut state, Event::Presets(Err(reason.into())));
@@ -203,12 +203,12 @@ fn focus_first(state: &mut State) {
 fn presets_need_the_form_and_a_place_where_they_are_kept() {
     let mut state = opened(80, 24);
     assert_eq!(press_code(&mut state, KeyCode::F(2)), []);
-    let reason = "no directory for presets is known; set run.state_dir";
+    let reason = "no directory for presets; set run.state_dir";
     assert_eq!((message(&state), dialog(&state)), ((StatusKind::Refused, reason), None));
     apply(&mut state, Event::PresetAccess);
     press_code(&mut state, KeyCode::Esc);
     assert_eq!(act(&mut state, Action::Presets), []);
-    assert!(message(&state).1.contains("which is not open"), "{:?}", message(&state));
+    assert!(message(&state).1.contains("only in the launch form"), "{:?}", message(&state));
     // An answer that comes after the form was closed opens nothing.
     apply(&mut state, Event::Presets(Ok(some())));
     assert_eq!(dialog(&state), None);

@@ -187,7 +187,7 @@ fn a_race_with_effects_asks_first() {
     press(&mut state, 'r');
     press_code(&mut state, KeyCode::Enter);
     assert!(state.race.is_some(), "a dry run has no effects");
-    assert!(text(&state).contains("without the target"), "{}", text(&state));
+    assert!(text(&state).contains("not applying them"), "{}", text(&state));
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn without_a_plan_one_is_made_first() {
     change(&mut state, |snapshot| snapshot.planning = PlanningView::default());
     assert_eq!(commands(start(&mut state, "1,3")), [Command::Plan(Arc::from([]))]);
     assert_eq!(tick(&mut state), []);
-    assert!(text(&state).contains("a plan is being made"), "{}", text(&state));
+    assert!(text(&state).contains("making a plan"), "{}", text(&state));
     change(&mut state, |snapshot| snapshot.planning.problem = Some("no records".into()));
     for _ in 0..2 {
         assert_eq!(tick(&mut state), [], "the problem may be that of another plan");

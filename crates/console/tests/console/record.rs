@@ -44,7 +44,7 @@ fn a_recording_that_cannot_begin_says_why() {
     assert_eq!(act(&mut state, Action::Record), [Effect::StartRecording]);
     apply(&mut state, Event::RecordingBegan(Err("cannot create a.krec: read-only file system".into())));
     assert_eq!(message(&state).0, StatusKind::Error);
-    assert!(message(&state).1.contains("nothing is recorded: cannot create a.krec"));
+    assert!(message(&state).1.contains("recording failed: cannot create a.krec"));
     assert_eq!(state.recording, RecordingState::Off);
 }
 
@@ -66,7 +66,7 @@ fn recording_is_refused_with_a_reason() {
     assert_eq!(message(&state), (StatusKind::Refused, "this console cannot record"));
     apply(&mut state, Event::RecordingAccess(RecordingState::ByCommand("run\u{1b}.krec".into())));
     assert_eq!(act(&mut state, Action::Record), []);
-    assert_eq!(message(&state).1, "everything is recorded to run\\u{1b}.krec already");
+    assert_eq!(message(&state).1, "already recording everything to run\\u{1b}.krec");
     assert!(text(&state).contains("● REC"));
 }
 

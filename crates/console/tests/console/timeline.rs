@@ -107,7 +107,7 @@ fn without_measurements_the_timeline_says_so() {
     let mut state = State::new(80, 24, None);
     press(&mut state, 'T');
     let status = state.user.status.clone().unwrap();
-    assert_eq!((status.kind, status.text.as_str()), (StatusKind::Refused, "nothing was measured yet"));
+    assert_eq!((status.kind, status.text.as_str()), (StatusKind::Refused, "nothing has been measured yet"));
     assert_at_home(&state);
 }
 

@@ -164,7 +164,7 @@ fn the_screen_says_that_groups_are_being_listed_and_for_how_long() {
 fn a_cluster_without_groups_says_what_to_press() {
     let state = watching(80, 24, of(Vec::new()));
     assert_snapshot!("trouble_empty_80x24", text(&state));
-    assert!(text(&opened(state, ScreenId::Groups)).contains("describe; r looks"));
+    assert!(text(&opened(state, ScreenId::Groups)).contains("describe; r"));
 }
 
 #[test]

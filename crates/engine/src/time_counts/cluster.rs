@@ -31,10 +31,10 @@ pub enum CountError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// There are too many partitions.
-    #[error("the topics have {0} partitions, and records are counted by time for at most {MAX_PARTITIONS}")]
+    #[error("records can be counted by time for at most {MAX_PARTITIONS} partitions; these topics have {0}")]
     TooManyPartitions(usize),
     /// The brokers are too slow.
-    #[error("the brokers have looked up only {lookups} times in {} seconds", MAX_COUNT_TIME.as_secs())]
+    #[error("only {lookups} lookups completed within {} seconds", MAX_COUNT_TIME.as_secs())]
     TooSlow {
         /// The number of lookups.
         lookups: u32,

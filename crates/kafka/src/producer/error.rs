@@ -28,7 +28,7 @@ pub enum ProducerError {
         reason: String,
     },
     /// librdkafka rejected a record.
-    #[error("a record for topic {topic:?} was refused: {reason}")]
+    #[error("a record for topic {topic:?} was rejected: {reason}")]
     Refused {
         /// The topic's name.
         topic: String,

@@ -41,7 +41,7 @@ pub(crate) const FIGURES: &[Figure<Export>] = &[
             "watch_timestamp",
             Some("seconds"),
             &[],
-            "When the last look at the groups was completed, in seconds since 1970",
+            "When the last observation of the groups was completed, in seconds since 1970",
         ),
         read: Read::One(|export| export.looked_at_s.and_then(Number::real)),
     },

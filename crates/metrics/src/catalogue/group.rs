@@ -36,7 +36,7 @@ const OFFSETS: Option<&str> = Some("offsets");
 const SECONDS: Option<&str> = Some("seconds");
 
 pub(crate) const FIGURES: &[Figure<GroupView>] = &[
-    gauge("group_up", None, "Whether the last requests for the group were answered, 0 or 1", |group| {
+    gauge("group_up", None, "1 if the last requests for the group were answered, 0 otherwise", |group| {
         // Groups are asked for one after another; before the first answer, nothing is known.
         let is_pending = group.why_unknown == Some(Reason::NotAsked) && group.as_of.is_none();
         (!is_pending).then(|| Number::flag(group.why_unknown.is_none()))
@@ -51,22 +51,22 @@ pub(crate) const FIGURES: &[Figure<GroupView>] = &[
         "group_state",
         &["group", "state"],
         "state",
-        "Whether the group is in this state, in the words of Kafka, 0 or 1",
+        "1 if the group is in this state, as Kafka reports it, 0 otherwise",
         states,
     ),
     parts(
         "group_verdict",
         &["group", "verdict"],
         "verdict",
-        "Whether this is the verdict on the group, 0 or 1",
+        "1 if this is the verdict on the group, 0 otherwise",
         verdicts,
     ),
     gauge("group_members", None, "Members", |group| group.state.as_ref().map(|_| Number::len(group.members.len()))),
     gauge("group_idle_members", None, "Members without partitions", |group| group.idle_members.map(Number::Count)),
-    gauge("group_lag", OFFSETS, "The sum of the known lags of all partitions that the group has not left", |group| {
+    gauge("group_lag", OFFSETS, "The sum of the known lags of all partitions that are not abandoned", |group| {
         group.lag.total.map(Number::Signed)
     }),
-    gauge("group_readable", OFFSETS, "The part of the lag that a reader of committed records can read now", |group| {
+    gauge("group_readable", OFFSETS, "The part of the lag that a read_committed consumer can read now", |group| {
         group.lag.readable.map(Number::Count)
     }),
     gauge("group_lost", OFFSETS, "The part of the lag that was deleted before the group read it", |group| {
@@ -100,7 +100,7 @@ pub(crate) const FIGURES: &[Figure<GroupView>] = &[
         "group_eta_state",
         &["group", "state"],
         "state",
-        "Whether the time to catch up is known, never, not known yet or done, 0 or 1",
+        "1 if the time to catch up is in this state: known, never, not known yet or done; 0 otherwise",
         eta_states,
     ),
     gauge("group_in_offsets_per_second", None, "Growth of the logs in the last minute", |group| {

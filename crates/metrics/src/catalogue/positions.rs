@@ -23,7 +23,7 @@ macro_rules! figures {
                     concat!($base, "_readable"),
                     "offsets",
                     $labels,
-                    concat!("The part of the lag that a reader of committed records can read now", $where),
+                    concat!("The part of the lag that a read_committed consumer can read now", $where),
                     |it| it.readable.map(Number::Count),
                 ),
                 gauge(

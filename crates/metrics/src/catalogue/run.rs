@@ -51,13 +51,7 @@ pub(crate) const RUN: &[Figure<RunView>] = &[
         }),
     },
     Figure {
-        family: Family::new(
-            Kind::Gauge,
-            "run_state",
-            None,
-            &["state"],
-            "Whether the run is in this state, in the words of the report, 0 or 1",
-        ),
+        family: Family::new(Kind::Gauge, "run_state", None, &["state"], "1 if the run is in this state, 0 otherwise"),
         read: Read::Parts("state", states),
     },
     counter("run_records", None, "Records handled", |run| Some(Number::Count(run.totals.handled))),
@@ -77,7 +71,7 @@ pub(crate) const RUN: &[Figure<RunView>] = &[
     counter("run_lost", Some("offsets"), "Offsets that retention deleted before they were read", |run| {
         Some(Number::Count(run.totals.lost))
     }),
-    gauge("run_concurrency", None, "Workers that are configured", |run| {
+    gauge("run_concurrency", None, "Configured number of workers", |run| {
         Some(Number::Count(u64::from(run.concurrency)))
     }),
     gauge("run_workers", None, "Workers that handle records or wait for them", |run| {

@@ -83,11 +83,11 @@ pub fn topic_line(topic: &TopicAudit) -> String {
 #[must_use]
 pub fn coverage_line(coverage: &AuditCoverage, topics: usize) -> String {
     let how_much = if coverage.stopped {
-        "stopped before the end; the figures are of what was read"
+        "stopped before the end; the figures cover what was read"
     } else if coverage.full {
         "all records of the range"
     } else {
-        "a sample; the figures are of what was read"
+        "a sample; the figures cover what was read"
     };
     let filtered = match coverage.filtered {
         0 => String::new(),

@@ -94,9 +94,9 @@ impl RecordTime {
         let mean = record_time(self.mean_s);
         match self.expected_s {
             Some(expected) => {
-                format!("with {} for a record, as its handler sets; a record took {mean}", record_time(expected))
+                format!("assuming {} per record, as set by the handler; actual {mean}", record_time(expected))
             }
-            None => format!("with {mean} for a record, the measured mean"),
+            None => format!("assuming {mean} per record, the measured mean"),
         }
     }
 }

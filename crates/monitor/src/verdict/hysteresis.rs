@@ -76,7 +76,8 @@ impl Hysteresis {
         if let Some(worst) = raised.next().and_then(|streak| streak.last.clone()) {
             return worst;
         }
-        let evidence = format!("{} of {LOOKS_BEFORE_VERDICT} looks were made.", self.looks.min(LOOKS_BEFORE_VERDICT));
+        let made = self.looks.min(LOOKS_BEFORE_VERDICT);
+        let evidence = format!("{made} of {LOOKS_BEFORE_VERDICT} observations were made.");
         let text = if self.looks < LOOKS_BEFORE_VERDICT { evidence } else { "The findings change.".to_owned() };
         view(VerdictKind::Gathering, "gathering".to_owned(), text, None)
     }

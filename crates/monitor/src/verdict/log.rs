@@ -53,7 +53,7 @@ fn deadline(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let (kind, evidence) = match (eta.verdict, eta.low_s, eta.high_s) {
         // The backlog of a stopped group is lost in the end. It is reported as stopped until that is near.
         (EtaVerdict::Never, ..) if deadline < NEAR_DEADLINE_S => {
-            (VerdictKind::WillLose, format!("{at_the_earliest}; at the present rates the group never catches up."))
+            (VerdictKind::WillLose, format!("{at_the_earliest}; at the current rates the group never catches up."))
         }
         (EtaVerdict::Known, Some(low), _) if deadline < low => {
             let catches_up = duration_text(low);

@@ -213,7 +213,7 @@ impl CopyPass<'_> {
         };
         match refused.and_then(|(number, refusal)| Some((open.sent.get(number)?, refusal))) {
             Some((one, refusal)) => self.refused(one, &refusal),
-            None => MigrateError::Transaction("records were refused".into()),
+            None => MigrateError::Transaction("records were rejected".into()),
         }
     }
 

@@ -55,8 +55,8 @@ pub enum MigrateError {
     },
     /// A topic was recreated.
     #[error(
-        "topic {topic} was deleted and created again during the migration, so its records are no longer those that \
-         were copied; check the new topics, delete them, and migrate again"
+        "topic {topic} was deleted and created again during the migration, so the copies no longer match its \
+         records; check the new topics, delete them, and migrate again"
     )]
     Recreated {
         /// The name of the topic.

@@ -27,7 +27,7 @@ const MAX_CLIENT_ID_BYTES: usize = 32_767;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConfigError {
     /// A mechanism that this client does not have.
-    #[error("this client does not support the SASL mechanism {0}; it has PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512")]
+    #[error("this client does not support the SASL mechanism {0}; it supports PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512")]
     UnsupportedMechanism(String),
     /// A property that changes security and that this client does not have.
     #[error("this client does not support {property}: {reason}")]

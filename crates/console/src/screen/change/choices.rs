@@ -54,7 +54,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, inner: Rect, state: &S
 /// What a change would do. Names of the selected partition are escaped.
 fn explanation(choice: ChangeChoice, state: &State) -> String {
     let row = state.selected_group_partition();
-    let none = || "no partition is selected on the page of the group".to_owned();
+    let none = || "no partition is selected on the group page".to_owned();
     match choice {
         ChangeChoice::Earliest => "to the first offset of each log".to_owned(),
         ChangeChoice::Latest => "to the end of each log".to_owned(),
@@ -68,7 +68,7 @@ fn explanation(choice: ChangeChoice, state: &State) -> String {
         }),
         ChangeChoice::Forget => row.map_or_else(none, |row| clean(&row.topic).into_owned()),
         ChangeChoice::Delete => "with all its committed offsets".to_owned(),
-        ChangeChoice::Undo => "restores what was there before the last change".to_owned(),
+        ChangeChoice::Undo => "restores the offsets from before the last change".to_owned(),
     }
 }
 

@@ -83,8 +83,8 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
             "Run with effects?",
             vec![
                 format!(
-                    "All records are handled {} times, each time with all effects of {}. `kreplay run --dry-run` races \
-                     without effects.",
+                    "All records are handled {} times, and {} applies all effects each time. To race without effects, \
+                     use `kreplay run --dry-run`.",
                     state.user.racing.len(),
                     shorten(&clean(&state.run().map_or_else(String::new, |run| run.plan.handler.clone())), 30),
                 ),
@@ -93,14 +93,17 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
         Question::Silence => (
             "Silence the rule?",
             vec![format!(
-                "No actions are taken on alerts of the rule {} for 1 hour. If they still fire then, they are taken. The \
-                 silence is kept when kreplay ends.",
+                "For 1 hour, no actions run for alerts of the rule {}. If an alert is still firing then, its actions \
+                 run. The silence remains in effect after kreplay exits.",
                 clean(state.user.watch.silencing.as_deref().unwrap_or_default())
             )],
         ),
         Question::ReplacePreset => (
             "Replace the preset?",
-            vec![format!("There is a preset `{}` already. What it has is replaced by what the form has.", asked_preset(state))],
+            vec![format!(
+                "A preset named `{}` already exists. It will be replaced with the contents of the form.",
+                asked_preset(state)
+            )],
         ),
         Question::DeletePreset => (
             "Delete the preset?",

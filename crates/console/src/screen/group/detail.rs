@@ -105,7 +105,7 @@ fn problems(view: &PartitionRow, state: &State) -> Vec<Part> {
     }
     match view.ahead_cause {
         Some(AheadCause::Recreated) => {
-            parts.push(Part::styled("the topic was created again since the commit", WARNING));
+            parts.push(Part::styled("the topic has been recreated since the commit", WARNING));
         }
         Some(AheadCause::Truncated) => parts.push(Part::styled("the log was truncated", WARNING)),
         Some(AheadCause::NotKnown) | None => {}

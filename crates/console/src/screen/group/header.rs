@@ -167,7 +167,7 @@ fn facts(group: &GroupView) -> Vec<Part> {
     }
     match group.seen_by {
         SeenBy::Wire => {}
-        SeenBy::Librdkafka => parts.push(Part::styled("seen by librdkafka", MUTED)),
+        SeenBy::Librdkafka => parts.push(Part::styled("via librdkafka", MUTED)),
         SeenBy::Inferred => parts.push(Part::styled("state inferred from assignments", MUTED)),
         SeenBy::Listed => parts.push(Part::styled("only listed so far", MUTED)),
     }

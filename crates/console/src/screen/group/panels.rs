@@ -51,7 +51,7 @@ pub(super) fn partitions(
     let empty = if rows.is_empty() {
         match &group.why_unknown {
             Some(reason) => reason.to_string(),
-            None => "no partitions: no member has any, and no offset is committed".to_owned(),
+            None => "no partitions: none are assigned and no offsets are committed".to_owned(),
         }
     } else {
         let clear = state.key_of(Action::Close, Mode::Watching).map(|key| format!("; {key} clears it"));

@@ -33,7 +33,7 @@ pub(super) fn lines(state: &State, room: u16, most: usize, theme: &Theme) -> Vec
     }
     let is_refused = !state.launch_problems().is_empty();
     if is_refused && !is_current {
-        say("no plan: first correct what is marked", theme.warning);
+        say("no plan: correct the marked fields first", theme.warning);
     }
     if let Some(problem) = &planning.problem {
         say(&format!("planning failed: {problem}"), theme.bad);
@@ -41,7 +41,7 @@ pub(super) fn lines(state: &State, room: u16, most: usize, theme: &Theme) -> Vec
     if let Some(reading) = planning.in_progress {
         lines.extend(progress(reading, room, theme));
     } else if plan.is_none() && !is_refused && planning.problem.is_none() {
-        lines.push(Line::styled("a plan is made when nothing has changed for a moment", theme.muted));
+        lines.push(Line::styled("a plan is made as soon as you stop editing", theme.muted));
     }
     if let Some(plan) = plan {
         let of_plan = content(state, plan, room, most, theme);

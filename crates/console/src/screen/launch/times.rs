@@ -129,7 +129,7 @@ fn hint(state: &State, is_focused: bool) -> String {
         return foot::of_keys(state, Mode::Launching, &[(&[Action::Down], "picks the range here")]);
     }
     let keys: [(&[Action], &str); 2] =
-        [(&[Action::InputLeft, Action::InputRight], "moves"), (&[Action::DeleteAll], "takes all")];
+        [(&[Action::InputLeft, Action::InputRight], "moves"), (&[Action::DeleteAll], "whole log")];
     format!("Space begins, ends   {}", foot::of_keys(state, Mode::Launching, &keys))
 }
 
@@ -149,7 +149,7 @@ fn head(view: &TimeCountsView, counts: &TimeCounts, range: &Range<usize>, is_foc
     let in_range = if range.len() == counts.counts.len() {
         all
     } else if range.is_empty() {
-        format!("{all}, not given by times")
+        format!("{all}; range not given as times")
     } else {
         format!("{} of {all}", number::short(inside))
     };

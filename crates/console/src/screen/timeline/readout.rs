@@ -30,7 +30,7 @@ pub(super) fn render(buf: &mut Buffer, area: Rect, view: &View<'_>) {
     let has_marker = view.state.user.timeline.marker.is_some();
     lines.extend(happened(view, room));
     if !has_marker && let Some(key) = view.state.key_of(Action::SetMarker, Mode::Timeline) {
-        let text = format!("{key} sets a marker here, with which other moments are compared");
+        let text = format!("{key} sets a marker here to compare other moments with");
         lines.push(Line::styled(cut(&text, room).into_owned(), view.theme.muted));
     }
     let ground = view.theme.base.patch(view.theme.popup);

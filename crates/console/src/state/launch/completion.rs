@@ -38,7 +38,7 @@ pub fn candidates(state: &State, field: FormField, typed: &str) -> Vec<Candidate
         FormField::Setting(RunField::Group) => groups(state),
         FormField::Setting(RunField::From) => [
             ("earliest", "the first record of each partition"),
-            ("latest", "the present end"),
+            ("latest", "the current end"),
             ("committed", "the committed offset of the group"),
             ("last:1000", "1000 offsets before the end"),
             ("-1h", "an hour ago"),
@@ -46,7 +46,7 @@ pub fn candidates(state: &State, field: FormField, typed: &str) -> Vec<Candidate
         .map(|(text, about)| Candidate::word(text, about))
         .to_vec(),
         FormField::Setting(RunField::To) => [
-            ("latest", "the present end"),
+            ("latest", "the current end"),
             ("never", "follow the log until the run is stopped"),
             ("committed", "the committed offset of the group"),
             ("-1h", "an hour ago"),

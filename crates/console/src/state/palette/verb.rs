@@ -44,8 +44,8 @@ verbs! {
     Workers("workers", "N or auto", "Set the number of workers"),
     Rate("rate", "LIMIT or off", "Limit the records or bytes per second"),
     Theme("theme", "NAME", "Change the colours"),
-    Sort("sort", "COLUMN", "Sort the table in front; again to reverse"),
-    Filter("filter", "TERMS", "Filter the table in front"),
+    Sort("sort", "COLUMN", "Sort the current table; again to reverse"),
+    Filter("filter", "TERMS", "Filter the current table"),
     Topic("topic", "NAME", "Go to a topic of the topic list"),
     Group("group", "NAME", "Open a watched group"),
 }

@@ -99,7 +99,7 @@ impl FilterMatches {
     ) {
         if self.is_open() {
             let outcome =
-                if has_group { ". None of their offsets is committed, so that the group reads them again" } else { "" };
+                if has_group { ". None of their offsets is committed, so the group reads them again" } else { "" };
             self.report_no_match(partitions, counters, events, outcome);
         }
     }
