@@ -14,7 +14,8 @@ use kreplay_console::{
 };
 use kreplay_model::domain::Redactor;
 use rustix::fs::{FlockOperation, flock};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
 use crate::config::{Config, Environment};
 
@@ -24,11 +25,12 @@ const FILE: &str = "kreplay/presets.toml";
 const MAX_BYTES: u64 = 256 * 1024;
 /// The version that is written, and the only one that is read.
 const VERSION: u32 = 1;
-/// What the file begins with.
+/// What a new file begins with.
 const HEAD: &str = "\
 # Presets of kreplay's launch form. The settings are those of the table [run] of a configuration file, as texts.
-# Secrets are not stored: *** stands for them. Comments are lost when the console changes the file.
+# Secrets are not stored: *** stands for them.
 
+version = 1
 ";
 
 /// The file with the presets.
@@ -46,7 +48,7 @@ pub(super) fn of_user(config: &Config, environment: &Environment) -> Option<Arc<
 }
 
 /// The content of the file. Other keys than these are those of another program.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
     version: u32,
@@ -54,25 +56,23 @@ struct Content {
     presets: BTreeMap<String, BTreeMap<String, toml::Value>>,
 }
 
-impl Default for Content {
-    fn default() -> Self {
-        Self { version: VERSION, presets: BTreeMap::new() }
-    }
-}
-
 impl PresetFile {
-    /// What the file has; nothing if there is none.
+    /// The text of the file, or of a new one if there is none.
+    fn read(&self) -> Result<String, String> {
+        match read_at_most(&self.path, MAX_BYTES) {
+            Ok(text) => Ok(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HEAD.to_owned()),
+            Err(error) => Err(format!("the presets of {} cannot be read: {error}", self.path.display())),
+        }
+    }
+
+    /// The content of a text.
     ///
     /// # Errors
-    /// Why it is not the file of presets, in one sentence.
-    fn read(&self) -> Result<Content, String> {
+    /// Why it is not that of a preset file, in one sentence.
+    fn content(&self, text: &str) -> Result<Content, String> {
         let shown = self.path.display();
-        let text = match read_at_most(&self.path, MAX_BYTES) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::default()),
-            Err(error) => return Err(format!("the presets of {shown} cannot be read: {error}")),
-        };
-        let content: Content = toml::from_str(&text).map_err(|error| {
+        let content: Content = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
             // What to do comes first: a prompt may have no room for all of it.
             format!("repair or remove the preset file: {shown}, line {line}: {}", error.message())
@@ -84,15 +84,23 @@ impl PresetFile {
         Err(format!("{shown} uses preset format {theirs}, but this kreplay reads format {VERSION}"))
     }
 
-    /// Changes the content while no other console does. A file that cannot be read is not replaced.
-    fn change<T>(&self, change: impl FnOnce(&mut Content) -> Result<T, T>) -> Result<T, String> {
+    /// Changes the presets while no other console does. Comments stay. A file that cannot be read is not replaced.
+    fn change<T>(&self, change: impl FnOnce(&mut dyn TableLike) -> Result<T, T>) -> Result<T, String> {
         let shown = self.path.display();
         let unwritten = |error: io::Error| format!("the presets cannot be written to {shown}: {error}");
         let _lock = self.lock().map_err(unwritten)?;
-        let mut content = self.read()?;
-        match change(&mut content) {
+        let text = self.read()?;
+        self.content(&text)?;
+        let mut document: DocumentMut = text.parse().map_err(|error| unwritten(io::Error::other(error)))?;
+        let presets = document.entry("presets").or_insert_with(|| {
+            let mut table = Table::new();
+            table.set_implicit(true);
+            Item::Table(table)
+        });
+        let presets = presets.as_table_like_mut().ok_or_else(|| unwritten(io::ErrorKind::InvalidData.into()))?;
+        match change(presets) {
             Ok(changed) => {
-                self.replace(&content).map_err(unwritten)?;
+                self.replace(&document.to_string()).map_err(unwritten)?;
                 Ok(changed)
             }
             Err(unchanged) => Ok(unchanged),
@@ -111,11 +119,9 @@ impl PresetFile {
     }
 
     /// Writes a new file and puts it in the place of the old one, so that a crash leaves one of the two.
-    fn replace(&self, content: &Content) -> io::Result<()> {
-        let text = toml::to_string(content).map_err(io::Error::other)?;
+    fn replace(&self, text: &str) -> io::Result<()> {
         let new = self.path.with_extension(format!("{}.new", std::process::id()));
         let mut file = File::create(&new)?;
-        file.write_all(HEAD.as_bytes())?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, &self.path)
@@ -124,7 +130,7 @@ impl PresetFile {
 
 impl PresetStore for PresetFile {
     fn load(&self) -> Result<Vec<Preset>, String> {
-        let content = self.read()?;
+        let content = self.content(&self.read()?)?;
         let preset = |(name, values): (String, BTreeMap<String, toml::Value>)| Preset {
             name,
             values: values.into_iter().map(|(name, value)| (name, text_of(&value))).collect(),
@@ -133,19 +139,21 @@ impl PresetStore for PresetFile {
     }
 
     fn keep(&self, preset: &Preset, replace: bool) -> Result<PresetKept, String> {
-        self.change(|content| {
-            if !replace && content.presets.contains_key(&preset.name) {
+        self.change(|presets| {
+            if !replace && presets.contains_key(&preset.name) {
                 return Err(PresetKept::NameTaken);
             }
-            let values = preset.values.iter();
-            let values = values.map(|(name, value)| (name.clone(), self.redactor.redact(value).into()));
-            content.presets.insert(preset.name.clone(), values.collect());
+            let kept = presets.entry(&preset.name).or_insert(Item::Table(Table::new()));
+            if let Some(kept) = kept.as_table_like_mut() {
+                let values = preset.values.iter().map(|(name, text)| (&**name, self.redactor.redact(text)));
+                replace_values(kept, &values.collect());
+            }
             Ok(PresetKept::Kept)
         })
     }
 
     fn delete(&self, name: &str) -> Result<(), String> {
-        self.change(|content| content.presets.remove(name).map(drop).ok_or(()))
+        self.change(|presets| presets.remove(name).map(drop).ok_or(()))
     }
 }
 
@@ -153,6 +161,23 @@ fn read_at_most(path: &Path, max: u64) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(max + 1).read_to_string(&mut text)?;
     if text.len() as u64 > max { Err(io::Error::other("it is too large")) } else { Ok(text) }
+}
+
+/// Replaces the values of a table. Those that stay keep their places and comments.
+fn replace_values(table: &mut dyn TableLike, values: &BTreeMap<&str, String>) {
+    let before: Vec<String> = table.iter().map(|(name, _)| name.to_owned()).collect();
+    for name in before.iter().filter(|name| !values.contains_key(name.as_str())) {
+        table.remove(name);
+    }
+    for (name, text) in values {
+        if let Some(before) = table.get_mut(name).and_then(Item::as_value_mut) {
+            let decor = before.decor().clone();
+            *before = text.into();
+            *before.decor_mut() = decor;
+        } else {
+            table.insert(name, value(text));
+        }
+    }
 }
 
 /// A value as it is typed into a field: lists are separated by commas.
@@ -201,12 +226,31 @@ mod tests {
         let file = file(folder.path(), &[]);
         file.keep(&preset("nightly", &[("topics", "orders"), ("concurrency", "8")]), false).unwrap();
         let text = fs::read_to_string(&file.path).unwrap();
-        let expected = "version = 1\n\n[presets.nightly]\nconcurrency = \"8\"\ntopics = \"orders\"\n";
+        let expected = "\n[presets.nightly]\nconcurrency = \"8\"\ntopics = \"orders\"\n";
         assert_eq!(text.strip_prefix(HEAD), Some(expected));
         let by_hand = "version = 1\n[presets.a]\ntopics = [\"x\", \"y\"]\nconcurrency = 8\ndry = true\n";
         fs::write(&file.path, by_hand).unwrap();
         let expected = preset("a", &[("topics", "x,y"), ("concurrency", "8"), ("dry", "true")]);
         assert_eq!(file.load(), Ok(vec![expected]));
+    }
+
+    #[test]
+    fn comments_stay_when_presets_are_replaced_and_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(folder.path(), &[]);
+        file.keep(&preset("b", &[]), false).unwrap();
+        let by_hand = "# mine\nversion = 1\n\n# every night\n[presets.a] # at two\n# all of them\ntopics = \"x\" # one\n\
+                       from = \"-1h\"\n\n[presets.b]\nto = \"5\"\n";
+        fs::write(&file.path, by_hand).unwrap();
+        file.keep(&preset("a", &[("topics", "y"), ("to", "7")]), true).unwrap();
+        file.delete("b").unwrap();
+        let expected = "# mine\nversion = 1\n\n# every night\n[presets.a] # at two\n# all of them\ntopics = \"y\" # one\n\
+                        to = \"7\"\n";
+        assert_eq!(fs::read_to_string(&file.path).unwrap(), expected);
+        fs::write(&file.path, "version = 1\npresets = { a = { topics = \"x\" } }\n").unwrap();
+        file.keep(&preset("b", &[("topics", "z")]), false).unwrap();
+        let both = vec![preset("a", &[("topics", "x")]), preset("b", &[("topics", "z")])];
+        assert_eq!(file.load(), Ok(both));
     }
 
     #[test]
@@ -218,7 +262,7 @@ mod tests {
             ("version = 1\n[presets.a\n", "line 2"),
             ("[kafka]\nbootstrap_servers = \"b:1\"\n", "kafka"),
             ("version = 1\nname = \"x\"\n", "name"),
-            ("version = 2\n", "version 2"),
+            ("version = 2\n", "format 2"),
             ("[presets.a]\n", "version"),
             ("version = 1\npresets = 3\n", "line 2"),
         ] {
