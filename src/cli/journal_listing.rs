@@ -1,7 +1,7 @@
 //! The runs that have a journal, for the console.
 
-use kreplay_model::journal::{JournalLister, JournalListing, JournalSummary, JournaledRun};
 use kreplay_engine::journal::{Entry, Journals, Summary};
+use kreplay_model::journal::{JournalLister, JournalListing, JournalSummary, JournaledRun};
 
 /// Lists the runs of a directory of journals.
 pub(super) fn lister(journals: Journals) -> JournalLister {

@@ -306,7 +306,7 @@ mod tests {
             ("[notify.a]\ntimeout = '1s'\n", "notify.a: the action has no kind; write kind = \"webhook\""),
             ("[notify.a]\nkind = 'mail'\n", "`mail` is not a kind; use bell, desktop"),
             ("[notify.a]\nkind = 'webhook'\n", "an action of the kind webhook needs url"),
-            ("[notify.a]\nkind = 'command'\nurl = 'http://h'\n", "an action of the kind command has no url"),
+            ("[notify.a]\nkind = 'command'\nurl = 'http://h'\n", "url does not apply to actions of the kind command"),
             ("[notify.a]\nkind = 'command'\ncommand = \"a 'b\"\n", "is not a command"),
             ("[notify.a]\nkind = 'webhook'\nurl = 'ftp://ada:hunter2@h'\n", "ftp://ada:***@h is not an HTTP URL"),
             ("[notify.a]\nkind = 'webhook'\nurl = '${env:NONE}'\n", "`NONE` is not set"),

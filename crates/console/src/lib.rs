@@ -70,7 +70,7 @@ pub struct ConsoleOptions {
     /// ends no session.
     pub attached: Option<tokio::sync::watch::Receiver<std::sync::Arc<kreplay_model::attach::AttachView>>>,
     /// What lists the runs that have a journal; `None` if no directory of journals is known.
-    pub journals: Option<JournalLister>,
+    pub journals: Option<kreplay_model::journal::JournalLister>,
     /// Whether runs can be chosen in the launch form.
     pub launch: state::LaunchAccess,
     /// Where the presets of the launch form are kept; `None` if they are not.

@@ -68,6 +68,8 @@ pub(super) struct Screen {
     abilities: Abilities,
     /// The last frame; `None` if the terminal does not show it.
     shown: Option<Buffer>,
+    /// Reused for the next frame, so that a frame needs no memory of its own.
+    spare: Buffer,
     /// Whether the next frame begins with an empty screen.
     must_clear: bool,
 }
@@ -84,9 +86,14 @@ impl Screen {
             Terminal::new(backend)
         });
         match opened {
-            Ok(terminal) => {
-                Ok(Self { terminal: ManuallyDrop::new(terminal), mouse, abilities, shown: None, must_clear: false })
-            }
+            Ok(terminal) => Ok(Self {
+                terminal: ManuallyDrop::new(terminal),
+                mouse,
+                abilities,
+                shown: None,
+                spare: Buffer::default(),
+                must_clear: false,
+            }),
             Err(error) => {
                 restore();
                 Err(error)
@@ -107,9 +114,12 @@ impl Screen {
             return Ok(HitMap::default());
         }
         let mut hits = HitMap::default();
-        let mut next = Buffer::empty(state.screen());
+        let mut next = std::mem::take(&mut self.spare);
+        next.resize(state.screen());
+        next.reset();
         screen::render(&mut next, &mut hits, state, theme);
         if self.shown.as_ref() == Some(&next) {
+            self.spare = next;
             return Ok(hits);
         }
         crossterm::queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
@@ -122,12 +132,16 @@ impl Screen {
         self.terminal.draw(|frame| {
             // Between a resize and its event, the sizes differ. Only the frame's area may be written.
             if frame.area() == next.area {
-                frame.buffer_mut().clone_from(&next);
+                frame.buffer_mut().content.clone_from(&next.content);
                 is_drawn = true;
             }
         })?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
-        self.shown = is_drawn.then_some(next);
+        if is_drawn {
+            self.spare = self.shown.replace(next).unwrap_or_default();
+        } else {
+            (self.shown, self.spare) = (None, next);
+        }
         Ok(hits)
     }
 

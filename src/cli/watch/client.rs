@@ -151,7 +151,7 @@ mod tests {
             WireError::Unsupported { api: Api::Metadata, broker: None, client: VersionRange::new(12, 13) };
         let automatic = config("auto", &[]);
         let chosen = after(&unsupported.clone().into(), &automatic).unwrap().unwrap();
-        assert!(chosen.warning(&automatic).unwrap().contains("does not support Metadata"));
+        assert!(chosen.warning(&automatic).unwrap().contains("does not support the required version of Metadata"));
         assert!(after(&unsupported.into(), &config("wire", &[])).is_none());
         let timeout = WireError::Timeout { after: Duration::from_secs(1), last: None };
         assert!(after(&timeout.into(), &automatic).is_none());

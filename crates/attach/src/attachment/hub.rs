@@ -18,8 +18,8 @@ use tokio::{
 use super::{peer::Peer, routes::Takes};
 use crate::{
     client::Update,
-    protocol::ListedJournals,
     merge::{Interleaver, MergedWatch, WatchPart, merge, merge_alerts, merge_watches},
+    protocol::ListedJournals,
 };
 
 /// The interval of merged snapshots.

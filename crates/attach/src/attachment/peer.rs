@@ -194,6 +194,7 @@ mod tests {
             control: true,
             records: true,
             silences: false,
+            journals: false,
             alerts: false,
         }
     }

@@ -14,7 +14,9 @@ use tokio::{
 use super::connection::{Access, Connection, Reader, Writer, connect};
 use crate::{
     Address,
-    protocol::{FromClient, FromServer, ListedJournals, MAX_FRAME_BYTES, ProtocolError, RemoteCommand, Welcome, read, write},
+    protocol::{
+        FromClient, FromServer, ListedJournals, MAX_FRAME_BYTES, ProtocolError, RemoteCommand, Welcome, read, write,
+    },
 };
 
 /// The time after which a process that says nothing is taken for lost. It sends a probe every 5 seconds.

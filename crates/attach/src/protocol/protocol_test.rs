@@ -38,8 +38,8 @@ fn entry() -> impl Strategy<Value = Entry> {
 
 fn from_server() -> impl Strategy<Value = FromServer> {
     let welcome = (any::<String>(), any::<u64>(), any::<Option<String>>(), any::<[bool; 7]>());
-    let welcome =
-        welcome.prop_map(|(program, instance, run, [session, groups, control, records, silences, alerts, journals])| {
+    let welcome = welcome.prop_map(
+        |(program, instance, run, [session, groups, control, records, silences, alerts, journals])| {
             FromServer::Welcome(Welcome {
                 program,
                 instance,
@@ -52,7 +52,8 @@ fn from_server() -> impl Strategy<Value = FromServer> {
                 alerts,
                 journals,
             })
-        });
+        },
+    );
     prop_oneof![
         welcome,
         any::<String>().prop_map(FromServer::Refused),
@@ -159,7 +160,10 @@ fn a_process_of_an_earlier_version_offers_less() {
     let body = br#"{"program":"0.1.0","instance":1,"run":null,"session":true,"groups":false,"control":true}"#;
     let welcome = FromServer::parse(1, body);
     assert!(
-        matches!(welcome, Some(FromServer::Welcome(Welcome { records: false, silences: false, alerts: false, journals: false, .. }))),
+        matches!(
+            welcome,
+            Some(FromServer::Welcome(Welcome { records: false, silences: false, alerts: false, journals: false, .. }))
+        ),
         "{welcome:?}"
     );
 }

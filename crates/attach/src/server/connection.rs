@@ -25,8 +25,8 @@ use super::{
 };
 use crate::{
     protocol::{
-        FromClient, FromServer, Hello, ListedJournals, MAX_COMMAND_BYTES, MAX_HELLO_BYTES, ProtocolError, RemoteCommand, Welcome, read,
-        read_preamble, write, write_preamble,
+        FromClient, FromServer, Hello, ListedJournals, MAX_COMMAND_BYTES, MAX_HELLO_BYTES, ProtocolError,
+        RemoteCommand, Welcome, read, read_preamble, write, write_preamble,
     },
     token,
 };

@@ -21,7 +21,7 @@ pub(super) fn refusal_if_attached(action: Action, state: &State) -> Refusal {
         return Some(why.clone().into());
     }
     if attachment.is_lost() {
-        return Some("connection lost; reconnecting".into());
+        return Some("not connected; kreplay is reconnecting".into());
     }
     refusal_if_several(action, &attachment.view)
 }

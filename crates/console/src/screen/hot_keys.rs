@@ -68,7 +68,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
 fn about(row: &HotKeyRow<'_>) -> String {
     match row.quarantined {
         Some(key) => format!(
-            "{} has been in quarantine since {} at {} failed {}: {}",
+            "{} is in quarantine: {} at {} failed {}: {}",
             clean(row.name),
             clean(&key.partition.to_string()),
             number::count(u64::try_from(key.offset.get()).unwrap_or(0)),
@@ -84,16 +84,16 @@ fn source(state: &State) -> String {
     let counted = state.run().map(|run| &run.hot_keys).filter(|hot| !hot.keys.is_empty());
     if let Some(hot) = counted {
         return format!(
-            "counted during the run, in a sample of {} of {}; from–to: 95 % confidence",
+            "counted live in a sample of {} of {}; from–to: 95 % confidence",
             number::short(hot.counted),
             number::counted_short(hot.records, "record"),
         );
     }
     match state.coverage_of_keys() {
         None => "no keys counted and no plan made yet: only keys in quarantine are known".to_owned(),
-        Some(coverage) if coverage.full => "counts of the plan, which has read all records".to_owned(),
+        Some(coverage) if coverage.full => "counted by the plan, which has read all records".to_owned(),
         Some(coverage) => format!(
-            "counts of the plan, estimated from {} of {}; from–to: 95 % confidence",
+            "estimated by the plan from {} of {}; from–to: 95 % confidence",
             number::short(coverage.offsets_read),
             number::counted_short(coverage.offsets, "offset"),
         ),

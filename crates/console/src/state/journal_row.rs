@@ -33,7 +33,8 @@ impl TableRow for JournalRow<'_> {
             })
             .measured(|row| width(&clean(&row.run.id)))
             .value(Kind::Text, |row| Value::text(&*row.run.id)),
-            Column::new("state", "state", Width::fixed(11), state).value(Kind::State, |row| Value::text(&*row.run.state)),
+            Column::new("state", "state", Width::fixed(11), state)
+                .value(Kind::State, |row| Value::text(&*row.run.state)),
             Self::done(),
             Self::handled(),
             Self::took(),

@@ -27,7 +27,7 @@ pub(super) fn begin(state: &mut State, began: Result<String, String>) -> Vec<Eff
     state.stale = true;
     match began {
         Ok(file) => {
-            let message = format!("recording to {file}, starting with the history that the console has kept");
+            let message = format!("recording to {file}, starting with the recent history");
             show_message(state, StatusKind::Info, message);
             state.recording = RecordingState::On(file);
         }

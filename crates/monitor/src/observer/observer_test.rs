@@ -98,7 +98,8 @@ fn time_queries_continue_until_the_bounds_of_an_age_say_something() {
     }
     let group = billing(&watch.observer.conclude(&look, taken));
     let unread = group.partitions.iter().find(|row| row.partition == 0).unwrap();
-    assert!((60.0..63.0).contains(&unread.age_s.unwrap().value), "{:?}", unread.age_s);
+    let age = unread.age_s.unwrap();
+    assert!(age.low <= 60.0 && 60.0 <= age.high && age.high <= 2.0 * age.low, "{age:?}");
 }
 
 use Happening::{Consume, DeleteRecords, DeleteTopic, OpenTransaction, Produce, Rebalance, Recreate, Rewind, Truncate};

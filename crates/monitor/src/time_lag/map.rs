@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use kreplay_model::domain::Offset;
 
+use super::Bracket;
 use super::age::age;
 use super::anchors::Anchors;
-use super::Bracket;
 use crate::look::{RecordAt, TopicId};
 
 /// Anchors that a partition keeps, apart from those that its targets need.
