@@ -2,10 +2,10 @@
 # Compares the throughput of a run without a console to that of a run with a console and a recording:
 # scripts/compare-console.sh KREPLAY [SECONDS] [COMMAND ARGUMENT...], where KREPLAY is a binary, and the command is `demo`
 # or `run`. The two alternate until each has run for SECONDS (default: 600), so that both meet the same load of the
-# machine. Prints records per second of each, their ratio, and the peak memory of the first and the last run of each.
-# Needs jq, and `script` for a terminal.
+# machine. Prints records per second of each, the median of their ratios, and the peak memory of the first and the last
+# run of each. Needs jq, and `script` for a terminal.
 set -euo pipefail
-[ $# -ge 1 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 kreplay=$1 seconds=${2:-600}
 shift $(($# < 2 ? $# : 2))
 [ $# -gt 0 ] || set -- demo --events 1000000 --work 0ns --concurrency 4
@@ -52,7 +52,9 @@ ran() { # KIND: the seconds that its runs have taken
 round=0
 while [ "$(ran headless)" -lt "$seconds" ] || [ "$(ran console)" -lt "$seconds" ]; do
   round=$((round + 1))
-  for kind in headless console; do
+  # Each is the first one in every other round.
+  if [ $((round % 2)) = 1 ]; then order="headless console"; else order="console headless"; fi
+  for kind in $order; do
     "$kind" "$results/$kind-$(printf %05d "$round").json" "$@" || { cat "$results/log" >&2; exit 1; }
   done
   printf '\r%d s of %d s' "$(ran headless)" "$seconds" >&2
@@ -66,7 +68,10 @@ for kind in headless console; do
     "\(.[0].memory.peak_rss_bytes / 1048576 | floor) MiB in the first run, " +
     "\(.[-1].memory.peak_rss_bytes / 1048576 | floor) MiB in the last"' "$results/$kind"-*.json
 done
-jq --null-input --raw-output \
-  --slurpfile headless <(jq --slurp '(map(.totals.handled) | add) / (map(.handling_s) | add)' "$results"/headless-*.json) \
-  --slurpfile console <(jq --slurp '(map(.totals.handled) | add) / (map(.handling_s) | add)' "$results"/console-*.json) \
-  '"console ÷ headless\t\($console[0] / $headless[0] * 1000 | round / 1000)"'
+# Each round is one ratio, so that a machine that becomes slower or faster meanwhile affects neither side.
+paste -d ' ' <(jq '.totals.handled / .handling_s' "$results"/headless-*.json) \
+  <(jq '.totals.handled / .handling_s' "$results"/console-*.json) | awk '{ print $2 / $1 }' | sort --general-numeric-sort |
+  awk '{ ratios[NR] = $1 }
+    function quantile(share) { return ratios[int(1 + share * (NR - 1) + 0.5)] }
+    END { printf "console ÷ headless\tmedian %.3f, half of the rounds between %.3f and %.3f\n",
+      quantile(0.5), quantile(0.25), quantile(0.75) }'
