@@ -14,8 +14,8 @@ use crate::{
     layout::Panel,
     number,
     state::{
-        ChangeAccess, ChangePhase, Dialog, JournalFeed, Layer, MAX_COPIED_BYTES, Question, Race, ScreenId, State,
-        TableId, WorkerStep,
+        Asked, ChangeAccess, ChangePhase, Dialog, JournalFeed, Layer, MAX_COPIED_BYTES, Question, Race, ScreenId,
+        State, TableId, WorkerStep,
     },
 };
 
@@ -460,12 +460,15 @@ fn not_acceptable(state: &State) -> Refusal {
             refuse_unless(waits, "that key is no longer in quarantine").or_else(|| undecidable(state, decision))
         }
         Some(Dialog::Ask(question)) => asked_action(question)?.refusal(state),
-        Some(Dialog::Number { .. }) => fixed_concurrency(state),
-        Some(Dialog::Rate { .. }) => no_session(state),
-        Some(Dialog::Rehearse { .. }) => not_auditable(state),
-        Some(Dialog::Race { .. }) => no_race_possible(state),
-        Some(Dialog::ChangeValue { .. }) => unplannable_change(state),
-        Some(Dialog::ConfirmChange { .. }) => unexecutable_change(state),
+        Some(Dialog::Prompt { asked, .. }) => match asked {
+            Asked::Workers => fixed_concurrency(state),
+            Asked::Rate => no_session(state),
+            Asked::RehearsedPartitions => not_auditable(state),
+            Asked::RaceWorkers => no_race_possible(state),
+            Asked::ChangeValue(_) => unplannable_change(state),
+            Asked::GroupName => unexecutable_change(state),
+            Asked::RecordText | Asked::ExportFile(_) | Asked::PresetName => None,
+        },
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use ratatui::{
 use super::{
     hit_map::{HitMap, Target},
     layout::{MIN_HEIGHT, MIN_WIDTH},
-    state::{Dialog, Layer, State},
+    state::{Layer, State},
     theme::Theme,
     widget::paint,
 };
@@ -47,7 +47,7 @@ mod trouble;
 mod watch_page;
 mod workers;
 
-pub use table::{Filters, Moves, SCREENS, Screen};
+pub use table::{Moves, SCREENS, Screen};
 
 /// Renders the whole screen, and adds what can be clicked to an empty map.
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: &Theme) {
@@ -64,7 +64,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     }
     let front = navigation.front();
     if let Some(dialog) = &navigation.dialog {
-        if let (Dialog::HelpFilter(_), Layer::Window) = (dialog, front.screen.layer()) {
+        if dialog.is_filter() && front.screen.layer() == Layer::Window {
             (Screen::of(front.screen).view)(buf, hits, front, state, theme);
         }
         hits.add(screen, Target::Prompt);

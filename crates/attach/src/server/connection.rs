@@ -206,8 +206,12 @@ fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
             session.control.send(command);
             None
         }
-        // What is visible in the process's own console decides which groups are observed most often.
-        (RemoteCommand::Watch(WatchCommand::LookAt(_)), _) => None,
+        // What is visible in the process's own console decides which groups are observed most often. The others are
+        // answered by what reads the connection.
+        (
+            RemoteCommand::Watch(WatchCommand::LookAt(_)) | RemoteCommand::Inspect(_) | RemoteCommand::ListJournals(_),
+            _,
+        ) => None,
         (RemoteCommand::Watch(command), Source { groups: Some(GroupSource { control: Some(control), .. }), .. }) => {
             control.send(command);
             None
@@ -220,8 +224,6 @@ fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
             None => Some("the process has no rules that can be silenced"),
         },
         (RemoteCommand::Session(_), _) => Some("the process has no session"),
-        // Answered before.
-        (RemoteCommand::Inspect(_) | RemoteCommand::ListJournals(_), _) => None,
         (RemoteCommand::Watch(_), _) => Some("the process has no watch that takes commands"),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     hit_map::{HitMap, Target},
     key::Mode,
     number,
-    state::{Dialog, EventRow, ScreenId, Scrollable, State},
+    state::{EventRow, Filters, ScreenId, Scrollable, State},
     symbol,
     text::{clean, cut, shorten, wrap_at_most},
     theme::Theme,
@@ -131,7 +131,7 @@ fn title(state: &State, shown: usize, all: usize) -> String {
         if missed > 0 { format!(", {} not shown: too many at once", number::count(missed)) } else { String::new() };
     let title = format!("{TITLE}  {count}{of}{missed}");
     let room = usize::from(state.size.width).saturating_sub(title.len() + 10);
-    if let Some(Dialog::EventFilter(prompt)) = &state.user.navigation.dialog {
+    if let Some(prompt) = state.filter_prompt(Filters::Events) {
         return format!("{title}  /{}", with_cursor(&prompt.input, room + 1));
     }
     match clean(state.user.event_log.table.filter.text()) {

@@ -13,7 +13,7 @@ use crate::{
     key::Mode,
     layout::inside,
     number,
-    state::{Dialog, GroupPanel, State},
+    state::{Filters, GroupPanel, State},
     text::{clean, shorten, width},
     theme::Theme,
     widget::{input::with_cursor, paint},
@@ -137,7 +137,7 @@ fn heading(
 
 /// The filter of the partitions.
 fn filter(state: &State, room: usize) -> String {
-    if let Some(Dialog::GroupPartitionFilter(prompt)) = &state.user.navigation.dialog {
+    if let Some(prompt) = state.filter_prompt(Filters::GroupPartitions) {
         return format!("  /{}", with_cursor(&prompt.input, room.max(8) + 1));
     }
     let filter = clean(state.user.watch.partitions.filter.text());

@@ -12,7 +12,7 @@ use crate::{
     key::Mode,
     layout::inside,
     number,
-    state::{Dialog, GroupRow, ScreenId, Scrollable, State, evidence},
+    state::{Filters, GroupRow, ScreenId, Scrollable, State, evidence},
     symbol,
     text::{clean, shorten, wrap_at_most},
     theme::Theme,
@@ -96,7 +96,7 @@ fn title(state: &State, shown: usize, all: usize, cells: u16) -> String {
         let _ = write!(title, ", {} described", number::count(described as u64));
     }
     let room = usize::from(cells).saturating_sub(title.len() + 10);
-    if let Some(Dialog::GroupFilter(prompt)) = &state.user.navigation.dialog {
+    if let Some(prompt) = state.filter_prompt(Filters::Groups) {
         return format!("{title}  /{}", with_cursor(&prompt.input, room + 1));
     }
     if table.filter.is_empty() {

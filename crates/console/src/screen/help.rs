@@ -13,7 +13,7 @@ use crate::{
     key::{Key, Mode},
     layout::{centred, inside},
     number,
-    state::{Dialog, ScreenId, Scrollable, State},
+    state::{Filters, ScreenId, Scrollable, State},
     text::{clean, shorten, width},
     theme::Theme,
     widget::{frame, input::with_cursor, paint},
@@ -59,7 +59,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, from: usize, state: &S
 /// The title with the filter.
 fn title(state: &State, cells: u16) -> String {
     let room = usize::from(cells).saturating_sub(TITLE.len() + 10);
-    if let Some(Dialog::HelpFilter(prompt)) = &state.user.navigation.dialog {
+    if let Some(prompt) = state.filter_prompt(Filters::Help) {
         return format!("{TITLE}  /{}", with_cursor(&prompt.input, room + 1));
     }
     match clean(&state.user.help_filter) {

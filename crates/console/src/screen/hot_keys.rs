@@ -8,7 +8,7 @@ use crate::{
     hit_map::{HitMap, Target},
     key::Mode,
     number,
-    state::{Dialog, HotKeyRow, ScreenId, Scrollable, State},
+    state::{Filters, HotKeyRow, ScreenId, Scrollable, State},
     text::{clean, shorten, wrap_at_most},
     theme::Theme,
     widget::{
@@ -105,7 +105,7 @@ fn title(state: &State, shown: usize, all: usize) -> String {
     let of = if shown < all { format!(" of {}", number::count(all as u64)) } else { String::new() };
     let title = format!("{TITLE}  {}{of}", number::count(shown as u64));
     let room = usize::from(state.size.width).saturating_sub(title.len() + 12);
-    if let Some(Dialog::HotKeyFilter(prompt)) = &state.user.navigation.dialog {
+    if let Some(prompt) = state.filter_prompt(Filters::HotKeys) {
         return format!("{title}  /{}", with_cursor(&prompt.input, room + 1));
     }
     match clean(state.user.hot_keys.filter.text()) {

@@ -14,7 +14,7 @@ use crate::{
         no_timeline,
     },
     hit_map::HitMap,
-    state::{Place, ScreenId, State},
+    state::{Filters, Place, ScreenId, State},
     theme::Theme,
 };
 
@@ -53,27 +53,6 @@ pub enum Moves {
     Lines,
     /// Nothing.
     Nothing,
-}
-
-/// What the filter of a screen hides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filters {
-    /// Rows of the partition table.
-    Partitions,
-    /// Topics of the list.
-    Topics,
-    /// Watched groups.
-    Groups,
-    /// Partitions of the opened group.
-    GroupPartitions,
-    /// Keys of the help.
-    Help,
-    /// Events of the log.
-    Events,
-    /// Hot keys.
-    HotKeys,
-    /// Runs that have a journal.
-    Journals,
 }
 
 /// Draws a screen at a place, and adds what can be clicked to the map.

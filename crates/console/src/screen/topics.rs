@@ -17,7 +17,7 @@ use crate::{
     key::Mode,
     layout::{centred, inside},
     number,
-    state::{Dialog, ScreenId, Scrollable, State, TopicRow},
+    state::{Filters, ScreenId, Scrollable, State, TopicRow},
     text::{clean, cut, shorten, width, wrap},
     theme::Theme,
     widget::{
@@ -93,7 +93,7 @@ fn list_rows(state: &State, inner: Rect) -> Rect {
 
 fn title(state: &State, cells: u16) -> String {
     let room = usize::from(cells.saturating_sub(28));
-    if let Some(Dialog::TopicFilter(prompt)) = &state.user.navigation.dialog {
+    if let Some(prompt) = state.filter_prompt(Filters::Topics) {
         return format!("{TITLE}  /{}", with_cursor(&prompt.input, room + 1));
     }
     if state.user.topics.table.filter.is_empty() {

@@ -3,7 +3,7 @@
 use kreplay_model::audit::{AuditCommand, AuditProgress};
 
 use super::{Effect, reject, show_message};
-use crate::state::{Dialog, LineInput, ScreenId, State, StatusKind};
+use crate::state::{Asked, Dialog, ScreenId, State, StatusKind};
 
 /// The most partitions that can be rehearsed.
 const MAX_PARTITIONS: i32 = 10_000;
@@ -49,7 +49,7 @@ pub(super) fn stop(state: &mut State) -> Vec<Effect> {
 
 /// Opens the prompt for the number of partitions to rehearse.
 pub(super) fn ask_for_partitions(state: &mut State) {
-    state.user.navigation.dialog = Some(Dialog::Rehearse { text: LineInput::default(), error: None });
+    state.user.navigation.dialog = Some(Dialog::prompt(Asked::RehearsedPartitions, ""));
 }
 
 /// Audits again with the typed number of partitions, or shows in the prompt why it is invalid.

@@ -7,7 +7,7 @@ use super::{Effect, reject, show_message};
 use crate::{
     action::Action,
     availability::at_most,
-    state::{Attachment, Dialog, LineInput, Pending, State, StatusKind, WorkerStep},
+    state::{Asked, Attachment, Dialog, Pending, State, StatusKind, WorkerStep},
 };
 
 /// Changes the number of workers, starting from the last requested number.
@@ -25,7 +25,7 @@ pub(super) fn toggle_auto(state: &mut State) -> Vec<Effect> {
 
 /// Opens the prompt for the number of workers.
 pub(super) fn ask(state: &mut State) {
-    state.user.navigation.dialog = Some(Dialog::Number { text: LineInput::default(), error: None });
+    state.user.navigation.dialog = Some(Dialog::prompt(Asked::Workers, ""));
 }
 
 /// Whether the prompt asks for automatic concurrency.

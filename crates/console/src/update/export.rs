@@ -4,15 +4,14 @@ use std::path::Path;
 
 use super::{Effect, reject, show_message};
 use crate::{
-    state::{Dialog, ExportSubject, LineInput, State, StatusKind},
+    state::{Asked, Dialog, ExportSubject, State, StatusKind},
     table::export::ExportFormat,
 };
 
 /// Asks for the name of the file.
 pub(super) fn ask(state: &mut State) {
     let subject = state.export_subject();
-    let text = LineInput::new(subject.file_name());
-    state.user.navigation.dialog = Some(Dialog::Export { subject, text, error: None });
+    state.user.navigation.dialog = Some(Dialog::prompt(Asked::ExportFile(subject), &subject.file_name()));
 }
 
 /// Writes to a file. Its ending says the format.
@@ -42,7 +41,9 @@ fn is_picture(name: &str) -> bool {
 /// Closes the prompt if the file was written. Otherwise the prompt shows why not, so that another name can be typed.
 pub(super) fn learn(state: &mut State, outcome: Result<(), String>) -> Vec<Effect> {
     state.stale = true;
-    let Some(Dialog::Export { subject, text, .. }) = &state.user.navigation.dialog else { return Vec::new() };
+    let Some(Dialog::Prompt { asked: Asked::ExportFile(subject), text, .. }) = &state.user.navigation.dialog else {
+        return Vec::new();
+    };
     match outcome {
         Ok(()) => {
             let what = if is_picture(text.text().trim()) { "screen" } else { subject.name() };

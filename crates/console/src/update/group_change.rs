@@ -7,8 +7,8 @@ use kreplay_model::watch::{GroupChange, GroupChangeCommand, GroupChangeProgress,
 use super::{Effect, navigate, reject, show_message};
 use crate::{
     state::{
-        AskedChange, ChangeAccess, ChangeChoice, ChangePhase, Dialog, LineInput, ScreenId, Scrollable, State,
-        StatusKind, change_result,
+        Asked, AskedChange, ChangeAccess, ChangeChoice, ChangePhase, Dialog, ScreenId, Scrollable, State, StatusKind,
+        change_result,
     },
     table::{TableState, arrange},
 };
@@ -95,7 +95,7 @@ pub(super) fn next_scope(state: &mut State) {
 pub(super) fn plan(state: &mut State) -> Vec<Effect> {
     let choice = state.user.watch.change.choice;
     if choice.asks_for().is_some() {
-        state.user.navigation.dialog = Some(Dialog::ChangeValue { choice, text: LineInput::default(), error: None });
+        state.user.navigation.dialog = Some(Dialog::prompt(Asked::ChangeValue(choice), ""));
         return Vec::new();
     }
     match state.chosen_change(choice, "") {
@@ -135,7 +135,7 @@ fn ask_for_plan(state: &mut State, change: GroupChange) -> Vec<Effect> {
 
 /// Asks for the name of the group, which must be typed before its plan is executed.
 pub(super) fn ask_for_name(state: &mut State) {
-    state.user.navigation.dialog = Some(Dialog::ConfirmChange { text: LineInput::default(), error: None });
+    state.user.navigation.dialog = Some(Dialog::prompt(Asked::GroupName, ""));
 }
 
 /// Executes the plan if the name of its group was typed.

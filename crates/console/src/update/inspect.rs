@@ -9,7 +9,7 @@ use super::{Effect, ask, failed_record, quarantine, show_message};
 use crate::{
     number,
     record::{Format, Hit, SearchStep, Shown},
-    state::{Dialog, LineInput, Question, ScreenId, Scrollable, State, StatusKind},
+    state::{Asked, Dialog, Question, ScreenId, Scrollable, State, StatusKind},
     text::{clean, shorten},
 };
 
@@ -121,7 +121,7 @@ pub(super) fn toggle_hex(state: &mut State) {
 
 /// Opens the prompt for a text, with the last one.
 pub(super) fn ask_for_search(state: &mut State) {
-    state.user.navigation.dialog = Some(Dialog::Search(LineInput::new(state.user.inspect.search.as_str())));
+    state.user.navigation.dialog = Some(Dialog::prompt(Asked::RecordText, &state.user.inspect.search));
 }
 
 /// Searches a text from the cursor on.

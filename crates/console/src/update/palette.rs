@@ -6,7 +6,7 @@ use crate::{
     action::Action,
     layout::Panel,
     palette::{entries, refusal},
-    state::{Dialog, Edit, Palette, PaletteEntry, PaletteItem, ScreenId, Scrollable, State, StatusKind},
+    state::{Dialog, Edit, Filters, Palette, PaletteEntry, PaletteItem, ScreenId, Scrollable, State, StatusKind},
 };
 use kreplay_model::domain::TopicPartition;
 
@@ -143,7 +143,7 @@ fn run(state: &mut State, item: &PaletteItem, perform: Perform) -> Result<Vec<Ef
 fn show_topic(state: &mut State, name: &str) {
     let shown = state.user.topics.shown(&state.feed);
     if !shown.iter().any(|at| state.catalog().get(*at).is_some_and(|topic| topic.name == name)) {
-        filter::set_topics(state, String::new());
+        filter::set(state, Filters::Topics, String::new());
     }
     topics::select(state, name.to_owned());
 }
@@ -157,7 +157,7 @@ fn show_partition(state: &mut State, id: &TopicPartition) {
         state.rows().shown.iter().any(|at| state.partitions().get(*at).is_some_and(|partition| partition.id == *id))
     };
     if !is_shown(state) {
-        filter::set_partitions(state, String::new());
+        filter::set(state, Filters::Partitions, String::new());
     }
     if !is_shown(state) {
         state.user.show_empty = true;

@@ -12,7 +12,9 @@ use crate::{
     action::Action,
     key::Mode,
     record::SearchStep,
-    state::{Dialog, Edit, HotKeyRow, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep},
+    state::{
+        Asked, Dialog, Edit, HotKeyRow, JournalRow, PartitionRow, Question, ScreenId, State, StatusKind, WorkerStep,
+    },
 };
 
 /// Performs a user action, or shows why it is not available. Nothing else checks whether an action may be performed.
@@ -259,36 +261,24 @@ fn toggle_empty(state: &mut State) {
 fn accept(state: &mut State) -> Vec<Effect> {
     match state.user.navigation.dialog.clone() {
         Some(Dialog::Ask(question)) => question::confirm(state, question),
-        Some(Dialog::Number { text, .. }) => concurrency::accept(state, text.text()),
-        Some(Dialog::Race { text, .. }) => race::accept(state, text.text()),
-        Some(Dialog::Rate { text, .. }) => rate::accept(state, text.text()),
-        Some(Dialog::Rehearse { text, .. }) => audit::accept_partitions(state, text.text()),
-        Some(Dialog::ChangeValue { choice, text, .. }) => group_change::accept_value(state, choice, text.text()),
-        Some(Dialog::ConfirmChange { text, .. }) => group_change::accept_name(state, text.text()),
-        Some(Dialog::Filter(_)) => in_view(state, |state| filter::accept(state, |state| &state.user.table.filter)),
-        Some(Dialog::TopicFilter(_)) => {
-            in_view(state, |state| filter::accept(state, |state| &state.user.topics.table.filter))
-        }
-        Some(Dialog::GroupFilter(_)) => {
-            in_view(state, |state| filter::accept(state, |state| &state.user.watch.groups.filter))
-        }
-        Some(Dialog::EventFilter(_)) => {
-            in_view(state, |state| filter::accept(state, |state| &state.user.event_log.table.filter))
-        }
-        Some(Dialog::HotKeyFilter(_)) => {
-            in_view(state, |state| filter::accept(state, |state| &state.user.hot_keys.filter))
-        }
-        Some(Dialog::JournalFilter(_)) => {
-            in_view(state, |state| filter::accept(state, |state| &state.user.journal.filter))
-        }
-        Some(Dialog::GroupPartitionFilter(_)) => {
-            in_view(state, |state| filter::accept(state, |state| &state.user.watch.partitions.filter))
-        }
-        Some(Dialog::Search(text)) => in_view(state, |state| inspect::search(state, text.text().to_owned())),
-        Some(Dialog::HelpFilter(_)) => in_view(state, |state| state.user.navigation.dialog = None),
+        Some(Dialog::Prompt { asked, text, .. }) => accept_text(state, asked, text.text()),
+        Some(Dialog::Filter(prompt)) => in_view(state, |state| filter::accept(state, prompt.filters)),
         Some(Dialog::Palette(_)) => palette::accept(state, perform),
-        Some(Dialog::Export { subject, text, .. }) => export::accept(state, subject, text.text()),
-        Some(Dialog::PresetName { text, .. }) => presets::accept_name(state, text.text()),
         Some(Dialog::Columns(_) | Dialog::Presets(_)) | None => Vec::new(),
+    }
+}
+
+/// Accepts the text of a prompt.
+fn accept_text(state: &mut State, asked: Asked, text: &str) -> Vec<Effect> {
+    match asked {
+        Asked::Workers => concurrency::accept(state, text),
+        Asked::RaceWorkers => race::accept(state, text),
+        Asked::Rate => rate::accept(state, text),
+        Asked::RehearsedPartitions => audit::accept_partitions(state, text),
+        Asked::ChangeValue(choice) => group_change::accept_value(state, choice, text),
+        Asked::GroupName => group_change::accept_name(state, text),
+        Asked::RecordText => in_view(state, |state| inspect::search(state, text.to_owned())),
+        Asked::ExportFile(subject) => export::accept(state, subject, text),
+        Asked::PresetName => presets::accept_name(state, text),
     }
 }

@@ -3,7 +3,7 @@
 use super::{Effect, ask as ask_question, launch_form, reject, show_message};
 use crate::{
     preset_store::PresetKept,
-    state::{Dialog, LineInput, Preset, PresetChoice, Question, State, StatusKind},
+    state::{Asked, Dialog, Preset, PresetChoice, Question, State, StatusKind},
     text::clean,
 };
 
@@ -15,8 +15,8 @@ pub(super) fn allow(state: &mut State) -> Vec<Effect> {
 
 /// Asks for the name of a new preset. That of the last one is proposed.
 pub(super) fn ask(state: &mut State) {
-    let text = LineInput::new(state.user.launch.preset.clone().unwrap_or_default());
-    state.user.navigation.dialog = Some(Dialog::PresetName { text, error: None });
+    let proposed = state.user.launch.preset.as_deref().unwrap_or_default();
+    state.user.navigation.dialog = Some(Dialog::prompt(Asked::PresetName, proposed));
 }
 
 /// Keeps what the form has under a name. The prompt stays open until it is kept.
@@ -34,7 +34,7 @@ pub(super) fn accept_name(state: &mut State, name: &str) -> Vec<Effect> {
 /// Says what became of a preset that was to be kept. Asks if it would replace another one.
 pub(super) fn learn_kept(state: &mut State, preset: Preset, kept: Result<PresetKept, String>) -> Vec<Effect> {
     state.stale = true;
-    let is_asking = matches!(state.user.navigation.dialog, Some(Dialog::PresetName { .. }));
+    let is_asking = state.asked() == Some(Asked::PresetName);
     match kept {
         Ok(PresetKept::NameTaken) => {
             state.user.launch.asked_preset = Some(preset);

@@ -7,7 +7,7 @@ use kreplay_model::{control::Command, domain::Concurrency};
 use super::{Effect, navigate, reject, show_message};
 use crate::{
     action::Action,
-    state::{Dialog, LineInput, Question, Race, RaceStep, ScreenId, State, StatusKind, forecast, parse_lanes},
+    state::{Asked, Dialog, Question, Race, RaceStep, ScreenId, State, StatusKind, forecast, parse_lanes},
 };
 
 /// The numbers of workers that are proposed.
@@ -31,7 +31,7 @@ pub(super) fn ask(state: &mut State) {
     let raced = state.race.iter().flat_map(|race| &race.lanes).map(|lane| lane.workers).collect::<Vec<_>>();
     let lanes = if raced.is_empty() { PROPOSED.to_vec() } else { raced };
     let lanes: Vec<String> = lanes.iter().filter(|workers| **workers <= max).map(u32::to_string).collect();
-    state.user.navigation.dialog = Some(Dialog::Race { text: LineInput::new(lanes.join(",")), error: None });
+    state.user.navigation.dialog = Some(Dialog::prompt(Asked::RaceWorkers, &lanes.join(",")));
 }
 
 /// Begins a race with the typed numbers, after a question if its runs have effects.

@@ -4,11 +4,11 @@ use kreplay_model::control::Command;
 use kreplay_model::domain::RateLimit;
 
 use super::{Effect, reject, show_message};
-use crate::state::{Attachment, Dialog, LineInput, State, StatusKind};
+use crate::state::{Asked, Attachment, Dialog, State, StatusKind};
 
 /// Opens the prompt.
 pub(super) fn ask(state: &mut State) {
-    state.user.navigation.dialog = Some(Dialog::Rate { text: LineInput::default(), error: None });
+    state.user.navigation.dialog = Some(Dialog::prompt(Asked::Rate, ""));
 }
 
 /// Accepts the typed rate, or shows in the prompt why it is invalid. Empty input or `off` removes the limit.

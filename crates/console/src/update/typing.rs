@@ -39,26 +39,11 @@ pub(super) fn change(state: &mut State, change: impl FnOnce(&mut LineInput)) {
     let text = input.text().to_owned();
     dialog.set_error(None);
     match dialog {
-        Dialog::Filter(_) => filter::set_partitions(state, text),
-        Dialog::TopicFilter(_) => filter::set_topics(state, text),
-        Dialog::GroupFilter(_) => filter::set_groups(state, text),
-        Dialog::GroupPartitionFilter(_) => filter::set_group_partitions(state, text),
-        Dialog::EventFilter(_) => filter::set_events(state, text),
-        Dialog::HotKeyFilter(_) => filter::set_hot_keys(state, text),
-        Dialog::JournalFilter(_) => filter::set_journals(state, text),
-        Dialog::HelpFilter(_) => filter::set_help(state, text),
+        Dialog::Filter(prompt) => {
+            let filters = prompt.filters;
+            filter::set(state, filters, text);
+        }
         Dialog::Palette(palette) => palette.search(typed(&text)),
-        Dialog::Ask(_)
-        | Dialog::Number { .. }
-        | Dialog::Rate { .. }
-        | Dialog::Rehearse { .. }
-        | Dialog::Race { .. }
-        | Dialog::ChangeValue { .. }
-        | Dialog::ConfirmChange { .. }
-        | Dialog::Search(_)
-        | Dialog::Export { .. }
-        | Dialog::PresetName { .. }
-        | Dialog::Presets(_)
-        | Dialog::Columns(_) => {}
+        Dialog::Ask(_) | Dialog::Prompt { .. } | Dialog::Presets(_) | Dialog::Columns(_) => {}
     }
 }

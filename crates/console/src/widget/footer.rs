@@ -12,7 +12,7 @@ use crate::{
     action::Action,
     key::Mode,
     layout::Panel,
-    state::{Dialog, Playback, ScreenId, State, StatusKind},
+    state::{Asked, Dialog, Playback, ScreenId, State, StatusKind},
     text::{clean, cut, width},
     theme::Theme,
 };
@@ -112,6 +112,9 @@ fn of_past(state: &State) -> &'static [Action] {
 
 /// The label of an action in the current state.
 fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
+    if let (Action::Accept, Some(asked)) = (action, state.asked()) {
+        return accept_label(asked);
+    }
     let run_state = state.run().map(|run| run.state);
     match (action, run_state) {
         (Action::TogglePause, Some(RunState::Paused)) => "resume",
@@ -120,21 +123,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         (Action::ToggleAuto, _) if state.feed.adaptive() => "auto off",
         (Action::Run, Some(state)) if state.is_over() => "run again",
         (Action::Accept, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "keep",
-        (Action::Accept, _)
-            if matches!(
-                state.user.navigation.dialog,
-                Some(Dialog::Number { .. } | Dialog::Rate { .. } | Dialog::Rehearse { .. })
-            ) =>
-        {
-            "set"
-        }
-        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Race { .. })) => "start",
-        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ChangeValue { .. })) => "plan",
-        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::ConfirmChange { .. })) => "execute",
         (Action::Accept, _) if state.mode() == Mode::Palette => "run",
-        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Export { .. })) => "write",
-        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::Search(_))) => "search",
-        (Action::Accept, _) if matches!(state.user.navigation.dialog, Some(Dialog::PresetName { .. })) => "save",
         (Action::Close, _) if state.user.navigation.dialog.as_ref().is_some_and(Dialog::is_filter) => "undo",
         (Action::Close, _) if matches!(state.user.navigation.dialog, Some(Dialog::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.table.filter.is_empty() => {
@@ -440,5 +429,18 @@ fn useful_on_groups(screen: ScreenId) -> &'static [Action] {
             A::PauseWatch,
             A::Quit,
         ],
+    }
+}
+
+/// What the key that accepts the text of a prompt does.
+fn accept_label(asked: Asked) -> &'static str {
+    match asked {
+        Asked::Workers | Asked::Rate | Asked::RehearsedPartitions => "set",
+        Asked::RaceWorkers => "start",
+        Asked::ChangeValue(_) => "plan",
+        Asked::GroupName => "execute",
+        Asked::RecordText => "search",
+        Asked::ExportFile(_) => "write",
+        Asked::PresetName => "save",
     }
 }

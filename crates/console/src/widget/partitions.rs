@@ -16,7 +16,7 @@ use crate::{
     action::Action,
     hit_map::{HitMap, Target},
     layout::{Panel, inside},
-    state::{Dialog, PartitionRow, Rows, Scrollable, State},
+    state::{Filters, PartitionRow, Rows, Scrollable, State},
     text::{clean, shorten, width},
     theme::Theme,
 };
@@ -75,10 +75,7 @@ fn empty_message(state: &State, rows: &Rows) -> String {
 /// The title, in at most `room` cells. A long filter is shortened in the middle, so that the last characters are
 /// visible.
 fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a> {
-    let typed = match &state.user.navigation.dialog {
-        Some(Dialog::Filter(prompt)) => Some(&prompt.input),
-        _ => None,
-    };
+    let typed = state.filter_prompt(Filters::Partitions).map(|prompt| &prompt.input);
     let mut spans = vec![Span::raw("Partitions")];
     if rows.total == 0 {
         return Line::from(spans);

@@ -6,7 +6,7 @@ use crossterm::event::KeyCode;
 use insta::assert_snapshot;
 use kreplay_console::{
     action::Action,
-    state::{Dialog, ScreenId, State},
+    state::{Asked, Dialog, ScreenId, State},
     update::{Effect, Event},
 };
 use kreplay_model::{
@@ -295,7 +295,10 @@ fn another_number_of_partitions_is_rehearsed() {
     for wrong in ["0", "10001", "x", ""] {
         type_text(&mut state, wrong);
         assert!(act(&mut state, Action::Accept).is_empty());
-        assert!(matches!(dialog(&state), Some(Dialog::Rehearse { error: Some(_), .. })), "{wrong}");
+        assert!(
+            matches!(dialog(&state), Some(Dialog::Prompt { asked: Asked::RehearsedPartitions, error: Some(_), .. })),
+            "{wrong}"
+        );
         act(&mut state, Action::DeleteAll);
     }
     type_text(&mut state, "24");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crossterm::event::KeyCode;
 use kreplay_console::{
     action::Action,
-    state::{Dialog, PartitionRow, ScreenId, State, TableId},
+    state::{Asked, Dialog, PartitionRow, ScreenId, State, TableId},
     update::{Effect, Event},
 };
 use kreplay_model::domain::Ordering;
@@ -21,7 +21,9 @@ fn export(state: &mut State, name: &str) -> Vec<Effect> {
 }
 
 fn error(state: &State) -> Option<&str> {
-    let Some(Dialog::Export { error, .. }) = dialog(state) else { panic!("no prompt: {:?}", dialog(state)) };
+    let Some(Dialog::Prompt { asked: Asked::ExportFile(_), error, .. }) = dialog(state) else {
+        panic!("no prompt: {:?}", dialog(state))
+    };
     error.as_deref()
 }
 

@@ -9,7 +9,7 @@ use kreplay_console::{
     action::Action,
     capture,
     key::Mode,
-    state::{ChangeAccess, ChangeChoice, ScopeChoice, ScreenId, State, StatusKind, TroubleKey},
+    state::{Asked, ChangeAccess, ChangeChoice, Dialog, ScopeChoice, ScreenId, State, StatusKind, TroubleKey},
     theme::ThemeChoice,
     update::{Effect, Event},
 };
@@ -256,7 +256,7 @@ fn what_is_typed_wrong_stays_in_the_prompt_with_the_reason() {
         type_text(&mut state, typed);
         assert_eq!(press_code(&mut state, KeyCode::Enter), [], "{typed}");
         let is_explained =
-            matches!(dialog(&state), Some(kreplay_console::state::Dialog::ChangeValue { error: Some(_), .. }));
+            matches!(dialog(&state), Some(Dialog::Prompt { asked: Asked::ChangeValue(_), error: Some(_), .. }));
         assert!(is_explained, "{choice:?} {typed}: {:?}", dialog(&state));
     }
 }

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use kreplay_console::{
     action::Action,
     preset_store::PresetKept,
-    state::{Dialog, FormField, Preset, Question, ScreenId, State, StatusKind},
+    state::{Asked, Dialog, FormField, Preset, Question, ScreenId, State, StatusKind},
     update::{Effect, Event, update},
 };
 use kreplay_model::control::RunField;
@@ -67,7 +67,10 @@ fn a_preset_is_kept_under_a_name() {
     press_code(&mut state, KeyCode::F(2));
     assert_snapshot!("preset_name_80x24", text(&state));
     assert_eq!(press_code(&mut state, KeyCode::Enter), []);
-    assert!(matches!(dialog(&state), Some(Dialog::PresetName { error: Some(_), .. })), "a name is needed");
+    assert!(
+        matches!(dialog(&state), Some(Dialog::Prompt { asked: Asked::PresetName, error: Some(_), .. })),
+        "a name is needed"
+    );
     type_text(&mut state, " nightly ");
     let (preset, replace) = kept(press_code(&mut state, KeyCode::Enter));
     assert_eq!((preset.name.as_str(), replace), ("nightly", false));

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crossterm::event::KeyCode;
 use kreplay_console::{
     action::Action,
-    state::{Dialog, Question, RacePhase, ScreenId, State, StatusKind},
+    state::{Asked, Dialog, Question, RacePhase, ScreenId, State, StatusKind},
     update::{Effect, Event, update},
 };
 use kreplay_model::{
@@ -163,7 +163,9 @@ fn a_race_can_be_stopped_and_goes_on_while_an_earlier_moment_is_shown() {
 fn wrong_numbers_are_refused_in_the_prompt() {
     let mut state = before_the_race(80, 24);
     act(&mut state, Action::Race);
-    assert!(matches!(dialog(&state), Some(Dialog::Race { text, .. }) if text.text() == "1,3,8"));
+    assert!(
+        matches!(dialog(&state), Some(Dialog::Prompt { asked: Asked::RaceWorkers, text, .. }) if text.text() == "1,3,8")
+    );
     insta::assert_snapshot!("race_prompt_80x24", text(&state));
     press_code(&mut state, KeyCode::Esc);
     assert!(text(&state).contains("no race yet; r starts one"), "{}", text(&state));

@@ -11,7 +11,7 @@ use kreplay_console::{
     action::{Action, CATALOGUE},
     capture,
     key::Key,
-    state::{ChangeAccess, Dialog, Question, ScreenId, State, StatusKind},
+    state::{Asked, ChangeAccess, Dialog, Question, ScreenId, State, StatusKind},
     theme::{Theme, ThemeChoice},
     update::{Effect, Event, perform, update},
 };
@@ -299,11 +299,11 @@ proptest! {
                         prop_assert!(asked_first, "{asked:?}");
                     }
                     Effect::ChangeGroup(GroupChangeCommand::Execute { number }) => {
-                        let is_typed = matches!(fixture::dialog(&before), Some(Dialog::ConfirmChange { .. }));
+                        let is_typed = matches!(fixture::dialog(&before), Some(Dialog::Prompt { asked: Asked::GroupName, .. }));
                         prop_assert!(is_typed && before.user.watch.change.last_number == number);
                     }
                     Effect::Export { .. } => {
-                        let is_asked = matches!(fixture::dialog(&before), Some(Dialog::Export { .. }));
+                        let is_asked = matches!(fixture::dialog(&before), Some(Dialog::Prompt { asked: Asked::ExportFile(_), .. }));
                         prop_assert!(is_asked);
                     }
                     Effect::Send(Command::SetConcurrency(wanted)) => {

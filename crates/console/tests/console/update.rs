@@ -10,7 +10,7 @@ use kreplay_console::{
     key::{Key, Mode},
     keymap::Keymap,
     layout::Panel,
-    state::{Dialog, Question, ScreenId, State, StatusKind},
+    state::{Asked, Dialog, Question, ScreenId, State, StatusKind},
     table::Sort,
     theme::{ColorDepth, Theme, ThemeChoice, ThemeError},
     update::{Effect, Event, update},
@@ -260,7 +260,9 @@ fn a_number_is_validated_before_it_is_sent() {
         press(&mut state, 'n');
         type_text(&mut state, typed);
         assert_eq!(press_code(&mut state, KeyCode::Enter), [], "{typed}");
-        let Some(Dialog::Number { error: Some(error), .. }) = dialog(&state) else { panic!("{typed}: no error") };
+        let Some(Dialog::Prompt { asked: Asked::Workers, error: Some(error), .. }) = dialog(&state) else {
+            panic!("{typed}: no error")
+        };
         assert!(error.contains(expected), "{typed}: {error}");
         press_code(&mut state, KeyCode::Esc);
         assert_at_home(&state);
@@ -296,7 +298,9 @@ fn keys_toggle_automatic_concurrency_and_set_the_rate() {
     press(&mut state, 'L');
     type_text(&mut state, "fast");
     assert_eq!(press_code(&mut state, KeyCode::Enter), []);
-    let Some(Dialog::Rate { error: Some(error), .. }) = dialog(&state) else { panic!("no error") };
+    let Some(Dialog::Prompt { asked: Asked::Rate, error: Some(error), .. }) = dialog(&state) else {
+        panic!("no error")
+    };
     assert!(error.contains("write 5000/s"), "{error}");
 }
 
