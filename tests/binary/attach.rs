@@ -100,9 +100,10 @@ fn a_lost_connection_is_shown_and_opened_again() {
     drop(first.kill());
     wait_for_text(&console, "connection lost");
     assert!(socket(&folder).exists(), "a killed process leaves its socket");
-    let second = demo(&socket(&folder), &LONG);
+    let second = demo(&socket(&folder), &["--events", "5000", "--work", "7ms"]);
+    // Until the first snapshot of the new process, the run before is shown.
     console.wait_for("the new run", RUN_TIMEOUT, |screen| {
-        screen.contains("► running") && !screen.contains("connection lost")
+        screen.contains("► running") && screen.contains("simulate:7ms") && !screen.contains("connection lost")
     });
     quit(console);
     second.signal("INT");
