@@ -54,7 +54,7 @@ pub enum BenchError {
         expected: String,
     },
     /// The user stopped it.
-    #[error("stopped before the end")]
+    #[error("stopped early")]
     Stopped,
 }
 

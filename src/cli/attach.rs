@@ -25,7 +25,7 @@ const NO_CHANGES: &str = "an attached console cannot change groups; use `kreplay
 /// The flags of `attach`.
 #[derive(Args, Clone)]
 pub struct AttachArgs {
-    /// Addresses of the processes: the values of their --serve
+    /// Addresses of the processes, as given to their --serve
     #[arg(value_name = "PATH|HOST:PORT", required = true)]
     addresses: Vec<Address>,
     /// Send commands to the processes, if they were started with --serve-control

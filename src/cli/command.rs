@@ -15,7 +15,7 @@ use super::{
 #[derive(Parser, Clone)]
 #[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done; 1 failed; 2 invalid flags or configuration; 3 done, but records were \
-                        skipped, dead-lettered, lost to retention or unjudged; 4 stopped before the end")]
+                        skipped, dead-lettered, lost to retention or unjudged; 4 stopped early")]
 pub struct Cli {
     /// The command; `None` opens the console.
     #[command(subcommand)]
@@ -46,7 +46,7 @@ pub enum Command {
     /// Builds the effects of both and applies none. Exit code 0 means that they are equal, 1 that they differ. For each
     /// key, the result names the first record with different effects.
     ///
-    /// SQLite projections are compared by the rows that they change, however their SQL is written. Both run on one
+    /// SQLite projections are compared by the rows they change, regardless of how their SQL is written. Both run on one
     /// worker, in order of arrival, in scratch databases that are empty at first, with the same clock and random
     /// numbers. PostgreSQL projections are compared by their statements and bound values, ignoring comments and
     /// whitespace; no server is contacted. Commands and endpoints are compared by their input. Handlers with different

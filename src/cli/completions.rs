@@ -1,4 +1,4 @@
-//! `kreplay completions SHELL`: the completions of a shell.
+//! `kreplay completions SHELL`: shell completions.
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::{Shell, generate};

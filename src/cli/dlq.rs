@@ -43,8 +43,8 @@ enum DlqCommand {
     /// Send dead letters back to the topics they came from
     ///
     /// Keeps the order of each key and removes the headers that kreplay added. The committed offsets of a consumer
-    /// group record what was sent, so that a second command does not send it again. A killed command may repeat its
-    /// last batch.
+    /// group record what was sent, so that running the command again does not resend it. After a kill, the last batch
+    /// may be sent twice.
     Retry(RetryArgs),
 }
 

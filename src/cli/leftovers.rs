@@ -29,7 +29,7 @@ pub struct LeftoversArgs {
     /// Remove groups that no run needs any more
     #[arg(long)]
     remove: bool,
-    /// Also remove groups of recent runs that this machine does not know; they can then no longer be resumed
+    /// Also remove groups of recent runs that this machine does not know; those runs can no longer be resumed
     #[arg(long, requires = "remove")]
     unknown: bool,
     #[command(flatten)]

@@ -28,7 +28,7 @@ pub struct RunsArgs {
     file: FileArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// Delete the journal of a run; it can then no longer be resumed
+    /// Delete a run's journal; the run can no longer be resumed
     #[arg(long, value_name = "RUN", conflicts_with_all = ["json", "output_format"])]
     forget: Option<String>,
 }

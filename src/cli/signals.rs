@@ -74,7 +74,7 @@ pub(super) fn exit_soon_after_unless(stop: &Arc<AtomicBool>, handles_stop: &Arc<
             return;
         }
         // A failed write to standard error is ignored: the exit code shows it, too.
-        let _ = writeln!(io::stderr(), "kreplay: stopped before the end");
+        let _ = writeln!(io::stderr(), "kreplay: stopped early");
         std::process::exit(Exit::Stopped as i32);
     };
     let spawned = std::thread::Builder::new().name("exit-timer".into()).spawn(watch);

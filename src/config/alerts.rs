@@ -370,7 +370,7 @@ mod tests {
             ("[alerts.a]\non = 'topics'\ncondition = 'lag > 5'\n", "`topics` is neither groups nor runs"),
             ("[alerts.a]\non = 'runs'\ngroups = ['x']\ncondition = 'lag > 5'\n", "a rule on runs applies to each run"),
             ("[alerts.a]\ncondition = 'lag > 5'\nactions = ['ops']\n", "there is no action `ops`; write bell, desktop"),
-            ("[alerts.'a b']\ncondition = 'lag > 5'\n", "is not the name of a rule"),
+            ("[alerts.'a b']\ncondition = 'lag > 5'\n", "is not a valid rule name"),
             ("[alerts]\na = 5\n", "alerts.a: must be a table, not a number"),
         ] {
             let problem = load(text).unwrap_err();

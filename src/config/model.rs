@@ -153,9 +153,9 @@ pub struct WatchSection {
     pub count_last_records: bool,
     /// Number of rebalances within `flapping_window` that makes a group flapping.
     pub flapping_count: u32,
-    /// The time in which these rebalances are counted.
+    /// Time window in which rebalances are counted towards `flapping_count`.
     pub flapping_window: Duration,
-    /// Whether partitions of topics that a group has left count in totals and verdicts.
+    /// Whether partitions of topics that a group has left count towards totals and verdicts.
     pub abandoned: AbandonedChoice,
     /// Which client looks at groups.
     pub client: ClientChoice,
@@ -198,7 +198,7 @@ impl FromStr for ClientChoice {
     }
 }
 
-/// Whether partitions of topics that a group has left count in totals and verdicts.
+/// Whether partitions of topics that a group has left count towards totals and verdicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AbandonedChoice {
     /// They count in neither totals nor verdicts.

@@ -313,7 +313,7 @@ mod tests {
             ("[notify.a]\nkind = 'webhook'\nheaders = ['Authorization hunter2']\n", "*** is not a header"),
             ("[notify.a]\nkind = 'bell'\ntimeout = '1h'\n", "is not a duration from 100ms to 5m"),
             ("[notify.a]\nkind = 'bell'\nsound = 'x'\n", "unknown setting; [notify.a] has kind, url"),
-            ("[notify.'a b']\nkind = 'bell'\n", "is not the name of an action"),
+            ("[notify.'a b']\nkind = 'bell'\n", "is not a valid action name"),
         ] {
             let problem = load(text).unwrap_err();
             assert!(problem.contains(part) && !problem.contains("hunter2"), "{text}: {problem}");

@@ -23,7 +23,7 @@ fn output(arguments: &[&str], configuration: &str) -> String {
 #[test]
 fn a_line_says_that_an_alert_fires() {
     let lines = output(&["demo", "--watch", "--headless", "--for", "3s"], RULE);
-    assert!(lines.lines().any(|line| line.contains(": alert any fires (info): members ")), "{lines}");
+    assert!(lines.lines().any(|line| line.contains(": alert any is firing (info): members ")), "{lines}");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn alerts_on_a_run_are_events_and_take_actions() {
                  [notify.broken]\nkind = 'command'\ncommand = '/no/such/program'\n";
     let arguments = ["demo", "--headless", "--datasets", "1", "--events", "200", "--work", "0"];
     let (_, stderr) = outputs(&arguments, &format!("{rules}{}", to_file(&file)));
-    assert!(stderr.contains("alert ends fires (warning): state done"), "{stderr}");
+    assert!(stderr.contains("alert ends is firing (warning): state done"), "{stderr}");
     assert!(stderr.contains("the action broken failed: cannot start /no/such/program"), "{stderr}");
     let seen = notices(&file);
     assert_eq!((seen.len(), &seen[0]["status"]), (1, &"firing".into()));

@@ -172,7 +172,7 @@ fn addresses_that_cannot_be_served_are_refused_before_the_run_begins() {
     std::fs::write(&path, "").unwrap();
     assert!(serve(path.to_str().unwrap()).contains("the file exists and is not a socket"));
     let running = demo(&socket(&folder), &LONG);
-    assert!(serve(socket(&folder).to_str().unwrap()).contains("another process serves there"));
+    assert!(serve(socket(&folder).to_str().unwrap()).contains("another process is already listening there"));
     running.signal("INT");
     running.finish();
     assert!(refused(Program::kreplay().args(["attach", "a.sock"])).contains("needs a terminal"));

@@ -120,5 +120,5 @@ fn an_unreachable_database_fails_before_anything_is_created() {
 fn an_unreachable_cluster_fails() {
     let finished = bench(&["--bootstrap-server", "127.0.0.1:1", "--topics", "t", "-X", "socket.timeout.ms=1000"]).run();
     assert_eq!((finished.code(), finished.stdout.as_str()), (Some(1), ""), "{finished:?}");
-    assert!(finished.stderr.contains("no broker answers at 127.0.0.1:1"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("no broker answered at 127.0.0.1:1"), "{}", finished.stderr);
 }

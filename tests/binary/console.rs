@@ -156,7 +156,7 @@ fn quitting_does_not_wait_for_a_cluster_that_does_not_answer() {
 fn an_unreachable_cluster_is_reported_on_the_screen() {
     let args = ["run", "--bootstrap-server", "127.0.0.1:1", "--connect-timeout", "2s", "--topics", "t"];
     let mut console = Terminal::kreplay(&args, 24, 100);
-    wait_for_text(&console, "no broker answers at 127.0.0.1:1 within");
+    wait_for_text(&console, "no broker answered at 127.0.0.1:1 within");
     console.send("q");
     let left = console.finish(RUN_TIMEOUT);
     assert_eq!((left.status.exit_code(), left.traces), (1, Traces::default()), "{}", left.text);

@@ -59,7 +59,7 @@ fn an_unreachable_broker_is_named_in_the_error() {
     let program = Program::kreplay().args(args).args(["--connect-timeout", "2s"]);
     let finished = program.timeout(RUN_TIMEOUT).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");
-    assert!(finished.stderr.contains("no broker answers at 127.0.0.1:1 within 2"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("no broker answered at 127.0.0.1:1 within 2"), "{}", finished.stderr);
     assert_eq!(finished.stdout, "", "there is no run to report on");
 }
 

@@ -16,7 +16,7 @@ fn a_run_takes_commands_from_a_terminal_and_draws_nothing() {
         terminal.wait_for(answer, RUN_TIMEOUT, |screen| screen.contains(answer));
     };
     type_line("help", "print the last errors and warnings");
-    type_line("workers none", "or write workers auto");
+    type_line("workers none", "or use workers auto");
     type_line("workers 3", "concurrency 2 to 3");
     type_line("rate 500/s", "500/s");
     type_line("pause", "Z paused");

@@ -61,7 +61,7 @@ fn catches_interrupts(pid: u32) -> bool {
 fn a_signal_ends_commands_that_wait_for_a_cluster() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (topics, ended) = (["--topics", "t"], "stopped before the end");
+    let (topics, ended) = (["--topics", "t"], "stopped early");
     let commands: [(&[&str], &[&str], &str); 17] = [
         (&["run", "--headless"], &topics, "stopped before anything was read"),
         (&["plan"], &topics, ended),

@@ -40,7 +40,7 @@ fn more_workers_than_partitions_are_refused_with_partition_order() {
     let args = ["demo", "--headless", "--datasets", "2", "--partitions", "3", "--ordering", "partition"];
     expect_refused(
         &[&args[..], &["--concurrency", "100"]].concat(),
-        "concurrency 100 is more than the 6 partitions that ordering partition can keep busy, one worker each; choose at most 6, or --ordering key",
+        "concurrency 100 is too high: --ordering partition uses at most one worker per partition, and there are 6 partitions; choose at most 6, or use --ordering key",
     );
 }
 

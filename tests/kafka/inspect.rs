@@ -135,7 +135,7 @@ fn where_compaction_removed_a_record_the_next_one_is_shown() {
 #[test]
 fn without_a_broker_the_time_is_limited() {
     let error = inspect_at("127.0.0.1:1", "t", 0, 0, Duration::from_secs(2)).unwrap_err();
-    assert!(error.to_string().contains("no broker answers at 127.0.0.1:1 within 2 s"), "{error}");
+    assert!(error.to_string().contains("no broker answered at 127.0.0.1:1 within 2 s"), "{error}");
 }
 
 #[test]

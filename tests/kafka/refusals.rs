@@ -39,7 +39,7 @@ fn an_unreachable_broker_is_reported_in_one_sentence() {
         for address in ["127.0.0.1:1", "no-such-host.invalid:9092"] {
             for selection in [["--topics", "t"], ["--topics-regex", "t.*"]] {
                 scope.spawn(move || {
-                    let parts = [address, "no broker answers", "check the address"];
+                    let parts = [address, "no broker answered", "check the address"];
                     expect_refusal(&kreplay(address, &selection), 1, &parts);
                 });
             }
@@ -52,7 +52,7 @@ fn a_server_that_is_not_a_broker_is_reported_in_one_sentence() {
     // A server that accepts connections and never answers.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    expect_refusal(&kreplay(&address, &["--topics", "t"]), 1, &[&address, "no broker answers"]);
+    expect_refusal(&kreplay(&address, &["--topics", "t"]), 1, &[&address, "no broker answered"]);
 }
 
 #[test]

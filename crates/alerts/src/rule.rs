@@ -21,7 +21,7 @@ const RESERVED_LABELS: [&str; 4] = ["alertname", "group", "run", "severity"];
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// The name has other characters, or is too long.
-    #[error("`{0}` is not the name of a rule; write 1 to {MAX_NAME_BYTES} of the characters a-z, A-Z, 0-9, - and _")]
+    #[error("`{0}` is not a valid rule name; use 1 to {MAX_NAME_BYTES} of the characters a-z, A-Z, 0-9, - and _")]
     Name(String),
     /// A figure is not one of partitions.
     #[error("{figure} is a figure of the whole group; remove it, or remove the topics")]
@@ -33,7 +33,7 @@ pub enum RuleError {
     #[error("a rule on runs applies to each run of this process; remove groups and topics")]
     SelectorOfRuns,
     /// A label or an annotation that Prometheus would refuse.
-    #[error("`{0}` is not the name of a label; write letters, digits and _, not a digit or __ at the start")]
+    #[error("`{0}` is not a valid label name; use letters, digits and _, and do not start with a digit or __")]
     Label(String),
     /// A label that every alert has.
     #[error("the label `{0}` is set by kreplay; use another name")]

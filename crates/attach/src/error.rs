@@ -7,14 +7,14 @@ use crate::{Address, protocol::ProtocolError};
 /// Why a process cannot serve its feed.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// A loopback address needs a token, because each user of the machine can connect to it.
+    /// A loopback address needs a token, because any user on the machine can connect to it.
     #[error(
-        "each user of this machine can connect to {0}; set a token with --serve-token-file FILE or KREPLAY_SERVE_TOKEN, \
+        "any user on this machine can connect to {0}; set a token with --serve-token-file FILE or KREPLAY_SERVE_TOKEN, \
          or serve on a Unix socket"
     )]
     NoToken(Address),
     /// Another process serves there.
-    #[error("cannot serve on {0}: another process serves there; choose another path with --serve")]
+    #[error("cannot serve on {0}: another process is already listening there; choose another path with --serve")]
     InUse(Address),
     /// There is a file that is not a socket.
     #[error("cannot serve on {0}: the file exists and is not a socket; choose another path with --serve")]

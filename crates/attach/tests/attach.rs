@@ -316,7 +316,7 @@ fn what_answers_otherwise_is_described() {
     for (answer, expected) in [
         (&b"kreplay\n\x09\0"[..], "the other side uses protocol version 9"),
         (b"220 mail.example.org ESMTP\r\n", "the other side is not kreplay"),
-        (b"krep", "the connection ended within a message"),
+        (b"krep", "the connection was closed in the middle of a message"),
     ] {
         let address = socket(&folder, "other.sock");
         let listener = UnixListener::bind(path(&address)).unwrap();

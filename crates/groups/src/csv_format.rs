@@ -9,7 +9,7 @@ use kreplay_model::domain::{Offset, TopicPartition, number::counted};
 #[derive(Debug, thiserror::Error)]
 pub enum CsvError {
     /// A line has another form.
-    #[error("line {line}: {problem}; write topic,partition,offset or group,topic,partition,offset")]
+    #[error("line {line}: {problem}; use topic,partition,offset or group,topic,partition,offset")]
     Line {
         /// The number of the line, from 1.
         line: u64,

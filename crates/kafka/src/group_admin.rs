@@ -33,7 +33,7 @@ pub enum GroupAdminError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The broker rejected the request.
-    #[error("the request about group `{group}` failed: {reason}")]
+    #[error("the request for group `{group}` failed: {reason}")]
     Group {
         /// Its id.
         group: String,

@@ -11,16 +11,16 @@ const MAX_EXCERPT_CHARS: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
     /// The name has other characters, or is too long.
-    #[error("`{0}` is not the name of an action; write 1 to {MAX_NAME_BYTES} of the characters a-z, A-Z, 0-9, - and _")]
+    #[error("`{0}` is not a valid action name; use 1 to {MAX_NAME_BYTES} of the characters a-z, A-Z, 0-9, - and _")]
     Name(String),
     /// It is not an HTTP URL. The text shows no secrets.
     #[error("{0} is not an HTTP URL such as https://host/path")]
     Url(String),
     /// It is not a header.
-    #[error("{0} is not a header; write NAME: VALUE")]
+    #[error("{0} is not a header; use NAME: VALUE")]
     Header(String),
     /// The command cannot be split into words, or is empty.
-    #[error("`{0}` is not a command; write a program and its arguments, and close each quote")]
+    #[error("`{0}` is not a command; use a program and its arguments, and close each quote")]
     Command(String),
 }
 

@@ -75,7 +75,7 @@ pub enum OpenError {
         kreplay: String,
     },
     /// The header is damaged, or the file ends in it.
-    #[error("its header is damaged or incomplete; nothing was recorded, or the file was changed")]
+    #[error("its header is corrupt or incomplete; nothing was recorded, or the file was changed")]
     Header,
     /// It has no frame.
     #[error("it has no frame: recording ended before the first one was written")]

@@ -88,7 +88,7 @@ pub enum StrategyError {
     NoGroup(String),
     /// The resulting topic name is invalid.
     #[error(
-        "channel `{}` does not result in a valid topic name: 1 to 249 letters, digits, `.`, `_` and `-` are allowed",
+        "channel `{}` does not map to a valid topic name: use 1 to 249 letters, digits, `.`, `_` and `-`",
         printable(.0)
     )]
     NotAName(String),
@@ -188,7 +188,7 @@ impl FromStr for TopicTemplate {
             Ok(Self { name: name.to_owned(), partitions })
         } else {
             Err(format!(
-                "`{text}` does not name a topic; write TOPIC or TOPIC:PARTITIONS, where TOPIC has 1 to 249 letters, \
+                "`{text}` does not name a topic; use TOPIC or TOPIC:PARTITIONS, where TOPIC has 1 to 249 letters, \
                  digits, `.`, `_` and `-`, and may have {CHANNEL_PLACEHOLDER} in it"
             ))
         }

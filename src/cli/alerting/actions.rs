@@ -62,7 +62,7 @@ impl Drop for Actions {
             let _ = writeln!(stderr, "kreplay: the action {} failed: {}", failure.action, failure.reason);
         }
         if !is_done {
-            let _ = writeln!(stderr, "kreplay: ended before all actions on alerts were completed");
+            let _ = writeln!(stderr, "kreplay: exited before all alert actions completed");
         }
     }
 }

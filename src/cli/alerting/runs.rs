@@ -121,7 +121,7 @@ fn report(change: &AlertChange, events: &EventLog) {
     if change.resolved_at.is_some() {
         return events.notice(format!("alert {} is resolved", change.rule));
     }
-    let text = format!("alert {} fires ({}): {}", change.rule, change.severity, change.value);
+    let text = format!("alert {} is firing ({}): {}", change.rule, change.severity, change.value);
     match change.severity {
         AlertSeverity::Critical => events.error(text),
         AlertSeverity::Warning => events.warn(text),

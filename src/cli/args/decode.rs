@@ -11,7 +11,7 @@ use crate::config::Overrides;
 #[command(next_help_heading = "Decoding")]
 pub struct DecodeArgs {
     /// Decode values as FORMAT; a record whose value is not in this format fails
-    /// [default: use values that are JSON as JSON]
+    /// [default: treat values that are valid JSON as JSON]
     ///
     /// With registry, the schema in the registry determines the format: avro, protobuf or json-schema.
     #[arg(long, value_name = "FORMAT", value_parser = Format::ALL.map(Format::as_str))]

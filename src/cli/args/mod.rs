@@ -77,13 +77,13 @@ pub struct ThemeArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Metrics")]
 pub struct MetricsArgs {
-    /// Serve metrics for Prometheus on this address, such as 127.0.0.1:9308; with port 0, the address is printed
+    /// Serve metrics for Prometheus on this address, such as 127.0.0.1:9308; port 0 picks a free port and prints it
     #[arg(long = "metrics", id = "metrics", value_name = "ADDR")]
     pub address: Option<String>,
     /// Level of detail of the metrics [default: group for watched groups, partition for a run]
     #[arg(long = "metrics-level", value_name = "LEVEL", value_parser = ["group", "topic", "partition"])]
     pub level: Option<String>,
-    /// Also export groups under the names of another exporter [default: none]
+    /// Also export group metrics under another exporter's names [default: none]
     #[arg(long = "metrics-names", value_name = "NAMES", value_parser = ["none", "kafka_exporter", "kafka_lag_exporter"])]
     pub names: Option<String>,
 }
@@ -107,7 +107,7 @@ pub struct ServeArgs {
     /// Let `kreplay attach` show this process: path of a Unix socket to create, or a loopback address such as
     /// 127.0.0.1:9310
     ///
-    /// A loopback address needs a token; with port 0, the address is printed. docs/attach.md has examples.
+    /// A loopback address needs a token; port 0 picks a free port and prints it. docs/attach.md has examples.
     #[arg(long = "serve", id = "serve", value_name = "PATH|HOST:PORT")]
     pub address: Option<String>,
     /// File with the token that consoles need to attach [default: $KREPLAY_SERVE_TOKEN]

@@ -18,7 +18,7 @@ pub struct ReportArgs {
     /// Do not open the console; print progress to standard error
     #[arg(long)]
     pub headless: bool,
-    /// Print lines and take commands as lines, for screen readers and pipes; `help` lists the commands
+    /// Print plain lines and read commands from standard input, for screen readers and pipes; `help` lists them
     #[arg(long, conflicts_with = "headless")]
     pub plain: bool,
     /// Print a report in this format at the end
@@ -31,7 +31,7 @@ pub struct ReportArgs {
     pub output: Option<PathBuf>,
     /// Silence a rule: take no actions on its alerts for DURATION, 1h by default; can be repeated
     ///
-    /// `RULE=0s` ends a silence. Silences are stored in the state directory, for each cluster.
+    /// `RULE=0s` ends a silence. Silences are stored per cluster in the state directory.
     #[arg(long, value_name = "RULE[=DURATION]", help_heading = "Alerts")]
     pub silence: Vec<SilenceRequest>,
 }

@@ -33,7 +33,7 @@ pub struct SettingsArgs {
     /// [default: null; in the demo: simulate:1ms]
     #[arg(long)]
     pub handler: Option<String>,
-    /// Rebuild the projection next to the current one, verify it, then swap the two
+    /// Rebuild the projection alongside the current one, verify it, then swap the two
     #[arg(long)]
     pub shadow: bool,
     /// How to read records from the Kafka client [default: auto]

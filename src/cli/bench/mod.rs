@@ -63,7 +63,7 @@ pub(super) fn execute(args: &BenchArgs, environment: &Environment, directory: &P
     let failures = errors.inspect(|error| print_stderr(&format!("kreplay: {error}"))).count();
     let report = match measured {
         Err(Failure::Bench(BenchError::Stopped)) => {
-            print_stderr("kreplay: stopped before the end");
+            print_stderr("kreplay: stopped early");
             return Ok(if failures == 0 { Exit::Stopped } else { Exit::Failed });
         }
         // Stopped by a signal while waiting for a broker or a database.

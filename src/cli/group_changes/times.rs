@@ -16,7 +16,7 @@ pub(in crate::cli) fn time(text: &str) -> Result<DateTime<Utc>, String> {
     match text.parse::<RangeStart>() {
         Ok(RangeStart::Time(time)) => Ok(time),
         Ok(RangeStart::Ago(ago)) => before_now(ago),
-        Ok(_) => Err("not a time; write 2026-01-31T10:00:00, ms:MILLISECONDS or -2h".to_owned()),
+        Ok(_) => Err("not a time; use 2026-01-31T10:00:00, ms:MILLISECONDS or -2h".to_owned()),
         Err(problem) => Err(problem),
     }
 }
@@ -29,7 +29,7 @@ pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     if let Some(duration) = parse_iso_duration(text) {
         return Ok(duration);
     }
-    parse_duration(text).map_err(|_| "not a duration; write 90s, 2h, 1d12h or P1DT12H".to_owned())
+    parse_duration(text).map_err(|_| "not a duration; use 90s, 2h, 1d12h or P1DT12H".to_owned())
 }
 
 /// The time that long ago.

@@ -271,5 +271,5 @@ impl UndoArgs {
 fn list_json(changes: &[kreplay_groups::Change]) -> Result<String, CliError> {
     let changes: Vec<ChangeSummary> = changes.iter().map(ChangeSummary::from).collect();
     let text = serde_json::to_string_pretty(&serde_json::json!({ "schema": 1, "changes": changes }));
-    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the changes cannot be written: {error}")))
+    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("cannot print the list of changes: {error}")))
 }

@@ -73,7 +73,7 @@ pub(super) fn text(group: &GroupView, inspector: &RecordInspector) -> String {
 
 /// The snapshot as JSON, with the records that its groups are stuck on.
 pub(super) fn json(snapshot: &WatchSnapshot, inspector: &RecordInspector) -> Result<String, CliError> {
-    let failed = |error: serde_json::Error| CliError::Failed(format!("the groups cannot be written: {error}"));
+    let failed = |error: serde_json::Error| CliError::Failed(format!("cannot print the groups: {error}"));
     let mut value = serde_json::to_value(snapshot).map_err(failed)?;
     let of_group = |group: &GroupView| -> Vec<Value> {
         stuck_records(group, inspector).iter().map(|record| object(&group.group, record)).collect()

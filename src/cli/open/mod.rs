@@ -48,7 +48,7 @@ struct OpenOutputArgs {
     #[arg(long, value_name = "MOMENT", requires = "frame", allow_hyphen_values = true)]
     at: Option<Moment>,
     /// Write the recording in another format: asciicast (frames for asciinema), html (a page about the last run),
-    /// perfetto (owners of partitions, workers and figures as a trace), csv (figures as a table)
+    /// perfetto (a trace of workers, figures and partition owners), csv (figures as a table)
     #[arg(long, value_name = "FORMAT")]
     export: Option<Export>,
     /// Size of frames in cells, 60x15 to 400x200 [default: 120x40]

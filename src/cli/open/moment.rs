@@ -55,7 +55,7 @@ impl FromStr for Moment {
         }
         let time = DateTime::parse_from_rfc3339(text).map(|at| Self::Time(at.to_utc()));
         time.map_err(|_| {
-            format!("`{text}` is not a moment; write start, end, 1m30s, -10s or a time such as 2026-11-20T08:00:00Z")
+            format!("`{text}` is not a moment; use start, end, 1m30s, -10s or a time such as 2026-11-20T08:00:00Z")
         })
     }
 }

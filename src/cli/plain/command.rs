@@ -61,12 +61,12 @@ impl RunCommand {
             ("workers", Some("auto")) => Ok(Self::Session(Command::SetAdaptive(true))),
             ("workers", Some(number)) => match number.parse::<Concurrency>() {
                 Ok(number) => Ok(Self::Session(Command::SetConcurrency(number))),
-                Err(error) => Err(format!("{error}; or write workers auto")),
+                Err(error) => Err(format!("{error}; or use workers auto")),
             },
-            ("workers", None) => Err("write workers N, with the number of workers, or workers auto".to_owned()),
+            ("workers", None) => Err("use workers N or workers auto".to_owned()),
             ("rate", Some("off")) => Ok(Self::Session(Command::SetRate(None))),
             ("rate", Some(rate)) => rate.parse::<RateLimit>().map(|rate| Self::Session(Command::SetRate(Some(rate)))),
-            ("rate", None) => Err("write rate with a limit, such as rate 5000/s, or rate off".to_owned()),
+            ("rate", None) => Err("use rate with a limit, such as rate 5000/s, or rate off".to_owned()),
             ("pause", None) => Ok(Self::Session(Command::Pause)),
             ("resume", None) => Ok(Self::Session(Command::Resume)),
             ("stop", None) => Ok(Self::Session(Command::Shutdown)),
@@ -138,7 +138,7 @@ mod tests {
     fn what_is_not_understood_is_explained() {
         assert_eq!(RunCommand::parse(" \n"), None);
         for (line, reason) in [
-            ("workers", "write workers N"),
+            ("workers", "use workers N"),
             ("workers 0", "must be 1 to 1000, not 0"),
             ("rate fast", "`fast` is not a rate"),
             ("pause now", "unknown command `pause now`; help lists the commands"),

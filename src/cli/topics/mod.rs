@@ -24,7 +24,8 @@ enum TopicsCommand {
     Create(create::CreateArgs),
     /// Migrate old topics into new ones: plan, copy in key order, verify, and carry committed offsets over
     ///
-    /// Without --execute, this only shows what it would do. If it is stopped or killed, the same command continues.
+    /// Without --execute, this only shows what it would do. If it is stopped or killed, run the same command again to
+    /// continue.
     Migrate(migrate::MigrateArgs),
 }
 

@@ -135,5 +135,5 @@ pub(in crate::cli) fn close_look(config: &Config, selection: &GroupSelection) ->
 /// A snapshot as JSON on several lines.
 pub(in crate::cli) fn json(snapshot: &WatchSnapshot) -> Result<String, CliError> {
     let text = serde_json::to_string_pretty(snapshot);
-    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the groups cannot be written: {error}")))
+    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("cannot print the groups: {error}")))
 }

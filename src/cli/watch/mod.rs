@@ -66,16 +66,16 @@ pub struct WatchArgs {
     target: TargetArgs,
     /// Silence a rule: take no actions on its alerts for DURATION, 1h by default; can be repeated
     ///
-    /// `RULE=0s` ends a silence. Silences are stored in the state directory, for each cluster.
+    /// `RULE=0s` ends a silence. Silences are stored per cluster in the state directory.
     #[arg(long, value_name = "RULE[=DURATION]", conflicts_with = "once")]
     silence: Vec<SilenceRequest>,
     /// Refuse to change any group in the console
     #[arg(long)]
     read_only: bool,
-    /// Print lines, even on a terminal
+    /// Print lines instead of opening the console
     #[arg(long, help_heading = "Output")]
     headless: bool,
-    /// Print lines and take commands as lines, for screen readers and pipes; `help` lists the commands
+    /// Print plain lines and read commands from standard input, for screen readers and pipes; `help` lists them
     #[arg(long, conflicts_with_all = ["headless", "once"], help_heading = "Output")]
     plain: bool,
     #[command(flatten)]

@@ -25,7 +25,7 @@ settings! { PROJECTION:
         |c, i| store(&mut c.run.handlers.projection.target, i.secret().and_then(projection_target).map(Some)),
         |c| c.run.handlers.projection.target.as_ref().map(|target| text(&Secret::shown(target))),
     };
-    /// The definition, if the handler does not give one.
+    /// The definition, if `handler` does not name one.
     "projection.definition": Path("the path of a projection definition") => run.handlers.projection.definition;
     /// What a commit to SQLite survives: only a crash of the process, or a power failure as well.
     "projection.durability": Word(&["process", "power"]) => run.handlers.projection.durability;
@@ -38,14 +38,14 @@ settings! { PROJECTION:
     };
     /// PostgreSQL: how long to try to restore a lost connection before records fail.
     "projection.reconnect_timeout": Duration(seconds(0)..=minutes(10), "") => run.handlers.projection.reconnect_timeout;
-    /// Rebuild the projection next to the current one, verify it, then swap the two.
+    /// Rebuild the projection alongside the current one, verify it, then swap the two.
     "projection.shadow": Bool => run.handlers.projection.shadow;
     /// Keep the replaced projection after the swap.
     "projection.keep_old": Bool => run.handlers.projection.keep_old;
 }
 
 settings! { EXEC:
-    /// The program and its arguments, if the handler does not give them.
+    /// The program and its arguments, if `handler` does not include them.
     "exec.command": List("a list: a program and its arguments") => {
         |c, i| store(&mut c.run.handlers.exec.command, i.list()),
         |c| Some(&c.run.handlers.exec.command).filter(|command| !command.is_empty()).cloned().map(Value::from),
@@ -66,7 +66,7 @@ settings! { EXEC:
 }
 
 settings! { HTTP:
-    /// The URL, if the handler does not give one.
+    /// The URL, if `handler` is just "http".
     "http.url": Secret(SecretFormat::Address, &URL) => {
         |c, i| store(&mut c.run.handlers.http.url, i.secret().and_then(http_url).map(Some)),
         |c| c.run.handlers.http.url.as_ref().map(text),
@@ -95,7 +95,7 @@ settings! { HTTP:
     "http.timeout": Duration(millis(100)..=minutes(10), "") => run.handlers.http.timeout;
     /// Timeout of the connection.
     "http.connect_timeout": Duration(millis(100)..=minutes(10), "") => run.handlers.http.connect_timeout;
-    /// What to do after the responses 401 and 403.
+    /// What to do after a 401 or 403 response.
     "http.on_denied": Word(&["stop", "retry", "give-up"]) => run.handlers.http.on_denied;
     /// Certificate authorities to trust instead of the system's.
     "http.ca": Path(PEM) => run.handlers.http.ca;

@@ -36,7 +36,7 @@ settings! { DECODE:
     "decode.topics": List(TOPIC_FORMATS) => decoding.topics;
     /// Formats of the keys of some topics; the first matching pattern applies.
     "decode.key_topics": List(TOPIC_FORMATS) => decoding.key_topics;
-    /// The schema registry, which must support Confluent's protocol. Several addresses belong to one registry.
+    /// The schema registry, which must support Confluent's protocol. Multiple addresses must be of the same registry.
     "decode.schema_registry": Secret(SecretFormat::Address, &REGISTRY) => decoding.registry as AddressList;
     /// User for the registry.
     "decode.username": Secret(SecretFormat::Secret, &Kind::Text("a string")) => decoding.username as Credential;

@@ -28,6 +28,6 @@ settings! { METRICS:
     "metrics.max_series": Integer(100..=1_000_000) => metrics.options.max_series;
     /// Prefix of all metric names.
     "metrics.prefix": Text(PREFIX) => metrics.options.prefix as codec::Parsed;
-    /// Also export groups under the names of another exporter.
+    /// Also export group metrics under another exporter's names.
     "metrics.names": Word(&["none", "kafka_exporter", "kafka_lag_exporter"]) => metrics.options.names as codec::Word;
 }

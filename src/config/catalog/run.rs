@@ -84,7 +84,7 @@ settings! { FAILURES:
     "run.retry.first_delay": Duration(seconds(0)..=minutes(5), "500ms or 1s") => run.settings.retry.first_delay;
     /// Maximum delay before a retry.
     "run.retry.max_delay": Duration(millis(1)..=minutes(60), "5m") => run.settings.retry.max_delay;
-    /// Share by which each delay varies.
+    /// Fraction by which each delay is randomly varied (jitter).
     "run.retry.jitter": Fraction => run.settings.retry.jitter;
     /// What to do with a record that has failed for good.
     "run.on_failure": Word(&["fail", "skip", "pause", "dead-letter"]) => run.settings.on_failure;
@@ -97,7 +97,7 @@ settings! { FAILURES:
     "run.dead_letter.create": Bool => run.settings.dead_letter.create;
     /// Quarantine the key of a record that has failed for good.
     "run.quarantine": Bool => run.settings.quarantine;
-    /// Maximum size of quarantined records.
+    /// Maximum total size of quarantined records.
     "run.quarantine_buffer": Bytes(1 << 16..=1 << 40, "8MiB") => run.settings.quarantine_bytes;
 }
 

@@ -32,9 +32,9 @@ settings! { WATCH:
     "watch.count_last_records": Bool => watch.count_last_records;
     /// Number of rebalances within `flapping_window` after which a group counts as flapping.
     "watch.flapping_count": Integer(2..=20) => watch.flapping_count;
-    /// The time in which these rebalances are counted.
+    /// Time window in which rebalances are counted towards `flapping_count`.
     "watch.flapping_window": Duration(minutes(1)..=minutes(60), "10m") => watch.flapping_window;
-    /// Whether partitions of topics that a group no longer subscribes to count in totals and verdicts.
+    /// Whether partitions of topics that a group no longer subscribes to count towards totals and verdicts.
     "watch.abandoned": Word(&["leave-out", "count"]) => watch.abandoned;
     /// Which client observes groups. "auto" uses librdkafka where kreplay's own cannot be used.
     "watch.client": Word(&["auto", "wire", "librdkafka"]) => watch.client;

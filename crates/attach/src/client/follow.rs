@@ -134,7 +134,7 @@ enum ReadError {
     Frame(#[from] DecodeError),
     #[error("nothing received for {} seconds", SILENCE_TIMEOUT.as_secs())]
     Silence,
-    #[error("it has closed the connection")]
+    #[error("the process closed the connection")]
     Closed,
 }
 

@@ -33,10 +33,10 @@ pub enum ProtocolError {
         max: usize,
     },
     /// The connection ended within a message.
-    #[error("the connection ended within a message")]
+    #[error("the connection was closed in the middle of a message")]
     Cut,
     /// A message cannot be read.
-    #[error("a message is damaged")]
+    #[error("a message is corrupt")]
     Damaged,
 }
 

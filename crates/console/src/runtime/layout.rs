@@ -105,6 +105,6 @@ mod tests {
         let store = Arc::new(InMemory(Mutex::new(Some("{".to_owned()))));
         let (layout, problem) = KeptLayout::load(store);
         assert_eq!(layout.loaded(), None);
-        assert!(problem.is_some_and(|text| text.contains("it is damaged")));
+        assert!(problem.is_some_and(|text| text.contains("it is corrupt")));
     }
 }

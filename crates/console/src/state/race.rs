@@ -155,7 +155,7 @@ pub enum RaceError {
     #[error("`{0}` is not a number of workers from 1 to {1}")]
     Number(String, u32),
     /// There are too few.
-    #[error("a race needs at least two numbers of workers, such as 1,3,8")]
+    #[error("a race needs at least two worker counts, such as 1,3,8")]
     TooFew,
     /// There are too many.
     #[error("a race has at most {max} runs", max = MAX_LANES)]

@@ -47,7 +47,7 @@ const HEAT_ORDERS: [(HeatOrder, &str); 3] =
 #[derive(Debug, thiserror::Error)]
 pub enum SavedLayoutError {
     /// It is not the JSON of a layout.
-    #[error("it is damaged: {0}")]
+    #[error("it is corrupt: {0}")]
     Damaged(#[from] serde_json::Error),
     /// It has another version.
     #[error("it has format version {0}, but this kreplay reads version {known}", known = VERSION)]

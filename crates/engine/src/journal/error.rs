@@ -45,7 +45,7 @@ pub enum JournalError {
     },
     /// Its contents are inconsistent.
     #[error(
-        "the journal of run {id} is damaged ({reason}) and cannot be trusted; start a new run, and remove this one \
+        "the journal of run {id} is corrupt ({reason}) and cannot be trusted; start a new run, and remove this one \
          with `kreplay runs --forget {id}`"
     )]
     Corrupt {

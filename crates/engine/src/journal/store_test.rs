@@ -173,8 +173,8 @@ fn a_file_that_is_not_a_journal_is_refused_and_listed() {
             b"not a database, but long enough to be taken for the head of one, or so one would think".to_vec(),
             "not a database",
         ),
-        ("cut short", whole[..whole.len() / 2].to_vec(), "damaged"),
-        ("cut to its head", whole[..100].to_vec(), "damaged"),
+        ("cut short", whole[..whole.len() / 2].to_vec(), "corrupt"),
+        ("cut to its head", whole[..100].to_vec(), "corrupt"),
     ] {
         std::fs::write(&path, content).unwrap();
         let error = Stored::open(&journals, ID).unwrap_err().to_string();

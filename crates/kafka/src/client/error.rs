@@ -7,7 +7,7 @@ pub enum ClientError {
     #[error("librdkafka rejected the client configuration: {0}; check -X and [kafka.properties]")]
     Configuration(String),
     /// No broker answered in time.
-    #[error("no broker answers at {bootstrap} within {seconds} s{}; check the address and that the broker is running", in_parentheses(.problem.as_deref()))]
+    #[error("no broker answered at {bootstrap} within {seconds} s{}; check the address and that the broker is running", in_parentheses(.problem.as_deref()))]
     Unreachable {
         /// The bootstrap servers.
         bootstrap: String,

@@ -83,7 +83,7 @@ pub fn topic_line(topic: &TopicAudit) -> String {
 #[must_use]
 pub fn coverage_line(coverage: &AuditCoverage, topics: usize) -> String {
     let how_much = if coverage.stopped {
-        "stopped before the end; the figures cover what was read"
+        "stopped early; the figures cover what was read"
     } else if coverage.full {
         "all records of the range"
     } else {

@@ -10,7 +10,7 @@ use super::{Entry, EntryKind, Frame, payload::unpack};
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// A payload is damaged, or the whole entry from which it is the difference is missing.
-    #[error("a part of a frame is damaged")]
+    #[error("a part of a frame is corrupt")]
     Damaged,
     /// A content is not what its kind says.
     #[error("a part of a frame cannot be read: {0}")]

@@ -212,7 +212,7 @@ impl fmt::Display for WatchEventKind {
             }
             Self::VerdictRaised { verdict, evidence } => write!(f, "{verdict}: {evidence}"),
             Self::VerdictCleared { verdict } => write!(f, "no longer {verdict}"),
-            Self::AlertFired { rule, severity, value } => write!(f, "alert {rule} fires ({severity}): {value}"),
+            Self::AlertFired { rule, severity, value } => write!(f, "alert {rule} is firing ({severity}): {value}"),
             Self::AlertResolved { rule } => write!(f, "alert {rule} is resolved"),
             Self::AlertWithoutData { rule } => write!(f, "alert {rule} has no data"),
             Self::AlertHasData { rule } => write!(f, "alert {rule} has data again"),

@@ -11,7 +11,7 @@ use crate::StrategyError;
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The user stopped it.
-    #[error("stopped before the end; run the same command again to continue")]
+    #[error("stopped before completion; run the same command again to continue")]
     Stopped,
     /// The request is invalid.
     #[error("{0}")]
@@ -38,7 +38,7 @@ pub enum MigrateError {
     #[error(transparent)]
     Keys(#[from] TooManyKeys),
     /// No records arrived.
-    #[error("no records of {partition} arrived within {seconds} s although the log has some; check the broker")]
+    #[error("no records arrived from {partition} within {seconds} s, although its log is not empty; check the broker")]
     Silent {
         /// A partition that was being read.
         partition: TopicPartition,

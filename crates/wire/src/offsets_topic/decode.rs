@@ -35,10 +35,10 @@ pub enum RecordError {
     #[error("a record without a key")]
     NoKey,
     /// This version does not know the type of the record.
-    #[error("a record of the unknown type {0}")]
+    #[error("a record of unknown type {0}")]
     UnknownType(i16),
     /// This version does not know the version of the value.
-    #[error("a record of type {record_type} in the unknown version {version}")]
+    #[error("a record of type {record_type} with unknown version {version}")]
     UnknownVersion {
         /// The type.
         record_type: i16,

@@ -10,7 +10,7 @@ pub enum ScanError {
     #[error("stopped before the plan was made; nothing was changed")]
     Cancelled,
     /// No records arrived.
-    #[error("no records of {partition} arrived within {seconds} s although the log has some; check the broker")]
+    #[error("no records arrived from {partition} within {seconds} s, although its log is not empty; check the broker")]
     Silent {
         /// A partition that was being read.
         partition: TopicPartition,

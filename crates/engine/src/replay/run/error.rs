@@ -1,6 +1,6 @@
 //! Errors of starting or changing a run.
 
-use kreplay_model::domain::number::counted;
+use kreplay_model::domain::number::{by_count, counted};
 
 use crate::handler::HandlerError;
 
@@ -9,8 +9,9 @@ use crate::handler::HandlerError;
 pub enum RunError {
     /// More workers than partition order can use.
     #[error(
-        "concurrency {wanted} is more than the {} that ordering partition can keep busy, one worker each; choose at \
-         most {partitions}, or --ordering key",
+        "concurrency {wanted} is too high: --ordering partition uses at most one worker per partition, and there {} \
+         {}; choose at most {partitions}, or use --ordering key",
+        by_count(*partitions, "is", "are"),
         counted(*partitions, "partition")
     )]
     TooManyWorkers {
