@@ -23,6 +23,8 @@ const OFFSET_TOOL: &str = "org.apache.kafka.tools.GetOffsetShell";
 fn plan(broker: &Broker, topic: &str, planning: PlanOptions) -> Forecast {
     let kafka = KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() };
     let client = Client::new(&kafka, &<_>::default()).unwrap();
+    // A sample is limited by its size, however slow the machine is.
+    let planning = PlanOptions { sample_time: RUN_TIMEOUT, ..planning };
     let settings = Settings { planning, handler: built_in("simulate:1ms").unwrap(), ..Settings::default() };
     let planner =
         Planner { client: &client, settings: &settings, timeout: REQUEST_TIMEOUT, cancel: &AtomicBool::new(false) };

@@ -114,8 +114,10 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
 
 /// The map with one row a line, or, if there are more partitions and the theme has colours, with two.
 fn fitted(state: &State, grid: TimeGrid, lines: u16, has_ramp: bool) -> HeatMap {
-    let map = state.heat_map(grid, usize::from(lines));
-    if map.per_row > 1 && has_ramp { state.heat_map(grid, usize::from(lines) * 2) } else { map }
+    let lines = usize::from(lines);
+    // Each map costs a pass over all partitions and cells, so only one is made.
+    let halves = has_ramp && state.feed.partitions().len() > lines;
+    state.heat_map(grid, if halves { lines * 2 } else { lines })
 }
 
 /// The figure, the number of partitions, how they are ordered, and how many are in a row.
