@@ -69,7 +69,7 @@ impl PresetFile {
     /// The content of a text.
     ///
     /// # Errors
-    /// Why it is not that of a preset file, in one sentence.
+    /// Why it is not the content of a preset file, in one sentence.
     fn content(&self, text: &str) -> Result<Content, String> {
         let shown = self.path.display();
         let content: Content = toml::from_str(text).map_err(|error| {

@@ -24,7 +24,7 @@ pub(super) fn lister(
     answers: Receiver<Answer>,
     why_none: Option<String>,
 ) -> JournalLister {
-    // One list at a time; its number tells answers to earlier ones.
+    // One list at a time; the number tells its answers from those to earlier commands.
     let listing = Mutex::new((0, answers));
     JournalLister::new(move || {
         if let Some(why) = &why_none {
@@ -41,7 +41,7 @@ pub(super) fn lister(
     })
 }
 
-/// What each process has answered to the command with this number; `None` for those that have not in time.
+/// What each process has answered to the command with this number; `None` if it has not answered in time.
 fn await_answers(
     number: u64,
     answers: &Receiver<Answer>,

@@ -92,7 +92,7 @@ async fn pass_on_records(mut opened: watch::Receiver<Option<InspectControl>>, an
     std::future::pending::<()>().await;
 }
 
-/// Lists the runs that have a journal whenever the client asks. What it asks meanwhile is answered once.
+/// Lists the runs that have a journal whenever the client asks. Requests that arrive meanwhile get one answer.
 async fn list_journals(
     lister: Option<JournalLister>,
     mut wanted: watch::Receiver<u64>,
@@ -206,8 +206,8 @@ fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
             session.control.send(command);
             None
         }
-        // What is visible in the process's own console decides which groups are observed most often. The others are
-        // answered by what reads the connection.
+        // What is visible in the process's own console decides which groups are observed most often. `read_commands`
+        // answers the others.
         (
             RemoteCommand::Watch(WatchCommand::LookAt(_)) | RemoteCommand::Inspect(_) | RemoteCommand::ListJournals(_),
             _,

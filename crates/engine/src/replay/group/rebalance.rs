@@ -77,8 +77,8 @@ impl Rebalances {
         is_new
     }
 
-    /// Notes that the group has assigned a member no further partition. An open rebalance then lasts no longer than the
-    /// owners change: this process may stay without partitions.
+    /// Notes that the group has assigned a member no further partitions. An open rebalance then ends after a quiet
+    /// period, even if this process stays without partitions.
     pub fn assigned_nothing(&mut self, now: Instant) {
         if let Some(open) = &mut self.open {
             open.is_answered = true;
