@@ -139,7 +139,7 @@ fn with_partition_order_more_workers_than_partitions_are_a_usage_error() {
     let broker = broker::shared();
     let topic = broker.topic("few", 3);
     let finished = kreplay(broker.bootstrap(), &["--topics", &topic, "--ordering", "partition", "--concurrency", "4"]);
-    expect_refusal(&finished, 2, &["concurrency 4 is more than the 3 partitions"]);
+    expect_refusal(&finished, 2, &["concurrency 4 is too high", "there are 3 partitions", "choose at most 3"]);
 }
 
 /// The permission for one of two topics is revoked while a run reads both. With and without a group the other topic is

@@ -171,7 +171,10 @@ fn partition_order_reports_partitions_as_the_limit_and_refuses_more_workers() {
     assert_eq!(view.ideal.unwrap().limit, Bottleneck::Partition);
     let end = Session::spawn(options(&broker, 19, Ordering::Partition, "null")).unwrap().join();
     let problem = end.problem.unwrap();
-    assert!(problem.class.is_usage() && problem.text.contains("more than the 18 partitions"), "{problem:?}");
+    assert!(
+        problem.class.is_usage() && problem.text.contains("there are 18 partitions; choose at most 18"),
+        "{problem:?}"
+    );
 }
 
 #[test]
