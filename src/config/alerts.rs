@@ -100,7 +100,7 @@ pub(super) fn build(assignments: &[Assignment], has_action: impl Fn(&str) -> boo
                 origin: assignment.origin.clone(),
                 key: Some(assignment.key.clone()),
                 message: format!(
-                    "there is no action {}; write bell, desktop, or add a table [notify.NAME]",
+                    "there is no action {}; use bell or desktop, or add a table [notify.NAME]",
                     quoted(&action)
                 ),
             }));
@@ -153,7 +153,7 @@ fn rule(name: &str, assignments: &[&Assignment]) -> Result<(RuleName, Configured
     }
     let Some((text, assignment)) = draft.condition.take() else {
         let example = if draft.on_runs { "dead_letters > 0" } else { "lag > 1000" };
-        return Err(vec![of_rule(format!("the rule has no condition; write condition = \"{example}\""))]);
+        return Err(vec![of_rule(format!("the rule has no condition; set one, such as condition = \"{example}\""))]);
     };
     let wrong = |message| match &assignment {
         Some(assignment) => vec![problem(assignment, message)],
@@ -229,9 +229,9 @@ fn globs(input: &Input) -> Result<Vec<Glob>, String> {
 
 fn time(input: &Input) -> Result<Duration, String> {
     let text = input.text()?;
-    duration::parse(text)
-        .filter(|time| *time <= LONGEST)
-        .ok_or_else(|| format!("{} is not a duration from 0s to 31d; write 30s, 5m or 1h30m", quoted(text)))
+    duration::parse(text).filter(|time| *time <= LONGEST).ok_or_else(|| {
+        format!("{} is not a duration from 0s to 31d; use a value such as 30s, 5m or 1h30m", quoted(text))
+    })
 }
 
 fn on_runs(input: &Input) -> Result<bool, String> {
@@ -353,7 +353,7 @@ mod tests {
     #[test]
     fn problems_have_a_position_and_say_what_to_write() {
         for (text, part) in [
-            ("[alerts.a]\nfor = '5m'\n", "alerts.a: the rule has no condition; write condition"),
+            ("[alerts.a]\nfor = '5m'\n", "alerts.a: the rule has no condition; set one, such as condition"),
             ("[alerts.a]\ncondition = 'speed > 5'\n", "alerts.a.condition: `speed` is not a figure; use lag"),
             ("[alerts.a]\nconditions = 'lag > 5'\n", "unknown setting; [alerts.a] has enabled, on, groups"),
             ("[alerts.a]\ncondition = 'lag > 5'\nfor = 5\n", "alerts.a.for: must be a string, not a number"),
@@ -366,10 +366,10 @@ mod tests {
                 "[alerts.a]\non = 'runs'\ncondition = 'members > 5'\n",
                 "alerts.a.condition: `members` is not a figure of a run",
             ),
-            ("[alerts.a]\non = 'runs'\n", "write condition = \"dead_letters > 0\""),
+            ("[alerts.a]\non = 'runs'\n", "set one, such as condition = \"dead_letters > 0\""),
             ("[alerts.a]\non = 'topics'\ncondition = 'lag > 5'\n", "`topics` is neither groups nor runs"),
             ("[alerts.a]\non = 'runs'\ngroups = ['x']\ncondition = 'lag > 5'\n", "a rule on runs applies to each run"),
-            ("[alerts.a]\ncondition = 'lag > 5'\nactions = ['ops']\n", "there is no action `ops`; write bell, desktop"),
+            ("[alerts.a]\ncondition = 'lag > 5'\nactions = ['ops']\n", "there is no action `ops`; use bell or desktop"),
             ("[alerts.'a b']\ncondition = 'lag > 5'\n", "is not a valid rule name"),
             ("[alerts]\na = 5\n", "alerts.a: must be a table, not a number"),
         ] {

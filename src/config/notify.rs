@@ -149,7 +149,7 @@ impl Draft {
     fn build(self, name: ActionName) -> Result<Configured, String> {
         let Some(kind) = self.kind else {
             return Err(format!(
-                "the action has no kind; write kind = \"webhook\", or another of {}",
+                "the action has no kind; set kind to one of {}, such as kind = \"webhook\"",
                 KINDS.join(", ")
             ));
         };
@@ -204,7 +204,7 @@ fn timeout(input: &Input) -> Result<Duration, String> {
     let text = input.text()?;
     duration::parse(text)
         .filter(|time| TIMEOUTS.contains(time))
-        .ok_or_else(|| format!("{} is not a duration from 100ms to 5m; write 500ms or 10s", quoted(text)))
+        .ok_or_else(|| format!("{} is not a duration from 100ms to 5m; use a value such as 500ms or 10s", quoted(text)))
 }
 
 /// The configured actions by name, each with its settings. Secrets are masked.
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn problems_have_a_position_and_show_no_secrets() {
         for (text, part) in [
-            ("[notify.a]\ntimeout = '1s'\n", "notify.a: the action has no kind; write kind = \"webhook\""),
+            ("[notify.a]\ntimeout = '1s'\n", "notify.a: the action has no kind; set kind to one of bell, desktop"),
             ("[notify.a]\nkind = 'mail'\n", "`mail` is not a kind; use bell, desktop"),
             ("[notify.a]\nkind = 'webhook'\n", "an action of the kind webhook needs url"),
             ("[notify.a]\nkind = 'command'\nurl = 'http://h'\n", "url does not apply to actions of the kind command"),

@@ -47,8 +47,8 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
 pub(super) fn split(text: &str) -> Result<(&str, &str), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim(), value)),
-        Some(_) => Err("the name before the `=` is missing; write -X property=value".into()),
-        None => Err("the `=` is missing; write -X property=value".into()),
+        Some(_) => Err("the name before the `=` is missing; use -X property=value".into()),
+        None => Err("the `=` is missing; use -X property=value".into()),
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn resolve(text: &str, environment: &Environment) -> Result<String, S
         out.push_str(before);
         let (inner, after) = reference[2..]
             .split_once('}')
-            .ok_or("a reference `${` has no closing `}`; write `$${` for a literal `${`")?;
+            .ok_or("a reference `${` has no closing `}`; use `$${` for a literal `${`")?;
         out.push_str(&look_up(inner, environment)?);
         rest = after;
     }
@@ -78,7 +78,7 @@ fn look_up(reference: &str, environment: &Environment) -> Result<String, String>
         },
         Some(("file", path)) => read(path).map_err(|error| format!("cannot read {}: {error}", quoted(path))),
         // The text in the braces may be part of a password, so the message does not repeat it.
-        _ => Err("a reference is `${env:NAME}` or `${file:PATH}`; write `$${` for a literal `${`".into()),
+        _ => Err("a reference is `${env:NAME}` or `${file:PATH}`; use `$${` for a literal `${`".into()),
     }
 }
 

@@ -19,7 +19,7 @@ impl FromStr for LetterPosition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let invalid = || format!("`{text}` is not a position; write OFFSET or PARTITION:OFFSET");
+        let invalid = || format!("`{text}` is not a position; use OFFSET or PARTITION:OFFSET");
         let (partition, offset) = match text.split_once(':') {
             Some((partition, offset)) => {
                 (Some(PartitionId(partition.parse::<u16>().map_err(|_| invalid())?.into())), offset)

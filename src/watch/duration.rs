@@ -10,7 +10,8 @@ pub use kreplay_model::domain::duration::in_units as duration_text;
 /// # Errors
 /// One sentence that shows the valid forms.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    duration::parse(text).ok_or_else(|| format!("`{text}` is not a duration; write 500ms, 10s, 2h or 1d12h"))
+    duration::parse(text)
+        .ok_or_else(|| format!("`{text}` is not a duration; use a value such as 500ms, 10s, 2h or 1d12h"))
 }
 
 /// How much of the time before a watch can be read.

@@ -94,8 +94,9 @@ impl FromStr for Until {
         let (condition, hold) = match text.rsplit_once(" for ") {
             Some((condition, hold)) => (
                 condition,
-                parse_duration(hold.trim())
-                    .map_err(|_| format!("`{}` is not a duration; write 10s or 5m after `for`", hold.trim()))?,
+                parse_duration(hold.trim()).map_err(|_| {
+                    format!("`{}` is not a duration; use a value such as 10s or 5m after `for`", hold.trim())
+                })?,
             ),
             None => (text, Duration::ZERO),
         };

@@ -410,5 +410,5 @@ fn an_offset_that_looks_like_a_time_is_explained() {
     let (ended, _) = replayed(ranged(options(broker, &topic, 1), "1795000000000", "latest", &[]));
     assert_eq!(bounds(&ended), [(5, 5)]);
     let log = ended.log();
-    assert!(log.contains("to give a time, write ms:1795000000000 (2026-11-18T"), "{log}");
+    assert!(log.contains("to give a time, use ms:1795000000000 (2026-11-18T"), "{log}");
 }

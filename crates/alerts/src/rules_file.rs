@@ -59,7 +59,7 @@ pub enum InexpressibleError {
     #[error("no verdict has such a severity")]
     NoVerdict,
     /// A pattern with a meaning of its own.
-    #[error("the pattern `{0}` has no equivalent; write it without ** and with closed brackets")]
+    #[error("the pattern `{0}` has no equivalent; use one without ** and with closed brackets")]
     Pattern(String),
 }
 

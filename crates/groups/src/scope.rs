@@ -40,7 +40,7 @@ impl TopicScope {
             }
             let (topic, partition) = item.split_once(':').map_or((item, None), |(topic, first)| (topic, Some(first)));
             if topic.is_empty() {
-                return Err(format!("`{text}` has an empty topic name; write TOPIC or TOPIC:0,1"));
+                return Err(format!("`{text}` has an empty topic name; use TOPIC or TOPIC:0,1"));
             }
             has_partitions = partition.is_some();
             let partitions = partition.map(number).transpose()?.into_iter().collect();
@@ -56,7 +56,7 @@ fn is_number(text: &str) -> bool {
 
 fn number(text: &str) -> Result<i32, String> {
     let parsed = if is_number(text) { text.parse().ok() } else { None };
-    parsed.ok_or_else(|| format!("`{text}` is not the number of a partition; write TOPIC:0,1"))
+    parsed.ok_or_else(|| format!("`{text}` is not the number of a partition; use numbers, as in TOPIC:0,1"))
 }
 
 /// A record to skip: a partition, and the offset that must be committed for it.

@@ -94,7 +94,7 @@ impl FromStr for HandlerSpec {
             ("projection", None) => Ok(Self::Projection { path: None }),
             ("projection", Some(path)) if !path.is_empty() => Ok(Self::Projection { path: Some(path.into()) }),
             ("projection", Some(_)) => {
-                Err("projection: needs a definition file; write projection:FILE, or just projection".into())
+                Err("projection: needs a definition file; use projection:FILE, or just projection".into())
             }
             ("topic", None | Some("")) => Ok(Self::Topic { name: None }),
             ("topic", Some(name)) => topic_name(name).map(|name| Self::Topic { name: Some(name) }),
@@ -135,7 +135,7 @@ fn parse_url(text: &str) -> Result<HandlerSpec, String> {
         return Err(format!("`{MASK}` stands for a secret that was not saved; give the whole URL again"));
     }
     if !text.contains("://") {
-        return Err("not a URL; write http:URL, or just the URL".into());
+        return Err("not a URL; use http:URL, or just the URL".into());
     }
     Ok(HandlerSpec::Http { url: Some(Secret::plain(SecretFormat::Address, text.to_owned())) })
 }
@@ -247,7 +247,7 @@ mod tests {
             ("kafka", "there is no such handler; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/"),
             ("topic:a b", "does not name a topic"),
             ("null:1", "takes no settings"),
-            ("projection:", "write projection:FILE"),
+            ("projection:", "use projection:FILE"),
             ("csv", "csv needs a directory: csv:DIR"),
             ("parquet:", "parquet needs a directory"),
             ("simulate:1", "is not a time"),

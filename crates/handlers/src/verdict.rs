@@ -106,7 +106,10 @@ impl JsonDuration {
 /// Parses a time with a unit, or a number of seconds.
 fn parse_retry_after(text: &str) -> Result<Duration, String> {
     let seconds = || text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let time = parse_duration(text).ok().or_else(seconds).ok_or("`retry_after` is not a time; write 5 or 500ms")?;
+    let time = parse_duration(text)
+        .ok()
+        .or_else(seconds)
+        .ok_or("`retry_after` is not a time; use a value such as 5 or 500ms")?;
     Ok(time.min(MAX_RETRY_AFTER))
 }
 

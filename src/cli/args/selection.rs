@@ -37,7 +37,7 @@ pub struct ScopeArgs {
     pub to: Option<String>,
     /// Handle only keys that match one of these patterns, separated by spaces or commas
     ///
-    /// A pattern matches the whole key, as built by --key-template, and may contain * ? [a-z] {a,b}. Write \, for a
+    /// A pattern matches the whole key, as built by --key-template, and may contain * ? [a-z] {a,b}. Use \, for a
     /// comma in a key.
     #[arg(long, value_name = "GLOB", num_args = 1.., allow_hyphen_values = false)]
     pub keys: Vec<String>,

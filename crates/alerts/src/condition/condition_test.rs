@@ -137,7 +137,7 @@ fn problems_say_what_to_write() {
         ("verdict = bad", "`bad` is not a verdict"),
         ("severity = critical", "`critical` is not the severity of a verdict"),
         ("age = 5", "`5` is not a duration"),
-        ("rebalances > 3", "write rebalances in 10m"),
+        ("rebalances > 3", "add one, such as rebalances in 10m"),
         ("rebalances in x > 3", "`x` is not a duration"),
         ("lag = 0 and", "is not a whole number"),
     ] {

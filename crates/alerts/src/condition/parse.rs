@@ -23,7 +23,7 @@ impl FromStr for Condition {
 pub(crate) fn parts(text: &str) -> Result<(&str, Relation, &str), String> {
     let text = text.trim();
     let at = text.find(['=', '<', '>', '!']).ok_or_else(|| {
-        format!("`{text}` is not a comparison; write a figure, an operator and a value, such as lag = 0")
+        format!("`{text}` is not a comparison; expected a figure, an operator and a value, such as lag = 0")
     })?;
     let (figure, rest) = (text[..at].trim(), &text[at..]);
     let (word, relation) = RELATIONS
@@ -47,7 +47,7 @@ fn comparison(text: &str) -> Result<Comparison, String> {
             .trim()
             .strip_prefix("in ")
             .map(str::trim)
-            .ok_or_else(|| format!("`{figure}` has no period; write rebalances in 10m"))?;
+            .ok_or_else(|| format!("`{figure}` has no period; add one, such as rebalances in 10m"))?;
         return Ok(Comparison::Rebalances(time(window)?, relation, number("rebalances", value)?));
     }
     match name.as_str() {
@@ -72,7 +72,7 @@ pub(crate) fn number<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
 }
 
 pub(crate) fn time(value: &str) -> Result<Duration, String> {
-    duration::parse(value).ok_or_else(|| format!("`{value}` is not a duration; write 10s or 5m"))
+    duration::parse(value).ok_or_else(|| format!("`{value}` is not a duration; use a value such as 10s or 5m"))
 }
 
 pub(crate) fn equality(name: &str, relation: Relation) -> Result<Equality, String> {

@@ -301,7 +301,7 @@ fn keys_toggle_automatic_concurrency_and_set_the_rate() {
     let Some(Dialog::Prompt { asked: Asked::Rate, error: Some(error), .. }) = dialog(&state) else {
         panic!("no error")
     };
-    assert!(error.contains("write 5000/s"), "{error}");
+    assert!(error.contains("such as 5000/s"), "{error}");
 }
 
 #[test]

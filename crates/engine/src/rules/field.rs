@@ -51,7 +51,7 @@ impl FromStr for Field {
             None if text == "key" => Ok(Self::Key),
             Some(("header", name)) if !name.is_empty() => Ok(Self::Header(name.to_owned())),
             Some(("json", path)) => path.parse().map(Self::Json),
-            _ => Err(format!("`{text}` is not a field of a record; write key, header.NAME or json.PATH")),
+            _ => Err(format!("`{text}` is not a field of a record; use key, header.NAME or json.PATH")),
         }
     }
 }

@@ -45,7 +45,7 @@ impl JsonPath {
         loop {
             if let Some(inner) = rest.strip_prefix('[') {
                 let (step, after) = parse_bracket(inner).ok_or_else(|| {
-                    format!("`{text}` is not a JSON path: write a number or a quoted name in brackets")
+                    format!("`{text}` is not a JSON path: expected a number or a quoted name in brackets")
                 })?;
                 steps.push(step);
                 rest = after;
@@ -59,7 +59,7 @@ impl JsonPath {
             }
             let end = rest.find(ends_plain_name).unwrap_or(rest.len());
             if end == 0 {
-                return Err(format!("`{text}` is not a JSON path: write NAME, NAME.NAME or NAME[0]"));
+                return Err(format!("`{text}` is not a JSON path: expected NAME, NAME.NAME or NAME[0]"));
             }
             steps.push(Step::Name(rest[..end].to_owned()));
             rest = &rest[end..];

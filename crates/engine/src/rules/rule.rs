@@ -58,7 +58,7 @@ impl KeyList {
     /// The text has no non-empty line.
     pub fn from_lines(text: &str) -> Result<Self, String> {
         let keys: BTreeSet<String> = text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        if keys.is_empty() { Err("it has no keys; write one per line".into()) } else { Ok(Self(Arc::new(keys))) }
+        if keys.is_empty() { Err("it has no keys; add keys, one per line".into()) } else { Ok(Self(Arc::new(keys))) }
     }
 
     /// The number of keys.
@@ -166,9 +166,7 @@ impl FromStr for Rule {
         } else if let Some(json) = text.strip_prefix("json.") {
             json.parse().map(Self::Json)
         } else {
-            Err(format!(
-                "`{text}` is not a rule; write key=PATTERN, header.NAME=VALUE, json.PATH=VALUE or type=PATTERN"
-            ))
+            Err(format!("`{text}` is not a rule; use key=PATTERN, header.NAME=VALUE, json.PATH=VALUE or type=PATTERN"))
         }
     }
 }

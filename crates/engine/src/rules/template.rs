@@ -56,7 +56,7 @@ impl KeyTemplate {
 
 /// Parses a placeholder after its opening brace; returns the rest after its closing brace.
 fn placeholder(text: &str) -> Result<(Field, &str), String> {
-    const UNCLOSED: &str = "a `{` has no `}`; write `{{` for a brace";
+    const UNCLOSED: &str = "a `{` has no `}`; use `{{` for a brace";
     if let Some(rest) = text.strip_prefix("key}") {
         return Ok((Field::Key, rest));
     }
@@ -74,7 +74,7 @@ fn placeholder(text: &str) -> Result<(Field, &str), String> {
         && let Some(word @ ("key" | "header" | "json")) = path.first_name()
     {
         return Err(format!(
-            "`{{{path}}}` is ambiguous; write {{key}}, {{header.NAME}} or {{json.PATH}}, and {{json.{word}}} for a \
+            "`{{{path}}}` is ambiguous; use {{key}}, {{header.NAME}} or {{json.PATH}}, and {{json.{word}}} for a \
              field of that name in the value"
         ));
     }
@@ -98,7 +98,7 @@ impl FromStr for KeyTemplate {
                 plain.push_str(brace);
                 rest = after;
             } else if brace == "}" {
-                return Err(wrong("a `}` has no `{`; write `}}` for a brace".into()));
+                return Err(wrong("a `}` has no `{`; use `}}` for a brace".into()));
             } else {
                 if !plain.is_empty() {
                     parts.push(Part::Text(std::mem::take(&mut plain)));

@@ -33,7 +33,7 @@ impl Command {
         let wrong = |reason: String| HandlerError::Settings { handler: "exec", reason };
         let words = if words.is_empty() { &settings.command } else { words };
         let [program, arguments @ ..] = words else {
-            return Err(wrong("no command given; write exec:COMMAND, or set exec.command".into()));
+            return Err(wrong("no command given; use exec:COMMAND, or set exec.command".into()));
         };
         let directory = match &settings.directory {
             Some(directory) => directory.clone(),
@@ -48,7 +48,7 @@ impl Command {
             wrong(if program.contains('/') {
                 format!("{program} is not an executable file (relative to {})", directory.display())
             } else {
-                format!("no program `{program}` in PATH; if it is in the working directory, write ./{program}")
+                format!("no program `{program}` in PATH; if it is in the working directory, use ./{program}")
             })
         })?;
         Ok(Self {

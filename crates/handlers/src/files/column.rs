@@ -125,7 +125,7 @@ impl FromStr for Column {
                 _ => {
                     let allowed = "topic, partition, offset, timestamp, key, value, headers, event_type, header.NAME or json.PATH";
                     return Err(ColumnError(format!(
-                        "`{text}` is not a column; write [NAME=]PART[:KIND] where PART is {allowed} and KIND is text, \
+                        "`{text}` is not a column; use [NAME=]PART[:KIND] where PART is {allowed} and KIND is text, \
                          bytes, long, double or boolean"
                     )));
                 }

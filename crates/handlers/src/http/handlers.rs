@@ -35,7 +35,7 @@ impl HttpHandlers {
         let settings = context.settings.http.clone();
         let wrong = |reason: String| HandlerError::Settings { handler: "http", reason };
         let url = url.or(settings.url.as_ref());
-        let url = url.ok_or_else(|| wrong("no URL given; write http:URL, or set http.url".into()))?;
+        let url = url.ok_or_else(|| wrong("no URL given; use http:URL, or set http.url".into()))?;
         let endpoint = Endpoint::new(url).map_err(wrong)?;
         let mut headers = HeaderMap::new();
         for given in &settings.headers {
@@ -65,7 +65,7 @@ impl HttpHandlers {
 }
 
 fn header_of(given: &Secret) -> Result<(HeaderName, HeaderValue), String> {
-    let wrong = || format!("`{}` is not a header; write `Name: value`", given.shown());
+    let wrong = || format!("`{}` is not a header; use `Name: value`", given.shown());
     let (name, value) = given.value().split_once(':').ok_or_else(wrong)?;
     let name = HeaderName::try_from(name.trim()).map_err(|_| wrong())?;
     let mut value = HeaderValue::try_from(value.trim()).map_err(|_| wrong())?;

@@ -192,8 +192,7 @@ impl DefinitionReader<'_> {
             return Ok(target.clone());
         }
         let Some(target) = &file.target else {
-            let message =
-                "no target given; write target = \"sqlite:FILE\" here, or in [projection] of the configuration";
+            let message = "no target given; set target = \"sqlite:FILE\" here or in [projection] of the configuration";
             return Err(DefinitionError { path: self.path.into(), line: None, key: None, message: message.into() });
         };
         match target.get_ref().parse().map_err(|message| self.error(target, "target", message))? {

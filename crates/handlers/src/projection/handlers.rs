@@ -115,8 +115,8 @@ pub(super) fn load_definition(path: Option<&Path>, context: &HandlerSetup) -> Re
         (None, Some(target)) => builtin(target),
         (None, None) => {
             return Err(settings_error(
-                "no target given; write projection:FILE with a definition, or [projection] target = \"sqlite:FILE\" for \
-                 the built-in projection",
+                "no target given; use projection:FILE with a definition, or set target = \"sqlite:FILE\" in \
+                 [projection] for the built-in projection",
             ));
         }
     };

@@ -28,7 +28,7 @@ impl FromStr for ProjectionTarget {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("sqlite", path)) => match path.strip_prefix("//").unwrap_or(path) {
-                "" => Err("sqlite: needs a file; write sqlite:FILE".into()),
+                "" => Err("sqlite: needs a file; use sqlite:FILE".into()),
                 path if path.contains('\0') => Err("sqlite: a path cannot contain a NUL character".into()),
                 path => Ok(Self::Sqlite(path.into())),
             },
@@ -37,7 +37,7 @@ impl FromStr for ProjectionTarget {
                 Ok(Self::Postgres(parameters.trim().into()))
             }
             // The text may contain a password, so it is not shown.
-            _ => Err("it is not a target; write sqlite:FILE or postgres://USER@HOST/DATABASE".into()),
+            _ => Err("it is not a target; use sqlite:FILE or postgres://USER@HOST/DATABASE".into()),
         }
     }
 }

@@ -16,7 +16,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "h" | "d" => None,
         _ => unit::seconds(unit),
     }
-    .ok_or_else(|| format!("`{text}` is not a time; write 250us, 1ms, 1.5s or 2m"))?;
+    .ok_or_else(|| format!("`{text}` is not a time; use a value such as 250us, 1ms, 1.5s or 2m"))?;
     number
         .parse::<f64>()
         .ok()

@@ -61,7 +61,7 @@ pub(crate) fn open(name: Option<&TopicTemplate>, context: &HandlerSetup) -> Resu
     }
     if strategy.groups.is_empty() && strategy.default_topic.is_none() {
         return Err(settings_error(
-            "no target topic given; write topic:NAME ({topic} in it stands for the source topic), or set topic.name or \
+            "no target topic given; use topic:NAME ({topic} in it stands for the source topic), or set topic.name or \
              groups in [topics]",
         ));
     }

@@ -17,7 +17,7 @@ pub enum RateLimit {
 }
 
 /// Examples of rates, for errors.
-const EXAMPLES: &str = "write 5000/s, 20k/s, 500KB/s or 10MiB/s";
+const EXAMPLES: &str = "use a value such as 5000/s, 20k/s, 500KB/s or 10MiB/s";
 
 impl fmt::Display for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,7 +69,7 @@ mod tests {
         for wrong in
             ["", "/s", "0/s", "fast", "5/m", "5XB/s", "-1/s", "99999999999999999999/s", "18446744073709551615GB/s"]
         {
-            assert!(wrong.parse::<RateLimit>().unwrap_err().contains("write 5000/s"), "{wrong}");
+            assert!(wrong.parse::<RateLimit>().unwrap_err().contains("such as 5000/s"), "{wrong}");
         }
     }
 }

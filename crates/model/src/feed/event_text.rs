@@ -59,7 +59,7 @@ impl fmt::Display for EventKind {
                     ClampReason::AboveEnd => {
                         write!(f, ": {side} {asked} is above the log's end; reading {side} {}", place("its end"))?;
                         match as_time(asked) {
-                            Some(time) => write!(f, ". {asked} was read as an offset; to give a time, write {time}"),
+                            Some(time) => write!(f, ". {asked} was read as an offset; to give a time, use {time}"),
                             None => Ok(()),
                         }
                     }

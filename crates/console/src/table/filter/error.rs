@@ -55,10 +55,10 @@ fn advice(nearest: Option<&str>) -> String {
 fn expected(kind: Kind) -> &'static str {
     match kind {
         Kind::Text | Kind::State => "text",
-        Kind::Count => "a number; write 1000, 1.5k or 2M",
-        Kind::Rate => "a rate; write 500, 1.5k or 20k/s",
-        Kind::Duration => "a duration; write 250us, 20ms, 1.5s, 5m, 2h or 1d",
-        Kind::Size => "a size; write 512B, 64KiB or 1.5MB",
-        Kind::Share => "a share; write 50 or 50%",
+        Kind::Count => "a number; use 1000, 1.5k or 2M",
+        Kind::Rate => "a rate; use 500, 1.5k or 20k/s",
+        Kind::Duration => "a duration; use 250us, 20ms, 1.5s, 5m, 2h or 1d",
+        Kind::Size => "a size; use 512B, 64KiB or 1.5MB",
+        Kind::Share => "a share; use 50 or 50%",
     }
 }

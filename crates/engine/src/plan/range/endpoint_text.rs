@@ -46,7 +46,8 @@ fn parse_endpoint(text: &str) -> Result<Option<Endpoint>, String> {
     if let Some(ago) = text.strip_prefix('-') {
         return duration(ago).map(|ago| Some(Endpoint::Ago(ago))).ok_or_else(|| {
             format!(
-                "`{text}` is not a time before now; write a number and ms, s, m, h, d or w, such as -90s, -2h or -1d12h"
+                "`{text}` is not a time before now; use a number and a unit (ms, s, m, h, d or w), such as -90s, -2h \
+                 or -1d12h"
             )
         });
     }
@@ -144,7 +145,7 @@ impl FromStr for Override {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const SYNTAX: &str = "write TOPIC:PARTITION=FROM..TO; FROM or TO may be left out, and TOPIC: for every topic";
+        const SYNTAX: &str = "use TOPIC:PARTITION=FROM..TO; FROM or TO may be left out, and TOPIC: for every topic";
         let invalid = |reason: &str| format!("`{text}`: {reason}");
         let (name, range) = text.split_once('=').ok_or_else(|| invalid(SYNTAX))?;
         let (topic, number) = name.rsplit_once(':').map_or((None, name), |(topic, number)| (Some(topic), number));

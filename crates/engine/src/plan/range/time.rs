@@ -67,15 +67,15 @@ pub(super) fn hint(text: &str) -> String {
     let mut hint = String::new();
     // Writing to a String cannot fail.
     let _ = match text.split_once('@') {
-        Some(("s" | "e", ms)) if digits(ms).is_some() => write!(hint, "; for milliseconds since 1970 write ms:{ms}"),
+        Some(("s" | "e", ms)) if digits(ms).is_some() => write!(hint, "; for milliseconds since 1970, use ms:{ms}"),
         Some(("", seconds)) if digits(seconds).is_some() => {
-            write!(hint, "; for seconds since 1970 write s:{seconds}")
+            write!(hint, "; for seconds since 1970, use s:{seconds}")
         }
-        _ if text == "now" => write!(hint, "; for the end of the log write latest"),
-        _ if super::duration::duration(text).is_some() => write!(hint, "; for a time before now write -{text}"),
+        _ if text == "now" => write!(hint, "; for the end of the log, use latest"),
+        _ if super::duration::duration(text).is_some() => write!(hint, "; for a time before now, use -{text}"),
         _ => match local(text) {
             Some((_, zone)) => {
-                write!(hint, "; its time zone `{}` is not understood: write Z, +01:00 or +0100", zone.trim_start())
+                write!(hint, "; its time zone `{}` is not understood: use Z, +01:00 or +0100", zone.trim_start())
             }
             None if looks_like_date(text) => {
                 write!(hint, "; times are written 2026-01-31, 2026-01-31T10:00 or 2026-01-31T10:00:00+01:00")
@@ -128,13 +128,13 @@ mod tests {
     #[test]
     fn hints_suggest_the_correct_form() {
         for (text, part) in [
-            ("s@1795000000000", "write ms:1795000000000"),
-            ("@1795000000", "write s:1795000000"),
-            ("2026-01-31T10:00 CET", "`CET` is not understood: write Z, +01:00"),
-            ("2026-01-31T10:00:00+01:00[Europe/Berlin]", "is not understood: write Z"),
+            ("s@1795000000000", "use ms:1795000000000"),
+            ("@1795000000", "use s:1795000000"),
+            ("2026-01-31T10:00 CET", "`CET` is not understood: use Z, +01:00"),
+            ("2026-01-31T10:00:00+01:00[Europe/Berlin]", "is not understood: use Z"),
             ("31.01.2026", "2026-01-31T10:00"),
             ("2026/01/31 10:00", "2026-01-31T10:00"),
-            ("2h", "write -2h"),
+            ("2h", "use -2h"),
             ("now", "latest"),
         ] {
             assert!(hint(text).contains(part), "{text}: {}", hint(text));

@@ -89,7 +89,7 @@ impl ServerAddress {
         };
         // The client's parse error may contain a part of the text, so it is not shown.
         let mut config: Config = rest.parse().map_err(|_| {
-            "it cannot be parsed; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special characters"
+            "it cannot be parsed; use postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special characters"
                 .to_owned()
         })?;
         if config.get_hosts().is_empty() {

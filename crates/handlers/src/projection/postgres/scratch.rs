@@ -34,7 +34,7 @@ impl ScratchSchemas {
         let target: ProjectionTarget = target.parse().map_err(settings_error)?;
         let ProjectionTarget::Postgres(url) = &target else {
             return Err(settings_error(format!(
-                "{target} is not a PostgreSQL database; write postgres://USER@HOST/DATABASE"
+                "{target} is not a PostgreSQL database; use postgres://USER@HOST/DATABASE"
             )));
         };
         let definition = builtin(&target).map_err(|error| settings_error(error.to_string()))?;

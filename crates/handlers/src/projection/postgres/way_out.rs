@@ -75,7 +75,7 @@ fn hint_for_sqlstate(state: &str, message: &str) -> Option<&'static str> {
 fn hint_for_client_error(text: &str) -> Option<&'static str> {
     let contains = |part: &str| text.contains(part);
     Some(if contains("password missing") {
-        "the server requires a password: write it as ${env:PGPASSWORD} in projection.target, or set PGPASSWORD"
+        "the server requires a password: use ${env:PGPASSWORD} in projection.target, or set PGPASSWORD"
     } else if contains("does not support TLS") {
         "remove sslmode=require from projection.target, or set ssl = on on the server"
     } else if contains("UnknownIssuer") || contains("invalid peer certificate") {

@@ -72,10 +72,10 @@ pub(super) fn parse(text: &str) -> Result<(Parameter, usize), String> {
             let (name, length) = header_name(part)?;
             Ok((Parameter::Header(name), head.len() + 1 + length))
         }
-        ("header", None) => Err(":header needs a name: write :header.NAME or :header.\"any name\"".into()),
+        ("header", None) => Err(":header needs a name: use :header.NAME or :header.\"any name\"".into()),
         (head, part) => match PLAIN_PARAMETERS.into_iter().find(|(name, _)| *name == head) {
             Some((name, _)) if part.is_some() => {
-                Err(format!(":{name} has no parts; write :json.PATH for a part of the value"))
+                Err(format!(":{name} has no parts; use :json.PATH for a part of the value"))
             }
             Some((_, parameter)) => Ok((parameter, head.len())),
             None => Err(unknown_parameter(head)),
@@ -121,7 +121,7 @@ fn header_name(text: &str) -> Result<(String, usize), String> {
         }
     }
     if length == 0 {
-        Err(":header needs a name: write :header.NAME".into())
+        Err(":header needs a name: use :header.NAME".into())
     } else {
         Ok((text[..length].to_owned(), length))
     }

@@ -112,7 +112,7 @@ impl InsertStatement {
                 replaced.push(token.clone());
                 continue;
             };
-            let name = column(*number).ok_or("it has a parameter after ON CONFLICT; write excluded.COLUMN there")?;
+            let name = column(*number).ok_or("it has a parameter after ON CONFLICT; use excluded.COLUMN there")?;
             replaced.extend([Token::Word("excluded".into()), Token::Symbol(".".into()), Token::Quoted(quoted(&name))]);
         }
         Self::parse(&replaced)
