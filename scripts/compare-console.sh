@@ -2,8 +2,8 @@
 # Compares the throughput of a run without a console to that of a run with a console and a recording:
 # scripts/compare-console.sh KREPLAY [SECONDS] [COMMAND ARGUMENT...], where KREPLAY is a binary, and the command is `demo`
 # or `run`. The two alternate until each has run for SECONDS (default: 600), so that both meet the same load of the
-# machine. Prints records per second of each, the median of their ratios, and the peak memory of the first and the last
-# run of each. Needs jq, and `script` for a terminal.
+# machine. Prints records per second and processor time of each, the medians of their ratios, and the peak memory of the
+# first and the last run of each. Needs jq, and `script` for a terminal.
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 kreplay=$1 seconds=${2:-600}
@@ -14,31 +14,38 @@ PATIENCE_S=${PATIENCE_S:-600}
 results=$(mktemp -d)
 trap 'rm -r "$results"' EXIT
 export TERM=xterm-256color
+# What `time` prints: user and system time in seconds.
+export TIMEFORMAT='%U %S'
 
-headless() { # REPORT COMMAND ARGUMENT...
-  local report=$1 command=$2
+headless() { # RESULT COMMAND ARGUMENT...
+  local result=$1 command=$2
   shift 2
-  "$kreplay" "$command" --headless --report json --output "$report" "$@" 2>"$results/log" </dev/null
+  { time "$kreplay" "$command" --headless --report json --output "$result.json" "$@" 2>"$results/log" </dev/null; } \
+    2>"$result.time"
 }
 
 # A console stays open after the end of its run. The title of its window says that it has ended, and `q` quits.
-console() { # REPORT COMMAND ARGUMENT...
-  local report=$1 written=$results/written keys=$results/keys subcommand=$2 command until
+console() { # RESULT COMMAND ARGUMENT...
+  local result=$1 written=$results/written keys=$results/keys subcommand=$2 command until
   shift 2
   rm -f "$written" "$keys" "$results/run.krec"
   mkfifo "$keys"
-  printf -v command '%q ' "$kreplay" "$subcommand" --record "$results/run.krec" --report json --output "$report" "$@"
-  script --quiet --flush --return --command "stty rows 50 columns 160; $command" "$written" <"$keys" >/dev/null &
+  printf -v command '%q ' "$kreplay" "$subcommand" --record "$results/run.krec" --report json \
+    --output "$result.json" "$@"
+  # The console keeps its own standard error; what `time` prints goes to the file.
+  printf -v command 'stty rows 50 columns 160; { time %s 2>&9; } 9>&2 2>%q' "$command" "$result.time"
+  SHELL=$BASH script --quiet --flush --return --command "$command" "$written" <"$keys" >/dev/null &
   local terminal=$!
   exec 7>"$keys"
   until=$((SECONDS + PATIENCE_S))
-  until grep --quiet --text --fixed-strings 'done · kreplay' "$written" 2>/dev/null; do
+  # Seldom, and only the last part: looking takes processor time from the run.
+  until tail --bytes 65536 "$written" 2>/dev/null | grep --text --fixed-strings 'done · kreplay' >/dev/null; do
     if ! kill -0 "$terminal" 2>/dev/null || [ "$SECONDS" -ge "$until" ]; then
       echo "the console did not reach the end of its run" >&2
       kill "$terminal" 2>/dev/null || true
       return 1
     fi
-    read -r -t 0.1 <> <(:) || true
+    read -r -t 1 <> <(:) || true
   done
   printf q >&7
   exec 7>&-
@@ -55,11 +62,16 @@ while [ "$(ran headless)" -lt "$seconds" ] || [ "$(ran console)" -lt "$seconds" 
   # Each is the first one in every other round.
   if [ $((round % 2)) = 1 ]; then order="headless console"; else order="console headless"; fi
   for kind in $order; do
-    "$kind" "$results/$kind-$(printf %05d "$round").json" "$@" || { cat "$results/log" >&2; exit 1; }
+    "$kind" "$results/$kind-$(printf %05d "$round")" "$@" || { cat "$results/log" >&2; exit 1; }
   done
   printf '\r%d s of %d s' "$(ran headless)" "$seconds" >&2
 done
 echo >&2
+
+# Prints a number for each run of a kind, in order.
+speeds() { jq '.totals.handled / .handling_s' "$results/$1"-*.json; }
+processor_times() { awk '{ print $1 + $2 }' "$results/$1"-*.time; }
+numbers_of_records() { jq '.totals.handled' "$results/$1"-*.json; }
 
 for kind in headless console; do
   jq --slurp --raw-output --arg kind "$kind" '
@@ -67,11 +79,15 @@ for kind in headless console; do
     "\($kind)\t\($handled / $s | floor) records/s\t\(length) runs in \($s | floor) s\tpeak memory " +
     "\(.[0].memory.peak_rss_bytes / 1048576 | floor) MiB in the first run, " +
     "\(.[-1].memory.peak_rss_bytes / 1048576 | floor) MiB in the last"' "$results/$kind"-*.json
+  paste -d ' ' <(processor_times "$kind") <(numbers_of_records "$kind") | awk -v kind="$kind" '
+    { seconds += $1; records += $2 }
+    END { printf "%s\t%.3f s of processor time for a million records\n", kind, seconds / records * 1e6 }'
 done
 # Each round is one ratio, so that a machine that becomes slower or faster meanwhile affects neither side.
-paste -d ' ' <(jq '.totals.handled / .handling_s' "$results"/headless-*.json) \
-  <(jq '.totals.handled / .handling_s' "$results"/console-*.json) | awk '{ print $2 / $1 }' | sort --general-numeric-sort |
-  awk '{ ratios[NR] = $1 }
-    function quantile(share) { return ratios[int(1 + share * (NR - 1) + 0.5)] }
-    END { printf "console ÷ headless\tmedian %.3f, half of the rounds between %.3f and %.3f\n",
-      quantile(0.5), quantile(0.25), quantile(0.75) }'
+for figure in speeds processor_times; do
+  paste -d ' ' <("$figure" headless) <("$figure" console) | awk '{ print $2 / $1 }' | sort --general-numeric-sort |
+    awk -v figure="${figure//_/ }" '{ ratios[NR] = $1 }
+      function quantile(share) { return ratios[int(1 + share * (NR - 1) + 0.5)] }
+      END { printf "console ÷ headless, %s\tmedian %.3f, half of the rounds between %.3f and %.3f\n",
+        figure, quantile(0.5), quantile(0.25), quantile(0.75) }'
+done

@@ -106,10 +106,9 @@ fn all_groups_must_satisfy_it_and_what_is_not_known_does_not() {
 
 #[test]
 fn problems_say_what_to_write() {
-    for (text, part) in [
-        ("lag", "is not a comparison"),
-        ("lag = 0 for ever", "`ever` is not a duration; use a value such as 10s"),
-    ] {
+    for (text, part) in
+        [("lag", "is not a comparison"), ("lag = 0 for ever", "`ever` is not a duration; use a value such as 10s")]
+    {
         let problem = text.parse::<Until>().unwrap_err();
         assert!(problem.contains(part), "{text}: {problem}");
     }

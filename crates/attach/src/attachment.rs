@@ -83,10 +83,11 @@ impl Attachment {
         let has_groups = welcomes().any(|welcome| welcome.groups);
         let has_alerts = has_groups || welcomes().any(|welcome| welcome.alerts);
         let takes_commands = welcomes().all(|welcome| welcome.control);
-        let peers = names(addresses)
-            .into_iter()
+        let names = names(addresses);
+        let peers = names
+            .iter()
             .zip(&opened)
-            .map(|(name, opened)| Peer::new(name, opened.as_ref().err().map(ToString::to_string)));
+            .map(|(name, opened)| Peer::new(name.clone(), opened.as_ref().err().map(ToString::to_string)));
         let access_to_commands = access_of(options.control, takes_commands);
         let why_no_commands = match &access_to_commands {
             AttachAccess::Control => None,
@@ -128,14 +129,13 @@ impl Attachment {
         let (watch, watch_commands) = WatchControl::channel();
         let (silences, silence_commands) = SilenceControl::channel();
         let (records, record_commands) = InspectControl::channel();
-        let may_send = options.control && takes_commands;
-        let routes = Routes::new(if may_send { commands } else { Vec::new() }, of_takes);
+        let routes = Routes::new(if why_no_commands.is_none() { commands } else { Vec::new() }, of_takes);
         // Both threads end when the console has dropped what it sends commands with.
         let to_sessions = routes.clone();
         start("attach-control", move || to_sessions.forward_to_sessions(session_commands))?;
         let to_readers = routes.clone();
         start("attach-records", move || records::serve(record_commands, &to_readers, &answers))?;
-        let journals = journals::lister(names(addresses), routes.clone(), listings, why_no_commands);
+        let journals = journals::lister(names, routes.clone(), listings, why_no_commands);
         tasks.spawn(routes.clone().forward_to_watches(watch_commands));
         tasks.spawn(routes.forward_silences(silence_commands));
         Ok(Self {

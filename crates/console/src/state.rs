@@ -38,6 +38,7 @@ mod filters;
 mod group_history;
 mod group_partition_row;
 mod group_row;
+mod heat_cells;
 mod heat_map;
 mod heat_view;
 mod hot_key_row;
@@ -98,6 +99,7 @@ pub use filters::{FilterPrompt, Filters};
 pub use group_history::{GroupHistory, MemberLane};
 pub use group_partition_row::GroupPartitionRow;
 pub use group_row::GroupRow;
+pub use heat_cells::HeatCells;
 pub use heat_map::{HeatMap, HeatRow};
 pub use heat_view::{HeatMetric, HeatOrder, HeatView};
 pub use hot_key_row::HotKeyRow;
@@ -163,6 +165,8 @@ pub struct State {
     pub user: UserState,
     /// The processes to which the console is attached; `None` if its own process has the session.
     pub attachment: Option<Attachment>,
+    /// The cells of the heat map while it is in front.
+    pub heat_cells: Option<Arc<HeatCells>>,
     /// Whether runs can be chosen in the launch form.
     pub launch_access: LaunchAccess,
     /// Whether presets of the launch form are kept.
@@ -201,6 +205,7 @@ impl State {
             race: None,
             user: UserState::new(home),
             attachment: None,
+            heat_cells: None,
             launch_access: LaunchAccess::default(),
             keeps_presets: false,
             size: Size::new(width, height),

@@ -221,6 +221,14 @@ pub enum Effect {
 #[must_use = "effects must be executed"]
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     let Some(event) = past::keep(state, event) else { return Vec::new() };
+    let effects = apply(state, event);
+    if state.stale {
+        state.keep_heat_cells();
+    }
+    effects
+}
+
+fn apply(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
         Event::Snapshot(snapshot) => apply_snapshot(state, snapshot),
         Event::Events(events) => add_events(state, events),

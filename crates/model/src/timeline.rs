@@ -44,7 +44,7 @@ pub use row_cells::{GroupCell, GroupPartitionCell, PartitionCell, Spread, Worker
 pub use rows::Rows;
 pub use summary::{Series, Summary};
 pub use tier::{Cell, TierSize};
-pub use tiers::Tiers;
+pub use tiers::{Stretch, Tiers};
 
 use crate::{
     domain::TopicPartition,
@@ -216,6 +216,13 @@ impl Timeline {
     #[must_use]
     pub fn partitions(&self) -> &Rows<TopicPartition, PartitionCell> {
         &self.detail.partitions
+    }
+
+    /// The moment up to which partitions and workers of runs were measured; `None` before the first measurement of a
+    /// run. Until it changes, so do no cells of theirs.
+    #[must_use]
+    pub fn detail_until(&self) -> Option<Moment> {
+        self.detail.until()
     }
 
     /// The workers of runs over time, by number.

@@ -75,9 +75,9 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         label(buf, Rect { x: inner.x, width: LABEL_COLUMNS - 1, ..at }, rows, shown, theme);
         for cell in 0..grid.cells() {
             let whole = Rect { x: time_axis::column(at, grid, cell), width: grid.cell_columns(), ..at };
-            let values: Vec<Option<f32>> = rows.iter().map(|row| row.values.get(cell).copied().flatten()).collect();
+            let value = |row: usize| rows.get(row).and_then(|row| row.values.get(cell).copied().flatten());
             let is_under_cursor = cell == cursor && shown.is_some();
-            draw_cell(buf, whole, &map, &values, halves, ramp.as_ref(), is_under_cursor, theme);
+            draw_cell(buf, whole, &map, [value(0), value(1)], halves, ramp.as_ref(), is_under_cursor, theme);
         }
         if has_highest && let Some(one) = shown.or_else(|| rows.first()) {
             let highest = Line::styled(format!("{:>10}", highest_in(&map, one)), theme.popup.patch(theme.muted));
@@ -115,7 +115,6 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
 /// The map with one row a line, or, if there are more partitions and the theme has colours, with two.
 fn fitted(state: &State, grid: TimeGrid, lines: u16, has_ramp: bool) -> HeatMap {
     let lines = usize::from(lines);
-    // Each map costs a pass over all partitions and cells, so only one is made.
     let halves = has_ramp && state.feed.partitions().len() > lines;
     state.heat_map(grid, if halves { lines * 2 } else { lines })
 }
@@ -179,17 +178,16 @@ fn draw_cell(
     buf: &mut Buffer,
     at: Rect,
     map: &HeatMap,
-    values: &[Option<f32>],
+    [upper, lower]: [Option<f32>; 2],
     halves: bool,
     ramp: Option<&HeatRamp>,
     is_under_cursor: bool,
     theme: &Theme,
 ) {
-    let colour = |value: &Option<f32>| {
+    let colour = |value: Option<f32>| {
         let ramp = ramp?;
         value.map(|value| ramp.colour(map.step(value, HeatRamp::STEPS)))
     };
-    let (upper, lower) = (values.first().unwrap_or(&None), values.get(1).unwrap_or(&None));
     let (sign, style) = match (ramp, halves) {
         (None, _) => (upper.map_or(" ", |value| shade(map, value)), theme.chart),
         (Some(_), false) => match colour(upper) {
@@ -223,7 +221,7 @@ fn at_cursor(state: &State, map: &HeatMap, row: &HeatRow, run: RunTime, grid: Ti
     let at = time_axis::since(time.from(), run);
     let first = row.partitions.first().map_or(String::new(), |id| clean(&id.to_string()).into_owned());
     let value = row.values.get(cell).copied().flatten();
-    let Some((value, worst)) = value.zip(row.worst_in(cell)) else {
+    let Some((value, worst)) = value.zip(map.worst_in(row, cell)) else {
         let of =
             if row.partitions.len() == 1 { first } else { format!("{first} and {} more", row.partitions.len() - 1) };
         return format!("at {at}   {of}: no value; nothing was left, or nothing was measured");

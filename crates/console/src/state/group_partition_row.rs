@@ -1,6 +1,6 @@
 //! The columns of a watched group's partitions.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use kreplay_model::{
     domain::{Offset, TopicPartition},
@@ -28,6 +28,7 @@ pub struct GroupPartitionRow<'a> {
 const BASE: Role = |theme| theme.popup;
 const MUTED: Role = |theme| theme.muted;
 const MAX_NAME_CELLS: u16 = 40;
+const WHY_SEPARATOR: &str = ", ";
 /// Minimum useful width of a topic and of an owner.
 const USEFUL_NAME_CELLS: u16 = 12;
 const OFFSET: Width = Width::natural(7, 26).starting_with(9).shrinking_to(5);
@@ -54,10 +55,17 @@ impl TableRow for GroupPartitionRow<'_> {
 }
 
 impl<'a> GroupPartitionRow<'a> {
-    /// The row of a partition.
+    /// The rows of partitions, in the same order. Those of one topic that follow each other share its name.
     #[must_use]
-    pub fn new(partition: &'a PartitionRow) -> Self {
-        Self { id: TopicPartition::new(partition.topic.as_str(), partition.partition), partition }
+    pub fn all(partitions: &'a [PartitionRow]) -> Vec<Self> {
+        let mut topic: Arc<str> = Arc::default();
+        let row = |partition: &'a PartitionRow| {
+            if *topic != *partition.topic {
+                topic = Arc::from(partition.topic.as_str());
+            }
+            Self { id: TopicPartition::new(Arc::clone(&topic), partition.partition), partition }
+        };
+        partitions.iter().map(row).collect()
     }
 
     /// The name of the owner as it is shown; empty without an owner.
@@ -69,20 +77,25 @@ impl<'a> GroupPartitionRow<'a> {
     /// Why the partition belongs to the group, and whether something is wrong with that.
     #[must_use]
     pub fn why_text(&self) -> String {
+        self.why_words().collect::<Vec<_>>().join(WHY_SEPARATOR)
+    }
+
+    fn why_words(&self) -> impl Iterator<Item = &'static str> {
         let word = |why: &Why| match why {
             Why::Committed => "committed",
             Why::Assigned => "assigned",
             Why::Target => "target",
             Why::Subscribed => "subscribed",
         };
-        let mut words: Vec<&str> = self.partition.why.iter().map(word).collect();
-        if self.partition.orphan {
-            words.insert(0, "orphan");
-        }
-        if self.partition.abandoned {
-            words.insert(0, "abandoned");
-        }
-        words.join(", ")
+        let wrong = [(self.partition.abandoned, "abandoned"), (self.partition.orphan, "orphan")];
+        let wrong = wrong.into_iter().filter(|(is_so, _)| *is_so).map(|(_, word)| word);
+        wrong.chain(self.partition.why.iter().map(word))
+    }
+
+    /// The width of [`Self::why_text`], without making it.
+    fn why_cells(&self) -> usize {
+        let (words, cells) = self.why_words().fold((0_usize, 0), |(count, sum), word| (count + 1, sum + word.len()));
+        cells + words.saturating_sub(1) * WHY_SEPARATOR.len()
     }
 
     fn sign() -> Column<Self> {
@@ -108,7 +121,7 @@ impl<'a> GroupPartitionRow<'a> {
         let number = |row: &Self| Cell::number(Forms::of(row.partition.partition.to_string()), BASE);
         Column::new("partition", "part", Width::natural(4, 10), number)
             .right()
-            .measured(|row| row.partition.partition.to_string().len())
+            .measured(|row| number_cells(row.partition.partition))
             .value(Kind::Count, |row| signed(Some(row.partition.partition.into())))
     }
 
@@ -213,7 +226,7 @@ impl<'a> GroupPartitionRow<'a> {
         };
         Column::new("owner", "owner", Width::natural(5, MAX_NAME_CELLS).starting_with(USEFUL_NAME_CELLS), owner)
             .disappears(11)
-            .measured(|row| width(&clean(&row.owner_name())))
+            .measured(|row| row.partition.owner.as_ref().map_or(0, owner_cells))
             .value(Kind::Text, |row| match &row.partition.owner {
                 Some(owner) => Value::text(owner_name(owner)),
                 None => Value::Unknown,
@@ -224,7 +237,7 @@ impl<'a> GroupPartitionRow<'a> {
         let why = |row: &Self| Cell::name(row.why_text(), MUTED);
         Column::new("why", "why", Width::natural(9, 42).starting_with(9), why)
             .disappears(2)
-            .measured(|row| row.why_text().len())
+            .measured(Self::why_cells)
             .value(Kind::State, |row| Value::text(row.why_text()))
             .unsorted()
     }
@@ -257,8 +270,24 @@ fn owner_name(owner: &OwnerView) -> String {
     }
 }
 
+/// The width of an owner's name, without making it.
+fn owner_cells(owner: &OwnerView) -> usize {
+    let cells = |text: &str| width(&clean(text));
+    match (&owner.client_id, &owner.host) {
+        (Some(client), Some(host)) => cells(client) + 1 + cells(host.trim_start_matches('/')),
+        (Some(client), None) => cells(client),
+        _ => cells(&owner.member_id),
+    }
+}
+
 fn above_zero(offset: Offset) -> u64 {
     offset.since(Offset::ZERO)
+}
+
+/// The width of a partition's number.
+fn number_cells(number: i32) -> usize {
+    let digits = number.unsigned_abs().checked_ilog10().map_or(1, |log| log as usize + 1);
+    digits + usize::from(number < 0)
 }
 
 fn offset_cells(offset: Option<Offset>) -> usize {

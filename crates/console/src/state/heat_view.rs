@@ -1,8 +1,10 @@
 //! What the user looks at on the heat map.
 
+use std::sync::Arc;
+
 use kreplay_model::timeline::Moment;
 
-use super::{HeatMap, State, TimeGrid, TimeWindow};
+use super::{HeatCells, HeatMap, ScreenId, State, TimeGrid, TimeWindow};
 
 /// The figure of the heat map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +68,21 @@ impl State {
     #[must_use]
     pub fn heat_map(&self, grid: TimeGrid, max_rows: usize) -> HeatMap {
         let view = &self.user.heat;
-        HeatMap::new(&self.feed, view.metric, view.order, grid, max_rows)
+        let kept = self.heat_cells.as_ref().filter(|cells| cells.are_of(&self.feed, view.metric, grid));
+        let cells = kept.map_or_else(|| Arc::new(HeatCells::new(&self.feed, view.metric, grid)), Arc::clone);
+        HeatMap::new(cells, view.order, max_rows)
+    }
+
+    /// Keeps the cells of the heat map while it is in front, so that drawing it is as fast as drawing anything else.
+    pub(crate) fn keep_heat_cells(&mut self) {
+        if self.user.navigation.front().screen != ScreenId::HeatMap {
+            self.heat_cells = None;
+            return;
+        }
+        let (Some(run), Some(columns)) = (self.feed.run_time(), self.time_columns(ScreenId::HeatMap)) else { return };
+        let (metric, grid) = (self.user.heat.metric, self.user.heat.window.grid(run, columns));
+        if self.heat_cells.as_ref().is_none_or(|cells| !cells.are_of(&self.feed, metric, grid)) {
+            self.heat_cells = Some(Arc::new(HeatCells::new(&self.feed, metric, grid)));
+        }
     }
 }

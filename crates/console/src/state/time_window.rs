@@ -116,7 +116,13 @@ impl TimeGrid {
     /// The time of these cells.
     #[must_use]
     pub fn known_range(self, run: RunTime) -> TimeRange {
-        TimeRange::new(self.from, self.begin_of(self.known_cells(run)))
+        self.first_cells(self.known_cells(run))
+    }
+
+    /// The time of the first cells.
+    #[must_use]
+    pub fn first_cells(self, count: usize) -> TimeRange {
+        TimeRange::new(self.from, self.begin_of(count))
     }
 
     /// The cell that a moment belongs to; `None` outside of the grid.

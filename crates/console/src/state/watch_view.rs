@@ -145,7 +145,7 @@ impl State {
     /// The rows of a group's partitions.
     #[must_use]
     pub fn group_partition_rows<'a>(&self, group: &'a GroupView) -> Vec<GroupPartitionRow<'a>> {
-        group.partitions.iter().map(GroupPartitionRow::new).collect()
+        GroupPartitionRow::all(&group.partitions)
     }
 
     /// The rows of a group's members.

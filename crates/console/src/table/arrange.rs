@@ -55,7 +55,7 @@ fn order<R: TableRow>(shown: &mut Vec<usize>, rows: &[R], columns: &[Column<R>],
     // Each value is computed once, not once per comparison.
     let mut keyed: Vec<(Value<'_>, &R, usize)> =
         shown.iter().filter_map(|at| rows.get(*at).map(|row| ((field.value)(row), row, *at))).collect();
-    keyed.sort_by(|(a, a_row, _), (b, b_row, _)| {
+    keyed.sort_unstable_by(|(a, a_row, a_at), (b, b_row, b_at)| {
         let order = match field.compare {
             Some(compare) if !a.is_unknown() && !b.is_unknown() => {
                 let order = compare(a_row, b_row);
@@ -63,7 +63,7 @@ fn order<R: TableRow>(shown: &mut Vec<usize>, rows: &[R], columns: &[Column<R>],
             }
             _ => a.order(b, sort.descending),
         };
-        order.then_with(|| a_row.key().cmp(b_row.key()))
+        order.then_with(|| a_row.key().cmp(b_row.key())).then(a_at.cmp(b_at))
     });
     *shown = keyed.into_iter().map(|(_, _, at)| at).collect();
 }

@@ -1,6 +1,6 @@
 //! The run over time: workers and heat map.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crossterm::event::KeyCode;
 use insta::assert_snapshot;
@@ -184,6 +184,42 @@ fn the_cursor_moves_to_events_and_says_what_they_were() {
     press(&mut state, '}');
     press(&mut state, '}');
     assert!(!state.user.workers.window.is_fixed(), "after the last event, the latest moment is followed");
+}
+
+#[test]
+fn a_heat_map_is_measured_anew_only_when_there_is_more_to_show() {
+    let mut state = on(followed_for((100, 30), 6, 40, Ordering::Key), Action::HeatMap);
+    let frame = |state: &State| capture::frame(state, &theme(&ThemeChoice::DARK));
+    let as_kept = |state: &State| {
+        let anew = State { heat_cells: None, ..state.clone() };
+        assert_eq!(frame(state), frame(&anew));
+        state.heat_cells.clone().expect("it is in front")
+    };
+    let mut after = |tenths: u32| {
+        let mut snapshot = at(SECONDS + tenths / 10, 6, 40, Ordering::Key);
+        snapshot.run.as_mut().unwrap().elapsed_s = f64::from(SECONDS) + f64::from(tenths) / 10.0;
+        give(&mut state, snapshot);
+        draw(&mut state);
+        as_kept(&state)
+    };
+    let (first, same, second, last) = (after(2), after(9), after(10), after(25));
+    assert!(Arc::ptr_eq(&first, &same), "partitions are measured once a second");
+    assert!(!Arc::ptr_eq(&same, &second) && !Arc::ptr_eq(&second, &last));
+    let mut kept = last;
+    for action in [Action::SwitchMetric, Action::ZoomIn, Action::SortNext] {
+        act(&mut state, action);
+        press_code(&mut state, KeyCode::Up);
+        let now = as_kept(&state);
+        assert_eq!(Arc::ptr_eq(&now, &kept), action == Action::SortNext, "{action:?}");
+        kept = now;
+    }
+    resize(&mut state, 90, 30);
+    draw(&mut state);
+    press_code(&mut state, KeyCode::Up);
+    assert_ne!(as_kept(&state), kept);
+    press_code(&mut state, KeyCode::Esc);
+    change_run(&mut state, |run| run.elapsed_s += 1.0);
+    assert_eq!(state.heat_cells, None, "another screen is in front");
 }
 
 #[test]

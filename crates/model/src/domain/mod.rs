@@ -38,6 +38,7 @@ pub use offset_set::OffsetSet;
 pub use ordering::Ordering;
 pub use own_group::{position_group, run_of_position_group};
 pub use partition::{PartitionId, TopicPartition};
+pub(crate) use printable::is_printable_ascii;
 pub use printable::printable;
 pub use rate_limit::RateLimit;
 pub use record::{

@@ -10,7 +10,8 @@ use unicode_width::UnicodeWidthChar;
 /// A record, a topic name, or a broker's message must not be able to control the terminal or forge a line.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unprintable) {
+    // Most names are plain ASCII, and tables measure thousands of them.
+    if is_printable_ascii(text) || !text.chars().any(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -21,6 +22,11 @@ pub fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Whether a text has only ASCII characters that take one cell each.
+pub(crate) fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The zero-width joiner. It combines several emoji into one, such as a family, and is invisible elsewhere.

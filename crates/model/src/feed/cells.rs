@@ -7,6 +7,8 @@
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::domain::is_printable_ascii;
+
 /// The graphemes of a text with their byte offsets and widths.
 fn grapheme_widths(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str, usize)> {
     text.grapheme_indices(true).map(|(at, grapheme)| (at, grapheme, grapheme.width()))
@@ -15,6 +17,9 @@ fn grapheme_widths(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str, 
 /// The width of a text in cells.
 #[must_use]
 pub fn width(text: &str) -> usize {
+    if is_printable_ascii(text) {
+        return text.len();
+    }
     if text.is_ascii() {
         return text.width();
     }
@@ -97,6 +102,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_width_of_ascii_text_is_that_of_its_characters(text in "[ -~\\x00-\\x7f]{0,20}") {
+            prop_assert_eq!(width(&text), text.width());
+        }
+
         #[test]
         fn head_and_tail_fit_into_max(text in "\\PC*|(♻️|👨‍👩‍👧|e\u{301}|名|ا|a|\u{200b}){0,12}", max in 0_usize..20) {
             prop_assert!(text.starts_with(head(&text, max)) && width(head(&text, max)) <= max);

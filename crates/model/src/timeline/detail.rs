@@ -86,6 +86,11 @@ impl Detail {
         self.worked.clear();
     }
 
+    /// The moment of the last measurement of the run.
+    pub(super) fn until(&self) -> Option<Moment> {
+        self.probes.last()
+    }
+
     /// Adds a snapshot, unless the last one is too recent.
     pub(super) fn record(&mut self, run: &RunView, at: Moment, longest_gap_ms: i64) {
         let is_due = self.probes.last().is_none_or(|last| at >= last.plus_ms(INTERVAL_MS));

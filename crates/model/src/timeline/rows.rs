@@ -8,7 +8,7 @@ use std::{
 use super::{
     TimeRange,
     tier::{Cell, TierSize},
-    tiers::Tiers,
+    tiers::{Stretch, Tiers},
 };
 
 /// Resolutions of a row. The budget decides how many of these cells are kept.
@@ -114,6 +114,26 @@ impl<K: Clone + Eq + Hash, C: Cell> Rows<K, C> {
         for (key, tiers) in &self.by_key {
             tiers.fill_columns(&columns, cell_ms, &mut filled);
             visit(key, &filled);
+        }
+    }
+
+    /// Visits some things, in their order, with what is known about them in a range, divided into columns of equal
+    /// length. Columns of which nothing is known are left out, and columns that show the same cell are together, so
+    /// that a figure is computed once for all of them.
+    pub fn visit_stretches<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a K>,
+        range: TimeRange,
+        count: usize,
+        mut visit: impl FnMut(&'a K, &[Stretch<C>]),
+    ) where
+        K: 'a,
+    {
+        let (columns, cell_ms) = (range.columns(count), range.column_ms(count));
+        let mut stretches = Vec::new();
+        for (key, tiers) in keys.filter_map(|key| Some((key, self.by_key.get(key)?))) {
+            tiers.fill_stretches(&columns, cell_ms, &mut stretches);
+            visit(key, &stretches);
         }
     }
 

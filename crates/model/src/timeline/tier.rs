@@ -97,12 +97,6 @@ impl<C: Cell> Tier<C> {
         self.cells.shrink_to(self.size.cells);
     }
 
-    /// Whether a cell begins in a range, measured or not.
-    pub(super) fn has_border_in(&self, range: TimeRange) -> bool {
-        let cell_of = |ms: i64| ms.div_euclid(self.size.cell_ms);
-        cell_of(range.from().ms() - 1) < cell_of(range.to().ms() - 1)
-    }
-
     /// The cells that begin in a range, in order.
     pub(super) fn beginning_in(&self, range: TimeRange) -> impl Iterator<Item = (TimeRange, &C)> {
         let begin = |number: i64| number * self.size.cell_ms;
@@ -127,7 +121,7 @@ impl<C: Cell> Tier<C> {
     /// The cells that follow each other from a moment on.
     pub(super) fn walk_from(&self, from: Moment) -> Walk<'_, C> {
         let next = self.cells.partition_point(|(number, _)| number * self.size.cell_ms < from.ms());
-        Walk { tier: self, next }
+        Walk { tier: self, next, border_ms: i64::MIN, shown_alone: None }
     }
 
     /// The number of cells.
@@ -136,41 +130,72 @@ impl<C: Cell> Tier<C> {
     }
 }
 
+/// What a column shows.
+pub(super) enum Shown<C> {
+    /// Nothing was measured.
+    Nothing,
+    /// The cell that the column before shows, and no other.
+    Same,
+    /// What is known about it.
+    Cell(C),
+}
+
 /// Reads the cells of a tier in order, for columns that follow each other.
 pub(super) struct Walk<'a, C> {
     tier: &'a Tier<C>,
     /// The first cell that does not begin before the next column.
     next: usize,
+    /// The first border between two cells, measured or not, that is not before the last column, in milliseconds.
+    border_ms: i64,
+    /// The cell that the last column shows, if it is only one.
+    shown_alone: Option<usize>,
 }
 
 impl<C: Cell> Walk<'_, C> {
-    /// Whether it reads this tier.
-    pub(super) fn reads(&self, tier: &Tier<C>) -> bool {
-        std::ptr::eq(self.tier, tier)
-    }
-
     /// What is known about the next column: the cells that begin in it, and for the first column, or if none can begin
     /// in it, the cell that it lies in.
-    pub(super) fn column(&mut self, column: TimeRange, is_first: bool) -> Option<C> {
+    pub(super) fn column(&mut self, column: TimeRange, is_first: bool) -> Shown<C> {
         let (cell_ms, from, to) = (self.tier.size.cell_ms, column.from().ms(), column.to().ms());
-        let begins = |cell: &&(i64, C)| cell.0 * cell_ms;
+        let begins = |cell: &(i64, C)| cell.0 * cell_ms;
         // Columns may overlap by less than a millisecond.
-        while self.next.checked_sub(1).and_then(|at| self.tier.cells.get(at)).is_some_and(|cell| begins(&cell) >= from)
-        {
+        while self.next.checked_sub(1).and_then(|at| self.tier.cells.get(at)).is_some_and(|cell| begins(cell) >= from) {
             self.next -= 1;
         }
-        let begun_before = self.next.checked_sub(1).and_then(|at| self.tier.cells.get(at));
-        let is_with_begun = is_first || !self.tier.has_border_in(column);
-        let mut sum = begun_before
-            .filter(|cell| is_with_begun && begins(cell) < from && from < begins(cell) + cell_ms)
-            .map(|(_, cell)| cell.clone());
+        let shown_before = self.shown_alone.take();
+        let is_within_a_cell = self.border_from(from) >= to;
+        let begun = self.next.checked_sub(1).filter(|_| is_first || is_within_a_cell);
+        let begun = begun.and_then(|at| Some((at, self.tier.cells.get(at)?)));
+        let begun = begun.filter(|(_, cell)| begins(cell) < from && from < begins(cell) + cell_ms);
+        if let Some((at, _)) = begun.filter(|(at, _)| is_within_a_cell && shown_before == Some(*at)) {
+            self.shown_alone = Some(at);
+            return Shown::Same;
+        }
+        let mut sum = begun.map(|(at, (_, cell))| {
+            self.shown_alone = Some(at);
+            cell.clone()
+        });
         while let Some((_, cell)) = self.tier.cells.get(self.next).filter(|cell| begins(cell) < to) {
-            match &mut sum {
-                Some(sum) => sum.merge(cell),
-                None => sum = Some(cell.clone()),
+            if let Some(sum) = &mut sum {
+                sum.merge(cell);
+                self.shown_alone = None;
+            } else {
+                sum = Some(cell.clone());
+                self.shown_alone = Some(self.next);
             }
             self.next += 1;
         }
-        sum
+        sum.map_or(Shown::Nothing, Shown::Cell)
+    }
+
+    /// The first border that is not before a moment. Columns follow each other, so it is rarely another one than last
+    /// time, or than the one after that.
+    fn border_from(&mut self, from: i64) -> i64 {
+        let cell_ms = self.tier.size.cell_ms;
+        if self.border_ms < from && from.saturating_sub(cell_ms) <= self.border_ms {
+            self.border_ms += cell_ms;
+        } else if !(from..from.saturating_add(cell_ms)).contains(&self.border_ms) {
+            self.border_ms = (from - 1).div_euclid(cell_ms).saturating_add(1).saturating_mul(cell_ms);
+        }
+        self.border_ms
     }
 }

@@ -1,9 +1,20 @@
 //! The same measurements in several resolutions.
 
+use std::ops::Range;
+
 use super::{
     Moment, TimeRange,
-    tier::{Cell, Tier, TierSize, Walk},
+    tier::{Cell, Shown, Tier, TierSize, Walk},
 };
+
+/// A cell, and the columns that show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stretch<C> {
+    /// The indexes of the columns.
+    pub columns: Range<usize>,
+    /// What is known about each of them.
+    pub cell: C,
+}
 
 /// Measurements over time in bounded memory: fine cells for the last minutes, coarser ones for the time before.
 ///
@@ -36,10 +47,15 @@ impl<C: Cell> Tiers<C> {
         }
     }
 
+    /// The tiers that can answer for cells of at most `cell_ms` milliseconds, the finest first.
+    fn fine_enough(&self, cell_ms: i64) -> &[Tier<C>] {
+        let finest = self.tiers.iter().rposition(|tier| tier.cell_ms() <= cell_ms).unwrap_or(0);
+        self.tiers.get(finest..).unwrap_or_default()
+    }
+
     /// The tier that answers for the time from `from` on with cells of at most `cell_ms` milliseconds, if it can.
     fn answering(&self, from: Moment, cell_ms: i64) -> Option<&Tier<C>> {
-        let fine_enough = self.tiers.iter().rposition(|tier| tier.cell_ms() <= cell_ms).unwrap_or(0);
-        let candidates = self.tiers.get(fine_enough..).unwrap_or_default();
+        let candidates = self.fine_enough(cell_ms);
         candidates.iter().find(|tier| tier.reaches_back_to(from)).or(candidates.last())
     }
 
@@ -66,20 +82,41 @@ impl<C: Cell> Tiers<C> {
     /// Replaces `filled` by what is known about columns that follow each other. Cells of at most `cell_ms` milliseconds
     /// are fine enough for them.
     pub(super) fn fill_columns(&self, columns: &[TimeRange], cell_ms: i64, filled: &mut Vec<Option<C>>) {
+        let mut stretches = Vec::new();
+        self.fill_stretches(columns, cell_ms, &mut stretches);
         filled.clear();
+        filled.resize(columns.len(), None);
+        for Stretch { columns, cell } in stretches {
+            filled.get_mut(columns).unwrap_or_default().fill(Some(cell));
+        }
+    }
+
+    /// Replaces `stretches` by what is known about columns that follow each other, as in [`Self::fill_columns`].
+    pub(super) fn fill_stretches(&self, columns: &[TimeRange], cell_ms: i64, stretches: &mut Vec<Stretch<C>>) {
+        stretches.clear();
+        let candidates = self.fine_enough(cell_ms);
+        let Some(coarsest) = candidates.len().checked_sub(1) else { return };
+        let mut at = coarsest;
         let mut walk: Option<Walk<'_, C>> = None;
         for (index, column) in columns.iter().enumerate() {
-            let Some(tier) = self.answering(column.from(), cell_ms) else {
-                filled.push(None);
-                continue;
-            };
-            let walk = match &mut walk {
-                Some(walk) if walk.reads(tier) => walk,
-                other => other.insert(tier.walk_from(column.from())),
+            // The later a column, the finer the cells that are still kept.
+            let finer = candidates.get(..at).unwrap_or_default();
+            if let Some(finer) = finer.iter().position(|tier| tier.reaches_back_to(column.from())) {
+                (at, walk) = (finer, None);
+            }
+            let walk = match (&mut walk, candidates.get(at)) {
+                (Some(walk), _) => walk,
+                (none, Some(tier)) => none.insert(tier.walk_from(column.from())),
+                (None, None) => return,
             };
             // A column shorter than a millisecond is treated as if it had this length.
             let column = TimeRange::new(column.from(), column.to().max(column.from().plus_ms(1)));
-            filled.push(walk.column(column, index == 0));
+            match (walk.column(column, index == 0), stretches.last_mut()) {
+                (Shown::Nothing, _) => {}
+                (Shown::Same, Some(last)) => last.columns.end = index + 1,
+                (Shown::Same, None) => debug_assert!(false, "the column before shows nothing"),
+                (Shown::Cell(cell), _) => stretches.push(Stretch { columns: index..index + 1, cell }),
+            }
         }
     }
 
