@@ -1,4 +1,5 @@
-//! What a frame of each screen costs: `cargo bench -p kreplay-console --bench frames`.
+//! What a frame of each screen costs: `cargo bench -p kreplay-console --bench frames`. `-- Group HeatMap` measures only
+//! these screens.
 //!
 //! The run has 10,000 partitions and 200 events a second, the watch a group with as many partitions, and the terminal
 //! 200×60 cells. A frame is everything that happens between a change and the bytes for the terminal: drawing all cells,
@@ -163,7 +164,9 @@ fn main() {
     }
     println!("{:<40} {:>10} {:>10} {:>10} {:>7}", "frame (ms)", "median", "p99", "max", "frames");
     let mut taken = Taken::default();
-    for screen in &SCREENS {
+    let named: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let is_chosen = |screen: &&Screen| named.is_empty() || named.contains(&format!("{:?}", screen.id));
+    for screen in SCREENS.iter().filter(is_chosen) {
         match (screen.refusal)(&state) {
             None => println!("{}", measure(screen, &mut state, &mut story, &mut taken, &theme, frames)),
             Some(why) => println!("{:<40} not measured: {why}", name(screen)),

@@ -8,7 +8,7 @@ use ratatui::{
 use super::{
     hit_map::{HitMap, Target},
     layout::{MIN_HEIGHT, MIN_WIDTH},
-    state::{Layer, State},
+    state::{Layer, Place, State},
     theme::Theme,
     widget::paint,
 };
@@ -58,7 +58,10 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         return;
     }
     let navigation = &state.user.navigation;
-    for place in navigation.places().filter(|place| place.screen.layer() == Layer::Page) {
+    let pages: Vec<&Place> = navigation.places().filter(|place| place.screen.layer() == Layer::Page).collect();
+    // What a page covers entirely is not drawn: with thousands of partitions, that is half of the work.
+    let lowest = pages.iter().rposition(|place| place.screen.covers_all()).unwrap_or(0);
+    for place in pages.into_iter().skip(lowest) {
         hits.cover_groups();
         (Screen::of(place.screen).view)(buf, hits, place, state, theme);
     }

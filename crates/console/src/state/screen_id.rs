@@ -43,6 +43,14 @@ macro_rules! screens {
     };
 }
 
+impl ScreenId {
+    /// Whether nothing of the screens behind it is visible. The topic list is narrower than a wide terminal.
+    #[must_use]
+    pub const fn covers_all(self) -> bool {
+        matches!(self.layer(), Layer::Page) && !matches!(self, Self::Topics)
+    }
+}
+
 screens! {
     /// Progress, partitions, workers, and events of the run.
     Dashboard(Dashboard, Page),

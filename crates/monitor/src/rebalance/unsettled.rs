@@ -54,5 +54,6 @@ fn holds_others(member: &Member, group: &Description) -> bool {
     let (Some(assigned), Some(target)) = (&member.assigned, &member.target) else { return false };
     let given_up: BTreeSet<&TopicPartition> = assigned.difference(target).collect();
     let others = group.members.iter().filter(|other| other.member_id != member.member_id);
-    others.flat_map(|other| other.target.iter().flatten()).any(|partition| given_up.contains(partition))
+    !given_up.is_empty()
+        && others.flat_map(|other| other.target.iter().flatten()).any(|partition| given_up.contains(partition))
 }

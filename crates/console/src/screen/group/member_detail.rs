@@ -1,6 +1,6 @@
 //! The selected member of a watched group: which partitions and tasks it has, and what its target assignment changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use kreplay_model::{
     domain::{PartitionId, TopicPartition},
@@ -44,6 +44,7 @@ pub(super) fn lines(group: &GroupView, member: &MemberRow, room: usize, theme: &
 fn changes(member: &MemberRow) -> Vec<Part> {
     let (Some(assigned), Some(target)) = (&member.assigned, &member.target) else { return Vec::new() };
     let missing = |list: &[TopicPartition], other: &[TopicPartition]| -> Vec<TopicPartition> {
+        let other: HashSet<&TopicPartition> = other.iter().collect();
         list.iter().filter(|partition| !other.contains(partition)).cloned().collect()
     };
     [("gives up", missing(assigned, target)), ("receives", missing(target, assigned))]
