@@ -91,6 +91,33 @@ fn a_run_killed_ten_times_applies_every_record_once() {
     orders::expect_equal(&rows(&path), &expected);
 }
 
+/// The position cannot pass the record at the gate, so everything else is applied above it.
+#[test]
+fn what_is_applied_above_the_position_is_not_handled_again_after_a_kill() {
+    const RECORDS: u32 = 3000;
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let topic = workspace.broker.topic("above", 1);
+    let mut expected = Rows::new();
+    gate::append(workspace.broker, &topic, &mut expected);
+    expected.extend(orders::fill(workspace.broker, &topic, &mut random, RECORDS, 500));
+    let (definition, path) = (define(&workspace, &gate::sqlite_schema(), STATEMENT), database(&workspace));
+    let config = workspace.configure(gate::SETTINGS);
+    let attempt = workspace.start_run(&topic, &definition, &["--config", &config]);
+    wait_for_applied(&path, &attempt, RECORDS.into());
+    wait::until("all of them in the totals of the journal", LONG_RUN_TIMEOUT, || {
+        (workspace.handled_in_journal() == u64::from(RECORDS)).then_some(())
+    });
+    assert_eq!(attempt.kill().code(), None, "the run ended before the kill");
+    open_gate(&path);
+    workspace.start(&["resume", &workspace.run_id()]).finish().expect_success();
+    orders::expect_equal(&rows(&path), &expected);
+    let report = workspace.report();
+    let totals = |name: &str| report["totals"][name].as_u64().unwrap();
+    let counts = ["handled", "already_handled", "repeated", "lag"].map(totals);
+    assert_eq!(counts, [u64::from(RECORDS) + 1, RECORDS.into(), 0, 0], "{report:#}");
+    assert!(!report["effects"].to_string().contains("already applied"), "{report:#}");
+}
+
 #[test]
 fn in_a_group_the_other_process_finishes_the_work_of_a_killed_one() {
     const RECORDS: u32 = 60_000;

@@ -12,7 +12,10 @@ mod text;
 #[cfg(test)]
 mod verdict_test;
 
-use kreplay_model::watch::{VerdictKind, VerdictView};
+use kreplay_model::{
+    domain::stores_own_positions,
+    watch::{VerdictKind, VerdictView},
+};
 
 pub use facts::{GroupFacts, PartitionFacts};
 pub use hysteresis::{Hysteresis, LOOKS_BEFORE_VERDICT, LOOKS_TO_CLEAR, LOOKS_TO_RAISE, VerdictChange};
@@ -21,6 +24,10 @@ pub use text::duration_text;
 /// What one look finds, the worst first. There is at least one finding.
 #[must_use]
 pub fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
+    if facts.view.members.is_empty() && stores_own_positions(&facts.view.group) {
+        let evidence = "It has no consumers: kreplay stores the positions of a run or a migration in it.".to_owned();
+        return vec![view(VerdictKind::Quiet, "positions of kreplay".to_owned(), evidence, None)];
+    }
     let mut found: Vec<VerdictView> =
         [log::findings(facts), progress::findings(facts), members::findings(facts)].into_iter().flatten().collect();
     found.sort_by_key(|finding| finding.kind);

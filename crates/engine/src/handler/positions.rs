@@ -1,7 +1,7 @@
 //! Positions: what a handler can ask the run about them, and how a handler stores them in its target.
 
 use kreplay_kafka::GroupMember;
-use kreplay_model::domain::{Offset, TopicPartition};
+use kreplay_model::domain::{Offset, OffsetSet, TopicPartition};
 
 use super::{HandlerError, Logs};
 
@@ -36,6 +36,12 @@ pub trait TargetPositions: Send + Sync {
     /// # Errors
     /// The target cannot be reached; or [`HandlerError::OtherLog`], and then nothing was changed.
     fn claim(&self, partitions: &[TopicPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError>;
+
+    /// For each of these claimed partitions, the offsets above its position whose effects the target has already. They
+    /// are not handled again, and count as already handled.
+    fn applied(&self, partitions: &[TopicPartition]) -> Vec<OffsetSet> {
+        vec![OffsetSet::default(); partitions.len()]
+    }
 
     /// Releases partitions, given by index, of which no record is in flight: the target stores their positions now. May
     /// block for a bounded time.

@@ -11,7 +11,7 @@ use std::{
 
 use kreplay_engine::{decode::Undecodable, rules::Field};
 use kreplay_model::{
-    domain::{Offset, TopicPartition},
+    domain::{Offset, OffsetSet, TopicPartition},
     feed::EffectCount,
 };
 use parking_lot::Mutex;
@@ -228,10 +228,16 @@ impl RunHandlers for ProjectionHandlers {
     }
 }
 
+impl ProjectionHandlers {
+    /// The partitions of the run with their indexes.
+    fn indexes(&self) -> HashMap<&TopicPartition, u32> {
+        (0..).zip(self.shared.context.partitions.iter()).map(|(at, id)| (id, at)).collect()
+    }
+}
+
 impl TargetPositions for ProjectionHandlers {
     fn claim(&self, partitions: &[TopicPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
-        let indexes: HashMap<&TopicPartition, u32> =
-            (0..).zip(self.shared.context.partitions.iter()).map(|(at, id)| (id, at)).collect();
+        let indexes = self.indexes();
         let find = |id: &TopicPartition| {
             let index = *indexes.get(id).ok_or_else(|| target_error(format!("{id} is not a partition of this run")))?;
             Ok(RunPartition { index, id: id.clone() })
@@ -242,6 +248,12 @@ impl TargetPositions for ProjectionHandlers {
         let positions = self.shared.store()?.claim(&partitions, logs)?;
         mark_claimed(&mut claimed, &partitions);
         Ok(positions)
+    }
+
+    fn applied(&self, partitions: &[TopicPartition]) -> Vec<OffsetSet> {
+        let (indexes, store) = (self.indexes(), self.shared.store.as_ref());
+        let of_one = |id| store.zip(indexes.get(id)).map_or_else(OffsetSet::default, |(store, at)| store.applied(*at));
+        partitions.iter().map(of_one).collect()
     }
 }
 

@@ -17,7 +17,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kreplay_model::domain::{Offset, TopicPartition};
+use kreplay_model::domain::{Offset, OffsetSet, TopicPartition};
 
 use super::batch::Batch;
 use crate::{Advice, HandlerError, LaneFailure, Logs, Positions};
@@ -44,6 +44,9 @@ pub(super) trait ProjectionStore: Send + Sync {
     /// The database does not answer in time, or rejects a request. Or the positions of a topic belong to another log
     /// than that in `logs`: then nothing is changed.
     fn claim(&self, partitions: &[RunPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError>;
+
+    /// The applied offsets of a claimed partition, given by index, above the position that the claim returned.
+    fn applied(&self, partition: u32) -> OffsetSet;
 
     /// The desired duration of a batch, if a transaction has fixed costs.
     fn batch_time(&self) -> Option<Duration> {

@@ -36,7 +36,7 @@ pub use key_hash::KeyHash;
 pub use offset::{Lag, Offset};
 pub use offset_set::OffsetSet;
 pub use ordering::Ordering;
-pub use own_group::{position_group, run_of_position_group};
+pub use own_group::{MIGRATION_GROUP_PREFIX, position_group, run_of_position_group, stores_own_positions};
 pub use partition::{PartitionId, TopicPartition};
 pub(crate) use printable::is_printable_ascii;
 pub use printable::printable;

@@ -14,6 +14,15 @@ pub fn run_of_position_group(group: &str) -> Option<&str> {
     group.strip_prefix("kreplay-").filter(|id| is_run_id(id))
 }
 
+/// The beginning of the names of groups that store the positions of migrations.
+pub const MIGRATION_GROUP_PREFIX: &str = "kreplay-migrate-";
+
+/// Whether a group stores positions of a run without a group, or of a migration. No consumer uses such a group.
+#[must_use]
+pub fn stores_own_positions(group: &str) -> bool {
+    group.starts_with(MIGRATION_GROUP_PREFIX) || run_of_position_group(group).is_some()
+}
+
 /// Whether a text has the format of a run id: `20261128T090501-0f3a2`.
 fn is_run_id(text: &str) -> bool {
     const PATTERN: &[u8] = b"ddddddddTdddddd-xxxxx";
@@ -44,5 +53,7 @@ mod tests {
         ] {
             assert_eq!(run_of_position_group(other), None, "{other}");
         }
+        assert!(stores_own_positions("kreplay-migrate-0011223344556677-stops"));
+        assert!(stores_own_positions(&position_group(id)) && !stores_own_positions("kreplay-dlq-retry"));
     }
 }

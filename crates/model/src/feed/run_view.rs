@@ -8,7 +8,7 @@ use super::{
     LatencyCounts, LatencyMs, LimitsView, PartitionView, PausedRecord, PlanView, Prediction, QuarantineView,
     RebalanceKind, RecordTime, RetryingView, RunState, RunStatus, Throughput, Totals, WhatIf, WorkerView, progress_of,
 };
-use crate::domain::Lag;
+use crate::domain::{Lag, number::by_count};
 
 /// A finished rebalance.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -172,13 +172,17 @@ impl RunView {
         [
             exception(totals.retried, "retried", Importance::Warning),
             exception(totals.skipped, "skipped", Importance::Warning),
-            exception(totals.dead_lettered, "dead letters", Importance::Warning),
+            exception(
+                totals.dead_lettered,
+                by_count(totals.dead_lettered, "dead letter", "dead letters"),
+                Importance::Warning,
+            ),
             exception(totals.lost, "lost to retention", Importance::Warning),
             exception(totals.repeated, "repeated", Importance::Warning),
             exception(totals.unjudged, "unjudged", Importance::Warning),
             exception(totals.filtered, "filtered", Importance::None),
             exception(totals.already_handled, "already handled", Importance::None),
-            exception(totals.barriers, "barriers", Importance::Notice),
+            exception(totals.barriers, by_count(totals.barriers, "barrier", "barriers"), Importance::Notice),
             exception(totals.unkeyed, "without a template key", Importance::Notice),
         ]
         .into_iter()

@@ -12,6 +12,10 @@ use kreplay_model::watch::{EtaVerdict, GroupView, Reason, Trend, VerdictKind, Wh
 
 use super::simulated_cluster::{Cluster, Happening};
 use super::{Observation, Observer, WantedTimes, Wants};
+use crate::{
+    rules::Rules,
+    verdict::{GroupFacts, findings},
+};
 
 /// A watch of the simulated cluster with a look every 2 s. The group `billing` has two members: the first owns orders-0
 /// and payments-0 (0 and 2), the second orders-1 and payments-1 (1 and 3).
@@ -201,6 +205,43 @@ fn a_rewound_group_is_named_until_it_is_back() {
     assert_eq!(view.verdict.kind, VerdictKind::Rewound, "{:?}", view.verdict);
     let view = watch.looks(10, &[Consume(0, 0, 100)]);
     assert_ne!(view.verdict.kind, VerdictKind::Rewound, "{:?}", view.verdict);
+}
+
+#[test]
+fn a_consumer_that_may_read_one_partition_after_another_is_not_told_to_skip_a_record_at_once() {
+    let next_step = |sibling_left| {
+        let mut watch = Watch::new();
+        watch.look(&[Produce(2, 50), Consume(0, 2, 7), Produce(0, sibling_left)]);
+        let view = watch.looks(60, &[Produce(0, 10), Consume(0, 0, 10)]);
+        assert_eq!(view.verdict.kind, VerdictKind::StuckPartition, "{:?}", view.verdict);
+        view.verdict.next_step.unwrap()
+    };
+    assert!(next_step(0).starts_with("Look at the record payments-0@7"), "{}", next_step(0));
+    let with_backlog = next_step(10_000);
+    assert!(with_backlog.contains("wait") && with_backlog.contains("look at the record"), "{with_backlog}");
+}
+
+#[test]
+fn groups_with_positions_of_kreplay_are_in_no_trouble() {
+    let mut watch = Watch::new();
+    watch.look(&[Rebalance(0, 0), Produce(0, 100)]);
+    let mut view = watch.looks(600, &[]);
+    assert_eq!(view.verdict.kind, VerdictKind::Stopped);
+    let mut kind_of = |name: &str| {
+        view.group = name.to_owned();
+        let facts = GroupFacts {
+            now_ms: 0,
+            view: &view,
+            partitions: Vec::new(),
+            commit_interval_ms: None,
+            began_ms: 0,
+            rebalance_stuck_ms: None,
+            rules: Rules::default(),
+        };
+        findings(&facts).remove(0).text
+    };
+    assert_eq!(kind_of("kreplay-migrate-0011223344556677-stops"), "positions of kreplay");
+    assert_ne!(kind_of("billing"), "positions of kreplay");
 }
 
 #[test]

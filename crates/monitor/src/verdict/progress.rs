@@ -56,13 +56,15 @@ fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         let waited = partition.waited_ms(facts.now_ms).min(facts.now_ms - since);
         partition.readable() > 0 && waited > patience
     };
-    let has_moving_sibling = |partition: &&PartitionFacts<'_>| {
-        let Some(owner) = &partition.row.owner else { return false };
-        facts.partitions.iter().any(|other| {
+    let moving_siblings = |partition: &PartitionFacts<'_>| -> Vec<&PartitionFacts<'_>> {
+        let Some(owner) = &partition.row.owner else { return Vec::new() };
+        let is_moving = |other: &&PartitionFacts<'_>| {
             let same = other.row.owner.as_ref().is_some_and(|other| other.member_id == owner.member_id);
             same && other.last_commit_ms.is_some_and(|last| facts.now_ms - last <= patience)
-        })
+        };
+        facts.partitions.iter().filter(is_moving).collect()
     };
+    let has_moving_sibling = |partition: &&PartitionFacts<'_>| !moving_siblings(partition).is_empty();
     let stuck: Vec<&PartitionFacts<'_>> = facts.partitions.iter().filter(stands).filter(has_moving_sibling).collect();
     let first = stuck.first()?;
     let since = first.last_commit_ms.unwrap_or(facts.began_ms);
@@ -74,7 +76,16 @@ fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         Count(first.readable())
     );
     let text = format!("stuck partition {}", and_others(&name(first.row).to_string(), stuck.len()));
-    let next = format!("Look at the record {}@{committed}; `kreplay groups skip` moves past it.", name(first.row));
+    let record = format!("the record {}@{committed}; `kreplay groups skip` moves past it.", name(first.row));
+    // A client that handles what it has fetched of one partition before it continues with the next looks the same.
+    let next = if moving_siblings(first).iter().all(|sibling| sibling.readable() > 0) {
+        format!(
+            "If the consumer reads one partition after another, wait: the others have a backlog, too. Otherwise, look \
+             at {record}"
+        )
+    } else {
+        format!("Look at {record}")
+    };
     Some(view(VerdictKind::StuckPartition, text, evidence, Some(&next)))
 }
 

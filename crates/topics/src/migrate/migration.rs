@@ -7,7 +7,7 @@ use kreplay_kafka::{
     Catalog, Client, GroupInfo, GroupOffsets, KafkaConfig, LogEnds, TopicInfo, TopicLimits, default_limits,
     producer::Timestamps, topic_limits,
 };
-use kreplay_model::domain::{Offset, TopicPartition, run_of_position_group};
+use kreplay_model::domain::{Offset, TopicPartition, stores_own_positions};
 
 use super::{
     error::MigrateError,
@@ -20,9 +20,6 @@ use super::{
     verify::{Verified, Verifier},
 };
 use crate::{Channel, NewKey, Strategy};
-
-/// The prefix of all groups of kreplay's migrations.
-const GROUP_PREFIX: &str = "kreplay-migrate-";
 
 /// The options of a migration.
 #[derive(Clone, Debug)]
@@ -209,7 +206,7 @@ impl<'a> Migration<'a> {
                     found.unwrap_or_else(|| GroupInfo { id: name.clone(), empty: true })
                 })
                 .collect(),
-            _ => listed.into_iter().filter(|group| !is_kreplay_group(&group.id)).collect(),
+            _ => listed.into_iter().filter(|group| !stores_own_positions(&group.id)).collect(),
         };
         let mut groups = Vec::new();
         for GroupInfo { id, empty } in wanted {
@@ -294,11 +291,6 @@ impl<'a> Migration<'a> {
         let translated = verifier.translators.into_iter().map(|one| one.finish(&until)).collect();
         Ok(Comparison { verified: result, translated, new })
     }
-}
-
-/// Whether a group holds positions of a migration, or of a run without a group. No consumer uses these groups.
-fn is_kreplay_group(group: &str) -> bool {
-    group.starts_with(GROUP_PREFIX) || run_of_position_group(group).is_some()
 }
 
 /// The offset of each new partition below which the group has read everything, as far as sync points were recorded.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use kreplay_engine::rules::Fields;
 use kreplay_kafka::TopicInfo;
-use kreplay_model::domain::{KeyHash, PartitionCount};
+use kreplay_model::domain::{KeyHash, MIGRATION_GROUP_PREFIX, PartitionCount};
 
 use super::error::MigrateError;
 use crate::{Channel, NewKey, Strategy, create::WantedTopic};
@@ -104,7 +104,7 @@ impl Routes {
             }
             field(&self.strategy.default_topic.as_ref().map(ToString::to_string).unwrap_or_default());
         }
-        format!("kreplay-migrate-{:016x}", hash.digest())
+        format!("{MIGRATION_GROUP_PREFIX}{:016x}", hash.digest())
     }
 
     /// The route of a record; `None` if the template yields no channel.

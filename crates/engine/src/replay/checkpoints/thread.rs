@@ -67,6 +67,7 @@ impl CheckpointThread {
                 run_totals,
                 discarded: Vec::new(),
                 written_states: Vec::new(),
+                written_handled: 0,
                 needs_all_groups: false,
                 error: LastReport::default(),
                 log_error: LastReport::default(),
@@ -100,6 +101,9 @@ struct CheckpointLoop {
     discarded: Vec<DiscardedKey>,
     /// The position and counters of each partition in the last checkpoint.
     written_states: Vec<Option<(i64, Counters)>>,
+    /// The number of records that were handled when the totals were last looked at, if Kafka or the target keeps the
+    /// positions.
+    written_handled: u64,
     /// The last checkpoint failed, so the next one contains all key groups.
     needs_all_groups: bool,
     /// The reported reason why checkpoints cannot be written. It is reported once, although they are retried all the
@@ -157,7 +161,8 @@ impl CheckpointLoop {
         // Taken before the partitions are read: the results of these generations are in this checkpoint.
         let settled = begun_log.rotate();
         let changed_partitions = self.changed_partitions();
-        if changed_partitions.is_empty() && !force && settled.is_ok() {
+        let has_more_totals = self.has_more_totals();
+        if changed_partitions.is_empty() && !has_more_totals && !force && settled.is_ok() {
             return false;
         }
         match (self.write(&changed_partitions), settled) {
@@ -205,6 +210,16 @@ impl CheckpointLoop {
             }
         }
         result
+    }
+
+    /// Whether records were handled of which only the totals are written, since the target or Kafka keeps the
+    /// positions. After a kill, what the totals lack is not counted by any attempt.
+    fn has_more_totals(&mut self) -> bool {
+        if self.engine.keeps_positions() {
+            return false;
+        }
+        let handled = self.engine.partitions.iter().map(|partition| partition.lock().handled).sum();
+        std::mem::replace(&mut self.written_handled, handled) != handled
     }
 
     /// The partitions that have changed since they were last written.

@@ -1,7 +1,11 @@
 //! Where the positions of a run are stored, and partitions that begin at a stored position.
 
 use super::Engine;
-use crate::{handler::PositionStore, journal::StoredPartition, replay::partition::Owner};
+use crate::{
+    handler::PositionStore,
+    journal::StoredPartition,
+    replay::partition::{HandledOffsets, Owner},
+};
 
 impl Engine {
     /// Where the positions of the run are stored.
@@ -24,13 +28,14 @@ impl Engine {
         self.settings.group.is_none() && self.position_store() == PositionStore::Run
     }
 
-    /// Begins a partition at the target's position, without a group.
-    pub fn begin_at(&self, partition: u32, start: i64) {
+    /// Begins a partition at the target's position, without a group, with the offsets above it whose effects the target
+    /// has already.
+    pub fn begin_at_target(&self, partition: u32, start: i64, applied: HandledOffsets) {
         let complete = self.partitions.with(partition, |one| {
             if one.follows {
                 one.end = one.end.max(start);
             }
-            one.begin(0, start, Owner::Shared);
+            one.begin_at_target(0, start, Owner::Shared, applied);
             one.is_complete()
         });
         self.reorder_begin(partition, 0, start);

@@ -318,11 +318,11 @@ impl<'a> MemberLoop<'a> {
         let from: Vec<OrphanStart> = if engine.position_store() == PositionStore::Run {
             committed.into_iter().map(OrphanStart::Committed).collect()
         } else {
-            let Some(positions) = self.membership.claim(&orphans) else { return };
-            positions
+            let Some(states) = self.membership.claim(&orphans) else { return };
+            states
                 .into_iter()
                 .zip(committed)
-                .map(|(target_position, committed)| OrphanStart::Target { target_position, committed })
+                .map(|(state, committed)| OrphanStart::Target { state, committed })
                 .collect()
         };
         for (index, from) in orphans.into_iter().zip(from) {

@@ -45,6 +45,14 @@ impl PartitionRun {
         start
     }
 
+    /// As [`PartitionRun::begin`], with the offsets above `start` whose effects the target has. Late results of this
+    /// process are among them, and count nevertheless: the target has rejected those of any other owner.
+    pub fn begin_at_target(&mut self, epoch: u32, start: i64, owner: Owner, applied: HandledOffsets) -> i64 {
+        let start = self.begin(epoch, start, owner);
+        self.earlier = applied;
+        start
+    }
+
     /// Where an assignment at `wanted` would begin to read: after the records from there on that this process has
     /// settled.
     #[must_use]

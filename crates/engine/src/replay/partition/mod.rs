@@ -29,7 +29,8 @@ pub use self::{
     settling::{Delivery, SettledRecord},
 };
 
-use self::{handled_offsets::HandledOffsets, key_groups::GroupTable, position::Position};
+pub use self::handled_offsets::HandledOffsets;
+use self::{key_groups::GroupTable, position::Position};
 use crate::{journal::Repeats, plan::PlannedPartition};
 
 /// One partition of a run.

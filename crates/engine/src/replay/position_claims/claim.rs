@@ -18,6 +18,7 @@ use crate::{
     replay::{
         background_task::{BackgroundTask, TaskState},
         engine::Engine,
+        partition::HandledOffsets,
     },
 };
 
@@ -31,7 +32,16 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const MAX_ATTEMPTS: u32 = 3;
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Claims partitions for a run. Returns the target's position of each, or `None` if the run failed or had to end
+/// What the target has of a claimed partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetState {
+    /// Every record below it is settled; `None` if the target has no position.
+    pub position: Option<Offset>,
+    /// The offsets above it whose effects the target has.
+    pub applied: HandledOffsets,
+}
+
+/// Claims partitions for a run. Returns what the target has of each, or `None` if the run failed or had to end
 /// meanwhile; then nothing of them may be read. A pending claim continues on its thread. Without a client it is not
 /// checked whether the target's positions belong to these logs.
 #[must_use]
@@ -40,7 +50,7 @@ pub fn claim(
     client: Option<&Client>,
     ids: &[TopicPartition],
     wait: Duration,
-) -> Option<Vec<Option<Offset>>> {
+) -> Option<Vec<TargetState>> {
     if ids.is_empty() {
         return Some(Vec::new());
     }
@@ -62,9 +72,9 @@ pub fn claim(
     let mut is_reported = false;
     loop {
         match task.wait(POLL_INTERVAL) {
-            TaskState::New(Ok(positions)) => {
+            TaskState::New(Ok(states)) => {
                 engine.claims.note_claimed();
-                return Some(positions);
+                return Some(states);
             }
             TaskState::New(Err(error)) => {
                 engine.refuse(&error);
@@ -106,7 +116,7 @@ struct ClaimRequest {
 }
 
 impl ClaimRequest {
-    fn run(&self) -> Result<Vec<Option<Offset>>, HandlerError> {
+    fn run(&self) -> Result<Vec<TargetState>, HandlerError> {
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -118,13 +128,15 @@ impl ClaimRequest {
         }
     }
 
-    fn try_once(&self) -> Result<Vec<Option<Offset>>, HandlerError> {
+    fn try_once(&self) -> Result<Vec<TargetState>, HandlerError> {
         let Self { engine, source, client, ids } = self;
         let client = client.as_ref();
         let logs = client.map_or_else(|| Ok(Logs::default()), |client| look_up(engine, client, ids))?;
         let target = |reason| HandlerError::Target { handler: "of this run", reason };
-        let positions = catch_unwind(AssertUnwindSafe(|| {
-            source.positions().map_or_else(|| Ok(vec![None; ids.len()]), |target| target.claim(ids, &logs))
+        let (positions, applied) = catch_unwind(AssertUnwindSafe(|| {
+            let Some(target) = source.positions() else { return Ok((vec![None; ids.len()], Vec::new())) };
+            let positions = target.claim(ids, &logs)?;
+            Ok((positions, target.applied(ids)))
         }))
         .unwrap_or_else(|_| Err(target("it panicked while claiming partitions".into())))?;
         if positions.len() != ids.len() {
@@ -133,6 +145,8 @@ impl ClaimRequest {
             return Err(target(reason));
         }
         client.map_or(Ok(()), |client| check_ends(engine, client, ids, &positions))?;
-        Ok(positions)
+        let mut applied = applied.iter().map(|offsets| offsets.runs().collect());
+        let state = |position| TargetState { position, applied: applied.next().unwrap_or_default() };
+        Ok(positions.into_iter().map(state).collect())
     }
 }

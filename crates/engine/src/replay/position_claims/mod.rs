@@ -11,7 +11,7 @@ mod take_over;
 mod view;
 
 pub use self::{
-    claim::{CLAIM_TIMEOUT, claim},
+    claim::{CLAIM_TIMEOUT, TargetState, claim},
     start_position::{StartEvents, StartPosition},
     take_over::take_over,
     view::PositionsView,

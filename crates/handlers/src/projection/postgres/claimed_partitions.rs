@@ -125,6 +125,11 @@ impl ClaimedPartitions {
         self.partitions.lock().iter().map(claim).collect()
     }
 
+    /// The applied offsets of a partition.
+    pub fn applied(&self, index: u32) -> OffsetSet {
+        self.partitions.lock().get(&index).map_or_else(OffsetSet::default, |partition| partition.applied.clone())
+    }
+
     /// For each record of a batch: whether the target already has it.
     pub fn already_applied(&self, batch: &Batch) -> Vec<bool> {
         let partitions = self.partitions.lock();

@@ -42,7 +42,7 @@ pub(super) use self::{
 };
 
 use kreplay_model::{
-    domain::Offset,
+    domain::{Offset, OffsetSet},
     feed::{EventKind, EventLog},
 };
 
@@ -237,6 +237,10 @@ impl ProjectionStore for PostgresStore {
             self.shared.claimed.insert(claim, result.position, result.applied);
         }
         Ok(positions)
+    }
+
+    fn applied(&self, partition: u32) -> OffsetSet {
+        self.shared.claimed.applied(partition)
     }
 
     fn batch_time(&self) -> Option<Duration> {

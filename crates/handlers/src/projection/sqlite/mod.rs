@@ -24,7 +24,7 @@ pub(super) use self::{
     open::{check_statements, parameter_uses_of},
     parameter_use::ParameterUse,
 };
-use kreplay_model::domain::{Offset, TopicPartition, printable};
+use kreplay_model::domain::{Offset, OffsetSet, TopicPartition, printable};
 
 use self::{group_commit::GroupCommit, ledger::PartitionLedger, open::SqliteDatabase};
 use super::{
@@ -89,6 +89,12 @@ impl ProjectionStore for SqliteStore {
             database.partitions[index] = Some(partition);
         }
         Ok(positions)
+    }
+
+    fn applied(&self, partition: u32) -> OffsetSet {
+        let database = self.inner.database.lock();
+        let claimed = database.partitions.get(partition as usize).and_then(Option::as_ref);
+        claimed.map_or_else(OffsetSet::default, |partition| partition.applied.clone())
     }
 
     fn session(&self) -> Box<dyn StoreSession> {

@@ -6,17 +6,17 @@ use kreplay_model::{
 };
 
 use super::RunMembership;
-use crate::replay::position_claims::StartEvents;
+use crate::replay::position_claims::{StartEvents, TargetState};
 
 /// Where reading of an orphaned partition starts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum OrphanStart {
     /// At the group's committed offset.
     Committed(Option<Offset>),
     /// At the position of the target, which has just been claimed.
     Target {
-        /// The target's position.
-        target_position: Option<Offset>,
+        /// What the target has.
+        state: TargetState,
         /// The group's committed offset.
         committed: Option<Offset>,
     },
@@ -42,7 +42,8 @@ impl RunMembership {
     /// fetch position there first; if it returns `false`, the partition stays orphaned.
     pub fn adopt(&self, index: u32, from: OrphanStart, seek: impl FnOnce(Offset) -> bool) {
         let first = self.engine.partitions.planned(index).first;
-        let (OrphanStart::Committed(offset) | OrphanStart::Target { target_position: offset, .. }) = from;
+        let (OrphanStart::Committed(offset) | OrphanStart::Target { state: TargetState { position: offset, .. }, .. }) =
+            from;
         let wanted = offset.unwrap_or(first).max(first);
         let start = self.engine.partitions.lock(index).start_from(wanted.get());
         if !Offset::new(start).is_some_and(seek) {
@@ -50,8 +51,8 @@ impl RunMembership {
         }
         match from {
             OrphanStart::Committed(committed) => self.begin(index, committed),
-            OrphanStart::Target { target_position, committed } => {
-                self.begin_at_target(index, target_position, committed, &mut StartEvents::default())
+            OrphanStart::Target { state, committed } => {
+                self.begin_at_target(index, state, committed, &mut StartEvents::default())
             }
         };
         if self.engine.settings.ordering == Ordering::Partition {

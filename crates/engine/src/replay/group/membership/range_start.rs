@@ -8,7 +8,7 @@ use crate::{
     plan::RangeStart,
     replay::{
         partition::Owner,
-        position_claims::{CLAIM_TIMEOUT, StartEvents, StartPosition, claim},
+        position_claims::{CLAIM_TIMEOUT, StartEvents, StartPosition, TargetState, claim},
     },
 };
 
@@ -53,7 +53,7 @@ impl RunMembership {
     pub(super) fn begin_at_target(
         &self,
         index: u32,
-        target_position: Option<Offset>,
+        TargetState { position: target_position, applied }: TargetState,
         committed: Option<Offset>,
         start_events: &mut StartEvents,
     ) -> StartAt {
@@ -67,7 +67,7 @@ impl RunMembership {
             let (wanted, epoch) = (start_position.start(), partition.epoch + 1);
             // A commit note says what was handled, but the target may be a new one without those effects.
             self.handled_earlier.lock().remove(&partition.id);
-            let start = partition.begin(epoch, wanted, Owner::Member { worker: self.number });
+            let start = partition.begin_at_target(epoch, wanted, Owner::Member { worker: self.number }, applied);
             // If the two differ, the next commit includes the partition: other processes follow the run by the group's
             // offsets.
             partition.committed = committed.map(Offset::get).filter(|committed| *committed == start);
@@ -92,8 +92,8 @@ impl RunMembership {
         Offset::new(start).map_or(StartAt::Committed, StartAt::Offset)
     }
 
-    /// Claims partitions in the target. Returns the target's positions, or `None` if the run failed or is ending.
-    pub fn claim(&self, indexes: &[u32]) -> Option<Vec<Option<Offset>>> {
+    /// Claims partitions in the target. Returns what the target has of them, or `None` if the run failed or is ending.
+    pub fn claim(&self, indexes: &[u32]) -> Option<Vec<TargetState>> {
         let ids = self.engine.partitions.ids(indexes);
         claim(&self.engine, self.client.as_ref(), &ids, CLAIM_TIMEOUT.min(self.longest_wait))
     }
@@ -158,19 +158,19 @@ impl RunMembership {
         indexes: &[Option<u32>],
     ) -> BegunPartitions {
         let wanted: Vec<u32> = indexes.iter().copied().flatten().collect();
-        let Some(target_positions) = self.claim(&wanted) else {
+        let Some(states) = self.claim(&wanted) else {
             // The run is about to end. Whatever is read of these partitions does not count.
             return (
                 Vec::new(),
                 indexes.iter().map(|index| index.map_or(StartAt::End, |_| StartAt::Committed)).collect(),
             );
         };
-        let (mut target_positions, mut start_events) = (target_positions.into_iter(), StartEvents::default());
+        let (mut states, mut start_events) = (states.into_iter(), StartEvents::default());
         let begin = |((_, committed), index): (&(_, Result<Option<Offset>, String>), &Option<u32>)| {
             let Some(index) = *index else { return StartAt::End };
             // The target decides; an unknown committed offset does not matter here.
             let committed = committed.as_ref().ok().copied().flatten();
-            self.begin_at_target(index, target_positions.next().flatten(), committed, &mut start_events)
+            self.begin_at_target(index, states.next().unwrap_or_default(), committed, &mut start_events)
         };
         let starts = partitions.iter().zip(indexes).map(begin).collect();
         start_events.events().for_each(|event| self.engine.events.push(event));
