@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, ValueHint};
-use kreplay_attach::{Address, AttachOptions, Attachment};
+use kreplay_attach::{Address, AttachError, AttachOptions, Attachment};
 use kreplay_console::{
     ConsoleOptions,
     state::{ChangeAccess, ScreenId},
@@ -56,7 +56,10 @@ pub(super) fn execute(args: &AttachArgs, environment: &Environment, directory: &
     runtime.block_on(async {
         let attachment = tokio::select! {
             opened = Attachment::open(&args.addresses, &options) => {
-                opened.map_err(|error| CliError::Failed(error.to_string()))?
+                opened.map_err(|error| match error {
+                    AttachError::Twice(_) => CliError::Usage(error.to_string()),
+                    error => CliError::Failed(error.to_string()),
+                })?
             }
             () = stop_signal() => return Ok(Exit::Stopped),
         };

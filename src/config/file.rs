@@ -139,7 +139,7 @@ impl Reader<'_> {
                 format!("unknown table; did you mean [{}]?", similar_table(&key).unwrap_or_default())
             }
             (None, _) => {
-                let tables: Vec<_> = catalog::tables().map(|table| format!("[{table}]")).collect();
+                let tables: Vec<_> = tables().map(|table| format!("[{table}]")).collect();
                 format!("unknown setting; the tables are {}", tables.join(", "))
             }
         };
@@ -164,7 +164,12 @@ impl Reader<'_> {
 
 /// The table with a similar name.
 fn similar_table(name: &str) -> Option<&'static str> {
-    catalog::tables().find(|table| strsim::damerau_levenshtein(name, table) <= 2)
+    tables().find(|table| strsim::damerau_levenshtein(name, table) <= 2)
+}
+
+/// All tables, also those in which the user chooses the names.
+fn tables() -> impl Iterator<Item = &'static str> {
+    catalog::tables().chain(["alerts", "notify"])
 }
 
 /// The names of a table's settings, separated by commas.

@@ -57,8 +57,9 @@ pub fn find(
         Some(TopicSet::Matching(regex)) => matching(regex, regex.as_str())?,
         None => {
             let pattern = template.split("{topic}").map(regex::escape).collect::<Vec<_>>().join(".+");
-            let regex = Regex::new(&pattern).map_err(|_| DlqError::NoTopics(template.to_owned()))?;
-            matching(&regex, template)?
+            let shown = template.replace("{topic}", "TOPIC");
+            let regex = Regex::new(&pattern).map_err(|_| DlqError::NoTopics(shown.clone()))?;
+            matching(&regex, &shown)?
         }
     };
     let ids: Vec<TopicPartition> = topics

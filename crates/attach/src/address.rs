@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Where a process serves its feed. Both kinds can be reached from this machine only.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// The path of a Unix socket.
     Socket(PathBuf),

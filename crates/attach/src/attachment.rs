@@ -7,7 +7,7 @@ mod peer;
 mod records;
 mod routes;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use kreplay_model::{
     attach::{AttachAccess, AttachView},
@@ -76,6 +76,9 @@ impl Attachment {
     /// # Errors
     /// The first [`AttachError`] if none of them can be reached.
     pub async fn open(addresses: &[Address], options: &AttachOptions) -> Result<Self, AttachError> {
+        if let Some(twice) = given_twice(addresses) {
+            return Err(AttachError::Twice(twice.clone()));
+        }
         let access = Access { token: options.token.clone(), control: options.control };
         let opened = connect_all(addresses, &access).await?;
         let welcomes = || opened.iter().filter_map(|opened| Some(&opened.as_ref().ok()?.welcome));
@@ -158,6 +161,16 @@ impl Attachment {
     }
 }
 
+/// An address of a process that another address names already.
+fn given_twice(addresses: &[Address]) -> Option<&Address> {
+    let resolved = |address: &Address| match address {
+        Address::Socket(path) => Address::Socket(path.canonicalize().unwrap_or_else(|_| path.clone())),
+        Address::Loopback(_) => address.clone(),
+    };
+    let mut known = HashSet::new();
+    addresses.iter().find(|address| !known.insert(resolved(address)))
+}
+
 /// Connects to all processes at the same time. An error if none can be reached.
 async fn connect_all(
     addresses: &[Address],
@@ -211,6 +224,15 @@ fn start(name: &str, thread: impl FnOnce() + Send + 'static) -> Result<(), Attac
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_process_cannot_be_given_twice() {
+        let folder = std::env::temp_dir();
+        let address = |path: std::path::PathBuf| Address::Socket(path);
+        let (one, same, other) = (address(folder.clone()), address(folder.join(".")), address(folder.join("none")));
+        assert_eq!(given_twice(&[one.clone(), other.clone(), same.clone()]), Some(&same));
+        assert_eq!(given_twice(&[one, other]), None);
+    }
 
     #[test]
     fn equal_names_are_numbered() {

@@ -40,6 +40,9 @@ pub enum AttachError {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// Two addresses are those of the same process.
+    #[error("{0} is given twice")]
+    Twice(Address),
     /// The process does not answer in time.
     #[error("the process on {0} does not answer")]
     Silent(Address),

@@ -456,7 +456,8 @@ actions! {
     ShowMoment(Time, "show", "Show the moment under the cursor on all screens",
         TIMELINE => [Key::code(KeyCode::Enter)]),
     Freeze(Time, "freeze", "Freeze at this moment, or return to the latest one",
-        &[Mode::Dashboard, Mode::Choosing, Mode::Watching, Mode::Timeline] => [Key::char('F')]),
+        &[Mode::Dashboard, Mode::Choosing, Mode::Watching, Mode::Timeline, Mode::Charting, Mode::Listing] =>
+            [Key::char('F')]),
     Record(Time, "record", "Start or stop recording, with recent history",
         SCREENS => [Key::ctrl('r')]),
     TogglePlayback(Time, "play", "Play or pause the recording",

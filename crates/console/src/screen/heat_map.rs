@@ -23,9 +23,11 @@ use crate::{
 pub(super) const TITLE: &str = "Heat map";
 /// Columns of the name in front of a row.
 const LABEL_COLUMNS: u16 = 20;
+/// The same on a wide screen, so that names which differ in their middle can be told apart.
+const WIDE_LABEL_COLUMNS: u16 = 34;
 /// Columns of the highest value of a row, on a wide screen.
 const HIGHEST_COLUMNS: u16 = 11;
-const MIN_WIDTH_WITH_HIGHEST: u16 = 110;
+const MIN_WIDE_WIDTH: u16 = 110;
 /// Lines below the map: a gap, two lines at the cursor, and the legend.
 const LINES_BELOW: u16 = 4;
 /// Shades from the lowest value above 0 to the highest, for terminals without the colours of the ramp.
@@ -41,8 +43,10 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         return;
     };
     let view = &state.user.heat;
-    let has_highest = state.size.width >= MIN_WIDTH_WITH_HIGHEST;
-    let columns = state.size.width.saturating_sub(4 + LABEL_COLUMNS + if has_highest { HIGHEST_COLUMNS } else { 0 });
+    let is_wide = state.size.width >= MIN_WIDE_WIDTH;
+    let (label_columns, highest_columns) =
+        if is_wide { (WIDE_LABEL_COLUMNS, HIGHEST_COLUMNS) } else { (LABEL_COLUMNS, 0) };
+    let columns = state.size.width.saturating_sub(4 + label_columns + highest_columns);
     let grid = view.window.grid(run, columns);
     let Some(parts) = state.areas() else { return };
     let lines = parts.footer.y.saturating_sub(parts.header.y + 3 + time_axis::ROWS + LINES_BELOW);
@@ -55,7 +59,7 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let Some(inner) = run_page::frame(buf, hits, &title(state, &map), &foot, state, theme) else { return };
     hits.add_extent(Scrollable::TimeAxis(ScreenId::HeatMap), grid.cells(), usize::from(columns));
     hits.add_extent(Scrollable::Screen(ScreenId::HeatMap), map.rows.len(), map.rows.len());
-    let plot = Rect { x: inner.x + LABEL_COLUMNS, width: columns, height: lines, ..inner };
+    let plot = Rect { x: inner.x + label_columns, width: columns, height: lines, ..inner };
     let cursor = view.window.cursor_cell(run, grid);
     let row = view.row.min(map.rows.len().saturating_sub(1));
     let marks = state.feed.timeline.marks(grid.known_range(run));
@@ -72,14 +76,14 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
         let at = Rect { y: body.y + number::cells(line), height: 1, ..body };
         let first = line * rows_per_line;
         let shown = row.checked_sub(first).and_then(|at| rows.get(at));
-        label(buf, Rect { x: inner.x, width: LABEL_COLUMNS - 1, ..at }, rows, shown, theme);
+        label(buf, Rect { x: inner.x, width: label_columns - 1, ..at }, rows, shown, theme);
         for cell in 0..grid.cells() {
             let whole = Rect { x: time_axis::column(at, grid, cell), width: grid.cell_columns(), ..at };
             let value = |row: usize| rows.get(row).and_then(|row| row.values.get(cell).copied().flatten());
             let is_under_cursor = cell == cursor && shown.is_some();
             draw_cell(buf, whole, &map, [value(0), value(1)], halves, ramp.as_ref(), is_under_cursor, theme);
         }
-        if has_highest && let Some(one) = shown.or_else(|| rows.first()) {
+        if is_wide && let Some(one) = shown.or_else(|| rows.first()) {
             let highest = Line::styled(format!("{:>10}", highest_in(&map, one)), theme.popup.patch(theme.muted));
             paint::line(buf, body.right(), at.y, HIGHEST_COLUMNS, &highest);
         }

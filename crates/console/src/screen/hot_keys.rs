@@ -115,6 +115,9 @@ fn title(state: &State, shown: usize, all: usize) -> String {
 }
 
 fn nothing(state: &State, no_keys: bool) -> String {
+    if no_keys && state.attachment.as_ref().is_some_and(|attachment| attachment.view.is_merged()) {
+        return "several processes are shown; attach to one of them for its keys".to_owned();
+    }
     if no_keys {
         let plan = state.with_key(Action::Plan, |key| format!("; on the dashboard, {key} makes one"));
         return format!("no record with a key was counted, and there is no plan of these topics{plan}");

@@ -129,7 +129,7 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
         rows.push(("quarantine", text, theme.warning));
     }
     rows.push(("retention", known(&plan.on_retention), base));
-    rows.push(("journal", journal(run, state.feed.snapshot.cluster.embedded), base));
+    rows.push(("journal", journal(run, state), base));
     if run.state.is_over() {
         rows.push(("next run", next_run(state), theme.strong));
     }
@@ -211,8 +211,11 @@ fn guard(run: &RunView) -> String {
     format!("{}: lag {lag}{worst}, at most {}; {held}", guard.group, number::count(guard.max_lag))
 }
 
-fn journal(run: &RunView, embedded: bool) -> String {
-    match (run.plan.resumable, embedded) {
+fn journal(run: &RunView, state: &State) -> String {
+    if state.attachment.as_ref().is_some_and(|attachment| attachment.view.is_merged()) {
+        return "each process keeps its own".to_owned();
+    }
+    match (run.plan.resumable, state.feed.snapshot.cluster.embedded) {
         (true, _) if run.state == RunState::Done => "complete: nothing is left to resume".to_owned(),
         (true, _) => format!("kept; `kreplay resume {}` continues it after a stop or a crash", run.id),
         (false, true) => "none: the demo's broker exists only while the demo runs".to_owned(),

@@ -26,7 +26,7 @@ const MAX_NAME_CELLS: u16 = 40;
 /// Minimum useful width of the group. Other columns disappear in favour of it.
 const USEFUL_GROUP_CELLS: u16 = 14;
 /// The width of the longest kind of verdict. A text for which there is no room is replaced by its kind, and never cut.
-const MAX_VERDICT_CELLS: u16 = 16;
+const MAX_VERDICT_CELLS: u16 = 17;
 const RATE: Width = Width::fixed(7);
 const TIME: Width = Width::fixed(6);
 
@@ -233,5 +233,20 @@ pub(super) fn signed<'a>(number: Option<i64>) -> Value<'a> {
         Some((_, Ok(count))) => Value::Count(count),
         Some((negative, Err(_))) => Value::Number(negative as f64),
         None => Value::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::watch::VerdictKind;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_verdict_fits() {
+        // The longest names.
+        for kind in [VerdictKind::WillLose, VerdictKind::MayLose, VerdictKind::OrphanPartition] {
+            assert!(width(&kind.to_string()) <= MAX_VERDICT_CELLS.into(), "{kind}");
+        }
     }
 }

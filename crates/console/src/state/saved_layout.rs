@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     layout::Panel,
-    table::{Sort, TableRow, TableState},
+    table::{Sort, TableRow, TableState, filter::FilterInput},
 };
 
 /// The version that is written, and the only one that is read.
@@ -148,7 +148,12 @@ impl SavedLayout {
     pub(crate) fn apply(&self, state: &mut State) {
         let user = &mut state.user;
         let home = user.navigation.places().next().map(|place| format!("{:?}", place.screen));
-        user.reopen = home.and_then(|home| value(&PAGES, self.pages.get(&home)?));
+        // Groups in trouble, and a run, come first: no list of groups may cover them, and no old filter hide them.
+        let is_covering = |page: &ScreenId| matches!(page, ScreenId::Groups | ScreenId::Trouble);
+        let chooses_topics = user.navigation.home() == ScreenId::Topics;
+        user.reopen = home
+            .and_then(|home| value(&PAGES, self.pages.get(&home)?))
+            .filter(|page| chooses_topics || !is_covering(page));
         self.restore::<PartitionRow<'_>>("partitions", &mut user.table);
         self.restore::<TopicRow<'_>>("topics", &mut user.topics.table);
         self.restore::<GroupRow<'_>>("groups", &mut user.watch.groups);
@@ -157,6 +162,9 @@ impl SavedLayout {
         self.restore::<EventRow<'_>>("event_log", &mut user.event_log.table);
         self.restore::<HotKeyRow<'_>>("hot_keys", &mut user.hot_keys);
         self.restore::<JournalRow<'_>>("runs", &mut user.journal);
+        user.watch.groups.filter = FilterInput::default();
+        user.watch.partitions.filter = FilterInput::default();
+        user.watch.members.filter = FilterInput::default();
         user.focus = value(&PANELS, &self.focus).unwrap_or(user.focus);
         user.side = value(&PANELS, &self.side).filter(|side| *side != Panel::Partitions).unwrap_or(user.side);
         user.show_empty = self.show_empty;
@@ -249,12 +257,12 @@ mod tests {
     #[test]
     fn pages_of_another_home_screen_are_kept() {
         let mut watch = State::with_home(ScreenId::Trouble, 80, 24, None);
-        watch.user.navigation.open(ScreenId::Groups);
+        watch.user.navigation.open(ScreenId::Journals);
         let first = SavedLayout::of(&watch, &SavedLayout::default());
         let second = SavedLayout::of(&console(), &first);
         let mut again = State::with_home(ScreenId::Trouble, 80, 24, None);
         second.apply(&mut again);
-        assert_eq!(again.user.reopen, Some(ScreenId::Groups));
+        assert_eq!(again.user.reopen, Some(ScreenId::Journals));
     }
 
     #[test]

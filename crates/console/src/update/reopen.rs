@@ -18,6 +18,11 @@ pub(super) fn arrange(state: &mut State, layout: &SavedLayout) -> Vec<Effect> {
 /// closed.
 pub(super) fn page(state: &mut State) {
     let Some(page) = state.user.reopen else { return };
+    // A page must not hide that the run has failed, or needs a decision.
+    if state.alert().is_some() {
+        state.user.reopen = None;
+        return;
+    }
     let navigation = &state.user.navigation;
     if navigation.dialog.is_some() || navigation.places().count() > 1 {
         state.user.reopen = None;

@@ -62,7 +62,7 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
             let status = run.status();
             let (sign, style) = symbol::status(status, theme);
             spans.push(Span::styled(format!("{sign} {status}"), style));
-            if run.rebalancing {
+            if run.rebalancing && !run.state.is_over() {
                 spans.push(Span::styled("  ⇄ rebalancing", theme.notice));
             }
             if run.dry_run().is_some() {

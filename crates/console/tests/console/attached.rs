@@ -89,6 +89,16 @@ fn several_processes_take_only_commands_for_all_of_them() {
 }
 
 #[test]
+fn what_only_one_process_can_show_says_so() {
+    let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], read_only());
+    assert!(act(&mut state, Action::Compare).is_empty());
+    let status = state.user.status.as_ref().map(|status| status.text.as_str());
+    assert_eq!(status, Some("the runs of several processes are parts of one; attach to one of them for this"));
+    act(&mut state, Action::RunDetails);
+    assert!(all_pages(&state).contains("each process keeps its own"), "{}", all_pages(&state));
+}
+
+#[test]
 fn settings_of_several_processes_are_those_of_all_together() {
     let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], AttachAccess::Control);
     let now = state.concurrency().unwrap();

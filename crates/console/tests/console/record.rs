@@ -3,7 +3,7 @@
 use kreplay_console::{
     action::Action,
     key::Key,
-    state::{RecordingState, SavedLayout, ScreenId, State, StatusKind},
+    state::{GroupRow, RecordingState, SavedLayout, ScreenId, State, StatusKind},
     update::{Effect, Event, update},
 };
 
@@ -80,19 +80,45 @@ fn recording_goes_on_while_an_earlier_moment_is_shown() {
 
 #[test]
 fn the_page_of_the_last_console_is_opened_once_it_has_something_to_show() {
-    let mut before = running(80, 24);
+    let mut before = State::with_home(ScreenId::Topics, 80, 24, None);
     before.user.navigation.open(ScreenId::Groups);
     let layout = Box::new(SavedLayout::of(&before, &SavedLayout::default()));
-    let mut state = State::new(80, 24, None);
-    apply(&mut state, Event::Layout(layout.clone()));
-    assert_at_home(&state);
+    let again = || {
+        let mut state = State::with_home(ScreenId::Topics, 80, 24, None);
+        apply(&mut state, Event::Layout(layout.clone()));
+        state
+    };
+    let mut state = again();
+    assert_eq!(front(&state), ScreenId::Topics);
     apply(&mut state, Event::WatchBegan);
     watch_fixture::give_groups(&mut state, watch_fixture::cluster());
     assert_eq!(front(&state), ScreenId::Groups);
-    let mut typed = State::new(80, 24, None);
-    apply(&mut typed, Event::Layout(layout));
+    let mut typed = again();
     press(&mut typed, '?');
     apply(&mut typed, Event::WatchBegan);
     watch_fixture::give_groups(&mut typed, watch_fixture::cluster());
     assert_eq!(front(&typed), ScreenId::Help, "nothing opens under the hands of the user");
+}
+
+#[test]
+fn what_was_left_open_hides_neither_trouble_nor_a_run() {
+    for home in [ScreenId::Trouble, ScreenId::Dashboard] {
+        let mut before = State::with_home(home, 80, 24, None);
+        before.user.navigation.open(ScreenId::Groups);
+        before.user.watch.groups.set_filter::<GroupRow<'_>>("billing".into());
+        let layout = Box::new(SavedLayout::of(&before, &SavedLayout::default()));
+        let mut state = State::with_home(home, 80, 24, None);
+        apply(&mut state, Event::Layout(layout));
+        apply(&mut state, Event::WatchBegan);
+        watch_fixture::give_groups(&mut state, watch_fixture::cluster());
+        assert_eq!(front(&state), home);
+        assert_eq!(state.user.watch.groups.filter.text(), "");
+    }
+    let mut before = running(80, 24);
+    before.user.navigation.open(ScreenId::EventLog);
+    let layout = Box::new(SavedLayout::of(&before, &SavedLayout::default()));
+    let mut state = State::new(80, 24, None);
+    change(&mut state, |snapshot| snapshot.problem = Some("no broker answered".into()));
+    apply(&mut state, Event::Layout(layout));
+    assert_at_home(&state);
 }

@@ -137,7 +137,7 @@ pub(super) fn healthy(facts: &GroupFacts<'_>) -> VerdictView {
     let has_read_all = facts.partitions.iter().all(|partition| partition.readable() == 0);
     let is_quiet = has_read_all && facts.view.lag.held_back == Some(0) && facts.view.rates.in_per_s == Some(0.0);
     if is_quiet {
-        let evidence = "Nothing is left to read, and nothing has arrived in the last minute.".to_owned();
+        let evidence = "Nothing is left to read, and nothing is arriving.".to_owned();
         return view(VerdictKind::Quiet, "quiet".to_owned(), evidence, None);
     }
     let lag = lag_in_offsets(lag);

@@ -55,7 +55,7 @@ fn describe_run(run: &RunView) -> String {
     if let Some(retrying) = run.retrying.filter(|_| !run.state.is_over()) {
         let _ = write!(line, "  {}", retrying.in_words(run.plan.ordering));
     }
-    if run.rebalancing {
+    if run.rebalancing && !run.state.is_over() {
         line.push_str("  rebalancing");
     }
     if let Some(guard) = run.limits.guard.as_ref().filter(|guard| guard.records_per_s.is_some() && !run.state.is_over())
