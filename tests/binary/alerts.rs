@@ -85,5 +85,5 @@ fn a_rule_that_does_not_exist_cannot_be_silenced() {
     let arguments = ["watch", "-b", "127.0.0.1:1", "--silence", "none=5m", "--headless"];
     let output = Program::kreplay().args(arguments).timeout(RUN_TIMEOUT).run();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(output.stderr.contains("there is no rule `none`; the rules are verdict"), "{output:?}");
+    assert!(output.stderr.contains("there is no rule `none`; the only rule is verdict"), "{output:?}");
 }

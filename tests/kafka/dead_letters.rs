@@ -353,8 +353,13 @@ fn a_dead_letter_has_its_template_key_in_a_header_and_is_retried_with_its_own_ke
 
     let group = unique_name("template");
     let args = ["dlq", "retry", "--bootstrap-server", broker.bootstrap(), "--topics", &dead_letters, "--group", &group];
+    // By murmur2, both keys belong to partition 0.
+    let would = Program::kreplay().args(args).args(["--dry-run"]).timeout(RUN_TIMEOUT).run();
+    assert_eq!(would.code(), Some(0), "{would:?}");
+    assert!(would.stderr.contains("(such as from 1 to 0)") && would.stderr.contains("--same-partition"), "{would:?}");
     let finished = Program::kreplay().args(args).args(["--same-partition"]).timeout(RUN_TIMEOUT).run();
     assert_eq!(finished.code(), Some(0), "{finished:?}");
+    assert!(!finished.stderr.contains("--same-partition"), "{finished:?}");
     let back = broker.records(&topic, 1).pop().unwrap();
     assert_eq!((back.key.as_deref(), back.headers.len()), (Some(&b"a"[..]), 1), "{back:?}");
 }

@@ -57,9 +57,10 @@ impl GroupPlan {
 }
 
 impl ChangeOutcome {
-    /// The result as text, to be printed after the plan.
+    /// The result as text, to be printed after the plan. The command that undoes it ends with `cluster_flags`, which
+    /// begin with a space unless there are none.
     #[must_use]
-    pub fn text(&self, plan: &GroupPlan) -> String {
+    pub fn text(&self, plan: &GroupPlan, cluster_flags: &str) -> String {
         let mut out = String::new();
         let count = |wanted: fn(&RowOutcome) -> bool| self.rows.iter().filter(|row| wanted(row)).count();
         let changed = count(|row| *row == RowOutcome::Changed);
@@ -70,7 +71,8 @@ impl ChangeOutcome {
             (Some(id), _) => writeln!(out, "changed {}; change {id}", counted(changed, "partition")),
         };
         if self.change.is_some() {
-            let _ = writeln!(out, "undo: {}", printable(&undo_command(&plan.group)));
+            let undo = undo_command(&plan.group) + cluster_flags;
+            let _ = writeln!(out, "undo: {}", printable(&undo));
         }
         for (row, outcome) in plan.rows.iter().zip(&self.rows) {
             if let RowOutcome::Failed(reason) = outcome {

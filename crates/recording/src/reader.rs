@@ -2,23 +2,33 @@
 
 mod scan;
 
-use std::{borrow::Cow, fs::File, io, ops::RangeInclusive, os::unix::fs::FileExt as _, path::Path};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    fs::File,
+    io,
+    ops::RangeInclusive,
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use kreplay_model::{
-    domain::framing::{CHECKSUM_BYTES, HEADER_BYTES},
+    domain::framing,
     recording::{EntryHead, Frame, Past, Tracks},
 };
 
 use crate::{
+    ENTRY_MARK,
     header::{self, About, MAX_HEADER_BYTES, OpenError, Version},
     index::{self, IndexedEntry, TRAILER_BYTES},
 };
 
-/// Where a payload is in the file.
+/// Where an entry is in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     offset: u64,
-    bytes: u32,
+    framed_bytes: u32,
 }
 
 /// A recording that can be shown. Only its index is kept in memory.
@@ -29,6 +39,8 @@ pub struct Recording {
     about: About,
     tracks: Tracks<Place>,
     is_complete: bool,
+    /// Where damage was found so far.
+    damaged: Mutex<BTreeSet<u64>>,
 }
 
 impl Recording {
@@ -45,7 +57,7 @@ impl Recording {
         let header_bytes = header_bytes as u64;
         let indexed = indexed(&file, header_bytes, size)?;
         let is_complete = indexed.is_some();
-        let mut tracks = Tracks::default();
+        let (mut tracks, mut damaged) = (Tracks::default(), BTreeSet::new());
         match indexed {
             Some(entries) => {
                 let mut offset = header_bytes;
@@ -54,14 +66,16 @@ impl Recording {
                     offset += u64::from(entry.framed_bytes);
                 }
             }
-            None => scan::entries(&file, header_bytes, size, |head, offset, framed_bytes| {
-                add(&mut tracks, head, offset, framed_bytes);
-            })?,
+            None => {
+                damaged = scan::entries(&file, header_bytes, size, |head, offset, framed_bytes| {
+                    add(&mut tracks, head, offset, framed_bytes);
+                })?;
+            }
         }
         if tracks.range().is_none() {
             return Err(OpenError::NoFrame);
         }
-        Ok(Self { file, version, about, tracks, is_complete })
+        Ok(Self { file, version, about, tracks, is_complete, damaged: Mutex::new(damaged) })
     }
 
     /// The version of its format.
@@ -82,6 +96,13 @@ impl Recording {
         self.is_complete
     }
 
+    /// The number of places that are damaged, as far as the recording was read. What was recorded there is missing, up
+    /// to the next entry that does not depend on it.
+    #[must_use]
+    pub fn damaged_places(&self) -> usize {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// All frames, oldest first, each with what changed since the one before.
     pub fn frames(&self) -> impl Iterator<Item = Frame> {
         self.frames_within(&(i64::MIN..=i64::MAX))
@@ -92,11 +113,21 @@ impl Recording {
         self.tracks.frames(moments, |place| self.read(place))
     }
 
-    /// The payload at a place; `None` if it cannot be read.
+    /// The payload of an entry; `None` if it cannot be read, or is damaged.
     fn read(&self, place: &Place) -> Option<Cow<'_, [u8]>> {
-        let mut payload = vec![0; place.bytes as usize];
-        self.file.read_exact_at(&mut payload, place.offset).ok()?;
-        Some(Cow::Owned(payload))
+        let payload = self.read_payload(place);
+        if payload.is_none() {
+            self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(place.offset);
+        }
+        payload.map(Cow::Owned)
+    }
+
+    fn read_payload(&self, place: &Place) -> Option<Vec<u8>> {
+        let mut framed = vec![0; place.framed_bytes as usize];
+        self.file.read_exact_at(&mut framed, place.offset).ok()?;
+        let (mut body, _) = framing::split(&framed, ENTRY_MARK)?;
+        EntryHead::take(&mut body)?;
+        Some(body.to_vec())
     }
 }
 
@@ -116,12 +147,7 @@ impl Past for Recording {
 
 /// Adds an entry at an offset of the file.
 fn add(tracks: &mut Tracks<Place>, head: EntryHead, offset: u64, framed_bytes: u32) {
-    let mut encoded = Vec::new();
-    head.append_to(&mut encoded);
-    let before = HEADER_BYTES + encoded.len();
-    let around = u32::try_from(before + CHECKSUM_BYTES).unwrap_or(u32::MAX);
-    let place = Place { offset: offset + before as u64, bytes: framed_bytes.saturating_sub(around) };
-    tracks.push(head, place);
+    tracks.push(head, Place { offset, framed_bytes });
 }
 
 /// The entries of the index; `None` if the file has none, or if it does not describe the whole file.

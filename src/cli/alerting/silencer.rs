@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::Utc;
 use kreplay_alerts::Silences;
-use kreplay_model::watch::SilenceCommand;
+use kreplay_model::{domain::number::by_count, watch::SilenceCommand};
 use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
 use super::{SilenceRequest, SilenceStore};
@@ -34,8 +34,9 @@ impl Silencer {
         let rules: BTreeSet<&str> = of_groups.chain(runs.iter().map(|rule| rule.definition().name.as_str())).collect();
         for request in requests {
             if !rules.contains(request.rule.as_str()) {
+                let rules_are = by_count(rules.len(), "the only rule is", "the rules are");
                 let names = rules.into_iter().collect::<Vec<_>>().join(", ");
-                return Err(CliError::Usage(format!("there is no rule `{}`; the rules are {names}", request.rule)));
+                return Err(CliError::Usage(format!("there is no rule `{}`; {rules_are} {names}", request.rule)));
             }
             silencer.silence(&request.rule, request.length).map_err(CliError::Failed)?;
         }

@@ -11,8 +11,8 @@ use std::{
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 use kreplay_groups::{
-    ChangeOutcome, ChangeStore, ChangeSummary, GroupPlan, GroupsError, PlanView, SkippedRecord, TopicScope,
-    WriteAccess, change_list, execute, plan_delete, plan_forget, plan_skip, plan_undo, stored_changes, write_csv,
+    ChangeStore, ChangeSummary, GroupPlan, GroupsError, PlanView, SkippedRecord, TopicScope, WriteAccess, change_list,
+    execute, plan_delete, plan_forget, plan_skip, plan_undo, stored_changes, write_csv,
 };
 use kreplay_kafka::{GroupAdmin, KafkaConfig};
 use kreplay_model::domain::printable;
@@ -73,6 +73,8 @@ pub(super) struct Change {
     store: Option<ChangeStore>,
     /// `None` without `--execute`.
     access: Option<WriteAccess>,
+    /// The flags that name the cluster, for another command on it. Properties are left out: they may be secrets.
+    cluster_flags: String,
 }
 
 impl ChangeArgs {
@@ -94,7 +96,13 @@ impl ChangeArgs {
         exit_soon_after_unless(&stop, &is_executing)?;
         let admin = GroupAdmin::new(&kafka, &self.group, config.kafka.connect_timeout, &stop);
         let admin = admin.map_err(|error| CliError::Usage(error.to_string()))?;
-        Ok(Change { admin, stop, is_executing, store, access })
+        Ok(Change { admin, stop, is_executing, store, access, cluster_flags: self.cluster_flags() })
+    }
+
+    fn cluster_flags(&self) -> String {
+        let config = self.file.config.as_ref().map(|path| format!(" --config {}", path.display()));
+        let servers = self.cluster.bootstrap_server.as_ref().map(|servers| format!(" --bootstrap-server {servers}"));
+        config.into_iter().chain(servers).collect()
     }
 
     fn access(&self, read_only: bool) -> Result<Option<WriteAccess>, CliError> {
@@ -145,17 +153,16 @@ impl Change {
             print(&json(&PlanView::new(&plan, outcome.as_ref().ok()))?)?;
         }
         let outcome = outcome.map_err(|error| CliError::of(&error))?;
-        report(&plan, &outcome, format)?;
+        report(&outcome.text(&plan, &self.cluster_flags), format)?;
         let is_complete = outcome.is_complete() && plan.left_out.is_empty();
         Ok(if is_complete { Exit::Done } else { Exit::Skipped })
     }
 }
 
 /// Prints what was changed. Partitions that were not changed are on standard error as well, whatever the format.
-fn report(plan: &GroupPlan, outcome: &ChangeOutcome, format: PlanFormat) -> Result<(), CliError> {
-    let text = outcome.text(plan);
+fn report(text: &str, format: PlanFormat) -> Result<(), CliError> {
     if format == PlanFormat::Text {
-        return print(&text);
+        return print(text);
     }
     for line in text.lines() {
         // A failed write to standard error is ignored: the exit code and the JSON show it, too.

@@ -12,6 +12,13 @@ use kreplay_model::{
 };
 use kreplay_recording::Recording;
 
+/// What is missing because the file is damaged, as far as it was read; `None` if nothing is.
+pub(super) fn damage(recording: &Recording) -> Option<String> {
+    let places = recording.damaged_places();
+    (places > 0)
+        .then(|| format!("the file is damaged in {}: what was recorded there is missing", counted(places, "place")))
+}
+
 /// Who made it, when, how long it is, and what it ends with.
 pub(super) fn text(path: &Path, recording: &Recording) -> String {
     let (first_ms, last_ms) = recording.range().unwrap_or_default();
@@ -38,6 +45,11 @@ pub(super) fn text(path: &Path, recording: &Recording) -> String {
         out.push_str(
             "the recording is incomplete: it is still being written, its process was killed, or it was truncated\n",
         );
+    }
+    // Damage is found while entries are read.
+    recording.frames().for_each(drop);
+    if let Some(text) = damage(recording) {
+        let _ = writeln!(out, "{text}");
     }
     let Some(state) = recording.state_at(last_ms) else { return out };
     if let Some(run) = state.snapshot.as_ref().and_then(|snapshot| snapshot.run.as_ref()) {

@@ -14,7 +14,7 @@ use kreplay_recording::{
     export::{timeline, write_csv, write_trace},
 };
 
-use super::{FrameSize, cast};
+use super::{FrameSize, cast, describe::damage};
 use crate::{
     cli::{CliError, console_options::theme_choice, print},
     config::Config,
@@ -59,7 +59,7 @@ pub(super) fn execute(
         Err(source) if output.is_some() || source.kind() != io::ErrorKind::BrokenPipe => {
             Err(CliError::Output { target: output.map(Path::to_owned), source })
         }
-        _ => Ok(()),
+        _ => damage(recording).map_or(Ok(()), |text| Err(CliError::Failed(text))),
     }
 }
 

@@ -202,6 +202,7 @@ impl Retrier<'_> {
                 }
             }
         }
+        self.warn_about_partitions(&outgoing);
         let expired = self.warn_about_timestamps(&outgoing);
         if self.options.dry_run {
             self.count_outgoing(&outgoing);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::Utc;
 use kreplay_kafka::{Catalog, TopicLimits, producer::time, span, topic_limits};
+use kreplay_model::domain::KeyHash;
 
 use super::{OutgoingLetter, Retrier};
 use crate::dlq::{DeadLetter, DlqError};
@@ -14,6 +15,8 @@ pub(super) struct SourceTopic {
     pub(super) limits: TopicLimits,
     /// Whether a warning was given about retention or timestamps of this topic.
     has_warned: bool,
+    /// Whether a warning was given about partitions of this topic.
+    has_warned_of_partitions: bool,
 }
 
 impl Retrier<'_> {
@@ -26,7 +29,13 @@ impl Retrier<'_> {
             let limits =
                 topic_limits(self.client.config(), &[&topic], self.options.timeout).remove(&topic).unwrap_or_default();
             self.producer.limit_batches(limits.max_message_bytes);
-            self.targets.insert(topic.clone(), SourceTopic { partitions: found.partitions, limits, has_warned: false });
+            let target = SourceTopic {
+                partitions: found.partitions,
+                limits,
+                has_warned: false,
+                has_warned_of_partitions: false,
+            };
+            self.targets.insert(topic.clone(), target);
         }
         let partitions = self.targets[&topic].partitions;
         if self.options.same_partition && letter.source.partition.0 >= partitions {
@@ -34,6 +43,29 @@ impl Retrier<'_> {
             return Err(DlqError::Target { topic, reason });
         }
         Ok(())
+    }
+
+    /// Warns once per topic if keys go to other partitions than those that their letters came from.
+    pub(super) fn warn_about_partitions(&mut self, outgoing: &[OutgoingLetter]) {
+        // Another partitioner is the user's choice.
+        if self.options.same_partition || self.client.config().properties.contains_key("partitioner") {
+            return;
+        }
+        for one in outgoing {
+            let source = &one.letter.source;
+            let (Some(key), Some(target)) = (one.record.key(), self.targets.get_mut(&*source.topic)) else { continue };
+            let goes_to = KeyHash::Murmur2.partition(key, target.partitions);
+            if target.has_warned_of_partitions || goes_to == source.partition.0 {
+                continue;
+            }
+            target.has_warned_of_partitions = true;
+            (self.warn)(&format!(
+                "letters do not go back to the partitions of {} that they came from (such as from {} to {goes_to}): \
+                 its producers do not choose partitions by murmur2 of the key, or it has more partitions now; use \
+                 --same-partition to keep the keys where they are",
+                source.topic, source.partition
+            ));
+        }
     }
 
     /// Warns once per topic about letters that retention will remove, and about timestamps that it does not keep.

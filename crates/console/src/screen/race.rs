@@ -279,6 +279,7 @@ fn progress(race: &Race, theme: &Theme) -> (String, Style) {
             let share = race.lanes.get(*lane).and_then(|lane| lane.run.as_ref()).map_or(0.0, |run| run.progress);
             (format!("run {} of {lanes}: {}", lane + 1, number::percent(share).trim()), theme.notice)
         }
+        RacePhase::Over if lanes == 2 => ("both runs have ended".to_owned(), theme.base),
         RacePhase::Over => (format!("all {lanes} runs have ended"), theme.base),
         RacePhase::Stopped(why) => (format!("■ the race has ended early: {}", clean(why)), theme.warning),
     }

@@ -29,7 +29,7 @@ impl StripFigure {
 
     /// A value in that unit. Latencies are measured in milliseconds.
     fn exported(self, value: f64) -> f64 {
-        if matches!(self, Self::P50 | Self::P95 | Self::P99) { value / 1000.0 } else { value }
+        if matches!(self, Self::P50 | Self::P95 | Self::P99) { seconds_of(value) } else { value }
     }
 }
 
@@ -114,4 +114,9 @@ impl State {
 fn time(at: Moment) -> Value<'static> {
     let time = DateTime::<Utc>::from_timestamp_millis(at.ms());
     time.map_or(Value::Unknown, |time| Value::Text(Cow::Owned(time.to_rfc3339_opts(SecondsFormat::Millis, true))))
+}
+
+/// Milliseconds as seconds, to the nanosecond: a division alone leaves digits that nothing has measured.
+pub(super) fn seconds_of(ms: f64) -> f64 {
+    (ms * 1e6).round() / 1e9
 }

@@ -3,13 +3,17 @@
 use kreplay_model::{
     domain::TopicPartition,
     feed::RunView,
-    timeline::{Figure, MarkKind, Moment, TimeRange, Timeline},
+    timeline::{Figure, MarkKind, Moment, Summary, TimeRange, Timeline},
 };
 
 use super::FeedState;
 
 /// Length of the finest cells in milliseconds.
 const FINEST_CELL_MS: i64 = 100;
+/// The time over which the throughput of several processes is averaged before the highest value is searched, in
+/// milliseconds. Their snapshots arrive one after another, so two of them can be close together and have the records of
+/// a longer time.
+const MERGED_CELL_MS: i64 = 1_000;
 /// Columns in which the highest throughput is searched. A minute is searched in the finest cells.
 const MAX_PEAK_COLUMNS: usize = 600;
 /// The time of one value of a partition's trend, in milliseconds: that of the finest cells of partitions.
@@ -39,6 +43,8 @@ pub struct RunHistory<'a> {
     timeline: &'a Timeline,
     started: Moment,
     now: Moment,
+    /// Whether the run consists of those of several processes.
+    is_merged: bool,
 }
 
 impl FeedState {
@@ -53,7 +59,8 @@ impl<'a> RunHistory<'a> {
     /// The history of a run up to a snapshot of it.
     pub(super) fn of(timeline: &'a Timeline, run: &RunView) -> Option<Self> {
         let started = Moment::from(run.started_at?);
-        Some(Self { timeline, started, now: started.plus_s(run.elapsed_s)? })
+        let is_merged = run.workers.iter().any(|worker| worker.origin.is_some());
+        Some(Self { timeline, started, now: started.plus_s(run.elapsed_s)?, is_merged })
     }
 
     /// The records handled per second in columns over the first `span_s` seconds of the run; `None` where nothing was
@@ -67,13 +74,16 @@ impl<'a> RunHistory<'a> {
         cells.iter().enumerate().map(|(index, cell)| cell.filter(|_| is_shown(index)).map(|cell| cell.mean())).collect()
     }
 
-    /// The highest number of records handled per second between two snapshots; `None` before the second one.
+    /// The highest number of records handled per second between two snapshots, or of several processes within a second;
+    /// `None` before the second snapshot.
     #[must_use]
     pub fn peak(&self) -> Option<f64> {
         let range = TimeRange::new(self.started, self.now);
-        let columns = usize::try_from(range.ms() / FINEST_CELL_MS).unwrap_or(MAX_PEAK_COLUMNS);
+        let cell_ms = if self.is_merged { MERGED_CELL_MS } else { FINEST_CELL_MS };
+        let columns = usize::try_from(range.ms() / cell_ms).unwrap_or(MAX_PEAK_COLUMNS);
         let cells = self.timeline.series(Figure::HandledPerS).columns(range, columns.clamp(1, MAX_PEAK_COLUMNS));
-        cells.into_iter().flatten().map(|cell| cell.max).reduce(f64::max)
+        let value = |cell: Summary| if self.is_merged { cell.mean() } else { cell.max };
+        cells.into_iter().flatten().map(value).reduce(f64::max)
     }
 
     /// Changes of the number of workers, and rebalances, oldest first.

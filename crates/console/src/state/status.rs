@@ -10,6 +10,8 @@ const MESSAGE_DURATION: Duration = Duration::from_secs(4);
 pub enum StatusKind {
     /// A confirmation.
     Info,
+    /// Something was asked of the run, which may not be able to do it: its events say what became of it.
+    Asked,
     /// A refused action, with the reason.
     Refused,
     /// An error, shown until dismissed.

@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn retry(state: &mut State) -> Vec<Effect> {
     let Some(named) = waiting(state) else { return Vec::new() };
     state.user.navigation.close(ScreenId::FailedRecord);
-    show_message(state, StatusKind::Info, format!("retrying {named}"));
+    show_message(state, StatusKind::Asked, format!("retrying {named}"));
     vec![Effect::Send(Command::Resume)]
 }
 
@@ -29,7 +29,7 @@ pub(super) fn send(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
         RecordDecision::DeadLetter => format!("dead-lettering {named}"),
     };
     state.user.navigation.close(ScreenId::FailedRecord);
-    show_message(state, StatusKind::Info, text);
+    show_message(state, StatusKind::Asked, text);
     vec![Effect::Send(Command::DecideRecord(decision))]
 }
 
@@ -88,7 +88,7 @@ mod tests {
             perform(&mut state, action);
             assert_eq!(perform(&mut state, Action::Accept), [Effect::Send(Command::DecideRecord(decision))]);
             let status = state.user.status.as_ref().map(|status| (status.kind, status.text.clone())).unwrap();
-            assert!(status.0 == StatusKind::Info && status.1.contains("-1"), "{status:?}");
+            assert!(status.0 == StatusKind::Asked && status.1.contains("-1"), "{status:?}");
             assert!(!status.1.contains('\u{1b}'));
             assert_eq!(state.mode(), Mode::Dashboard);
         }

@@ -95,7 +95,7 @@ fn send(state: &mut State, decision: Decision, key: Option<u64>) -> Vec<Effect> 
         }
         (Decision::DeadLetter, None) => "dead-lettering all quarantined keys".into(),
     };
-    show_message(state, StatusKind::Info, text);
+    show_message(state, StatusKind::Asked, text);
     vec![Effect::Send(Command::Decide(decision, key))]
 }
 

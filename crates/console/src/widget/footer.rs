@@ -44,6 +44,7 @@ fn message<'a>(state: &State, room: u16, theme: &Theme) -> Option<Line<'a>> {
     let text = clean(&status.text).into_owned();
     Some(match status.kind {
         StatusKind::Info => Line::from(vec![Span::styled("✓ ", theme.good), Span::styled(text, theme.base)]),
+        StatusKind::Asked => Line::from(vec![Span::styled("… ", theme.muted), Span::styled(text, theme.base)]),
         StatusKind::Refused => Line::from(vec![Span::styled("! ", theme.warning), Span::styled(text, theme.warning)]),
         StatusKind::Error => {
             let dismiss = state.with_key(Action::Close, |key| format!("   {key} dismisses"));

@@ -132,6 +132,25 @@ fn one_of_several_lost_processes_is_named() {
 }
 
 #[test]
+fn snapshots_of_two_processes_that_arrive_close_together_make_no_peak() {
+    let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], read_only());
+    let origin = |id| WorkerOrigin { process: "replay-b".to_owned(), number: id };
+    // 100 records/s; the second process's part of them arrives 2 ms after the first one's.
+    for step in 0..40_u32 {
+        let (round, is_second) = (step / 2, step % 2 == 1);
+        change_run(&mut state, |run| {
+            run.id = "2 processes".to_owned();
+            run.started_at = Some(time(1_000.0));
+            run.elapsed_s = 10.0 + f64::from(round) / 10.0 + if is_second { 0.002 } else { 0.0 };
+            run.totals.handled = u64::from(10 * round + if is_second { 10 } else { 5 });
+            run.workers.iter_mut().for_each(|worker| worker.origin = Some(origin(worker.id)));
+        });
+    }
+    let peak = state.feed.run_history().unwrap().peak().unwrap();
+    assert!((90.0..130.0).contains(&peak), "{peak}");
+}
+
+#[test]
 fn workers_and_events_have_the_names_of_their_processes() {
     let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], read_only());
     change_run(&mut state, |run| {

@@ -1,6 +1,6 @@
 //! Finds the entries of a recording without its index.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _};
+use std::{collections::BTreeSet, fs::File, io, os::unix::fs::FileExt as _};
 
 use kreplay_model::{
     domain::framing::{self, CHECKSUM_BYTES, HEADER_BYTES},
@@ -13,26 +13,30 @@ use crate::ENTRY_MARK;
 const SEARCH_BYTES: usize = 64 * 1024;
 
 /// Reports each entry with its offset and its size. What is damaged is skipped, and so are entries of unknown kinds.
+/// Returns where damage begins; an entry that is cut off by the end of the file is none.
 pub(super) fn entries(
     file: &File,
     start: u64,
     size: u64,
     mut found: impl FnMut(EntryHead, u64, u32),
-) -> io::Result<()> {
+) -> io::Result<BTreeSet<u64>> {
     let (mut offset, mut bytes) = (start, Vec::new());
+    let (mut damaged, mut skipped_from) = (BTreeSet::new(), None);
     while offset < size {
         let Some(framed_bytes) = read_entry(file, offset, size, &mut bytes)? else {
-            let Some(next) = next_mark(file, offset + 1, size)? else { return Ok(()) };
+            skipped_from.get_or_insert(offset);
+            let Some(next) = next_mark(file, offset + 1, size)? else { break };
             offset = next;
             continue;
         };
+        damaged.extend(skipped_from.take());
         let head = framing::split(&bytes, ENTRY_MARK).and_then(|(mut body, _)| EntryHead::take(&mut body));
         if let Some(head) = head {
             found(head, offset, framed_bytes);
         }
         offset += u64::from(framed_bytes);
     }
-    Ok(())
+    Ok(damaged)
 }
 
 /// Reads the entry at an offset and returns its size; `None` if there is none, or if it is damaged.
