@@ -17,6 +17,11 @@ pub(super) fn count(value: u64) -> String {
     Count(value).to_string()
 }
 
+/// Milliseconds as seconds, to the nanosecond: a division alone leaves digits that nothing has measured.
+pub(super) fn seconds_of_ms(ms: f64) -> f64 {
+    (ms * 1e6).round() / 1e9
+}
+
 /// A count with its noun: `1 record`, `12,345 records`.
 pub(super) fn counted(value: u64, noun: &str) -> String {
     number::counted(value, noun)

@@ -11,7 +11,7 @@ use crate::{
 /// Why an action is not available in an attached console; `None` in one that is not attached.
 pub(super) fn refusal_if_attached(action: Action, state: &State) -> Refusal {
     let attachment = state.attachment.as_ref()?;
-    if action == Action::Compare && attachment.view.is_merged() {
+    if action == Action::Compare && state.shows_several_processes() {
         return Some("the runs of several processes are parts of one; attach to one of them for this".into());
     }
     if !sends_command(action, state) {

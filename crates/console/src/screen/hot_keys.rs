@@ -115,7 +115,7 @@ fn title(state: &State, shown: usize, all: usize) -> String {
 }
 
 fn nothing(state: &State, no_keys: bool) -> String {
-    if no_keys && state.attachment.as_ref().is_some_and(|attachment| attachment.view.is_merged()) {
+    if no_keys && state.shows_several_processes() {
         return "several processes are shown; attach to one of them for its keys".to_owned();
     }
     if no_keys {

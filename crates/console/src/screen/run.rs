@@ -212,7 +212,7 @@ fn guard(run: &RunView) -> String {
 }
 
 fn journal(run: &RunView, state: &State) -> String {
-    if state.attachment.as_ref().is_some_and(|attachment| attachment.view.is_merged()) {
+    if state.shows_several_processes() {
         return "each process keeps its own".to_owned();
     }
     match (run.plan.resumable, state.feed.snapshot.cluster.embedded) {

@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use kreplay_model::attach::{AttachAccess, AttachView};
 
+use super::State;
+
 /// The processes to which the console is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
@@ -11,6 +13,13 @@ pub struct Attachment {
     pub view: Arc<AttachView>,
     /// Since when at least one connection is lost, on the console's clock.
     pub lost_since: Option<Duration>,
+}
+
+impl State {
+    /// Whether several processes are shown as one.
+    pub(crate) fn shows_several_processes(&self) -> bool {
+        self.attachment.as_ref().is_some_and(|attachment| attachment.view.is_merged())
+    }
 }
 
 impl Attachment {

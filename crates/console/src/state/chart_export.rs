@@ -6,7 +6,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use kreplay_model::{domain::TopicPartition, timeline::Moment};
 
 use super::{HeatMetric, LaneCell, LaneKey, ScreenId, State, StripFigure};
-use crate::table::{Value, export::Sheet};
+use crate::{
+    number,
+    table::{Value, export::Sheet},
+};
 
 impl StripFigure {
     /// The name of the column, with the unit of its numbers.
@@ -29,7 +32,7 @@ impl StripFigure {
 
     /// A value in that unit. Latencies are measured in milliseconds.
     fn exported(self, value: f64) -> f64 {
-        if matches!(self, Self::P50 | Self::P95 | Self::P99) { seconds_of(value) } else { value }
+        if matches!(self, Self::P50 | Self::P95 | Self::P99) { number::seconds_of_ms(value) } else { value }
     }
 }
 
@@ -114,9 +117,4 @@ impl State {
 fn time(at: Moment) -> Value<'static> {
     let time = DateTime::<Utc>::from_timestamp_millis(at.ms());
     time.map_or(Value::Unknown, |time| Value::Text(Cow::Owned(time.to_rfc3339_opts(SecondsFormat::Millis, true))))
-}
-
-/// Milliseconds as seconds, to the nanosecond: a division alone leaves digits that nothing has measured.
-pub(super) fn seconds_of(ms: f64) -> f64 {
-    (ms * 1e6).round() / 1e9
 }

@@ -7,7 +7,7 @@ use kreplay_model::{
     feed::{Owner, PartitionState, PartitionView, RunState},
 };
 
-use super::{FeedState, chart_export::seconds_of};
+use super::FeedState;
 use crate::{
     number::{self, Forms},
     symbol,
@@ -183,7 +183,7 @@ impl PartitionRow<'_> {
         Column::new("p95", "p95", Width::fixed(7), p95)
             .right()
             .disappears(3)
-            .value(Kind::Duration, |row| Value::number(row.partition.p95_ms.map(seconds_of)))
+            .value(Kind::Duration, |row| Value::number(row.partition.p95_ms.map(number::seconds_of_ms)))
             .largest_first()
     }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     layout::Panel,
-    table::{Sort, TableRow, TableState, filter::FilterInput},
+    table::{Sort, TableRow, TableState},
 };
 
 /// The version that is written, and the only one that is read.
@@ -148,7 +148,7 @@ impl SavedLayout {
     pub(crate) fn apply(&self, state: &mut State) {
         let user = &mut state.user;
         let home = user.navigation.places().next().map(|place| format!("{:?}", place.screen));
-        // Groups in trouble, and a run, come first: no list of groups may cover them, and no old filter hide them.
+        // Groups in trouble, and a run, come first: no list of groups may cover them.
         let is_covering = |page: &ScreenId| matches!(page, ScreenId::Groups | ScreenId::Trouble);
         let chooses_topics = user.navigation.home() == ScreenId::Topics;
         user.reopen = home
@@ -156,15 +156,13 @@ impl SavedLayout {
             .filter(|page| chooses_topics || !is_covering(page));
         self.restore::<PartitionRow<'_>>("partitions", &mut user.table);
         self.restore::<TopicRow<'_>>("topics", &mut user.topics.table);
-        self.restore::<GroupRow<'_>>("groups", &mut user.watch.groups);
-        self.restore::<GroupPartitionRow<'_>>("group_partitions", &mut user.watch.partitions);
-        self.restore::<GroupMemberRow<'_>>("group_members", &mut user.watch.members);
+        // An old filter would hide trouble.
+        self.restore_columns::<GroupRow<'_>>("groups", &mut user.watch.groups);
+        self.restore_columns::<GroupPartitionRow<'_>>("group_partitions", &mut user.watch.partitions);
+        self.restore_columns::<GroupMemberRow<'_>>("group_members", &mut user.watch.members);
         self.restore::<EventRow<'_>>("event_log", &mut user.event_log.table);
         self.restore::<HotKeyRow<'_>>("hot_keys", &mut user.hot_keys);
         self.restore::<JournalRow<'_>>("runs", &mut user.journal);
-        user.watch.groups.filter = FilterInput::default();
-        user.watch.partitions.filter = FilterInput::default();
-        user.watch.members.filter = FilterInput::default();
         user.focus = value(&PANELS, &self.focus).unwrap_or(user.focus);
         user.side = value(&PANELS, &self.side).filter(|side| *side != Panel::Partitions).unwrap_or(user.side);
         user.show_empty = self.show_empty;
@@ -176,8 +174,21 @@ impl SavedLayout {
         user.watch.trouble.unfolded = self.unfolded_trouble;
     }
 
-    /// Arranges a table. What it does not have is ignored, and one column at least stays visible.
+    /// Arranges and filters a table. A filter that is not valid is ignored.
     fn restore<R: TableRow>(&self, name: &str, table: &mut TableState<R::Key>) {
+        self.restore_columns::<R>(name, table);
+        let Some(saved) = self.tables.get(name) else { return };
+        let is_harmless = saved.filter.len() <= MAX_FILTER_BYTES && !saved.filter.chars().any(char::is_control);
+        if is_harmless {
+            table.set_filter::<R>(saved.filter.clone());
+            if table.filter.error().is_some() {
+                table.set_filter::<R>(String::new());
+            }
+        }
+    }
+
+    /// Sorts a table and hides columns. What it does not have is ignored, and one column at least stays visible.
+    fn restore_columns<R: TableRow>(&self, name: &str, table: &mut TableState<R::Key>) {
         let Some(saved) = self.tables.get(name) else { return };
         let columns = R::columns();
         let known = |id: &String| columns.iter().find(|column| column.id == *id);
@@ -189,13 +200,6 @@ impl SavedLayout {
             saved.hidden.iter().filter_map(known).map(|column| column.id).collect();
         if hidden.len() < columns.len() {
             table.hidden = hidden;
-        }
-        let is_harmless = saved.filter.len() <= MAX_FILTER_BYTES && !saved.filter.chars().any(char::is_control);
-        if is_harmless {
-            table.set_filter::<R>(saved.filter.clone());
-            if table.filter.error().is_some() {
-                table.set_filter::<R>(String::new());
-            }
         }
     }
 }

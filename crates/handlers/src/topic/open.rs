@@ -61,8 +61,8 @@ pub(crate) fn open(name: Option<&TopicTemplate>, context: &HandlerSetup) -> Resu
     }
     if strategy.groups.is_empty() && strategy.default_topic.is_none() {
         return Err(settings_error(
-            "no target topic given; use topic:NAME ({topic} in it stands for the source topic), or set topic.name or \
-             groups in [topics]",
+            "no target topic given; use topic:NAME, in which {topic} is replaced by the source topic, or set topic.name \
+             or groups in [topics]",
         ));
     }
     let other_cluster = settings

@@ -56,15 +56,7 @@ fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         let waited = partition.waited_ms(facts.now_ms).min(facts.now_ms - since);
         partition.readable() > 0 && waited > patience
     };
-    let moving_siblings = |partition: &PartitionFacts<'_>| -> Vec<&PartitionFacts<'_>> {
-        let Some(owner) = &partition.row.owner else { return Vec::new() };
-        let is_moving = |other: &&PartitionFacts<'_>| {
-            let same = other.row.owner.as_ref().is_some_and(|other| other.member_id == owner.member_id);
-            same && other.last_commit_ms.is_some_and(|last| facts.now_ms - last <= patience)
-        };
-        facts.partitions.iter().filter(is_moving).collect()
-    };
-    let has_moving_sibling = |partition: &&PartitionFacts<'_>| !moving_siblings(partition).is_empty();
+    let has_moving_sibling = |partition: &&PartitionFacts<'_>| moving_siblings(facts, partition).next().is_some();
     let stuck: Vec<&PartitionFacts<'_>> = facts.partitions.iter().filter(stands).filter(has_moving_sibling).collect();
     let first = stuck.first()?;
     let since = first.last_commit_ms.unwrap_or(facts.began_ms);
@@ -78,7 +70,7 @@ fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let text = format!("stuck partition {}", and_others(&name(first.row).to_string(), stuck.len()));
     let record = format!("the record {}@{committed}; `kreplay groups skip` moves past it.", name(first.row));
     // A client that handles what it has fetched of one partition before it continues with the next looks the same.
-    let next = if moving_siblings(first).iter().all(|sibling| sibling.readable() > 0) {
+    let next = if moving_siblings(facts, first).all(|sibling| sibling.readable() > 0) {
         format!(
             "If the consumer reads one partition after another, wait: the others have a backlog, too. Otherwise, look \
              at {record}"
@@ -87,6 +79,18 @@ fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         format!("Look at {record}")
     };
     Some(view(VerdictKind::StuckPartition, text, evidence, Some(&next)))
+}
+
+/// The partitions of the same member that have advanced within the patience.
+fn moving_siblings<'a>(
+    facts: &'a GroupFacts<'_>,
+    partition: &'a PartitionFacts<'_>,
+) -> impl Iterator<Item = &'a PartitionFacts<'a>> {
+    let owner = partition.row.owner.as_ref().map(|owner| &owner.member_id);
+    facts.partitions.iter().filter(move |other| {
+        let is_sibling = owner.is_some() && other.row.owner.as_ref().map(|owner| &owner.member_id) == owner;
+        is_sibling && other.last_commit_ms.is_some_and(|last| facts.now_ms - last <= facts.patience_ms())
+    })
 }
 
 fn falling_behind(facts: &GroupFacts<'_>) -> Option<VerdictView> {

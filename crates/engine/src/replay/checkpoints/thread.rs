@@ -67,7 +67,7 @@ impl CheckpointThread {
                 run_totals,
                 discarded: Vec::new(),
                 written_states: Vec::new(),
-                written_handled: 0,
+                handled_when_checked: 0,
                 needs_all_groups: false,
                 error: LastReport::default(),
                 log_error: LastReport::default(),
@@ -101,9 +101,8 @@ struct CheckpointLoop {
     discarded: Vec<DiscardedKey>,
     /// The position and counters of each partition in the last checkpoint.
     written_states: Vec<Option<(i64, Counters)>>,
-    /// The number of records that were handled when the totals were last looked at, if Kafka or the target keeps the
-    /// positions.
-    written_handled: u64,
+    /// The number of records that were handled at the last check for more totals.
+    handled_when_checked: u64,
     /// The last checkpoint failed, so the next one contains all key groups.
     needs_all_groups: bool,
     /// The reported reason why checkpoints cannot be written. It is reported once, although they are retried all the
@@ -219,7 +218,7 @@ impl CheckpointLoop {
             return false;
         }
         let handled = self.engine.partitions.iter().map(|partition| partition.lock().handled).sum();
-        std::mem::replace(&mut self.written_handled, handled) != handled
+        std::mem::replace(&mut self.handled_when_checked, handled) != handled
     }
 
     /// The partitions that have changed since they were last written.
