@@ -11,6 +11,8 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::broker::{Broker, REQUEST_TIMEOUT, unique_name};
 
+/// How long a transaction may stay open: as long as brokers allow, so that it outlasts every test that leaves it open.
+const TRANSACTION_TIMEOUT_MS: &str = "900000";
 /// Bound of the delivery of all records of one call.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(180);
 
@@ -103,7 +105,8 @@ impl Broker {
     /// Writes records in one transaction of a new producer.
     pub fn transaction(&self, topic: &str, ending: Ending, records: &[NewRecord]) -> Vec<Placed> {
         let id = unique_name("transaction");
-        let writer = Writer::new(self.client(), &[("transactional.id", &id)]);
+        let settings = [("transactional.id", id.as_str()), ("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)];
+        let writer = Writer::new(self.client(), &settings);
         writer.producer.init_transactions(DELIVERY_TIMEOUT).expect("transactions can be used");
         writer.producer.begin_transaction().expect("a transaction begins");
         let placed = writer.write(topic, records);
