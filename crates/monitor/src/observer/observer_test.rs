@@ -315,6 +315,18 @@ fn a_partition_without_a_commit_has_no_lag_but_what_it_would_be() {
 }
 
 #[test]
+fn a_group_is_fine_only_where_its_lag_is_known() {
+    let mut watch = Watch { cluster: Cluster::new(), observer: Observer::default(), wants: Wants::default() };
+    // Consumers commit for a partition once they have read from it.
+    let view = watch.looks(6, &[Produce(0, 30), Produce(1, 30), Consume(0, 0, 30)]);
+    assert_eq!(view.lag.unknown_partitions, 3, "{:?}", view.lag);
+    assert_eq!((view.verdict.kind, view.verdict.text.as_str()), (VerdictKind::Fine, "fine where known"));
+    let part = "1 of 4 partitions has no committed offset: 90 offsets for a consumer that begins at the earliest one.";
+    assert!(view.verdict.evidence.ends_with(part), "{}", view.verdict.evidence);
+    assert!(view.verdict.evidence.starts_with("Lag at least 0 offsets"), "{}", view.verdict.evidence);
+}
+
+#[test]
 fn a_deleted_topic_leaves_the_other_rows_alone() {
     let mut watch = Watch::new();
     watch.look(&[Produce(0, 30), Produce(2, 30)]);

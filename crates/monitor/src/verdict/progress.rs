@@ -1,8 +1,8 @@
 //! Verdicts about progress: stopped, stuck, falling behind, and the good ones. [`GroupFacts::patience_ms`] is the time
 //! after which a group makes no progress.
 
-use kreplay_model::domain::number::{Count, rate};
-use kreplay_model::watch::{EtaVerdict, GroupState, Trend, VerdictKind, VerdictView};
+use kreplay_model::domain::number::{Count, by_count, counted, rate};
+use kreplay_model::watch::{EtaVerdict, GroupState, PartitionRow, Reason, Trend, VerdictKind, VerdictView};
 
 use super::text::{and_others, bounds_text, duration_text, lag_in_offsets, name};
 use super::{GroupFacts, PartitionFacts, view};
@@ -139,17 +139,48 @@ pub(super) fn healthy(facts: &GroupFacts<'_>) -> VerdictView {
         return view(VerdictKind::Unknown, "unknown".to_owned(), why, None);
     };
     let has_read_all = facts.partitions.iter().all(|partition| partition.readable() == 0);
+    let unknown = unknown_part(facts);
     let is_quiet = has_read_all && facts.view.lag.held_back == Some(0) && facts.view.rates.in_per_s == Some(0.0);
-    if is_quiet {
+    if is_quiet && unknown.is_none() {
         let evidence = "Nothing is left to read, and nothing is arriving.".to_owned();
         return view(VerdictKind::Quiet, "quiet".to_owned(), evidence, None);
     }
     let lag = lag_in_offsets(lag);
-    let evidence = match facts.view.age_s {
-        Some(age) => format!("Lag {lag}; the oldest unread record is {} old.", duration_text(age.value)),
-        None => format!("Lag {lag}."),
+    let at_least = if unknown.is_some() { "at least " } else { "" };
+    let mut evidence = match facts.view.age_s {
+        Some(age) => format!("Lag {at_least}{lag}; the oldest unread record is {} old.", duration_text(age.value)),
+        None => format!("Lag {at_least}{lag}."),
     };
-    view(VerdictKind::Fine, "fine".to_owned(), evidence, None)
+    let mut text = "fine".to_owned();
+    if let Some(unknown) = unknown {
+        text.push_str(" where known");
+        evidence.push(' ');
+        evidence.push_str(&unknown);
+    }
+    view(VerdictKind::Fine, text, evidence, None)
+}
+
+/// A sentence about the partitions whose lag is not known although they may have records to read; `None` without any. A
+/// figure that was not requested yet is on its way.
+fn unknown_part(facts: &GroupFacts<'_>) -> Option<String> {
+    let may_have_records = |row: &PartitionRow| {
+        row.lag.is_none()
+            && row.why_unknown != Some(Reason::NotAsked)
+            && row.would_be.is_none_or(|would_be| would_be.earliest > 0)
+    };
+    let rows: Vec<&PartitionRow> =
+        facts.partitions.iter().map(|partition| partition.row).filter(|row| may_have_records(row)).collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let of_all = format!("{} of {}", Count(rows.len() as u64), counted(facts.partitions.len() as u64, "partition"));
+    if rows.iter().any(|row| row.why_unknown != Some(Reason::NeverCommitted)) {
+        return Some(format!("The lag of {of_all} is not known."));
+    }
+    let have = by_count(rows.len() as u64, "has", "have");
+    let offsets: u64 = rows.iter().filter_map(|row| row.would_be).map(|would_be| would_be.earliest).sum();
+    let offsets = counted(offsets, "offset");
+    Some(format!("{of_all} {have} no committed offset: {offsets} for a consumer that begins at the earliest one."))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a duration for display")]
