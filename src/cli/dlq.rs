@@ -76,9 +76,18 @@ struct LetterArgs {
 }
 
 #[derive(Args, Clone)]
+struct RetryGroupArgs {
+    /// Consumer group whose committed offsets record what was sent back; it must not have members
+    #[arg(long, value_name = "ID", default_value = "kreplay-dlq-retry")]
+    group: String,
+}
+
+#[derive(Args, Clone)]
 struct ListArgs {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    retry_group: RetryGroupArgs,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -105,9 +114,8 @@ struct RetryArgs {
     /// Maximum records or bytes per second, such as 100/s or 1MiB/s
     #[arg(long, value_name = "RATE")]
     rate: Option<RateLimit>,
-    /// Consumer group whose committed offsets record what was sent; it must not have members
-    #[arg(long, value_name = "ID", default_value = "kreplay-dlq-retry")]
-    group: String,
+    #[command(flatten)]
+    retry_group: RetryGroupArgs,
     /// Send each letter to the partition it came from, instead of the one that its key maps to
     #[arg(long)]
     same_partition: bool,
@@ -176,10 +184,12 @@ impl Common {
 pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     // A signal needs no cleanup: `retry` commits its progress after each batch.
     exit_on_first_signal()?;
+    // A failed write to standard error is ignored: the result has the counts.
+    let mut warn = |text: &str| drop(writeln!(io::stderr(), "kreplay: {text}"));
     match &args.command {
         DlqCommand::List(args) => {
-            let Opened { client, topics, .. } = args.common.open(environment, directory)?;
-            let summary = dlq::list(client, &topics)?;
+            let Opened { client, topics, timeout } = args.common.open(environment, directory)?;
+            let summary = dlq::list(client, &topics, (&args.retry_group.group, timeout), &mut warn)?;
             print(&if args.format.is_json() { summary.json()? } else { summary.text() })?;
         }
         DlqCommand::Show(args) => {
@@ -191,15 +201,13 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
             let Opened { client, topics, timeout } = args.common.open(environment, directory)?;
             let options = RetryOptions {
                 timeout,
-                group: args.group.clone(),
+                group: args.retry_group.group.clone(),
                 wanted: args.letters.clone().into(),
                 rate: args.rate,
                 same_partition: args.same_partition,
                 timestamps: args.timestamps,
                 dry_run: args.dry_run,
             };
-            // A failed write to standard error is ignored: the result has the counts.
-            let mut warn = |text: &str| drop(writeln!(io::stderr(), "kreplay: {text}"));
             let done = dlq::retry(&client, &topics, &options, &mut warn)?;
             print(&if args.json { json(&done, args.dry_run)? } else { text(&done, args.dry_run) })?;
             if done.no_dead_letters > 0 {

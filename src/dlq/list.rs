@@ -1,13 +1,14 @@
 //! `kreplay dlq list`: counts dead letters by source, run and error.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use kreplay_kafka::Client;
 use kreplay_model::{domain::printable, feed::cells};
 use serde::Serialize;
 
 use super::{
-    DeadLetter, DeadLetterTopics, DlqError, json,
+    DeadLetter, DeadLetterTopics, DlqError, Warn, json,
+    retry::SentLetters,
     scan::{Section, scan},
 };
 
@@ -37,6 +38,8 @@ pub struct Group {
     pub topic: String,
     /// The number of letters.
     pub records: u64,
+    /// The number of letters among them that were sent back; `None` if that is not known.
+    pub sent_back: Option<u64>,
     /// When the first one failed.
     pub first_failed_at: String,
     /// When the last one failed.
@@ -50,17 +53,28 @@ pub struct Summary {
     pub groups: Vec<Group>,
 }
 
-/// Counts the dead letters of the topics.
+/// Counts the dead letters of the topics, and those that `kreplay dlq retry` with this group has sent back. If the
+/// offsets of the group cannot be read, `warn` receives the reason.
 ///
 /// # Errors
 /// A topic cannot be read to its end.
-pub fn list(client: Client, topics: &DeadLetterTopics) -> Result<Summary, DlqError> {
+pub fn list(
+    client: Client,
+    topics: &DeadLetterTopics,
+    (retry_group, timeout): (&str, Duration),
+    warn: Warn<'_>,
+) -> Result<Summary, DlqError> {
+    let sent = SentLetters::of_group(&client, topics, retry_group, timeout);
+    if let Err(error) = &sent {
+        warn(&format!("what was sent back is not known: {error}"));
+    }
     let sections: Vec<Section> =
         topics.sections().into_iter().map(|(id, from, end)| Section { id, from, end }).collect();
     let mut groups: BTreeMap<GroupKey, Group> = BTreeMap::new();
     scan(client, &sections, |records| {
         for (number, record) in records {
             let letter = DeadLetter::of(&record);
+            let is_letter = letter.is_some();
             let topic = sections[number].id.topic.to_string();
             let mut key = match &letter {
                 Some(letter) => GroupKey {
@@ -86,10 +100,14 @@ pub fn list(client: Client, topics: &DeadLetterTopics) -> Result<Summary, DlqErr
                 error: key.error,
                 topic: key.topic,
                 records: 0,
+                sent_back: sent.is_ok().then_some(0),
                 first_failed_at: failed_at.clone(),
                 last_failed_at: failed_at.clone(),
             });
             group.records += 1;
+            if let (Ok(sent), Some(sent_back)) = (&sent, &mut group.sent_back) {
+                *sent_back += u64::from(is_letter && sent.has(number, record.offset));
+            }
             if failed_at < group.first_failed_at {
                 group.first_failed_at.clone_from(&failed_at);
             }
@@ -119,11 +137,12 @@ impl Summary {
         if self.groups.is_empty() {
             return "no dead letters\n".into();
         }
-        let heads = ["records", "topic", "run", "first", "last", "in", "error"].map(str::to_owned);
+        let heads = ["records", "sent back", "topic", "run", "first", "last", "in", "error"].map(str::to_owned);
         let rows = self.groups.iter().map(|group| {
             let source = if group.source_topic.is_empty() { "–" } else { &group.source_topic };
             [
                 group.records.to_string(),
+                group.sent_back.map_or_else(|| "?".to_owned(), |count| count.to_string()),
                 printable(source).into_owned(),
                 printable(&group.run).into_owned(),
                 printable(&group.first_failed_at).into_owned(),
@@ -132,9 +151,9 @@ impl Summary {
                 printable(&group.error).into_owned(),
             ]
         });
-        let rows: Vec<[String; 7]> = std::iter::once(heads).chain(rows).collect();
+        let rows: Vec<[String; 8]> = std::iter::once(heads).chain(rows).collect();
         let widest = |column: usize| rows.iter().map(|row| cells::width(&row[column])).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..7).map(widest).collect();
+        let widths: Vec<usize> = (0..8).map(widest).collect();
         let mut out = String::new();
         for row in &rows {
             let filled = |(cell, width): (&String, &usize)| format!("{cell}{}", cells::padding(cell, *width));

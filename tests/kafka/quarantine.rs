@@ -110,10 +110,17 @@ fn retried_dead_letters_complete_the_sequence_of_each_key() {
         &retry(&["--keys", "key-120"]),
         "10 dead letters sent back; 0 already sent, 0 duplicates, 40 filtered out",
     );
+    let sent_back = || -> u64 {
+        let list = dlq(broker, &["list", "--topics", &dead_letters, "--group", &group_of_retry, "--json"]);
+        let groups: serde_json::Value = serde_json::from_str(&list.stdout).unwrap();
+        groups.as_array().unwrap().iter().map(|group| group["sent_back"].as_u64().unwrap()).sum()
+    };
+    assert_eq!(sent_back(), 10);
     let started = Instant::now();
     expect_output(&retry(&["--rate", "40/s"]), "40 dead letters sent back;");
     assert!(started.elapsed() >= Duration::from_millis(800), "more than 50 records per second were sent");
     expect_output(&retry(&[]), "0 dead letters sent back");
+    assert_eq!(sent_back(), letters as u64);
     let again = run_with(options, handler.source()).expect_done(letters as u64);
     assert_eq!(again.view.totals.dead_lettered, 0);
     assert_eq!(handler.by_key(), sequences);

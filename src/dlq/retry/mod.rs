@@ -99,14 +99,10 @@ pub fn retry(
 ) -> Result<RetryResult, DlqError> {
     let config = client.config().clone();
     let offsets = GroupOffsets::new(&config, &options.group)?;
-    let committed = offsets.committed(&topics.ids(), options.timeout)?;
-    let mut progress = Vec::new();
-    let mut sections = Vec::new();
-    for ((id, low, end), committed) in topics.sections().into_iter().zip(committed) {
-        progress.push(PartitionProgress::new(id.clone(), (low, end), committed));
-        // Letters sent before are read again, to count them and to detect duplicates.
-        sections.push(Section { id, from: low, end });
-    }
+    let progress = progress_of(&offsets, topics, options.timeout)?;
+    // Letters sent before are read again, to count them and to detect duplicates.
+    let sections: Vec<Section> =
+        topics.sections().into_iter().map(|(id, from, end)| Section { id, from, end }).collect();
     // A letter that is not sent must not be overtaken by the next one with the same key.
     let mut retrier = Retrier {
         options,
@@ -137,6 +133,40 @@ pub fn retry(
     }
     retrier.commit_progress()?;
     Ok(retrier.done)
+}
+
+/// The progress in each section of the topics, in their order.
+fn progress_of(
+    offsets: &GroupOffsets,
+    topics: &DeadLetterTopics,
+    timeout: Duration,
+) -> Result<Vec<PartitionProgress>, DlqError> {
+    let committed = offsets.committed(&topics.ids(), timeout)?;
+    let of_section = |((id, low, end), committed)| PartitionProgress::new(id, (low, end), committed);
+    Ok(topics.sections().into_iter().zip(committed).map(of_section).collect())
+}
+
+/// Which letters the commands with a group have sent back.
+pub(super) struct SentLetters(Vec<PartitionProgress>);
+
+impl SentLetters {
+    /// Those of the topics, as of now.
+    ///
+    /// # Errors
+    /// The committed offsets of the group cannot be read.
+    pub(super) fn of_group(
+        client: &Client,
+        topics: &DeadLetterTopics,
+        group: &str,
+        timeout: Duration,
+    ) -> Result<Self, DlqError> {
+        Ok(Self(progress_of(&GroupOffsets::new(client.config(), group)?, topics, timeout)?))
+    }
+
+    /// Whether the letter at an offset of a section was sent.
+    pub(super) fn has(&self, section: usize, offset: i64) -> bool {
+        self.0.get(section).is_some_and(|progress| progress.was_sent_before(offset))
+    }
 }
 
 struct Retrier<'a> {
