@@ -139,7 +139,7 @@ fn a_moment_of_the_timeline_is_the_one_that_was_recorded() {
 }
 
 #[test]
-fn a_recording_opens_at_its_start_and_seeks_like_its_frames() {
+fn a_recording_opens_at_its_start_or_at_a_moment_and_seeks_like_its_frames() {
     let folder = tempfile::tempdir().unwrap();
     let recording = folder.path().join("run.krec");
     let args = ["--events", "3000", "--work", "2ms", "--concurrency", "2", "--record"];
@@ -152,6 +152,9 @@ fn a_recording_opens_at_its_start_and_seeks_like_its_frames() {
     assert_eq!(number_after(&last, "handled "), 3_000, "{last}");
     console.send("\x1b[1;5D ");
     console.wait_for("playback", RUN_TIMEOUT, |screen| screen.contains("► RECORDING AT "));
+    leave(console);
+    let console = Terminal::kreplay(&["open", recording.to_str().unwrap(), "--at", "end"], 40, 150);
+    console.wait_for("the end", RUN_TIMEOUT, |screen| screen.contains("100 %") && screen.contains("✓ done"));
     leave(console);
 }
 

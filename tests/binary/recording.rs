@@ -142,15 +142,20 @@ fn what_cannot_be_recorded_or_opened_is_said_precisely() {
     let (folder, path) = folder();
     std::fs::write(&path, "at,lag\n").unwrap();
     let opened = open(&path, &["--frame", "text"]);
-    let expected = format!("kreplay: cannot open {}: it is not a kreplay recording\n", path.display());
-    assert_eq!((opened.code(), opened.stderr), (Some(1), expected));
+    let next = "recordings are made with --record FILE, or with a key of the console";
+    let expected = format!("kreplay: cannot open {}: it is not a kreplay recording; {next}\n", path.display());
+    assert_eq!((opened.code(), opened.stderr), (Some(2), expected));
+    let missing = path.with_extension("missing");
+    let opened = open(&missing, &["--frame", "text"]);
+    assert_eq!(opened.code(), Some(2), "{opened:?}");
+    assert!(opened.stderr.contains("No such file"), "{}", opened.stderr);
     let recorded = demo(&["--events", "10", "--record"]).args([&path]).run();
     let expected =
         format!("kreplay: cannot record to {}: the file exists; remove it or choose another name\n", path.display());
     assert_eq!((recorded.code(), recorded.stderr), (Some(2), expected));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "at,lag\n");
     let missing = open(&folder.path().join("none"), &[]);
-    assert_eq!(missing.code(), Some(1));
+    assert_eq!(missing.code(), Some(2));
 }
 
 #[test]

@@ -2,36 +2,37 @@
 
 use std::borrow::Cow;
 
-use kreplay_model::{
-    control::{Decision, RecordDecision},
-    domain::{Concurrency, Ordering},
-    feed::RunState,
-    watch::{AlertView, GroupChangeStep},
-};
+use kreplay_model::{control::Decision, feed::RunState, watch::AlertView};
 
 use crate::{
     action::Action,
     layout::Panel,
-    number,
-    state::{
-        Asked, ChangeAccess, ChangePhase, Dialog, JournalFeed, Layer, MAX_COPIED_BYTES, Question, Race, ScreenId,
-        State, TableId, WorkerStep,
-    },
+    state::{JournalFeed, Layer, MAX_COPIED_BYTES, Race, ScreenId, State, TableId, WorkerStep},
 };
 
 mod attached;
 mod audit;
+mod dialog;
+mod groups;
 mod launch;
+mod quarantine;
 mod record;
 mod time;
+mod workers;
 
 pub(crate) use audit::no_audit;
+pub(crate) use groups::{no_group, no_group_to_change, no_watch, unexecutable_change};
 pub(crate) use launch::no_form;
 pub(crate) use record::no_inspected_record;
 pub(crate) use time::no_timeline;
+pub(crate) use workers::at_most;
 
 use audit::{no_audit_in_progress, not_auditable};
+use dialog::not_acceptable;
+use groups::{no_choice_of_partitions, no_group_to_open, unchangeable, unplannable_change, unselected_group};
+use quarantine::{no_key_selected, no_paused_record, nothing_quarantined, undecidable};
 use record::{no_search, no_value, undecidable_record};
+use workers::{fixed_concurrency, no_race_possible, no_step, single_threaded};
 
 /// Why an action is not available, in one sentence.
 pub(crate) type Refusal = Option<Cow<'static, str>>;
@@ -40,9 +41,13 @@ impl Action {
     /// Why the action is not available now, in one sentence; `None` if it is.
     #[must_use]
     pub fn refusal(self, state: &State) -> Option<Cow<'static, str>> {
-        time::refusal_in_past(self, state)
-            .or_else(|| attached::refusal_if_attached(self, state))
-            .or_else(|| self.refusal_at_moment(state))
+        self.refusal_by_source(state).or_else(|| self.refusal_at_moment(state))
+    }
+
+    /// Why the source of what is shown does not allow the action: an earlier moment, a recording, or an attached
+    /// process.
+    pub(crate) fn refusal_by_source(self, state: &State) -> Refusal {
+        time::refusal_in_past(self, state).or_else(|| attached::refusal_if_attached(self, state))
     }
 
     /// Why the action is not available as of the moment that is shown.
@@ -260,21 +265,6 @@ fn not_pausable(state: &State) -> Refusal {
     }
 }
 
-/// Why no race can be started.
-fn no_race_possible(state: &State) -> Refusal {
-    let has_group = state.run().is_some_and(|run| run.plan.group.is_some()) || state.feed.snapshot.next.group.is_some();
-    let follows = state.run().is_some_and(|run| run.plan.follow);
-    let single = state.run().is_some_and(|run| run.limits.single_threaded);
-    no_session(state)
-        .or_else(|| refuse_unless(state.run().is_some(), NO_RUN_YET))
-        .or_else(|| refuse_unless(!state.race.as_ref().is_some_and(Race::is_active), "a race is running"))
-        .or_else(|| refuse_unless(!state.run_is_active(), "a run is active; a race starts runs of its own"))
-        .or_else(|| refuse_unless(!has_group, "a race never commits in a group; start kreplay without one"))
-        .or_else(|| refuse_unless(!follows, "a run that follows the log does not end"))
-        .or_else(|| refuse_unless(!single, SINGLE_THREADED))
-        .or_else(|| refuse_unless(state.max_concurrency() > 1, "there is only one possible number of workers"))
-}
-
 fn not_replayable(state: &State) -> Refusal {
     refuse_unless(state.chooses_topics(), "topics are chosen in the topic list")
         .or_else(|| refuse_unless(!state.chosen().is_empty(), "there is no topic to replay"))
@@ -288,150 +278,6 @@ fn not_plannable(state: &State) -> Refusal {
         Cow::Owned(format!("there is no topic to plan{choose}"))
     };
     no_session(state).or_else(|| (!has_topics).then(no_topic))
-}
-
-/// Why no groups are shown.
-pub(crate) fn no_watch(state: &State) -> Refusal {
-    refuse_unless(state.feed.watched.is_on(), "no consumer groups are watched; `kreplay watch` watches them")
-}
-
-/// Why the screen of a group has nothing to show. A group that vanished is still named there.
-pub(crate) fn no_group(state: &State) -> Refusal {
-    let has_group = state.user.watch.opened.is_some() || state.opened_group().is_some();
-    no_watch(state).or_else(|| refuse_unless(has_group, "there is no group to show"))
-}
-
-fn no_group_to_open(state: &State) -> Refusal {
-    let has_one = match state.user.navigation.front().screen {
-        ScreenId::Trouble => !state.trouble().is_empty(),
-        ScreenId::Groups => state.selected_group().is_some(),
-        ScreenId::Group => return refuse_unless(false, "the group is open"),
-        _ => false,
-    };
-    refuse_unless(has_one, "there is no group to open")
-}
-
-/// Why the group under the cursor cannot be named.
-fn unselected_group(state: &State) -> Refusal {
-    let has_one = match state.user.navigation.front().screen {
-        ScreenId::Trouble => state.selected_trouble_group().is_some(),
-        ScreenId::Groups => state.selected_group().is_some(),
-        _ => state.group_to_change().is_some(),
-    };
-    no_watch(state).or_else(|| refuse_unless(has_one, "there is no group to change"))
-}
-
-/// Why no change can even be planned.
-fn unchangeable(state: &State) -> Refusal {
-    match &state.feed.changes.access {
-        ChangeAccess::Unavailable(reason) => Some(reason.clone()),
-        ChangeAccess::PlanOnly(_) | ChangeAccess::Full => refuse_unless(!state.feed.ended, "the session has ended"),
-    }
-}
-
-/// Why the window that changes a group has nothing to show.
-pub(crate) fn no_group_to_change(state: &State) -> Refusal {
-    let has_group = state.group_to_change().is_some();
-    no_watch(state).or_else(|| refuse_unless(has_group, "there is no group to change")).or_else(|| unchangeable(state))
-}
-
-fn unplannable_change(state: &State) -> Refusal {
-    no_group_to_change(state).or_else(|| {
-        let is_choosing = state.change_phase() == ChangePhase::Choosing;
-        refuse_unless(is_choosing, "close this plan before choosing another change")
-    })
-}
-
-fn no_choice_of_partitions(state: &State) -> Refusal {
-    unplannable_change(state).or_else(|| {
-        let why = "only resets and shifts have a choice of partitions";
-        refuse_unless(state.user.watch.change.choice.is_reset(), why)
-    })
-}
-
-/// Why the plan of a change cannot be executed.
-pub(crate) fn unexecutable_change(state: &State) -> Refusal {
-    let phase = state.change_phase();
-    let plan = match phase {
-        ChangePhase::Answered(_, GroupChangeStep::Planned(plan)) => plan,
-        ChangePhase::Answered(_, GroupChangeStep::Executing(_)) => return Some("the plan is being executed".into()),
-        _ => return Some("there is no plan to execute".into()),
-    };
-    if let ChangeAccess::PlanOnly(reason) = &state.feed.changes.access {
-        return Some(reason.clone());
-    }
-    let is_typed = !plan.group.chars().any(char::is_control);
-    unchangeable(state).or_else(|| refuse_unless(plan.has_changes, "this plan changes nothing")).or_else(|| {
-        refuse_unless(is_typed, "the group's name cannot be typed here; `kreplay groups` can change the group")
-    })
-}
-
-fn nothing_quarantined(state: &State) -> Refusal {
-    refuse_unless(!state.feed.quarantined().is_empty(), "no key is in quarantine")
-}
-
-fn no_key_selected(state: &State) -> Refusal {
-    // Never decide about a different key than the one under the cursor.
-    nothing_quarantined(state).or_else(|| {
-        refuse_unless(
-            state.quarantined_row().is_some(),
-            "that key is not in quarantine; choose another, or wait until it returns",
-        )
-    })
-}
-
-/// Why a decision cannot be made about any key.
-fn undecidable(state: &State, decision: Decision) -> Refusal {
-    let possible = decision == Decision::Release || state.run().is_some_and(|run| run.quarantine.dead_letters);
-    nothing_quarantined(state)
-        .or_else(|| {
-            refuse_unless(possible, "this run has no dead-letter topic; start it with --on-failure dead-letter")
-        })
-        .or_else(|| no_session(state))
-}
-
-fn no_paused_record(state: &State) -> Refusal {
-    refuse_unless(state.feed.paused_record().is_some(), "no record has paused the run")
-}
-
-/// Why the number of workers cannot be changed at all.
-fn fixed_concurrency(state: &State) -> Refusal {
-    no_session(state).or_else(|| refuse_unless(state.wanted_concurrency().is_some(), "there is no run to change yet"))
-}
-
-fn single_threaded(state: &State) -> Refusal {
-    let single = state.run().is_some_and(|run| run.limits.single_threaded) && state.run_is_active();
-    refuse_unless(!single, SINGLE_THREADED)
-}
-
-const SINGLE_THREADED: &str = "this run is single-threaded: it has one worker";
-
-fn no_step(state: &State, step: WorkerStep) -> Refusal {
-    fixed_concurrency(state).or_else(|| {
-        let (now, to) = state.workers_after(step)?;
-        let why = || if step.adds() { at_most(state).into() } else { "at least 1 worker".into() };
-        (now == to).then(why)
-    })
-}
-
-/// Why there cannot be more workers.
-pub(crate) fn at_most(state: &State) -> String {
-    let max = state.max_concurrency();
-    let workers = number::counted(max.into(), "worker");
-    let by_partition = format!("at most {workers} with ordering partition: one per partition");
-    if max >= Concurrency::MAX.get() {
-        return match state.run() {
-            Some(run) if run.limits.single_threaded && !state.plans_next_run() => SINGLE_THREADED.into(),
-            _ => format!("at most {workers}"),
-        };
-    }
-    match state.run() {
-        _ if state.plans_next_run() => by_partition,
-        Some(run) if run.limits.single_threaded => SINGLE_THREADED.into(),
-        Some(run) if run.plan.ordering == Ordering::Partition => by_partition,
-        Some(_) => format!("at most {workers} in this run"),
-        None => format!("at most {max} {workers}"),
-    }
 }
 
 fn nothing_selected(state: &State) -> Refusal {
@@ -450,43 +296,4 @@ pub(crate) fn no_partition(state: &State) -> Refusal {
 /// Why no event can be shown.
 pub(crate) fn no_event(state: &State) -> Refusal {
     refuse_unless(!state.user.log.is_empty(&state.feed.events), "there is no event to show")
-}
-
-/// Why the input or the answer cannot be accepted: the situation may have changed since the question.
-fn not_acceptable(state: &State) -> Refusal {
-    match state.user.navigation.dialog {
-        Some(Dialog::Ask(Question::DecideKey(decision, hash))) => {
-            let waits = state.feed.quarantined().iter().any(|key| key.hash == hash);
-            refuse_unless(waits, "that key is no longer in quarantine").or_else(|| undecidable(state, decision))
-        }
-        Some(Dialog::Ask(question)) => asked_action(question)?.refusal(state),
-        Some(Dialog::Prompt { asked, .. }) => match asked {
-            Asked::Workers => fixed_concurrency(state),
-            Asked::Rate => no_session(state),
-            Asked::RehearsedPartitions => not_auditable(state),
-            Asked::RaceWorkers => no_race_possible(state),
-            Asked::ChangeValue(_) => unplannable_change(state),
-            Asked::GroupName => unexecutable_change(state),
-            Asked::RecordText | Asked::ExportFile(_) | Asked::PresetName => None,
-        },
-        _ => None,
-    }
-}
-
-/// The action that a question asks about; `None` if it concerns a single key.
-fn asked_action(question: Question) -> Option<Action> {
-    match question {
-        Question::Restart => Some(Action::Restart),
-        Question::Race => Some(Action::StartRace),
-        Question::Stop => Some(Action::Stop),
-        Question::Quit => Some(Action::Quit),
-        Question::DecideAll(Decision::Release) => Some(Action::ReleaseAll),
-        Question::DecideAll(Decision::DeadLetter) => Some(Action::DeadLetterAll),
-        Question::DecideRecord(RecordDecision::Skip) => Some(Action::SkipRecord),
-        Question::DecideRecord(RecordDecision::DeadLetter) => Some(Action::DeadLetterRecord),
-        Question::ReplayInstead => Some(Action::Replay),
-        Question::LaunchInstead { .. } => Some(Action::StartRequest),
-        // The alert may be resolved by now; its rule can still be silenced.
-        Question::DecideKey(..) | Question::Silence | Question::ReplacePreset | Question::DeletePreset => None,
-    }
 }

@@ -87,6 +87,8 @@ pub struct ConsoleOptions {
     pub recording: Option<recording_switch::RecordingOption>,
     /// A recording to be shown instead of the feed: the feed is not read, and nothing is sent.
     pub past: Option<Box<dyn kreplay_model::recording::Past>>,
+    /// The moment at which the recording is opened, in milliseconds since 1970; `None` for its first one.
+    pub past_at_ms: Option<i64>,
 }
 
 impl Default for ConsoleOptions {
@@ -115,6 +117,7 @@ impl Default for ConsoleOptions {
             layout: None,
             recording: None,
             past: None,
+            past_at_ms: None,
         }
     }
 }

@@ -1,30 +1,14 @@
 //! Updates the console's state. It is a pure function of the previous state and an event.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use kreplay_model::attach::AttachView;
-use kreplay_model::audit::{AuditCommand, AuditProgress};
-use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
-use kreplay_model::inspect::{InspectCommand, Inspection};
-use kreplay_model::journal::JournalListing;
-use kreplay_model::recording::Frame;
-use kreplay_model::time_counts::{TimeCountCommand, TimeCountProgress};
-use kreplay_model::timeline::{Moment, TimeRange};
-use kreplay_model::watch::{
-    AlertsSnapshot, GroupChangeCommand, GroupChangeProgress, SilenceCommand, WatchCommand, WatchEvent, WatchSnapshot,
-};
 use ratatui::layout::Size;
 
 use super::{
-    hit_map::Target,
     key::Key,
     layout::Panel,
-    preset_store::PresetKept,
-    state::{
-        ChangeAccess, Dialog, Extents, LaunchAccess, Preset, Question, RecordingState, SavedLayout, State, Status,
-        StatusKind,
-    },
+    state::{Dialog, Extents, Question, State, Status, StatusKind},
     text::clean,
 };
 
@@ -35,7 +19,9 @@ mod close;
 mod columns;
 mod concurrency;
 mod cursor;
+mod effect;
 mod errors;
+mod event;
 mod event_log;
 mod export;
 mod failed_record;
@@ -73,149 +59,9 @@ mod topics;
 mod typing;
 mod watch;
 
+pub use effect::Effect;
+pub use event::Event;
 pub use perform::perform;
-
-/// An input event of the console.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// A new snapshot of the session.
-    Snapshot(Arc<Snapshot>),
-    /// New events of the session.
-    Events(Vec<feed::Event>),
-    /// Consumer groups are watched, and are being listed.
-    WatchBegan,
-    /// A new snapshot of the watched groups.
-    Groups(Arc<WatchSnapshot>),
-    /// The alerts on the watched groups, as of a new look.
-    Alerts(Arc<AlertsSnapshot>),
-    /// New events of the watched groups.
-    GroupEvents(Vec<WatchEvent>),
-    /// Whether the committed offsets of groups can be changed.
-    ChangeAccess(ChangeAccess),
-    /// Whether runs can be chosen in the launch form.
-    LaunchAccess(LaunchAccess),
-    /// Presets of the launch form are kept.
-    PresetAccess,
-    /// The presets that are kept, or why they cannot be read.
-    Presets(Result<Vec<Preset>, String>),
-    /// What became of a preset that was to be kept, or why it was not.
-    PresetKept(Box<Preset>, Result<PresetKept, String>),
-    /// The preset with a name was deleted, or why it was not.
-    PresetDeleted(String, Result<(), String>),
-    /// The runs that have a journal can be listed.
-    JournalAccess,
-    /// The runs that have a journal.
-    Journals(Arc<JournalListing>),
-    /// How far the change of a group is.
-    GroupChange(Arc<GroupChangeProgress>),
-    /// Something was exported, or why not.
-    Exported(Result<(), String>),
-    /// The layout of the last console on the same cluster.
-    Layout(Box<SavedLayout>),
-    /// Whether the feed can be recorded, or is recorded already.
-    RecordingAccess(RecordingState),
-    /// The feed is being recorded to a file, or why not.
-    RecordingBegan(Result<String, String>),
-    /// The recording has ended without a request.
-    RecordingStopped,
-    /// The recording has ended: what was recorded, or what it lacks.
-    RecordingEnded(Result<String, String>),
-    /// The processes to which the console is attached, and the connections to them.
-    Attached(Arc<AttachView>),
-    /// Single records can be read, to be looked at.
-    InspectorBegan,
-    /// How far reading a record is.
-    Inspected(Arc<Inspection>),
-    /// Topics can be audited.
-    AuditorBegan,
-    /// How far the audit of topics is.
-    Audited(Arc<AuditProgress>),
-    /// Records can be counted by time.
-    TimeCounterBegan,
-    /// How far counting records by time is.
-    TimesCounted(Arc<TimeCountProgress>),
-    /// The session has ended.
-    FeedEnded,
-    /// What the feed had said at a moment that was asked for; `None` if it is not kept.
-    Moment(Moment, Option<Box<Frame>>),
-    /// A recording is shown, whose moments have this range.
-    Recording(TimeRange),
-    /// A moment of the recording, for the timeline. They come in order.
-    RecordedMoment(Box<Frame>),
-    /// A key was pressed.
-    Key(Key),
-    /// Text was pasted.
-    Paste(String),
-    /// A click on what a frame showed.
-    Click(Target),
-    /// The pointer was moved over what a frame showed, with the button held down since the last click.
-    Drag(Target),
-    /// The wheel was turned by a number of lines, above what a frame showed.
-    Wheel(Target, isize),
-    /// A frame was drawn, with these extents.
-    Drawn(Extents),
-    /// The terminal was resized.
-    Resize(u16, u16),
-    /// The time since the console was opened.
-    Tick(Duration),
-}
-
-/// An effect for the runtime to execute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Send a command to the session.
-    Send(Command),
-    /// Send a command to the watcher.
-    Watch(WatchCommand),
-    /// Look up what the feed had said at a moment, and answer with [`Event::Moment`].
-    ShowMoment(Moment),
-    /// Send a command to what evaluates alerts.
-    Silence(SilenceCommand),
-    /// Send a command to what changes groups.
-    ChangeGroup(GroupChangeCommand),
-    /// List the runs that have a journal.
-    ListJournals,
-    /// List the presets of the launch form, and answer with [`Event::Presets`].
-    ListPresets,
-    /// Keep a preset, and answer with [`Event::PresetKept`].
-    KeepPreset {
-        /// The preset.
-        preset: Box<Preset>,
-        /// Whether it replaces one with the same name.
-        replace: bool,
-    },
-    /// Delete the preset with a name, and answer with [`Event::PresetDeleted`].
-    DeletePreset(String),
-    /// Send a command to what reads single records.
-    Inspect(InspectCommand),
-    /// Send a command to what audits topics.
-    Audit(AuditCommand),
-    /// Send a command to what counts records by time.
-    CountTimes(TimeCountCommand),
-    /// End the session and close the console.
-    Quit,
-    /// Suspend the process and return the terminal to the shell.
-    Suspend,
-    /// Redraw every cell.
-    Redraw,
-    /// Record the feed from now on, and what was said before, and answer with [`Event::RecordingBegan`].
-    StartRecording,
-    /// Complete the recording, and answer with [`Event::RecordingEnded`].
-    StopRecording,
-    /// Put a text into the clipboard of the terminal.
-    Copy(String),
-    /// Capture the mouse, or release it.
-    CaptureMouse(bool),
-    /// Write a new file, without replacing an existing one, and say with [`Event::Exported`] whether it was written.
-    Export {
-        /// Its path, absolute or relative to the working directory.
-        path: PathBuf,
-        /// Its content.
-        content: String,
-    },
-    /// Write the screen without its dialog as an SVG picture to a new file, and answer like [`Effect::Export`].
-    ExportPicture(PathBuf),
-}
 
 /// Updates the state for an event and returns the effects to execute.
 #[must_use = "effects must be executed"]
@@ -260,7 +106,7 @@ fn apply(state: &mut State, event: Event) -> Vec<Effect> {
         Event::TimesCounted(answer) => time_counts::learn(state, &answer),
         Event::FeedEnded => end_feed(state),
         Event::Moment(at, frame) => past::show(state, at, frame.map(|frame| *frame)),
-        Event::Recording(range) => playback::open(state, range),
+        Event::Recording(range, at) => playback::open(state, range, at),
         Event::RecordedMoment(frame) => playback::learn(state, &frame),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),

@@ -8,11 +8,14 @@ mod frame;
 mod moment;
 mod size;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueHint};
 use kreplay_model::recording::Past as _;
-use kreplay_recording::Recording;
+use kreplay_recording::{OpenError, Recording};
 
 use super::{CliError, Exit, ThemeArgs, args::FileArgs, console_options::is_terminal, print};
 use crate::config::{Config, Environment, Overrides};
@@ -43,9 +46,9 @@ struct OpenOutputArgs {
     /// Print one frame: the screen as text, or everything that is known at that moment as JSON
     #[arg(long, value_name = "FORMAT", conflicts_with = "export")]
     frame: Option<FrameFormat>,
-    /// Moment of the frame: 1m30s after the start, -10s before the end, a time such as 2026-11-20T08:00:00Z, start or
-    /// end [default: end]
-    #[arg(long, value_name = "MOMENT", requires = "frame", allow_hyphen_values = true)]
+    /// Moment to show: 1m30s after the start, -10s before the end, a time such as 2026-11-20T08:00:00Z, start or end
+    /// [default: end for --frame, start for the console]
+    #[arg(long, value_name = "MOMENT", conflicts_with = "export", allow_hyphen_values = true)]
     at: Option<Moment>,
     /// Write the recording in another format: asciicast (frames for asciinema), html (a page about the last run),
     /// perfetto (a trace of workers, figures and partition owners), csv (figures as a table)
@@ -65,8 +68,7 @@ pub(super) fn execute(args: &OpenArgs, environment: &Environment, directory: &Pa
     args.theme.put(&mut overrides);
     let config = Config::load(&overrides, environment, directory)?;
     let path = &args.recording;
-    let recording =
-        Recording::open(path).map_err(|error| CliError::Failed(format!("cannot open {}: {error}", path.display())))?;
+    let recording = Recording::open(path).map_err(|error| cannot_open(path, &error))?;
     let output = &args.output;
     let size = output.size.unwrap_or_default();
     match (output.frame, output.export) {
@@ -78,8 +80,23 @@ pub(super) fn execute(args: &OpenArgs, environment: &Environment, directory: &Pa
         (None, None) if output.output.is_some() => {
             return Err(CliError::Usage("--output needs --frame or --export".to_owned()));
         }
-        (None, None) if is_terminal() => console::show(recording, &config)?,
+        (None, None) if is_terminal() => console::show(recording, output.at, &config)?,
+        (None, None) if output.at.is_some() => {
+            return Err(CliError::Usage("--at needs --frame, or a terminal for the console".to_owned()));
+        }
         (None, None) => print(&describe::text(path, &recording))?,
     }
     Ok(Exit::Done)
+}
+
+/// A file that is missing, or none of kreplay's, is a mistake of the command line.
+fn cannot_open(path: &Path, error: &OpenError) -> CliError {
+    let text = format!("cannot open {}: {error}", path.display());
+    match error {
+        OpenError::NotARecording => {
+            CliError::Usage(format!("{text}; recordings are made with --record FILE, or with a key of the console"))
+        }
+        OpenError::Read(error) if error.kind() == io::ErrorKind::NotFound => CliError::Usage(text),
+        _ => CliError::Failed(text),
+    }
 }

@@ -102,17 +102,23 @@ impl LastFrames {
 pub(super) struct Recording {
     past: Box<dyn Past>,
     range: Option<TimeRange>,
+    opened_at: Option<Moment>,
     /// The next moment for the timeline; `None` when it is complete.
     next: Option<Moment>,
     part_ms: i64,
 }
 
 impl Recording {
-    /// A recording of which the timeline has nothing yet.
-    pub(super) fn new(past: Box<dyn Past>) -> Self {
+    /// A recording of which the timeline has nothing yet, opened at a moment or at its first one.
+    pub(super) fn new(past: Box<dyn Past>, opened_at: Option<Moment>) -> Self {
         let range = past.range().map(|(from, to)| TimeRange::new(Moment::from_ms(from), Moment::from_ms(to)));
         let part_ms = range.map_or(MIN_PART_MS, |range| (range.ms() / TIMELINE_PARTS).max(MIN_PART_MS));
-        Self { past, range, next: range.map(TimeRange::from), part_ms }
+        Self { past, range, opened_at, next: range.map(TimeRange::from), part_ms }
+    }
+
+    /// The moment at which it was opened; `None` for its first one.
+    pub(super) fn opened_at(&self) -> Option<Moment> {
+        self.opened_at
     }
 
     /// The time of the recording; `None` if it is empty.
@@ -206,7 +212,7 @@ mod tests {
         for ms in (1_000..=1_450).step_by(50) {
             past.push(&Frame { at_ms: ms, snapshot: Some(snapshot(ms)), ..Frame::default() }).unwrap();
         }
-        let mut recording = Recording::new(Box::new(past));
+        let mut recording = Recording::new(Box::new(past), None);
         let mut shown = Vec::new();
         while !recording.is_loaded() {
             shown.extend(shown_ms(recording.next_for_timeline()));

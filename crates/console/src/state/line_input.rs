@@ -1,12 +1,9 @@
 //! A line of text that is being typed, with a cursor.
 
-use kreplay_model::feed::cells;
 use tui_input::{Input, InputRequest};
 
-/// Maximum length of the text in graphemes. A Kafka topic name has at most 249 characters.
-const MAX_GRAPHEMES: usize = 249;
-/// Maximum length of the text in bytes, because a grapheme can have any number of combining marks.
-const MAX_BYTES: usize = 8 << 10;
+/// Maximum length of the text in bytes. A list of 16 topics with the longest names fits.
+const MAX_BYTES: usize = 4 << 10;
 
 /// A step of editing. It moves over, or deletes, whole graphemes or words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,14 +71,8 @@ impl LineInput {
 
     /// Inserts a character at the cursor. Ignores control characters, and those for which there is no room.
     pub(crate) fn insert(&mut self, c: char) {
-        if c.is_control() || self.text().len() + c.len_utf8() > MAX_BYTES {
-            return;
-        }
-        let before = self.0.clone();
-        self.0.handle(InputRequest::InsertChar(c));
-        // Counted after the change, because the character may extend a grapheme.
-        if cells::count(self.text()) > MAX_GRAPHEMES {
-            self.0 = before;
+        if !c.is_control() && self.text().len() + c.len_utf8() <= MAX_BYTES {
+            self.0.handle(InputRequest::InsertChar(c));
         }
     }
 
@@ -104,8 +95,11 @@ impl LineInput {
 
     /// Replaces the text, and moves the cursor to its end.
     pub(crate) fn set(&mut self, text: &str) {
-        self.0.reset();
-        text.chars().for_each(|c| self.insert(c));
+        let mut kept: String = text.chars().filter(|c| !c.is_control()).collect();
+        while kept.len() > MAX_BYTES {
+            kept.pop();
+        }
+        self.0 = Input::new(kept);
     }
 }
 
@@ -147,10 +141,16 @@ mod tests {
     #[test]
     fn text_is_bounded_and_without_control_characters() {
         let mut line = LineInput::default();
-        line.set(&"x\u{1b}".repeat(1_000));
-        assert_eq!(line.text(), "x".repeat(MAX_GRAPHEMES));
+        line.set(&"x\u{1b}".repeat(10_000));
+        assert_eq!((line.text(), line.is_at_end()), ("x".repeat(MAX_BYTES).as_str(), true));
+        line.insert('x');
+        line.insert('\u{1b}');
+        assert_eq!(line.text().len(), MAX_BYTES);
         line.set(&format!("a{}", "\u{301}".repeat(10_000)));
         assert!(line.text().len() <= MAX_BYTES, "{}", line.text().len());
+        line.edit(Edit::DeleteAll);
+        line.insert('\u{1b}');
+        assert_eq!(line.text(), "");
     }
 
     proptest! {

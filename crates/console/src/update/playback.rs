@@ -15,11 +15,13 @@ pub(super) const STEP_MS: i64 = 1_000;
 /// A large step.
 pub(super) const FAR_STEP_MS: i64 = 10_000;
 
-/// Begins to show a recording.
-pub(super) fn open(state: &mut State, range: TimeRange) -> Vec<Effect> {
-    state.playback = Some(Playback::new(range));
+/// Begins to show a recording at one of its moments.
+pub(super) fn open(state: &mut State, range: TimeRange, at: Moment) -> Vec<Effect> {
+    let mut playback = Playback::new(range);
+    playback.seek(at);
+    state.playback = Some(playback);
     state.stale = true;
-    vec![Effect::ShowMoment(range.from())]
+    vec![Effect::ShowMoment(playback.at())]
 }
 
 /// Plays or pauses.

@@ -228,7 +228,7 @@ fn recording(frames: &[Frame]) -> Console {
     }
     let (from, to) = console.past.range().unwrap();
     let range = TimeRange::new(Moment::from_ms(from), Moment::from_ms(to));
-    let effects = update(&mut console.state, Event::Recording(range));
+    let effects = update(&mut console.state, Event::Recording(range, range.from()));
     console.execute(effects);
     for frame in frames {
         let frame = console.past.state_at(frame.at_ms).map(Box::new).unwrap();

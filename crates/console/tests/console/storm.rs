@@ -259,7 +259,7 @@ proptest! {
         let mut said = vec![Frame::default()];
         if is_recording {
             let range = TimeRange::new(fixture::time(0.0).into(), fixture::time(9.0).into());
-            let shown = update(&mut state, Event::Recording(range));
+            let shown = update(&mut state, Event::Recording(range, range.from()));
             show_moments(&mut state, &shown, &said);
         }
         for step in steps {

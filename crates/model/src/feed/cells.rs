@@ -56,12 +56,6 @@ pub fn tail(text: &str, max: usize) -> &str {
     &text[from..]
 }
 
-/// The number of graphemes in a text.
-#[must_use]
-pub fn count(text: &str) -> usize {
-    text.graphemes(true).count()
-}
-
 /// The spaces that pad a text to `cells` cells; empty if it is already that wide.
 #[must_use]
 pub fn padding(text: &str, cells: usize) -> String {

@@ -104,7 +104,12 @@ pub(super) fn labels(buf: &mut Buffer, area: Rect, view: &View<'_>) {
         free_from = x + cells + 1;
     }
     if let Some(x) = view.state.user.timeline.cursor.and(view.x(area, view.cursor)) {
-        paint::text(buf, x, area.y, 1, "┴", ground.patch(theme.strong));
+        // A time stays readable below the cursor.
+        if buf.cell((x, area.y)).is_some_and(|cell| cell.symbol() != " ") {
+            buf.set_style(Rect { x, width: 1, height: 1, ..area }, theme.selected);
+        } else {
+            paint::text(buf, x, area.y, 1, "┴", ground.patch(theme.strong));
+        }
     }
 }
 

@@ -1,0 +1,56 @@
+//! Whether the text of a prompt, or the answer to a question, can be accepted.
+
+use kreplay_model::control::{Decision, RecordDecision};
+
+use super::{
+    Refusal,
+    audit::not_auditable,
+    groups::{unexecutable_change, unplannable_change},
+    no_session,
+    quarantine::undecidable,
+    refuse_unless,
+    workers::{fixed_concurrency, no_race_possible},
+};
+use crate::{
+    action::Action,
+    state::{Asked, Dialog, Question, State},
+};
+
+/// Why the input or the answer cannot be accepted: the situation may have changed since the question.
+pub(super) fn not_acceptable(state: &State) -> Refusal {
+    match state.user.navigation.dialog {
+        Some(Dialog::Ask(Question::DecideKey(decision, hash))) => {
+            let waits = state.feed.quarantined().iter().any(|key| key.hash == hash);
+            refuse_unless(waits, "that key is no longer in quarantine").or_else(|| undecidable(state, decision))
+        }
+        Some(Dialog::Ask(question)) => asked_action(question)?.refusal(state),
+        Some(Dialog::Prompt { asked, .. }) => match asked {
+            Asked::Workers => fixed_concurrency(state),
+            Asked::Rate => no_session(state),
+            Asked::RehearsedPartitions => not_auditable(state),
+            Asked::RaceWorkers => no_race_possible(state),
+            Asked::ChangeValue(_) => unplannable_change(state),
+            Asked::GroupName => unexecutable_change(state),
+            Asked::RecordText | Asked::ExportFile(_) | Asked::PresetName => None,
+        },
+        _ => None,
+    }
+}
+
+/// The action that a question asks about; `None` if it concerns a single key.
+pub(super) fn asked_action(question: Question) -> Option<Action> {
+    match question {
+        Question::Restart => Some(Action::Restart),
+        Question::Race => Some(Action::StartRace),
+        Question::Stop => Some(Action::Stop),
+        Question::Quit => Some(Action::Quit),
+        Question::DecideAll(Decision::Release) => Some(Action::ReleaseAll),
+        Question::DecideAll(Decision::DeadLetter) => Some(Action::DeadLetterAll),
+        Question::DecideRecord(RecordDecision::Skip) => Some(Action::SkipRecord),
+        Question::DecideRecord(RecordDecision::DeadLetter) => Some(Action::DeadLetterRecord),
+        Question::ReplayInstead => Some(Action::Replay),
+        Question::LaunchInstead { .. } => Some(Action::StartRequest),
+        // The alert may be resolved by now; its rule can still be silenced.
+        Question::DecideKey(..) | Question::Silence | Question::ReplacePreset | Question::DeletePreset => None,
+    }
+}
