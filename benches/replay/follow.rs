@@ -14,8 +14,8 @@ use kreplay::{
 
 use super::Outcome;
 
-/// The minimum time between two frames of the console.
-const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(34);
+/// The minimum time between two frames of a console without input.
+const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Runs a job to its end, with or without a console that follows. Also returns the console's processor time in
 /// seconds.

@@ -48,6 +48,9 @@ enum DlqCommand {
     Retry(RetryArgs),
 }
 
+/// The group of commands without `--group`.
+const RETRY_GROUP: &str = "kreplay-dlq-retry";
+
 #[derive(Args, Clone)]
 struct Common {
     #[command(flatten)]
@@ -76,18 +79,12 @@ struct LetterArgs {
 }
 
 #[derive(Args, Clone)]
-struct RetryGroupArgs {
-    /// Consumer group whose committed offsets record what was sent back; it must not have members
-    #[arg(long, value_name = "ID", default_value = "kreplay-dlq-retry")]
-    group: String,
-}
-
-#[derive(Args, Clone)]
 struct ListArgs {
     #[command(flatten)]
     common: Common,
-    #[command(flatten)]
-    retry_group: RetryGroupArgs,
+    /// Consumer group that `dlq retry` was given, to count what was sent back
+    #[arg(long, value_name = "ID", default_value = RETRY_GROUP)]
+    group: String,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -114,8 +111,9 @@ struct RetryArgs {
     /// Maximum records or bytes per second, such as 100/s or 1MiB/s
     #[arg(long, value_name = "RATE")]
     rate: Option<RateLimit>,
-    #[command(flatten)]
-    retry_group: RetryGroupArgs,
+    /// Consumer group whose committed offsets record what was sent back; it must not have members
+    #[arg(long, value_name = "ID", default_value = RETRY_GROUP)]
+    group: String,
     /// Send each letter to the partition it came from, instead of the one that its key maps to
     #[arg(long)]
     same_partition: bool,
@@ -189,7 +187,7 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
     match &args.command {
         DlqCommand::List(args) => {
             let Opened { client, topics, timeout } = args.common.open(environment, directory)?;
-            let summary = dlq::list(client, &topics, (&args.retry_group.group, timeout), &mut warn)?;
+            let summary = dlq::list(client, &topics, (&args.group, timeout), &mut warn)?;
             print(&if args.format.is_json() { summary.json()? } else { summary.text() })?;
         }
         DlqCommand::Show(args) => {
@@ -201,7 +199,7 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
             let Opened { client, topics, timeout } = args.common.open(environment, directory)?;
             let options = RetryOptions {
                 timeout,
-                group: args.retry_group.group.clone(),
+                group: args.group.clone(),
                 wanted: args.letters.clone().into(),
                 rate: args.rate,
                 same_partition: args.same_partition,

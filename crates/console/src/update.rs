@@ -129,7 +129,7 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
     // Outside text input, pasting is an accident: each character would act as a command.
     if state.mode().takes_text() {
         state.stale = true;
-        text.chars().for_each(|c| typing::insert(state, c));
+        typing::insert(state, text);
     }
     Vec::new()
 }

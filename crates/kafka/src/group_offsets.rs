@@ -13,7 +13,7 @@ use rdkafka::{
 };
 
 use super::{
-    client::{Client, ClientError, ClientHealth, KafkaConfig, drop_in_background},
+    client::{Client, ClientError, ClientHealth, KafkaConfig, drop_in_background, is_final},
     consumer::check_committed,
     group_member::GroupMetadata,
     native::{committed_by, committed_note},
@@ -62,7 +62,7 @@ impl GroupOffsets {
     /// The committed offsets and notes of some partitions, in the order given; `None` where nothing is committed.
     ///
     /// # Errors
-    /// The broker's message, if no request succeeded `within` the given time.
+    /// The broker's message, if no request succeeded `within` the given time, or none can succeed.
     pub fn committed(
         &self,
         partitions: &[TopicPartition],
@@ -76,7 +76,9 @@ impl GroupOffsets {
         let answer = loop {
             match self.client.consumer.committed_offsets(list.clone(), REQUEST_TIMEOUT) {
                 Ok(answer) => break answer,
-                Err(error) if Instant::now() >= deadline => return Err(self.refused(&error)),
+                Err(error) if Instant::now() >= deadline || error.rdkafka_error_code().is_some_and(is_final) => {
+                    return Err(self.refused(&error));
+                }
                 Err(_) => std::thread::sleep(RETRY_DELAY),
             }
         };

@@ -11,8 +11,9 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::broker::{Broker, REQUEST_TIMEOUT, unique_name};
 
-/// How long a transaction may stay open: as long as brokers allow, so that it outlasts every test that leaves it open.
-const TRANSACTION_TIMEOUT_MS: &str = "900000";
+/// How long a transaction stays open that is left so: as long as brokers allow by default, so that it outlasts the
+/// test.
+const OPEN_TRANSACTION_TIMEOUT_MS: &str = "900000";
 /// Bound of the delivery of all records of one call.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(180);
 
@@ -72,8 +73,7 @@ pub struct Placed {
 pub enum Ending {
     Commit,
     Abort,
-    /// It stays open. Its records are in the log, and readers of committed records wait until the broker aborts it a
-    /// minute later.
+    /// It stays open. Its records are in the log, and readers of committed records wait for its end.
     Open,
 }
 
@@ -105,7 +105,10 @@ impl Broker {
     /// Writes records in one transaction of a new producer.
     pub fn transaction(&self, topic: &str, ending: Ending, records: &[NewRecord]) -> Vec<Placed> {
         let id = unique_name("transaction");
-        let settings = [("transactional.id", id.as_str()), ("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)];
+        let mut settings = vec![("transactional.id", id.as_str())];
+        if let Ending::Open = ending {
+            settings.push(("transaction.timeout.ms", OPEN_TRANSACTION_TIMEOUT_MS));
+        }
         let writer = Writer::new(self.client(), &settings);
         writer.producer.init_transactions(DELIVERY_TIMEOUT).expect("transactions can be used");
         writer.producer.begin_transaction().expect("a transaction begins");

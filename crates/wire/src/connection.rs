@@ -11,6 +11,7 @@ mod versions;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kreplay_model::domain::duration::in_units;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
@@ -82,7 +83,7 @@ impl Connection {
             Handshake::new(&endpoint, stream).run().await
         };
         let ready = timeout(endpoint.connect_timeout, connecting).await.map_err(|_| {
-            endpoint.not_connected(format!("not ready within {} ms", endpoint.connect_timeout.as_millis()))
+            endpoint.not_connected(format!("not ready within {}", in_units(endpoint.connect_timeout)))
         })??;
         let (submissions, receiver) = mpsc::channel(MAX_WAITING_REQUESTS);
         tokio::spawn(Driver::new(Arc::clone(&endpoint), ready.stream, receiver).run());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kreplay_model::domain::number::estimate;
+use kreplay_model::domain::duration::in_units;
 use thiserror::Error;
 
 use crate::address::BrokerAddress;
@@ -48,7 +48,7 @@ pub enum WireError {
         reason: String,
     },
     /// There was no answer in time.
-    #[error("no answer within {}{}", estimate(.after.as_secs_f64()), .last.as_ref().map(|last| format!("; last error: {last}")).unwrap_or_default())]
+    #[error("no answer within {}{}", in_units(*.after), .last.as_ref().map(|last| format!("; last error: {last}")).unwrap_or_default())]
     Timeout {
         /// The time that passed.
         after: Duration,
@@ -152,7 +152,7 @@ mod tests {
         let last = WireError::of(16, None).map(Box::new);
         assert_eq!(
             WireError::Timeout { after: Duration::from_secs(3), last }.to_string(),
-            "no answer within 3 s; last error: NOT_COORDINATOR"
+            "no answer within 3s; last error: NOT_COORDINATOR"
         );
         assert_eq!(WireError::of(30, Some("no".into())).unwrap().to_string(), "GROUP_AUTHORIZATION_FAILED: no");
     }

@@ -39,7 +39,7 @@ pub struct OpenArgs {
     output: OpenOutputArgs,
 }
 
-/// What to print instead of opening the console.
+/// What to show or print.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Output")]
 struct OpenOutputArgs {
@@ -89,14 +89,19 @@ pub(super) fn execute(args: &OpenArgs, environment: &Environment, directory: &Pa
     Ok(Exit::Done)
 }
 
-/// A file that is missing, or none of kreplay's, is a mistake of the command line.
+/// A missing file, or one that is not a recording, is a mistake of the command line.
 fn cannot_open(path: &Path, error: &OpenError) -> CliError {
     let text = format!("cannot open {}: {error}", path.display());
     match error {
         OpenError::NotARecording => {
-            CliError::Usage(format!("{text}; recordings are made with --record FILE, or with a key of the console"))
+            CliError::Usage(format!("{text}; recordings are made with --record FILE, or with Ctrl-R in the console"))
         }
-        OpenError::Read(error) if error.kind() == io::ErrorKind::NotFound => CliError::Usage(text),
+        OpenError::Read(error) if is_wrong_path(error) => CliError::Usage(text),
         _ => CliError::Failed(text),
     }
+}
+
+fn is_wrong_path(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | IsADirectory)
 }

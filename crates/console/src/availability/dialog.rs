@@ -38,7 +38,7 @@ pub(super) fn not_acceptable(state: &State) -> Refusal {
 }
 
 /// The action that a question asks about; `None` if it concerns a single key.
-pub(super) fn asked_action(question: Question) -> Option<Action> {
+fn asked_action(question: Question) -> Option<Action> {
     match question {
         Question::Restart => Some(Action::Restart),
         Question::Race => Some(Action::StartRace),

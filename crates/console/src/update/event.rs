@@ -82,7 +82,7 @@ pub enum Event {
     FeedEnded,
     /// What the feed had said at a moment that was asked for; `None` if it is not kept.
     Moment(Moment, Option<Box<Frame>>),
-    /// A recording is shown, whose moments have this range, from one of them on.
+    /// A recording is shown, with the range of its moments, and the one at which it opens.
     Recording(TimeRange, Moment),
     /// A moment of the recording, for the timeline. They come in order.
     RecordedMoment(Box<Frame>),
@@ -105,7 +105,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether it comes again and again without the user doing anything: what the feed says, and the time.
+    /// Whether it comes again and again without the user doing anything: the feed, the time, and the progress of what
+    /// was asked for.
     #[must_use]
     pub fn comes_by_itself(&self) -> bool {
         matches!(
@@ -116,6 +117,9 @@ impl Event {
                 | Self::Alerts(_)
                 | Self::GroupEvents(_)
                 | Self::Attached(_)
+                | Self::Audited(_)
+                | Self::TimesCounted(_)
+                | Self::GroupChange(_)
                 | Self::RecordedMoment(_)
                 | Self::Drawn(_)
                 | Self::Tick(_)

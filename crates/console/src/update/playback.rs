@@ -20,6 +20,7 @@ pub(super) fn open(state: &mut State, range: TimeRange, at: Moment) -> Vec<Effec
     let mut playback = Playback::new(range);
     playback.seek(at);
     state.playback = Some(playback);
+    state.user.timeline.cursor = Some(playback.at());
     state.stale = true;
     vec![Effect::ShowMoment(playback.at())]
 }

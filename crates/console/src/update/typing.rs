@@ -9,15 +9,17 @@ use crate::{
 
 pub(super) fn press(state: &mut State, key: Key) {
     if let Some(c) = key.text() {
-        insert(state, c);
+        insert(state, c.encode_utf8(&mut [0; 4]));
     }
 }
 
-pub(super) fn insert(state: &mut State, c: char) {
-    if state.fills_form() && launch_form::choose_by_letter(state, c) {
-        return;
+/// Inserts a text that was typed or pasted. What follows from it is found once, not for each character.
+pub(super) fn insert(state: &mut State, text: &str) {
+    let chosen = |state: &mut State, c| state.fills_form() && launch_form::choose_by_letter(state, c);
+    let text: String = text.chars().filter(|c| !chosen(state, *c)).collect();
+    if !text.is_empty() {
+        change(state, |input| text.chars().for_each(|c| input.insert(c)));
     }
-    change(state, |input| input.insert(c));
 }
 
 /// Makes a step of editing.

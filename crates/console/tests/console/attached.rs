@@ -62,6 +62,18 @@ fn nothing_is_sent_while_the_console_is_attached_read_only() {
 }
 
 #[test]
+fn the_footer_names_no_key_that_is_refused() {
+    let footer = |state: &State| text(state).lines().last().unwrap().to_owned();
+    let with_control = footer(&attached(&[AttachConnection::Open], AttachAccess::Control));
+    assert!(with_control.contains("pause") && with_control.contains("workers"), "{with_control}");
+    let read_only = footer(&attached(&[AttachConnection::Open], read_only()));
+    for refused in ["pause", "workers", "stop", "rate"] {
+        assert!(!read_only.contains(refused), "{refused}: {read_only}");
+    }
+    assert!(read_only.contains("help") && read_only.contains("quit"), "{read_only}");
+}
+
+#[test]
 fn quitting_says_that_the_run_continues() {
     let mut state = attached(&[AttachConnection::Open], read_only());
     assert!(text(&state).contains("attached, read-only"));

@@ -222,13 +222,18 @@ fn a_moment_that_is_not_kept_is_refused() {
 
 /// A console that shows the frames as a recording.
 fn recording(frames: &[Frame]) -> Console {
+    recording_at(frames, 0.0)
+}
+
+/// The same, opened some seconds after the start of the run.
+fn recording_at(frames: &[Frame], at_s: f64) -> Console {
     let mut console = Console { state: State::new(120, 40, None), past: RecentPast::default() };
     for frame in frames {
         console.past.push(frame).unwrap();
     }
     let (from, to) = console.past.range().unwrap();
     let range = TimeRange::new(Moment::from_ms(from), Moment::from_ms(to));
-    let effects = update(&mut console.state, Event::Recording(range, range.from()));
+    let effects = update(&mut console.state, Event::Recording(range, Moment::from_ms(ms(at_s))));
     console.execute(effects);
     for frame in frames {
         let frame = console.past.state_at(frame.at_ms).map(Box::new).unwrap();
@@ -265,6 +270,18 @@ fn a_recording_plays_at_its_speed() {
     console.press('}');
     assert!((shown_s(&console) - 2.7).abs() < 1e-9, "the next event");
     assert!(banner(&console.state).ends_with("‖ RECORDING AT 00:02.7, 68 %"), "{}", banner(&console.state));
+}
+
+#[test]
+fn a_recording_that_is_opened_at_a_moment_has_the_cursor_there() {
+    let mut console = recording_at(&frames(4.0), 2.0);
+    assert!((shown_s(&console) - 2.0).abs() < 1e-9);
+    assert_eq!(console.state.run().map(|run| run.elapsed_s), Some(2.0));
+    console.press('T');
+    console.press_code(KeyCode::Left);
+    let shown = shown_s(&console);
+    assert!((1.0..2.0).contains(&shown), "{shown}");
+    assert!(shown_s(&recording_at(&frames(4.0), 24.0 * 3600.0)) < 4.1, "its last moment");
 }
 
 #[test]

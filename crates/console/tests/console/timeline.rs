@@ -155,6 +155,20 @@ fn a_click_puts_the_cursor_into_its_column() {
 }
 
 #[test]
+fn the_cursor_never_hides_a_digit_of_the_axis() {
+    let mut state = timeline(80, 24, 3.0);
+    let times = |state: &State| text(state).lines().find(|line| line.contains("00:02")).unwrap().to_owned();
+    let free = times(&state);
+    for _ in 0..60 {
+        press_code(&mut state, KeyCode::Left);
+        let with_cursor = times(&state);
+        for (before, after) in free.chars().zip(with_cursor.chars()) {
+            assert!(before == after || (before == ' ' && after == '┴'), "{free}\n{with_cursor}");
+        }
+    }
+}
+
+#[test]
 fn zooming_keeps_the_cursor_where_it_is() {
     let mut state = timeline(80, 24, 60.0);
     let place = |state: &State| {

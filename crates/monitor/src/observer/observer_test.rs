@@ -106,7 +106,9 @@ fn time_queries_continue_until_the_bounds_of_an_age_say_something() {
     assert!(age.low <= 60.0 && 60.0 <= age.high && age.high <= 2.0 * age.low, "{age:?}");
 }
 
-use Happening::{Consume, DeleteRecords, DeleteTopic, OpenTransaction, Produce, Rebalance, Recreate, Rewind, Truncate};
+use Happening::{
+    Consume, DeleteRecords, DeleteTopic, LoseLeader, OpenTransaction, Produce, Rebalance, Recreate, Rewind, Truncate,
+};
 
 #[test]
 fn nothing_is_judged_before_three_looks() {
@@ -324,6 +326,10 @@ fn a_group_is_fine_only_where_its_lag_is_known() {
     let part = "1 of 4 partitions has no committed offset: 90 offsets for a consumer that begins at the earliest one.";
     assert!(view.verdict.evidence.ends_with(part), "{}", view.verdict.evidence);
     assert!(view.verdict.evidence.starts_with("Lag at least 0 offsets"), "{}", view.verdict.evidence);
+    // What has never been seen of a log is not counted as nothing.
+    let mut watch = Watch { cluster: Cluster::new(), observer: Observer::default(), wants: Wants::default() };
+    let view = watch.looks(6, &[Produce(0, 30), LoseLeader(1, true), Consume(0, 0, 30)]);
+    assert!(view.verdict.evidence.ends_with("1 of 4 partitions has no committed offset."), "{:?}", view.verdict);
 }
 
 #[test]
@@ -335,6 +341,7 @@ fn a_deleted_topic_leaves_the_other_rows_alone() {
     assert_eq!((row("orders").lag, row("payments").lag), (Some(30), None));
     assert_eq!(row("payments").why_unknown, Some(Reason::TopicGone));
     assert_eq!(row("payments").last_known_lag, Some(30));
+    assert_ne!(view.verdict.text, "fine where known");
 }
 
 #[test]

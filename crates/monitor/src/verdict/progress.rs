@@ -161,11 +161,11 @@ pub(super) fn healthy(facts: &GroupFacts<'_>) -> VerdictView {
 }
 
 /// A sentence about the partitions whose lag is not known although they may have records to read; `None` without any. A
-/// figure that was not requested yet is on its way.
+/// figure that was not requested yet is on its way, and a topic that is gone has no records.
 fn unknown_part(facts: &GroupFacts<'_>) -> Option<String> {
     let may_have_records = |row: &PartitionRow| {
         row.lag.is_none()
-            && row.why_unknown != Some(Reason::NotAsked)
+            && !matches!(row.why_unknown, Some(Reason::NotAsked | Reason::TopicGone))
             && row.would_be.is_none_or(|would_be| would_be.earliest > 0)
     };
     let rows: Vec<&PartitionRow> =
@@ -179,8 +179,14 @@ fn unknown_part(facts: &GroupFacts<'_>) -> Option<String> {
     }
     let have = by_count(rows.len() as u64, "has", "have");
     let offsets: u64 = rows.iter().filter_map(|row| row.would_be).map(|would_be| would_be.earliest).sum();
-    let offsets = counted(offsets, "offset");
-    Some(format!("{of_all} {have} no committed offset: {offsets} for a consumer that begins at the earliest one."))
+    let none_known = format!("{of_all} {have} no committed offset");
+    let at_least = if rows.iter().all(|row| row.would_be.is_some()) { "" } else { "at least " };
+    Some(if offsets == 0 {
+        format!("{none_known}.")
+    } else {
+        let offsets = counted(offsets, "offset");
+        format!("{none_known}: {at_least}{offsets} for a consumer that begins at the earliest one.")
+    })
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a duration for display")]

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use kreplay_model::domain::duration::in_units;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -117,7 +118,7 @@ impl Driver {
                     Err(error) => Err(error.to_string()),
                 },
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    Err(format!("no response within {} ms", self.endpoint.request_timeout.as_millis()))
+                    Err(format!("no response within {}", in_units(self.endpoint.request_timeout)))
                 }
             };
             if let Err(reason) = result {

@@ -12,7 +12,7 @@ use crate::{
     text,
 };
 
-/// So many rows, with what they refer to, fit into the fast caches of a core.
+/// This many rows, with the data they refer to, fit into the fast caches of a core.
 const ROWS_MEASURED_TOGETHER: usize = 64;
 
 /// A column with its position and width.
