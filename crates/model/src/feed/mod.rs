@@ -71,7 +71,8 @@ use crate::watch::{AlertsSnapshot, WatchSnapshot};
 /// and [`event_stream`](Self::event_stream) are for asynchronous programs.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    /// The latest snapshot, updated about ten times a second.
+    /// The latest snapshot, updated about ten times a second. Clone the [`Arc`] that `borrow()` refers to: the session
+    /// cannot publish the next one while it is borrowed.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The event log.
     pub events: EventLog,
