@@ -187,7 +187,7 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
     match &args.command {
         DlqCommand::List(args) => {
             let Opened { client, topics, timeout } = args.common.open(environment, directory)?;
-            let summary = dlq::list(client, &topics, (&args.group, timeout), &mut warn)?;
+            let summary = dlq::list(client, &topics, &args.group, timeout, &mut warn)?;
             print(&if args.format.is_json() { summary.json()? } else { summary.text() })?;
         }
         DlqCommand::Show(args) => {

@@ -54,14 +54,15 @@ pub struct Summary {
 }
 
 /// Counts the dead letters of the topics, and those that `kreplay dlq retry` with this group has sent back. If the
-/// offsets of the group cannot be read, `warn` receives the reason.
+/// offsets of the group cannot be read within `timeout`, `warn` receives the reason.
 ///
 /// # Errors
 /// A topic cannot be read to its end.
 pub fn list(
     client: Client,
     topics: &DeadLetterTopics,
-    (retry_group, timeout): (&str, Duration),
+    retry_group: &str,
+    timeout: Duration,
     warn: Warn<'_>,
 ) -> Result<Summary, DlqError> {
     let sent = SentLetters::of_group(&client, topics, retry_group, timeout);

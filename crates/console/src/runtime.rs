@@ -1,4 +1,5 @@
-//! The console's main loop. Inputs are the terminal, the feed, signals, and the clock; outputs are frames and commands.
+//! What a console is connected to, and when it draws. Inputs are the terminal, the feed, signals, and the clock;
+//! outputs are frames and commands.
 
 use std::{
     sync::Arc,

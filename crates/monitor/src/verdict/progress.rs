@@ -179,13 +179,13 @@ fn unknown_part(facts: &GroupFacts<'_>) -> Option<String> {
     }
     let have = by_count(rows.len() as u64, "has", "have");
     let offsets: u64 = rows.iter().filter_map(|row| row.would_be).map(|would_be| would_be.earliest).sum();
-    let none_known = format!("{of_all} {have} no committed offset");
+    let uncommitted = format!("{of_all} {have} no committed offset");
     let at_least = if rows.iter().all(|row| row.would_be.is_some()) { "" } else { "at least " };
     Some(if offsets == 0 {
-        format!("{none_known}.")
+        format!("{uncommitted}.")
     } else {
         let offsets = counted(offsets, "offset");
-        format!("{none_known}: {at_least}{offsets} for a consumer that begins at the earliest one.")
+        format!("{uncommitted}: {at_least}{offsets} for a consumer that begins at the earliest one.")
     })
 }
 
