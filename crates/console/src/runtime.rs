@@ -1,10 +1,7 @@
 //! What a console is connected to, and when it draws. Inputs are the terminal, the feed, signals, and the clock;
 //! outputs are frames and commands.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use kreplay_model::attach::AttachView;
 use kreplay_model::audit::AuditControl;
@@ -32,6 +29,7 @@ use super::{
 };
 
 mod effects;
+mod frame_pace;
 mod incoming;
 mod layout;
 mod main_loops;
@@ -41,16 +39,9 @@ mod reading;
 mod recording;
 mod signals;
 
+use frame_pace::FramePace;
 use layout::KeptLayout;
 use past::{LastFrames, Moments, Recording};
-
-/// Minimum time between two frames while the user does something: at most 30 frames per second.
-const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(34);
-/// Minimum time between two frames while only the feed has news. Figures that change more often cannot be read, and
-/// each frame takes processor time from the run.
-const MIN_FEED_FRAME_INTERVAL: Duration = Duration::from_millis(200);
-/// For how long the console draws often after an input: its effect on the run comes with the feed.
-const EFFECT_TIME: Duration = Duration::from_secs(1);
 
 /// Runs the console until the user quits, a signal ends the process, or the terminal closes. It then restores the
 /// terminal and, unless it is attached to other processes, sends a shutdown command to the session. If the options have
@@ -104,8 +95,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         switch: None,
         recorded: mpsc::unbounded_channel(),
         input: Input::open().map_err(ConsoleError::Open)?,
-        drawn_at: None,
-        awaited_at: None,
+        pace: FramePace::default(),
         started: Instant::now(),
         suspended_by_us: false,
     };
@@ -222,10 +212,7 @@ struct Runtime {
     /// The ends of recordings.
     recorded: (mpsc::UnboundedSender<Recorded>, mpsc::UnboundedReceiver<Recorded>),
     input: Input,
-    /// When the last frame was drawn; `None` before the first one.
-    drawn_at: Option<Instant>,
-    /// When something other than the feed last had news; `None` if nothing had yet.
-    awaited_at: Option<Instant>,
+    pace: FramePace,
     started: Instant,
     /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
     suspended_by_us: bool,
@@ -263,13 +250,6 @@ impl Runtime {
         }
     }
 
-    /// The time until a frame may be drawn.
-    fn next_frame_in(&self) -> Duration {
-        let is_awaited = self.awaited_at.is_some_and(|awaited_at| awaited_at.elapsed() < EFFECT_TIME);
-        let interval = if is_awaited { MIN_FRAME_INTERVAL } else { MIN_FEED_FRAME_INTERVAL };
-        self.drawn_at.map_or(Duration::ZERO, |drawn_at| interval.saturating_sub(drawn_at.elapsed()))
-    }
-
     /// Processes all pending input, and draws if something has changed and a frame is due.
     fn finish_step(&mut self) -> Result<Next, ConsoleError> {
         if self.drain_input()? == Next::Quit {
@@ -278,7 +258,7 @@ impl Runtime {
         if terminal::has_panicked() {
             return Err(ConsoleError::Panicked);
         }
-        if self.state.stale && self.next_frame_in().is_zero() {
+        if self.state.stale && self.pace.next_frame_in(Instant::now()).is_zero() {
             let theme = self.themes.show(self.state.theme())?;
             self.hits = self.screen.draw(&self.state, theme).map_err(ConsoleError::Write)?;
             self.state.stale = false;
@@ -287,7 +267,7 @@ impl Runtime {
                 let shows_progress = self.announcer.shows_progress();
                 self.screen.announce(&changes, shows_progress).map_err(ConsoleError::Write)?;
             }
-            self.drawn_at = Some(Instant::now());
+            self.pace.drawn(Instant::now());
             self.apply(Event::Drawn(self.hits.extents().clone()))?;
         }
         Ok(Next::Continue)

@@ -11,9 +11,7 @@ use crate::{
 impl Runtime {
     /// Takes an event, and carries out what it asks for.
     pub(super) fn apply(&mut self, event: Event) -> Result<Next, ConsoleError> {
-        if !event.comes_by_itself() {
-            self.awaited_at = Some(Instant::now());
-        }
+        self.pace.event(&event, Instant::now());
         let mut next = Next::Continue;
         for effect in update(&mut self.state, event) {
             match effect {

@@ -1,7 +1,7 @@
 //! The two main loops: one follows a session, the other plays a recording.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kreplay_model::feed::Feed;
 use tokio::{
@@ -54,7 +54,7 @@ impl Runtime {
         let mut audited = self.audit.as_ref().map(|audit| audit.answers.clone());
         let mut counted = self.time_counts.as_ref().map(|counter| counter.answers.clone());
         loop {
-            let (stale, next_frame_in) = (self.state.stale, self.next_frame_in());
+            let (stale, next_frame_in) = (self.state.stale, self.pace.next_frame_in(Instant::now()));
             let open = !self.state.feed.ended;
             let next = tokio::select! {
                 action = signals.next() => self.handle_signal(&action)?,
@@ -105,7 +105,7 @@ impl Runtime {
             self.apply(Event::Recording(range, recording.opened_at().unwrap_or(range.from())))?;
         }
         loop {
-            let (stale, next_frame_in) = (self.state.stale, self.next_frame_in());
+            let (stale, next_frame_in) = (self.state.stale, self.pace.next_frame_in(Instant::now()));
             let next = tokio::select! {
                 action = signals.next() => self.handle_signal(&action)?,
                 input = self.input.next() => self.handle_input(input)?,
