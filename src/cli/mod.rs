@@ -50,7 +50,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 pub use args::{
     ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, RecordArgs, ServeArgs, ThemeArgs,
@@ -90,7 +90,7 @@ use crate::config::{Config, Environment, RunTable};
 /// Parses the arguments and runs the command. Prints errors to standard error.
 #[must_use]
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match parse(arguments) {
         Ok(cli) => cli,
         // Help and version are not errors; clap chooses the stream and the exit code.
         Err(error) => {
@@ -108,6 +108,22 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             error.exit().into()
         }
     }
+}
+
+/// Parses the arguments.
+fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = with_negative_values(Cli::command());
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Takes numbers below zero as values of options, so that an error names the option and its bounds instead of an
+/// unexpected argument.
+fn with_negative_values(command: clap::Command) -> clap::Command {
+    let takes_value = |arg: &clap::Arg| arg.get_long().is_some() && arg.get_action().takes_values();
+    command
+        .mut_args(|arg| if takes_value(&arg) { arg.allow_negative_numbers(true) } else { arg })
+        .mut_subcommands(with_negative_values)
 }
 
 /// Runs the command.

@@ -165,3 +165,28 @@ impl Summary {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_not_shown_as_nothing() {
+        let group = |sent_back| Group {
+            source_topic: "orders".into(),
+            run: "run-1".into(),
+            error: "re\u{1b}fused".into(),
+            topic: "orders.dlq".into(),
+            records: 12,
+            sent_back,
+            first_failed_at: "2026-03-01T10:00:00Z".into(),
+            last_failed_at: "2026-03-01T10:00:05Z".into(),
+        };
+        let summary = Summary { groups: vec![group(None), group(Some(0))] };
+        let text = summary.text();
+        let cells = |line: usize| text.lines().nth(line).unwrap().split_whitespace().take(3).collect::<Vec<_>>();
+        assert_eq!([cells(1), cells(2)], [["12", "?", "orders"], ["12", "0", "orders"]]);
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+        assert!(summary.json().unwrap().contains("\"sent_back\": null"), "{}", summary.json().unwrap());
+    }
+}
