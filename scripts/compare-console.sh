@@ -17,39 +17,43 @@ export TERM=xterm-256color
 # What `time` prints: user and system time in seconds.
 export TIMEFORMAT='%U %S'
 
-headless() { # RESULT COMMAND ARGUMENT...
-  local result=$1 command=$2
-  shift 2
-  { time "$kreplay" "$command" --headless --report json --output "$result.json" "$@" 2>"$results/log" </dev/null; } \
-    2>"$result.time"
-}
-
-# A console stays open after the end of its run. The title of its window says that it has ended, and `q` quits.
-console() { # RESULT COMMAND ARGUMENT...
-  local result=$1 written=$results/written keys=$results/keys subcommand=$2 command until
-  shift 2
-  rm -f "$written" "$keys" "$results/run.krec"
+# Both kinds of run have a terminal, and are looked at once a second, so that neither costs only one of them time.
+in_terminal() { # RESULT COMMAND ARGUMENT...
+  local result=$1 written=$results/written keys=$results/keys command until
+  shift
+  rm -f "$written" "$keys"
   mkfifo "$keys"
-  printf -v command '%q ' "$kreplay" "$subcommand" --record "$results/run.krec" --report json \
-    --output "$result.json" "$@"
+  printf -v command '%q ' "$kreplay" "$@" --report json --output "$result.json"
   # The console keeps its own standard error; what `time` prints goes to the file.
   printf -v command 'stty rows 50 columns 160; { time %s 2>&9; } 9>&2 2>%q' "$command" "$result.time"
   SHELL=$BASH script --quiet --flush --return --command "$command" "$written" <"$keys" >/dev/null &
   local terminal=$!
   exec 7>"$keys"
   until=$((SECONDS + PATIENCE_S))
-  # Seldom, and only the last part: looking takes processor time from the run.
-  until tail --bytes 65536 "$written" 2>/dev/null | grep --text --fixed-strings 'done · kreplay' >/dev/null; do
-    if ! kill -0 "$terminal" 2>/dev/null || [ "$SECONDS" -ge "$until" ]; then
-      echo "the console did not reach the end of its run" >&2
-      kill "$terminal" 2>/dev/null || true
-      return 1
+  while kill -0 "$terminal" 2>/dev/null; do
+    if [ "$SECONDS" -ge "$until" ]; then
+      echo "the run did not end in time" >&2
+      kill "$terminal"
+      break
+    fi
+    # A console stays open after the end of its run. The title of its window says that it has ended, and `q` quits. Only
+    # the last part is read: looking takes processor time from the run.
+    if tail --bytes 65536 "$written" 2>/dev/null | grep --text --fixed-strings 'done · kreplay' >/dev/null; then
+      printf q >&7 2>/dev/null || true
     fi
     read -r -t 1 <> <(:) || true
   done
-  printf q >&7
   exec 7>&-
-  wait "$terminal"
+  wait "$terminal" || { tail --bytes 4096 "$written" >&2 && return 1; }
+}
+
+headless() { # RESULT COMMAND ARGUMENT...
+  in_terminal "$1" "$2" --headless "${@:3}"
+}
+
+console() { # RESULT COMMAND ARGUMENT...
+  rm -f "$results/run.krec"
+  in_terminal "$1" "$2" --record "$results/run.krec" "${@:3}"
 }
 
 ran() { # KIND: the seconds that its runs have taken
@@ -62,7 +66,7 @@ while [ "$(ran headless)" -lt "$seconds" ] || [ "$(ran console)" -lt "$seconds" 
   # Each is the first one in every other round.
   if [ $((round % 2)) = 1 ]; then order="headless console"; else order="console headless"; fi
   for kind in $order; do
-    "$kind" "$results/$kind-$(printf %05d "$round")" "$@" || { cat "$results/log" >&2; exit 1; }
+    "$kind" "$results/$kind-$(printf %05d "$round")" "$@"
   done
   printf '\r%d s of %d s' "$(ran headless)" "$seconds" >&2
 done

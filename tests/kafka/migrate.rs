@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
@@ -13,7 +12,7 @@ use crate::support::broker::{self, Broker, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::process::{Finished, Program};
 use crate::support::produce::{Ending, NewRecord};
-use crate::support::timeouts::{OPERATION_TIMEOUT, RUN_TIMEOUT};
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::{random, wait};
 
 /// A group's committed offset in each old topic, by the topic's number.
@@ -293,17 +292,8 @@ fn a_group_reads_nothing_again_of_keys_in_several_partitions() {
     let record = |at: i32| NewRecord::keyed(format!("k{}", at / 2 % 10), format!("v{at}")).in_partition(at % 2);
     broker.produce(&old, &(0..200).map(record).collect::<Vec<_>>());
     commit(broker, &group, [(old.as_str(), 0, 60), (old.as_str(), 1, 70)].into_iter());
-    let id = unique_name("open");
-    // It stays open for longer than the migration takes.
-    let mut settings = broker.client();
-    let open: BaseProducer =
-        settings.set("transactional.id", &id).set("transaction.timeout.ms", "600000").create().unwrap();
-    open.init_transactions(OPERATION_TIMEOUT).unwrap();
-    open.begin_transaction().unwrap();
-    for partition in 0..3 {
-        open.send(BaseRecord::<(), _>::to(&new).partition(partition).payload("aborted")).unwrap();
-    }
-    open.flush(OPERATION_TIMEOUT).unwrap();
+    let open = broker.open_transaction();
+    open.write(&new, &[0, 1, 2].map(|partition| NewRecord::unkeyed("aborted").in_partition(partition)));
     let mut running = Program::kreplay()
         .args(["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", &old, "--key", "keep"])
         .args(["--default-topic", &format!("{new}:3"), "--carry-group", &group, "--execute", "--json"])
@@ -311,7 +301,7 @@ fn a_group_reads_nothing_again_of_keys_in_several_partitions() {
         .spawn();
     // The step after the sync point.
     running.wait_for("next step", RUN_TIMEOUT, |_, stderr| stderr.contains("copying: "));
-    open.abort_transaction(OPERATION_TIMEOUT).unwrap();
+    open.abort();
     let finished = running.finish().expect_success();
     let report: Value = serde_json::from_str(&finished.stdout).unwrap();
     let carried = &report["groups"][0];

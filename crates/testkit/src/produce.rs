@@ -11,8 +11,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::broker::{Broker, REQUEST_TIMEOUT, unique_name};
 
-/// How long a transaction stays open that is left so: as long as brokers allow by default, so that it outlasts the
-/// test.
+/// How long a transaction may stay open: as long as brokers allow by default, so that it outlasts the test.
 const OPEN_TRANSACTION_TIMEOUT_MS: &str = "900000";
 /// Bound of the delivery of all records of one call.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(180);
@@ -104,21 +103,42 @@ impl Broker {
 
     /// Writes records in one transaction of a new producer.
     pub fn transaction(&self, topic: &str, ending: Ending, records: &[NewRecord]) -> Vec<Placed> {
-        let id = unique_name("transaction");
-        let mut settings = vec![("transactional.id", id.as_str())];
-        if let Ending::Open = ending {
-            settings.push(("transaction.timeout.ms", OPEN_TRANSACTION_TIMEOUT_MS));
-        }
-        let writer = Writer::new(self.client(), &settings);
-        writer.producer.init_transactions(DELIVERY_TIMEOUT).expect("transactions can be used");
-        writer.producer.begin_transaction().expect("a transaction begins");
-        let placed = writer.write(topic, records);
+        let open = self.open_transaction();
+        let placed = open.write(topic, records);
         match ending {
-            Ending::Commit => writer.producer.commit_transaction(DELIVERY_TIMEOUT).expect("the transaction commits"),
-            Ending::Abort => writer.producer.abort_transaction(DELIVERY_TIMEOUT).expect("the transaction aborts"),
+            Ending::Commit => open.commit(),
+            Ending::Abort => open.abort(),
             Ending::Open => {}
         }
         placed
+    }
+
+    /// Begins a transaction of a new producer. It stays open if the result is dropped.
+    pub fn open_transaction(&self) -> OpenTransaction {
+        let id = unique_name("transaction");
+        let settings = [("transactional.id", id.as_str()), ("transaction.timeout.ms", OPEN_TRANSACTION_TIMEOUT_MS)];
+        let writer = Writer::new(self.client(), &settings);
+        writer.producer.init_transactions(DELIVERY_TIMEOUT).expect("transactions can be used");
+        writer.producer.begin_transaction().expect("a transaction begins");
+        OpenTransaction(writer)
+    }
+}
+
+/// A transaction that has begun.
+pub struct OpenTransaction(Writer);
+
+impl OpenTransaction {
+    /// Writes records and waits until all are acknowledged.
+    pub fn write(&self, topic: &str, records: &[NewRecord]) -> Vec<Placed> {
+        self.0.write(topic, records)
+    }
+
+    pub fn commit(self) {
+        self.0.producer.commit_transaction(DELIVERY_TIMEOUT).expect("the transaction commits");
+    }
+
+    pub fn abort(self) {
+        self.0.producer.abort_transaction(DELIVERY_TIMEOUT).expect("the transaction aborts");
     }
 }
 

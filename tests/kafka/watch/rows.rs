@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
-use crate::support::broker::{self, Broker, REQUEST_TIMEOUT, SETTLE_TIMEOUT, unique_name, watermarks};
+use crate::support::broker::{self, Broker, SETTLE_TIMEOUT, unique_name, watermarks};
+use crate::support::produce::{Ending, NewRecord};
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
@@ -21,8 +21,6 @@ const KEPT_PARTITIONS: i32 = 18;
 const RECREATED_PARTITIONS: i32 = 2;
 /// The records of each partition that is created again, before and after.
 const RECREATED_RECORDS: (i64, i64) = (8, 3);
-/// Longer than the test, so that the broker does not end the transaction while both look.
-const TRANSACTION_TIMEOUT_MS: &str = "600000";
 
 /// The offsets of a partition.
 #[derive(Clone, Copy, Debug)]
@@ -61,23 +59,6 @@ fn positions(group: i32, partition: i32, end: i64) -> Vec<i64> {
         5 => vec![end + 5],
         _ => vec![end.min(1)],
     }
-}
-
-/// Writes records of a transaction that stays open as long as the producer that is returned.
-fn open_transaction(broker: &Broker, topic: &str, partitions: &[i32]) -> BaseProducer {
-    let mut config = broker.client();
-    config.set("transactional.id", unique_name("watch-rows")).set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
-    let producer: BaseProducer = config.create().unwrap();
-    producer.init_transactions(REQUEST_TIMEOUT).unwrap();
-    producer.begin_transaction().unwrap();
-    for partition in partitions {
-        for _ in 0..3 {
-            let record = BaseRecord::to(topic).partition(*partition).key("k").payload("open");
-            producer.send(record).map_err(|(error, _)| error).unwrap();
-        }
-    }
-    producer.flush(REQUEST_TIMEOUT).unwrap();
-    producer
 }
 
 /// Commits offsets without being a member, in several steps.
@@ -172,7 +153,8 @@ fn rows_of_fifty_groups_in_every_state_are_those_of_kafkas_tool() {
         let last = steps.into_iter().flatten();
         committed.extend(last.map(|(topic, partition, offset)| ((group.clone(), topic, partition), offset)));
     }
-    let transaction = open_transaction(broker, &kept, &[16, 17]);
+    let held_back = [16, 16, 16, 17, 17, 17].map(|partition| NewRecord::keyed("k", "open").in_partition(partition));
+    broker.transaction(&kept, Ending::Open, &held_back);
     (8..12).for_each(|partition| broker.delete_records(&kept, partition, 7));
     // Two groups with a member each that owns all partitions and has committed offsets of some.
     let live = ["classic", "consumer"].map(|protocol| {
@@ -220,7 +202,6 @@ fn rows_of_fifty_groups_in_every_state_are_those_of_kafkas_tool() {
     for part in 1..5 {
         assert!(rows.iter().any(|parts| parts[part] > 0), "no row has part {part}");
     }
-    transaction.abort_transaction(REQUEST_TIMEOUT).unwrap();
     drop(live);
 }
 

@@ -194,20 +194,17 @@ mod tests {
         let partition = TopicPartition::new("orders", 0);
         let wanted = [(partition.clone(), LogPlace::End)];
         let stop = Arc::new(AtomicBool::new(false));
-        let within = Duration::from_millis(500);
-        let began = Instant::now();
-        let patience = Patience { within, stop: &stop };
+        let patience = Patience { within: Duration::from_millis(500), stop: &stop };
         assert_eq!(viewer.offsets(&wanted, false, patience)[&partition], Err(SeenError::NoAnswer));
         assert_eq!(viewer.committed(&["g"], patience), [Err(SeenError::NoAnswer)]);
         assert_eq!(viewer.describe(&["g"], patience), [Err(SeenError::NoAnswer)]);
         assert!(matches!(viewer.list(patience), Err(ClientError::Unreachable { .. })));
-        // Four calls of half a second, with half a second of grace each, and one more second for the list.
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         let began = Instant::now();
-        let patience = Patience { within: Duration::from_secs(60), stop: &stop };
+        let within = Duration::from_secs(3600);
+        let patience = Patience { within, stop: &stop };
         assert_eq!(viewer.committed(&["a", "b"], patience), [Err(SeenError::NoAnswer), Err(SeenError::NoAnswer)]);
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert!(began.elapsed() < within / 2, "the stop did not end the wait: {:?}", began.elapsed());
     }
 
     #[test]
