@@ -82,7 +82,7 @@ struct LetterArgs {
 struct ListArgs {
     #[command(flatten)]
     common: Common,
-    /// Consumer group that `dlq retry` was given, to count what was sent back
+    /// Consumer group given to `dlq retry`; its offsets tell which letters were sent back
     #[arg(long, value_name = "ID", default_value = RETRY_GROUP)]
     group: String,
     #[command(flatten)]

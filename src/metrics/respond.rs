@@ -21,17 +21,17 @@ pub(super) fn respond(request: &Request<Incoming>, shared: &Shared) -> Response<
         return response;
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are possible\n");
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
     if !request.body().is_end_stream() {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "a request has no body\n");
+        return plain(StatusCode::PAYLOAD_TOO_LARGE, "a request body is not allowed\n");
     }
     match request.uri().path() {
         "/metrics" => metrics(headers, shared),
         "/healthz" => plain(StatusCode::OK, "ok\n"),
-        _ => plain(StatusCode::NOT_FOUND, "there are /metrics and /healthz\n"),
+        _ => plain(StatusCode::NOT_FOUND, "not found; use /metrics or /healthz\n"),
     }
 }
 

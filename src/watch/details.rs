@@ -50,7 +50,7 @@ fn head(group: &GroupView) -> String {
         let _ = writeln!(text, "  next step  {}", printable(step));
     }
     if let Some(why) = &group.why_unknown {
-        let _ = writeln!(text, "  not known  {}", printable(&why.to_string()));
+        let _ = writeln!(text, "  unknown    {}", printable(&why.to_string()));
     }
     if let Some(by) = seen_by(group.seen_by) {
         let _ = writeln!(text, "  seen by    {by}");
@@ -61,7 +61,7 @@ fn head(group: &GroupView) -> String {
     let lag = &group.lag;
     let _ = write!(text, "  lag        {}", total_lag(lag));
     if lag.unknown_partitions > 0 {
-        let _ = write!(text, ", not known of {}", counted(lag.unknown_partitions, "partition"));
+        let _ = write!(text, ", unknown for {}", counted(lag.unknown_partitions, "partition"));
     }
     let _ = writeln!(
         text,
@@ -83,8 +83,8 @@ fn head(group: &GroupView) -> String {
 fn seen_by(client: SeenBy) -> Option<&'static str> {
     match client {
         SeenBy::Wire | SeenBy::Listed => None,
-        SeenBy::Librdkafka => Some("librdkafka, which shows no epochs and no transactions"),
-        SeenBy::Inferred => Some("librdkafka, which has no word for the state; it follows from the assignments"),
+        SeenBy::Librdkafka => Some("librdkafka, which does not report epochs or transactions"),
+        SeenBy::Inferred => Some("librdkafka, which does not report the state; it is inferred from the assignments"),
     }
 }
 

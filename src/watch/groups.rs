@@ -101,7 +101,7 @@ pub fn type_table(snapshot: &WatchSnapshot) -> String {
     aligned(titles, &snapshot.groups.iter().map(|group| row(group)).collect::<Vec<_>>(), "") + &not_current(snapshot)
 }
 
-/// A paragraph that says why the list of groups is not current; empty if it is.
+/// A paragraph that says why the list of groups is out of date; empty if it is.
 fn not_current(snapshot: &WatchSnapshot) -> String {
     let why = snapshot.listing_failed.as_ref().map(ToString::to_string);
     why.map_or_else(String::new, |why| format!("\nThe list of groups is not current: {}\n", printable(&why)))

@@ -42,7 +42,7 @@ pub fn summary_line(snapshot: &WatchSnapshot) -> String {
         let _ = write!(line, "  oldest unread record {age} ({})", printable(&group.group));
     }
     if let Some(why) = &snapshot.listing_failed {
-        let _ = write!(line, "  the list of groups is not current: {}", printable(&why.to_string()));
+        let _ = write!(line, "  the list of groups is out of date: {}", printable(&why.to_string()));
     }
     line.push('\n');
     line
@@ -77,6 +77,6 @@ mod tests {
     fn a_list_of_groups_that_is_not_current_is_reported() {
         let snapshot = WatchSnapshot { listing_failed: Some(Reason::TimedOut), ..WatchSnapshot::default() };
         let line = summary_line(&snapshot);
-        assert!(line.ends_with("  the list of groups is not current: no answer in time\n"), "{line}");
+        assert!(line.ends_with("  the list of groups is out of date: no answer in time\n"), "{line}");
     }
 }

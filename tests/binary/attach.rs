@@ -103,7 +103,8 @@ fn a_lost_connection_is_shown_and_opened_again() {
     let second = demo(&socket(&folder), &["--events", "5000", "--work", "7ms"]);
     // Until the first snapshot of the new process, the run before is shown.
     console.wait_for("the new run", RUN_TIMEOUT, |screen| {
-        screen.contains("► running") && screen.contains("simulate:7ms") && !screen.contains("connection lost")
+        let header = screen.lines().next().unwrap_or_default();
+        header.contains("► running") && header.contains("simulate:7ms") && !header.contains("connection lost")
     });
     quit(console);
     second.signal("INT");

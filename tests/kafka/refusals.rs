@@ -71,7 +71,7 @@ fn a_topic_without_describe_or_read_permission_is_reported_in_one_sentence() {
     let broker = broker::shared();
     let hidden = broker.topic("hidden", 1);
     deny(broker, Resource::Topic(&hidden), Operation::Describe);
-    expect_refusal(&kreplay(broker.bootstrap(), &["--topics", &hidden]), 1, &["no permission", &hidden]);
+    expect_refusal(&kreplay(broker.bootstrap(), &["--topics", &hidden]), 1, &["not authorized", &hidden]);
 
     let closed = broker.topic("closed", 2);
     broker.produce(&closed, &[NewRecord::unkeyed("x").in_partition(0), NewRecord::unkeyed("y").in_partition(1)]);
@@ -109,7 +109,7 @@ fn a_group_without_describe_permission_is_reported_in_one_sentence() {
     deny(broker, Resource::Group(&group), Operation::Describe);
     let from = format!("committed:{group}");
     let finished = kreplay(broker.bootstrap(), &["--topics", &topic, "--from", &from]);
-    expect_refusal(&finished, 1, &["no permission; DESCRIBE on the group is required", &group]);
+    expect_refusal(&finished, 1, &["not authorized; DESCRIBE on the group is required", &group]);
 }
 
 #[test]

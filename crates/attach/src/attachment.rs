@@ -211,7 +211,7 @@ fn names(addresses: &[Address]) -> Vec<String> {
 fn access_of(asked_for_control: bool, takes_commands: bool) -> AttachAccess {
     let why = match (asked_for_control, takes_commands) {
         (true, true) => return AttachAccess::Control,
-        (true, false) => "the process takes no commands; start it with --serve-control",
+        (true, false) => "the process accepts no commands; start it with --serve-control",
         (false, _) => "this console is attached read-only; attach with --control",
     };
     AttachAccess::ReadOnly { why: why.to_owned() }

@@ -81,7 +81,7 @@ impl Action {
                 let why = "no alerts are evaluated here; `kreplay rules` prints the rules";
                 refuse_unless(state.feed.alerts.is_some(), why)
             }
-            Self::SilenceRule => refuse_unless(state.rule_to_silence().is_some(), "no alert fires"),
+            Self::SilenceRule => refuse_unless(state.rule_to_silence().is_some(), "no alert is firing"),
             Self::EndSilences => {
                 let is_silenced = |alert: &AlertView| alert.silenced_until.is_some();
                 let any = state.feed.alerts.as_ref().is_some_and(|alerts| alerts.alerts.iter().any(is_silenced));
@@ -107,7 +107,7 @@ impl Action {
             Self::Errors => refuse_unless(!state.feed.errors.kinds().is_empty(), "no record has failed yet"),
             Self::Inspect => state.record_to_inspect().err(),
             Self::ToggleFold | Self::Fold | Self::Unfold | Self::FoldLevel | Self::UnfoldLevel => {
-                refuse_unless(state.shows_record_tree(), "nothing of this record can be folded")
+                refuse_unless(state.shows_record_tree(), "there is nothing to fold in this record")
             }
             Self::ToggleHex | Self::Search => no_value(state),
             Self::NextMatch | Self::PreviousMatch => no_value(state).or_else(|| no_search(state)),
@@ -140,12 +140,12 @@ impl Action {
                 let is_known = state.feed.journal != JournalFeed::Unavailable;
                 refuse_unless(is_known, "no directory for journals; set run.state_dir")
             }
-            Self::ListJournals => not_on(state, ScreenId::Journals, "only the runs that have a journal are listed"),
-            Self::WrapEvents => not_on(state, ScreenId::EventLog, "only events are wrapped"),
+            Self::ListJournals => not_on(state, ScreenId::Journals, "runs can be reloaded only in the list of runs"),
+            Self::WrapEvents => not_on(state, ScreenId::EventLog, "events can be wrapped only in the event log"),
             Self::SortNext | Self::SortReverse if state.user.navigation.front().screen == ScreenId::EventLog => {
                 refuse_unless(false, "events are ordered by time")
             }
-            Self::SwitchMetric => not_on(state, ScreenId::HeatMap, "figures are chosen on the heat map"),
+            Self::SwitchMetric => not_on(state, ScreenId::HeatMap, "figures can be chosen only on the heat map"),
             Self::Timeline
             | Self::CursorLeft
             | Self::CursorRight

@@ -60,7 +60,7 @@ pub fn read_csv(text: &str, group: &str) -> Result<BTreeMap<TopicPartition, Offs
         let number = parse_number(partition).and_then(|number| i32::try_from(number).ok());
         let number = number.ok_or_else(|| wrong(line, format!("`{partition}` is not the number of a partition")))?;
         let offset = parse_number(offset).and_then(Offset::new);
-        let offset = offset.ok_or_else(|| wrong(line, "its offset is not a number from 0".to_owned()))?;
+        let offset = offset.ok_or_else(|| wrong(line, "its offset is not a number, 0 or greater".to_owned()))?;
         let id = TopicPartition::new(*topic, number);
         if topic.is_empty() {
             return Err(wrong(line, "its topic is empty".to_owned()));

@@ -44,7 +44,7 @@ pub enum GroupsError {
     HasMembers(String),
     /// Members read the topic.
     #[error(
-        "members of group `{}` are subscribed to topic `{}`; its offsets can be deleted once they no longer are",
+        "members of group `{}` are subscribed to topic `{}`, so its offsets cannot be deleted; stop them first",
         printable(group),
         printable(topic)
     )]

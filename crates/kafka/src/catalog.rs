@@ -62,7 +62,7 @@ pub enum CatalogError {
     #[error("there is no topic `{0}` on this cluster; check its name")]
     UnknownTopic(String),
     /// The credentials do not permit reading the topic.
-    #[error("no permission to read topic `{0}`; READ and DESCRIBE on it are required")]
+    #[error("not authorized to read topic `{0}`; READ and DESCRIBE on it are required")]
     NotAuthorized(String),
     /// The topic cannot be described at the moment.
     #[error("topic `{topic}` cannot be read: {reason}")]

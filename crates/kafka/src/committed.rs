@@ -50,7 +50,7 @@ impl Catalog<'_> {
         let group_error = |reason: String| CatalogError::Group { group: group.into(), reason };
         let answer = answer.map_err(|error| match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
-                group_error("no permission; DESCRIBE on the group is required".into())
+                group_error("not authorized; DESCRIBE on the group is required".into())
             }
             Some(code) if is_permanent(code) => group_error(code.to_string()),
             _ => self.failure(&error),

@@ -298,9 +298,8 @@ impl GroupAdmin {
         match code {
             code if is_outage(code) => self.client.unreachable(self.timeout).into(),
             RDKafkaErrorCode::UnstableOffsetCommit => GroupAdminError::Unstable(self.group.clone()),
-            RDKafkaErrorCode::GroupAuthorizationFailed => {
-                self.refused("no permission; DESCRIBE on the group is required, and READ or DELETE to change it".into())
-            }
+            RDKafkaErrorCode::GroupAuthorizationFailed => self
+                .refused("not authorized; DESCRIBE on the group is required, and READ or DELETE to change it".into()),
             code => self.refused(code.to_string()),
         }
     }

@@ -120,7 +120,7 @@ impl GroupLag {
         let ends = Catalog::new(&self.client, timeout).log_ends(&ids).map_err(|error| match error {
             CatalogError::NotAuthorized(topic) => GroupLagError::Refused {
                 group: self.group.clone(),
-                reason: format!("no permission for topic `{topic}`"),
+                reason: format!("not authorized to describe topic `{topic}`"),
             },
             other => later(other.to_string()),
         })?;

@@ -51,7 +51,7 @@ pub struct WatchSnapshot {
     pub at: DateTime<Utc>,
     /// The name of the cluster: its id, or its bootstrap servers while the id is not known.
     pub cluster: String,
-    /// Why the list of groups is not current: the last request for it failed. Groups that have appeared since are
+    /// Why the list of groups is out of date: the last request for it failed. Groups that have appeared since are
     /// missing.
     #[serde(default)]
     pub listing_failed: Option<Reason>,

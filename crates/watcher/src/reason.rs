@@ -110,11 +110,11 @@ mod tests {
     fn a_missing_permission_names_what_is_needed() {
         let error = kafka(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
         let text = |subject| reason(&error, subject).to_string();
-        assert_eq!(text(Subject::Topic("orders")), "not allowed: DESCRIBE on topic orders is missing");
-        assert_eq!(text(Subject::Producers("orders")), "not allowed: READ on topic orders is missing");
-        assert_eq!(text(Subject::Group("g")), "not allowed: DESCRIBE on a topic of group g is missing");
+        assert_eq!(text(Subject::Topic("orders")), "not authorized: DESCRIBE on topic orders is required");
+        assert_eq!(text(Subject::Producers("orders")), "not authorized: READ on topic orders is required");
+        assert_eq!(text(Subject::Group("g")), "not authorized: DESCRIBE on a topic of group g is required");
         let refused = reason(&kafka(ErrorCode::GROUP_AUTHORIZATION_FAILED), Subject::Group("g"));
-        assert_eq!(refused.to_string(), "not allowed: DESCRIBE on group g is missing");
+        assert_eq!(refused.to_string(), "not authorized: DESCRIBE on group g is required");
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
         let broker = |code: ErrorCode| SeenError::Broker { code: code.0, text: "text".to_owned() };
         let of = |error: &SeenError, subject| reason_of_librdkafka(error, subject);
         let refused = of(&broker(ErrorCode::GROUP_AUTHORIZATION_FAILED), Subject::Group("g"));
-        assert_eq!(refused.to_string(), "not allowed: DESCRIBE on group g is missing");
+        assert_eq!(refused.to_string(), "not authorized: DESCRIBE on group g is required");
         assert_eq!(of(&broker(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), Subject::Topic("t")), Reason::TopicGone);
         assert_eq!(of(&broker(ErrorCode::INVALID_REQUEST), Subject::Topic("t")), Reason::Other("text".to_owned()));
         assert_eq!(of(&SeenError::NoAnswer, Subject::Group("g")), Reason::TimedOut);

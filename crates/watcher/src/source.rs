@@ -42,7 +42,7 @@ impl WatchError {
         matches!(self, Self::Wire(WireError::Unsupported { .. }))
     }
 
-    /// Why the list of groups is not current.
+    /// Why the list of groups is out of date.
     pub(crate) fn reason(&self) -> Reason {
         match self {
             Self::Wire(error) => reason(error, Subject::Group("*")),

@@ -48,7 +48,7 @@ enum GroupsCommand {
     Delete(change::DeleteArgs),
     /// Restore the committed offsets that a group had before a change by kreplay
     ///
-    /// Refused if the group has committed since. Undoing an undo restores the change. Without --execute, this only
+    /// Refused if the group has committed since. Undoing an undo reapplies the change. Without --execute, this only
     /// shows the plan.
     Undo(change::UndoArgs),
 }

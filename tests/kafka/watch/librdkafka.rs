@@ -188,7 +188,7 @@ fn groups_that_librdkafka_does_not_describe_are_unknown_not_empty() {
         assert_eq!(group["verdict"]["kind"].as_str(), Some("unknown"), "{group}");
     }
     let text = kreplay(broker, "librdkafka", &["groups", "describe", &share]).expect_success().stdout;
-    assert!(text.contains("librdkafka does not show it"), "{text}");
+    assert!(text.contains("librdkafka does not report it"), "{text}");
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn a_user_who_may_only_describe_sees_the_same_figures_and_is_told_what_is_closed
     assert_eq!(refused["verdict"]["kind"].as_str(), Some("unknown"), "{refused}");
     same_figures(&of(&both, open), &by_reader);
     let text = closed.kreplay(ONLY_DESCRIBES, &["watch", "--once", &scene.refused]).expect_success().stdout;
-    assert!(text.contains(&format!("not allowed: DESCRIBE on group {} is missing", scene.refused)), "{text}");
+    assert!(text.contains(&format!("not authorized: DESCRIBE on group {} is required", scene.refused)), "{text}");
 
     // Kafka does not list it, so that a pattern does not find it.
     let listed: BTreeSet<String> =

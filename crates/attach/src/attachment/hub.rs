@@ -127,7 +127,7 @@ impl Hub {
                 self.note(number, EventKind::Warning { text });
             }
             Update::Lost(why) => {
-                let text = format!("the connection is lost and is opened again: {why}");
+                let text = format!("connection lost, reconnecting: {why}");
                 if peer.lose(why) {
                     self.note(number, EventKind::Warning { text });
                 }

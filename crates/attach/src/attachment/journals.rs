@@ -84,8 +84,7 @@ fn merge(names: &[String], listed: &[(usize, Option<JournalListing>)]) -> Journa
         }
     }
     if directories.is_empty() {
-        let why =
-            if failures.is_empty() { "no process that is reached lists its runs".into() } else { failures.join(", ") };
+        let why = if failures.is_empty() { "no reachable process lists its runs".into() } else { failures.join(", ") };
         return JournalListing { directory: String::new(), runs: Err(why) };
     }
     JournalListing { directory: [directories, failures].concat().join(", "), runs: Ok(runs) }

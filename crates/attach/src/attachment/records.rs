@@ -35,7 +35,7 @@ fn read(
     routes: &Routes,
     answers: &Receiver<Answer>,
 ) -> InspectionStep {
-    let mut why = "no process that is reached reads records".to_owned();
+    let mut why = "no reachable process can inspect records".to_owned();
     for process in routes.that(|takes| takes.records) {
         match ask(process, number, id, console, routes, answers) {
             Some(InspectionStep::Failed(reason)) => why = reason,

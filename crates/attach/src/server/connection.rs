@@ -158,7 +158,7 @@ async fn read_commands(
             FromClient::Alive => None,
             FromClient::Hello(_) => return Err(ProtocolError::Damaged),
             FromClient::Command(_) if !shared.options.control => {
-                Some("the process takes no commands; start it with --serve-control")
+                Some("the process accepts no commands; start it with --serve-control")
             }
             FromClient::Command(_) if !asked_for_control => Some("this console is attached read-only"),
             FromClient::Command(RemoteCommand::Inspect(command)) => inspect(command, &shared.source, &open),
@@ -181,7 +181,7 @@ fn inspect(
     source: &Source,
     open: &watch::Sender<Option<InspectControl>>,
 ) -> Option<&'static str> {
-    let Some(readers) = &source.records else { return Some("the process reads no records") };
+    let Some(readers) = &source.records else { return Some("the process cannot inspect records") };
     if open.borrow().is_none() {
         open.send_replace(readers.start());
     }
@@ -200,7 +200,7 @@ fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
         (RemoteCommand::Session(Command::Shutdown), _) => Some("an attached console cannot end the process"),
         // A request can name any command or file of the machine on which the process runs.
         (RemoteCommand::Session(Command::PlanRequest(_) | Command::Launch(_)), _) => {
-            Some("the launch form is only in the console of the process itself")
+            Some("the launch form is available only in the console of the process itself")
         }
         (RemoteCommand::Session(command), Source { session: Some(session), .. }) => {
             session.control.send(command);
@@ -224,7 +224,7 @@ fn execute(command: RemoteCommand, source: &Source) -> Option<&'static str> {
             None => Some("the process has no rules that can be silenced"),
         },
         (RemoteCommand::Session(_), _) => Some("the process has no session"),
-        (RemoteCommand::Watch(_), _) => Some("the process has no watch that takes commands"),
+        (RemoteCommand::Watch(_), _) => Some("the process has no watch that accepts commands"),
     }
 }
 

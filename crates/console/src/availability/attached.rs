@@ -12,13 +12,15 @@ use crate::{
 pub(super) fn refusal_if_attached(action: Action, state: &State) -> Refusal {
     let attachment = state.attachment.as_ref()?;
     if action == Action::Compare && state.shows_several_processes() {
-        return Some("the runs of several processes are parts of one; attach to one of them for this".into());
+        return Some(
+            "several processes share one run, so there is nothing to compare; attach to one of them for this".into(),
+        );
     }
     if !sends_command(action, state) {
         return None;
     }
     if matches!(action, Action::Launch | Action::StartRequest | Action::TryRequest) {
-        return Some("the launch form is only in the console of the process itself".into());
+        return Some("the launch form is available only in the console of the process itself".into());
     }
     if let AttachAccess::ReadOnly { why } = &attachment.view.access {
         return Some(why.clone().into());

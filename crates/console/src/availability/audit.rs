@@ -10,7 +10,7 @@ pub(crate) fn no_audit(state: &State) -> Refusal {
 
 /// Why the topics cannot be audited again.
 pub(super) fn not_auditable(state: &State) -> Refusal {
-    no_audit(state).or_else(|| refuse_unless(state.user.audit.is_available, "no cluster to audit topics of"))
+    no_audit(state).or_else(|| refuse_unless(state.user.audit.is_available, "no cluster to audit"))
 }
 
 /// Why no audit can be stopped.

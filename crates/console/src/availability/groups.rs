@@ -59,7 +59,7 @@ pub(super) fn unplannable_change(state: &State) -> Refusal {
 
 pub(super) fn no_choice_of_partitions(state: &State) -> Refusal {
     unplannable_change(state).or_else(|| {
-        let why = "only resets and shifts have a choice of partitions";
+        let why = "partitions can be chosen only for resets and shifts";
         refuse_unless(state.user.watch.change.choice.is_reset(), why)
     })
 }

@@ -22,7 +22,7 @@ pub(super) fn no_search(state: &State) -> Refusal {
 /// Why no decision can be made about the record that is looked at.
 pub(super) fn undecidable_record(state: &State) -> Refusal {
     let is_waiting = state.inspects_paused_record() || state.inspected_key().is_some();
-    refuse_unless(is_waiting, "nothing waits for a decision about this record").or_else(|| no_session(state))
+    refuse_unless(is_waiting, "this record is not waiting for a decision").or_else(|| no_session(state))
 }
 
 /// Why the window of a record has nothing to show.

@@ -109,7 +109,7 @@ fn no_later_moment(state: &State) -> Refusal {
 /// Why recording cannot be started or ended.
 fn no_recording(state: &State) -> Refusal {
     match &state.recording {
-        _ if state.playback.is_some() => Some("this is a recording already".into()),
+        _ if state.playback.is_some() => Some("this is already a recording".into()),
         RecordingState::Unavailable => Some("this console cannot record".into()),
         RecordingState::ByCommand(file) => Some(format!("already recording everything to {}", clean(file)).into()),
         RecordingState::Ending(_) => Some("the recording is being completed".into()),

@@ -57,8 +57,10 @@ pub(super) fn no_race_possible(state: &State) -> Refusal {
         .or_else(|| refuse_unless(state.run().is_some(), NO_RUN_YET))
         .or_else(|| refuse_unless(!state.race.as_ref().is_some_and(Race::is_active), "a race is running"))
         .or_else(|| refuse_unless(!state.run_is_active(), "a run is active; a race starts runs of its own"))
-        .or_else(|| refuse_unless(!has_group, "a race never commits in a group; start kreplay without one"))
-        .or_else(|| refuse_unless(!follows, "a run that follows the log does not end"))
+        .or_else(|| refuse_unless(!has_group, "a race cannot use a consumer group; start kreplay without --group"))
+        .or_else(|| refuse_unless(!follows, "a run with --to never does not end, so it cannot be raced"))
         .or_else(|| refuse_unless(!single, SINGLE_THREADED))
-        .or_else(|| refuse_unless(state.max_concurrency() > 1, "there is only one possible number of workers"))
+        .or_else(|| {
+            refuse_unless(state.max_concurrency() > 1, "only 1 worker is possible here, so there is nothing to compare")
+        })
 }

@@ -92,7 +92,7 @@ fn lines(alert: &AlertView, room: usize, theme: &Theme) -> Vec<Line> {
         add(&format!("silenced until {} UTC", until.format("%Y-%m-%d %H:%M")), theme.popup.patch(theme.muted));
     }
     if let Some(since) = alert.no_data_since {
-        let condition = format!("not known since {} UTC: {}", since.format("%H:%M:%S"), alert.condition);
+        let condition = format!("no data since {} UTC: {}", since.format("%H:%M:%S"), alert.condition);
         add(&condition, theme.popup.patch(theme.warning));
     }
     if let Some(step) = alert.next_step.as_ref().filter(|_| alert.state == AlertState::Firing) {

@@ -89,7 +89,7 @@ fn details(run: &JournaledRun, room: usize, theme: &Theme) -> Vec<Line<'static>>
     };
     match (&run.resume, &run.process) {
         (Some(command), _) => add("resume", command, 1, |theme| theme.key),
-        (None, Some(process)) => add("resume", &format!("process {process} is working on it"), 1, |theme| theme.popup),
+        (None, Some(process)) => add("resume", &format!("running in process {process}"), 1, |theme| theme.popup),
         (None, None) => add("resume", "it cannot be resumed", 1, |theme| theme.muted),
     }
     if let Some(process) = &run.listed_by {

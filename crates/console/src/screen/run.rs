@@ -101,8 +101,8 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
         ("read", selection(plan), base),
         ("handler", plan.handler.clone(), base),
         (
-            "order",
-            format!("by {}, at most {} per call", plan.ordering, number::counted(plan.batch.into(), "record")),
+            "ordering",
+            format!("{}, at most {} per call", plan.ordering, number::counted(plan.batch.into(), "record")),
             base,
         ),
         ("workers", workers(run), base),

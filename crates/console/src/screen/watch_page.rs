@@ -38,7 +38,7 @@ pub(super) fn frame(buf: &mut Buffer, hits: &mut HitMap, title: &str, place: &st
     if let Some(snapshot) = state.feed.watched.snapshot() {
         foot.push(format!("as of {} UTC", snapshot.at.format("%H:%M:%S")));
         if let Some(why) = &snapshot.listing_failed {
-            foot.push(format!("the list of groups is not current: {}", clean(&why.to_string())));
+            foot.push(format!("the list of groups is out of date: {}", clean(&why.to_string())));
         }
         if let Some(why) = &snapshot.librdkafka_because {
             foot.push(format!("via librdkafka: {}", clean(why)));

@@ -11,7 +11,7 @@ use super::State;
 use crate::action::Action;
 
 /// Why nothing can be audited.
-const NO_AUDITOR: &str = "no cluster to audit topics of";
+const NO_AUDITOR: &str = "no cluster to audit";
 
 /// The audit that the user looks at.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -29,7 +29,7 @@ pub enum ChangeAccess {
 
 impl Default for ChangeAccess {
     fn default() -> Self {
-        Self::Unavailable("this console changes no groups; `kreplay groups` changes them".into())
+        Self::Unavailable("this console cannot change groups; use `kreplay groups`".into())
     }
 }
 

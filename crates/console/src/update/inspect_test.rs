@@ -221,6 +221,6 @@ fn a_record_for_which_nothing_waits_cannot_be_decided_about() {
     let _ = update(&mut state, Event::Snapshot(Arc::new(snapshot)));
     for action in [Action::RetryInspected, Action::SkipInspected, Action::DeadLetterInspected] {
         assert_eq!(perform(&mut state, action), []);
-        assert_eq!(message(&state), "nothing waits for a decision about this record");
+        assert_eq!(message(&state), "this record is not waiting for a decision");
     }
 }

@@ -120,7 +120,7 @@ fn attachment<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
 /// The number of alerts that fire, if there are some.
 fn firing<'a>(state: &State, theme: &Theme) -> Option<Span<'a>> {
     let firing = state.feed.alerts.as_ref().map_or(0, |alerts| alerts.firing());
-    let alerts = number::counted_as(firing, "alert fires", "alerts fire");
+    let alerts = number::counted_as(firing, "alert firing", "alerts firing");
     (firing > 0).then(|| Span::styled(format!("  ! {alerts}"), theme.bad))
 }
 
@@ -150,13 +150,13 @@ fn limits<'a>(run: &RunView, theme: &Theme) -> Vec<Span<'a>> {
     if let Some(guard) = run.limits.guard.as_ref().filter(|guard| guard.records_per_s.is_some()) {
         let (group, most) = (shorten(&clean(&guard.group), 20).into_owned(), number::short(guard.max_lag));
         let text = match guard.lag {
-            None => format!("held back: group {group} lag unknown"),
-            Some(lag) if lag > guard.max_lag => format!("held back: group {group} lag {} > {most}", number::short(lag)),
+            None => format!("throttled: group {group} lag unknown"),
+            Some(lag) if lag > guard.max_lag => format!("throttled: group {group} lag {} > {most}", number::short(lag)),
             // The lag guard resumes the run only when the lag is well below the limit.
             Some(lag) if guard.records_per_s == Some(0.0) => {
                 format!("paused: group {group} lag {} of {most}", number::short(lag))
             }
-            Some(lag) => format!("held back: group {group} lag {}, recovering", number::short(lag)),
+            Some(lag) => format!("throttled: group {group} lag {}, recovering", number::short(lag)),
         };
         spans.push(Span::styled(format!("  ! {text}"), theme.warning));
     }

@@ -98,13 +98,13 @@ fn names_of_alerts_are_cleaned_and_shortened() {
 fn the_list_scrolls_and_the_banner_has_the_number_of_alerts_that_fire() {
     let mut state = watching(80, 24, cluster());
     apply(&mut state, Event::Alerts(Arc::new(many())));
-    assert!(text(&state).contains("! 2,000 alerts fire"), "{}", text(&state));
+    assert!(text(&state).contains("! 2,000 alerts firing"), "{}", text(&state));
     act(&mut state, Action::Alerts);
     assert!(text(&state).contains("group-0"), "{}", text(&state));
     act(&mut state, Action::Bottom);
     assert!(text(&state).contains("group-1999"), "{}", text(&state));
     apply(&mut state, Event::Alerts(Arc::new(none())));
-    assert!(!text(&state).contains("alerts fire"), "{}", text(&state));
+    assert!(!text(&state).contains("alerts firing"), "{}", text(&state));
 }
 
 #[test]

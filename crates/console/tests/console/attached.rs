@@ -105,7 +105,10 @@ fn what_only_one_process_can_show_says_so() {
     let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], read_only());
     assert!(act(&mut state, Action::Compare).is_empty());
     let status = state.user.status.as_ref().map(|status| status.text.as_str());
-    assert_eq!(status, Some("the runs of several processes are parts of one; attach to one of them for this"));
+    assert_eq!(
+        status,
+        Some("several processes share one run, so there is nothing to compare; attach to one of them for this")
+    );
     act(&mut state, Action::RunDetails);
     assert!(all_pages(&state).contains("each process keeps its own"), "{}", all_pages(&state));
 }

@@ -182,7 +182,7 @@ fn a_limited_run() {
     }
     // Below the limit, but not far enough for the lag guard to resume the run.
     let mut state = limited(80, 24, Some(9_000));
-    assert!(text(&state).contains("held back: group billing lag 9,000, recovering"));
+    assert!(text(&state).contains("throttled: group billing lag 9,000, recovering"));
     change(&mut state, |snapshot| {
         let guard = snapshot.run.as_mut().unwrap().limits.guard.as_mut();
         guard.unwrap().records_per_s = Some(0.0);

@@ -277,7 +277,7 @@ fn tab_chooses_the_partitions_of_a_reset() {
     assert_eq!(state.user.watch.change.scope, ScopeChoice::Committed);
     state.user.watch.change.choice = ChangeChoice::Delete;
     press_code(&mut state, KeyCode::Tab);
-    assert_eq!(message(&state), "only resets and shifts have a choice of partitions");
+    assert_eq!(message(&state), "partitions can be chosen only for resets and shifts");
 }
 
 #[test]

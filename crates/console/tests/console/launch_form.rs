@@ -264,7 +264,7 @@ fn without_a_form_the_reason_is_shown_before_anything_is_chosen() {
         state.user.status.clone().unwrap().text
     };
     let mut state = running(80, 24);
-    assert_eq!(refusal(&mut state), "this process starts no runs");
+    assert_eq!(refusal(&mut state), "this process cannot start runs");
     let reason = "this configuration is read-only (kafka.read_only); runs cannot be started from the form";
     apply(&mut state, Event::LaunchAccess(LaunchAccess::Unavailable(reason.into())));
     assert_eq!(refusal(&mut state), reason);
@@ -272,7 +272,7 @@ fn without_a_form_the_reason_is_shown_before_anything_is_chosen() {
     apply(&mut attached, Event::LaunchAccess(access()));
     let view = AttachView { processes: Vec::new(), access: AttachAccess::Control };
     apply(&mut attached, Event::Attached(Arc::new(view)));
-    assert_eq!(refusal(&mut attached), "the launch form is only in the console of the process itself");
+    assert_eq!(refusal(&mut attached), "the launch form is available only in the console of the process itself");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_chart_in_every_situation() {
         shot("loading", &state);
         for (name, step) in [
             ("empty", counts(Vec::new())),
-            ("error", TimeCountStep::Failed("no permission to read topic `vc.orders`; READ is required".into())),
+            ("error", TimeCountStep::Failed("not authorized to read topic `vc.orders`; READ is required".into())),
             ("normal", some()),
             ("huge", counts(vec![u64::MAX / 64; 40])),
             ("single", counts(vec![1])),

@@ -108,7 +108,7 @@ fn runs_are_listed_once_at_a_time_and_again_on_request() {
 #[test]
 fn a_run_is_selected_sorted_and_filtered() {
     let mut state = journals((80, 24), listing(some()));
-    assert!(text(&state).contains("process 4711 is working on it"), "the latest first\n{}", text(&state));
+    assert!(text(&state).contains("running in process 4711"), "the latest first\n{}", text(&state));
     press(&mut state, 'j');
     assert!(text(&state).contains("resume    kreplay resume nightly-3"), "{}", text(&state));
     press(&mut state, '/');

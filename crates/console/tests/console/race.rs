@@ -203,7 +203,7 @@ fn a_race_is_refused_where_it_would_do_harm() {
         assert_eq!((status.kind, status.text.contains(why)), (StatusKind::Refused, true), "{}", status.text);
         assert!(text(&state).contains("no race yet: "), "{}", text(&state));
     };
-    refused(|run| run.plan.group = Some("billing".into()), "never commits in a group");
+    refused(|run| run.plan.group = Some("billing".into()), "cannot use a consumer group");
     refused(|run| run.state = RunState::Running, "a run is active");
     refused(|run| run.plan.follow = true, "does not end");
     let mut state = State::new(80, 24, None);

@@ -281,7 +281,7 @@ fn workers_can_be_set_before_the_first_run() {
     let mut state = choosing(80, 24, topics());
     change(&mut state, |snapshot| snapshot.next.ordering = Ordering::Partition);
     assert_eq!(press(&mut state, '+'), []);
-    assert!(message(&state).contains("at most 6 workers"), "{}", message(&state));
+    assert_eq!(message(&state), "at most 6 workers with ordering partition: one per partition");
     press(&mut state, 'a');
     assert_eq!(press(&mut state, '+'), set(7), "ten topics have more partitions");
 }

@@ -180,7 +180,7 @@ fn a_list_of_groups_that_is_not_current_is_reported() {
     let stale = kreplay_model::watch::WatchSnapshot { listing_failed: Some(Reason::TimedOut), ..cluster() };
     for screen in [ScreenId::Trouble, ScreenId::Groups] {
         let shown = text(&opened(watching(160, 50, stale.clone()), screen));
-        assert!(shown.contains("the list of groups is not current: no answer in time"), "{shown}");
+        assert!(shown.contains("the list of groups is out of date: no answer in time"), "{shown}");
     }
 }
 

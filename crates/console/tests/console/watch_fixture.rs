@@ -180,7 +180,7 @@ pub(crate) fn billing() -> GroupView {
             text: text.into(),
             ..verdict(
                 VerdictKind::StuckPartition,
-                "orders-3 has stood at 9,114 for 4m 10s with 1,200 readable records, while orders-2 of the same member advanced by 8,120",
+                "orders-3 has stayed at 9,114 for 4m 10s with 1,200 readable records, while orders-2 of the same member advanced by 8,120",
                 Some("look at the record at orders-3 offset 9,114; `kreplay groups skip billing` skips it"),
             )
         },
@@ -393,7 +393,7 @@ pub(crate) fn group_events(name: &str) -> Vec<WatchEvent> {
             1.0,
             WatchEventKind::VerdictRaised {
                 verdict: VerdictKind::StuckPartition,
-                evidence: "orders-3 has stood at 9,114 for 4m 10s with 1,200 readable records, while orders-2 of the \
+                evidence: "orders-3 has stayed at 9,114 for 4m 10s with 1,200 readable records, while orders-2 of the \
                            same member advanced by 8,120"
                     .into(),
             },

@@ -82,7 +82,7 @@ pub fn in_words(held_back: &[HeldBack]) -> String {
 pub fn warning(held_back: &[HeldBack]) -> Option<EventKind> {
     (!held_back.is_empty()).then(|| EventKind::Warning {
         text: format!(
-            "open transactions hold back {}; once they have ended, a later run or one with --to never reads these \
+            "open transactions hold back {}; after they end, a later run (or one with `--to never`) reads these \
              records",
             in_words(held_back)
         ),

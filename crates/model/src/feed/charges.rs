@@ -111,7 +111,7 @@ impl Charge {
             Self::Order => "waiting for lanes that other workers hold",
             Self::Fetch => "waiting for records to be read",
             Self::NoWork => "with nothing left to do",
-            Self::Throttled => "held back by the rate limit or the lag guard",
+            Self::Throttled => "throttled by the rate limit or the lag guard",
             Self::Paused => "paused",
             Self::Rebalance => "waiting for a rebalance",
             Self::Barrier => "waiting at a barrier",

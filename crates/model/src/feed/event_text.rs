@@ -75,8 +75,8 @@ impl fmt::Display for EventKind {
             Self::Finished { run_id, state, elapsed_s } => {
                 write!(f, "run {run_id} {state} after {}", seconds(*elapsed_s))
             }
-            Self::Assigned { member, partitions } => write!(f, "{member} got {}", PartitionList(partitions)),
-            Self::Revoked { member, partitions } => write!(f, "{member} gave back {}", PartitionList(partitions)),
+            Self::Assigned { member, partitions } => write!(f, "{member} was assigned {}", PartitionList(partitions)),
+            Self::Revoked { member, partitions } => write!(f, "{member} released {}", PartitionList(partitions)),
             Self::Lost { member, partitions } => write!(f, "{member} lost {}", PartitionList(partitions)),
             Self::RebalanceStarted { .. } => f.write_str("rebalance started"),
             Self::RebalanceFinished { duration_ms, moved, .. } => {

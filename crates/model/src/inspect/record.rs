@@ -126,7 +126,7 @@ impl Placement {
         match self {
             Self::Exact => None,
             Self::Aborted => {
-                Some("the transaction of this record was aborted; consumers of committed records skip it".into())
+                Some("the transaction of this record was aborted; read_committed consumers skip it".into())
             }
             Self::HeldBack => Some(
                 "an open transaction holds this record back; consumers of committed records cannot read it yet".into(),

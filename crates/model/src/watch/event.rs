@@ -191,7 +191,9 @@ impl fmt::Display for WatchEventKind {
             }
             Self::MemberJoined { member } => write!(f, "member {member} joined"),
             Self::MemberLeft { member } => write!(f, "member {member} left"),
-            Self::Rewound { partition, from, to } => write!(f, "the position of {partition} went back: {from} → {to}"),
+            Self::Rewound { partition, from, to } => {
+                write!(f, "the committed offset of {partition} went back: {from} → {to}")
+            }
             Self::OffsetsChanged { partitions, forward, back } => {
                 f.write_str("offsets were changed while the group had no members: ")?;
                 let last = match (forward, back) {
@@ -208,7 +210,7 @@ impl fmt::Display for WatchEventKind {
             }
             Self::CoordinatorMoved { from, to } => write!(f, "coordinator {from} → {to}"),
             Self::PermissionMissing { operation, resource } => {
-                write!(f, "not allowed: {operation} on {resource} is missing")
+                write!(f, "not authorized: {operation} on {resource} is required")
             }
             Self::VerdictRaised { verdict, evidence } => write!(f, "{verdict}: {evidence}"),
             Self::VerdictCleared { verdict } => write!(f, "no longer {verdict}"),

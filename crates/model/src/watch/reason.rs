@@ -49,7 +49,7 @@ impl fmt::Display for Reason {
             Self::NeverCommitted => f.write_str("the group has no committed offset"),
             Self::NotAsked => f.write_str("not requested yet"),
             Self::NotAuthorized { operation, resource } => {
-                write!(f, "not allowed: {operation} on {resource} is missing")
+                write!(f, "not authorized: {operation} on {resource} is required")
             }
             Self::NoLeader => f.write_str("no leader"),
             Self::TopicGone => f.write_str("the topic does not exist"),
@@ -60,7 +60,7 @@ impl fmt::Display for Reason {
             Self::Unsupported => f.write_str("the cluster does not support the request"),
             Self::TooLarge => f.write_str("the sum is larger than 64 bits can hold"),
             Self::NotReported => f.write_str("Kafka does not report it"),
-            Self::NotInLibrdkafka => f.write_str("librdkafka does not show it"),
+            Self::NotInLibrdkafka => f.write_str("librdkafka does not report it"),
             Self::Other(text) => f.write_str(text),
         }
     }

@@ -93,7 +93,7 @@ impl fmt::Display for VerdictKind {
             Self::SlowMember => "slow member",
             Self::HotPartition => "hot partition",
             Self::MayLose => "may lose records",
-            Self::PositionsExpire => "positions expire",
+            Self::PositionsExpire => "offsets expire",
             Self::CatchingUp => "catching up",
             Self::Quiet => "quiet",
             Self::Fine => "fine",

@@ -218,9 +218,9 @@ fn a_consumer_that_may_read_one_partition_after_another_is_not_told_to_skip_a_re
         assert_eq!(view.verdict.kind, VerdictKind::StuckPartition, "{:?}", view.verdict);
         view.verdict.next_step.unwrap()
     };
-    assert!(next_step(0).starts_with("Look at the record payments-0@7"), "{}", next_step(0));
+    assert!(next_step(0).starts_with("Inspect the record payments-0@7"), "{}", next_step(0));
     let with_backlog = next_step(10_000);
-    assert!(with_backlog.contains("wait") && with_backlog.contains("look at the record"), "{with_backlog}");
+    assert!(with_backlog.contains("wait") && with_backlog.contains("inspect the record"), "{with_backlog}");
 }
 
 #[test]

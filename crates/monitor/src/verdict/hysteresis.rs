@@ -78,7 +78,8 @@ impl Hysteresis {
         }
         let made = self.looks.min(LOOKS_BEFORE_VERDICT);
         let evidence = format!("{made} of {LOOKS_BEFORE_VERDICT} observations were made.");
-        let text = if self.looks < LOOKS_BEFORE_VERDICT { evidence } else { "The findings change.".to_owned() };
+        let text =
+            if self.looks < LOOKS_BEFORE_VERDICT { evidence } else { "The findings are still changing.".to_owned() };
         view(VerdictKind::Gathering, "gathering".to_owned(), text, None)
     }
 }

@@ -42,7 +42,8 @@ fn lost(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         by_count(offsets, "was", "were"),
         by_count(offsets, "it", "them")
     );
-    let next = "Raise the retention, or add consumers; the deleted records can only come from their source.";
+    let next =
+        "Raise the topic's retention, or add consumers; the deleted records can be recovered only from their source.";
     Some(view(VerdictKind::Lost, format!("lost records of {place}"), evidence, Some(next)))
 }
 
@@ -101,7 +102,7 @@ fn wedged(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         name(first.row),
         counted_as(offsets, "offset waits", "offsets wait")
     );
-    let next = "End the transaction: restart its producer, or abort it with `kafka-transactions.sh abort`.";
+    let next = "End the transaction: restart its producer, or find and abort it with `kafka-transactions.sh`.";
     let place = and_others(&name(first.row).to_string(), partitions.len());
     Some(view(VerdictKind::Wedged, format!("wedged on {place}{by}"), evidence, Some(next)))
 }
@@ -120,7 +121,8 @@ fn ahead(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         name(first.row),
         counted(offsets, "offset")
     );
-    let next = "Reset the offsets of these partitions: new records below the committed offset are not read.";
+    let next = "Stop the consumers and run `kreplay groups reset`: until then, new records below the committed offset \
+                are not read.";
     let place = and_others(&name(first.row).to_string(), partitions.len());
     Some(view(VerdictKind::Ahead, format!("ahead of the log of {place}"), evidence, Some(next)))
 }
@@ -136,22 +138,24 @@ fn rewound(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let (offsets, first) = *partitions.first()?;
     let place = and_others(&name(first.row).to_string(), partitions.len());
     let evidence = format!(
-        "The committed offset of {} went back and is {} below where it was ({}).",
+        "The committed offset of {} went back: it is {} below its previous value, {}.",
         name(first.row),
         counted(offsets, "offset"),
         first.rewound_from?
     );
-    Some(view(VerdictKind::Rewound, format!("rewound on {place}"), evidence, None))
+    let next = "If nobody reset the group, find the client that committed the older offset.";
+    Some(view(VerdictKind::Rewound, format!("rewound on {place}"), evidence, Some(next)))
 }
 
 fn positions_expire(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let expiry = facts.view.positions_expire.filter(expires_soon)?;
     let assumed = if expiry.assumed { " (Kafka's default; the broker's setting is not known)" } else { "" };
     let evidence = format!(
-        "The group has no members; Kafka deletes its committed offsets in {}. Retention of offsets: {}{assumed}.",
+        "The group has no members; Kafka deletes its committed offsets in {}. Offset retention \
+         (offsets.retention.minutes): {}{assumed}.",
         duration_text(expiry.in_s),
         duration_text(expiry.retention_s)
     );
     let next = "Start a consumer of the group, or save its offsets with `kreplay groups describe --csv`.";
-    Some(view(VerdictKind::PositionsExpire, "positions expire".to_owned(), evidence, Some(next)))
+    Some(view(VerdictKind::PositionsExpire, "offsets expire".to_owned(), evidence, Some(next)))
 }

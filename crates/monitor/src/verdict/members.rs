@@ -41,9 +41,10 @@ fn rebalance_stuck(facts: &GroupFacts<'_>) -> Option<VerdictView> {
 fn orphan(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let orphans: Vec<_> = facts.partitions.iter().filter(|partition| partition.row.orphan).collect();
     let first = name(orphans.first()?.row).to_string();
-    let text = format!("orphan partition {}", and_others(&first, orphans.len()));
+    let place = and_others(&first, orphans.len());
+    let text = format!("orphan partition {place}");
     let evidence = format!(
-        "The group is stable, but {} of its partitions {} had no owner for 10m 00s, {first} first.",
+        "The group is stable, but {} of its partitions {} had no owner for more than 10m: {place}.",
         Count(orphans.len() as u64),
         by_count(orphans.len(), "has", "have")
     );
@@ -94,12 +95,13 @@ fn uneven(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     if let Some((partition, lag, arrives)) = hot {
         let place = name(partition.row);
         let evidence = format!(
-            "{place} has {:.0} % of the lag and {:.0} % of what arrives, of {} partitions.",
+            "{place} has {:.0} % of the lag and {:.0} % of the incoming offsets, out of {} partitions.",
             lag * 100.0,
             arrives * 100.0,
             facts.partitions.len()
         );
-        let next = "Look at the keys of the partition: a few of them may have most of the records. More consumers do not help.";
+        let next = "Run `kreplay audit` on the topic: a few keys may have most of the records. Adding consumers does not \
+                    help.";
         return Some(view(VerdictKind::HotPartition, format!("hot partition {place}"), evidence, Some(next)));
     }
     let mut members: BTreeMap<&str, Vec<&PartitionFacts<'_>>> = BTreeMap::new();
@@ -120,7 +122,7 @@ fn uneven(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let member = row.map_or_else(|| id.to_owned(), kreplay_model::watch::MemberRow::name);
     let place = row.and_then(|row| row.host.as_deref()).map_or_else(String::new, |host| format!(" on {host}"));
     let evidence = format!(
-        "{member}{place} has {:.0} % of the lag, but only {:.0} % of what arrives, of {count} members.",
+        "{member}{place} has {:.0} % of the lag, but only {:.0} % of the incoming offsets, out of {count} members.",
         lag * 100.0,
         arrives * 100.0
     );

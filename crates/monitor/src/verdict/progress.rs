@@ -62,7 +62,7 @@ fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let since = first.last_commit_ms.unwrap_or(facts.began_ms);
     let committed = first.row.committed?;
     let evidence = format!(
-        "{} has stood at offset {committed} for {} with {} readable offsets, while other partitions of its member advance.",
+        "{} has stayed at offset {committed} for {} with {} readable offsets, while other partitions of its member advance.",
         name(first.row),
         duration_text(seconds(facts.now_ms - since)),
         Count(first.readable())
@@ -72,11 +72,11 @@ fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     // A client that handles what it has fetched of one partition before it continues with the next looks the same.
     let next = if moving_siblings(facts, first).all(|sibling| sibling.readable() > 0) {
         format!(
-            "If the consumer reads one partition after another, wait: the others have a backlog, too. Otherwise, look \
-             at {record}"
+            "If the consumer reads one partition after another, wait: the others have a backlog, too. Otherwise, \
+             inspect {record}"
         )
     } else {
-        format!("Look at {record}")
+        format!("Inspect {record}")
     };
     Some(view(VerdictKind::StuckPartition, text, evidence, Some(&next)))
 }
@@ -102,7 +102,7 @@ fn falling_behind(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         (Some(input), Some(output)) => format!("; {} offsets/s arrive, {} are read", rate(input), rate(output)),
         _ => String::new(),
     };
-    let evidence = format!("The lag of {} grows{rates}.", lag_in_offsets(lag));
+    let evidence = format!("The lag of {} is growing{rates}.", lag_in_offsets(lag));
     let next = "Add consumers up to the number of partitions, or make the handling of a record faster.";
     Some(view(VerdictKind::FallingBehind, "falling behind".to_owned(), evidence, Some(next)))
 }
@@ -126,7 +126,7 @@ fn catching_up(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         }
         _ => ("catching up".to_owned(), String::new()),
     };
-    Some(view(VerdictKind::CatchingUp, text, format!("The lag of {} shrinks{when}.", lag_in_offsets(lag)), None))
+    Some(view(VerdictKind::CatchingUp, text, format!("The lag of {} is shrinking{when}.", lag_in_offsets(lag)), None))
 }
 
 /// The verdict where nothing is wrong.
@@ -134,7 +134,7 @@ pub(super) fn healthy(facts: &GroupFacts<'_>) -> VerdictView {
     let Some(lag) = facts.view.lag.total else {
         let why = facts.view.why_unknown.as_ref().map_or_else(
             || "No partition of the group has a known lag.".to_owned(),
-            |reason| format!("No lag is known: {reason}."),
+            |reason| format!("The lag is unknown: {reason}."),
         );
         return view(VerdictKind::Unknown, "unknown".to_owned(), why, None);
     };

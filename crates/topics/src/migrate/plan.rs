@@ -61,7 +61,7 @@ impl Migration<'_> {
         let copied = positions.iter().zip(&begin).map(|(at, low)| at.map_or(0, |at| at.abs_diff(*low.min(&at)))).sum();
         let whole = positions.iter().zip(&logs).all(|(at, log)| log.low == log.end || *at >= Some(log.end.get()));
         let is_begun = positions.iter().any(Option::is_some);
-        // Committed positions expire after some days; records in the new topics do not.
+        // Committed offsets expire after some days; records in the new topics do not.
         let compared = if filled && (whole || !is_begun) { Some(self.compare_topics(&ends, &groups)?) } else { None };
         let empty =
             compared.as_ref().is_none_or(|compared| compared.verified.new_records == 0 && found.total.records > 0);

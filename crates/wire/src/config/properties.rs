@@ -117,7 +117,7 @@ impl<'a> Properties<'a> {
             servers.split(',').filter(|server| !server.trim().is_empty()).map(BrokerAddress::parse).collect();
         addresses
             .filter(|addresses| !addresses.is_empty())
-            .ok_or_else(|| invalid("bootstrap.servers", "HOST:PORT is expected, or several with commas"))
+            .ok_or_else(|| invalid("bootstrap.servers", "expected HOST:PORT, or several separated by commas"))
     }
 
     fn timeout(&self, name: &'static str, default: Duration) -> Result<Duration, ConfigError> {

@@ -158,7 +158,7 @@ impl Driver {
             }
             let Some(body) = rest.get(..length) else { return Ok(()) };
             let correlation_id = body.first_chunk().map(|bytes| i32::from_be_bytes(*bytes));
-            let waiting = self.in_flight.pop_front().ok_or("the broker sent a response that nothing has asked for")?;
+            let waiting = self.in_flight.pop_front().ok_or("the broker sent a response without a request")?;
             if correlation_id != Some(waiting.correlation_id) {
                 drop(waiting.responder.send(Err(self.endpoint.closed("a response belongs to another request"))));
                 return Err("a response belongs to another request".to_owned());

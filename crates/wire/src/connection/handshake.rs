@@ -136,7 +136,7 @@ impl<'a> Handshake<'a> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         if length > self.endpoint.max_response_bytes {
             return Err(self.endpoint.not_connected(format!(
-                "the response to {} claims {length} bytes; is this port one of Kafka, without TLS?",
+                "the response to {} claims {length} bytes; is this a plaintext Kafka port?",
                 R::API
             )));
         }

@@ -31,7 +31,7 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<BoxedStream, WireErro
     socket.set_nodelay(true).map_err(|error| endpoint.not_connected(error.to_string()))?;
     let Some(tls) = &endpoint.tls else { return Ok(Box::new(socket)) };
     let name = ServerName::try_from(address.host.to_string())
-        .map_err(|_| endpoint.not_connected("the host's name cannot be in a certificate"))?;
+        .map_err(|_| endpoint.not_connected("the host name is not valid for TLS"))?;
     let stream = TlsConnector::from(Arc::clone(tls))
         .connect(name, socket)
         .await

@@ -160,7 +160,7 @@ fn facts(group: &GroupView) -> Vec<Part> {
         parts.push(Part::styled(number::counted(idle, "idle member"), MUTED));
     }
     if let Some(expiry) = group.positions_expire {
-        parts.push(Part::styled(format!("positions expire in {}", number::seconds(expiry.in_s)), MUTED));
+        parts.push(Part::styled(format!("offsets expire in {}", number::seconds(expiry.in_s)), MUTED));
     }
     if let Some(abandoned) = group.lag.abandoned.filter(|abandoned| *abandoned != 0) {
         parts.push(Part::styled(format!("abandoned {}", number::lags(abandoned).fit(28)), MUTED));

@@ -15,7 +15,7 @@ pub enum LaunchAccess {
 
 impl Default for LaunchAccess {
     fn default() -> Self {
-        Self::Unavailable("this process starts no runs".into())
+        Self::Unavailable("this process cannot start runs".into())
     }
 }
 

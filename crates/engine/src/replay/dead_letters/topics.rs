@@ -47,7 +47,7 @@ pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Resu
                 counted(count, "partition")
             ),
             CatalogError::NotAuthorized(_) => {
-                format!("no permission for the dead-letter topic {name}; grant WRITE and DESCRIBE on it")
+                format!("not authorized to write to the dead-letter topic {name}; grant WRITE and DESCRIBE on it")
             }
             other => format!("the dead-letter topic {name} cannot be used: {other}"),
         })?;

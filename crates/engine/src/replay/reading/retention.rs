@@ -97,7 +97,7 @@ fn next_step(engine: &Engine, index: u32, epoch: u32, reached: i64, ends: &LogEn
     if reached > end {
         let text = format!(
             "offset {reached} is beyond the end of the log, {end}: the log was truncated, or the topic was deleted and \
-             created again"
+             created again; start a new run"
         );
         engine.fail_partition(index, &text);
         return NextStep::Stop;

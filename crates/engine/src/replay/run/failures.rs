@@ -106,7 +106,8 @@ impl Run {
             let key = printable(&key);
             if self.engine.failure_policy.when_quarantine_is_full() == QuarantineResponse::FailRun {
                 self.engine.fail(format!(
-                    "the quarantine is full (run.quarantine_buffer); the oldest key in it is {key}: {}",
+                    "the quarantine is full; raise run.quarantine_buffer or use --on-failure dead-letter. The oldest \
+                     key in it is {key}: {}",
                     self.engine.failure_of(&oldest.first, oldest.reason.attempts, &oldest.reason.error)
                 ));
                 return;

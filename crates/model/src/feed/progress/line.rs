@@ -61,7 +61,7 @@ fn describe_run(run: &RunView) -> String {
     if let Some(guard) = run.limits.guard.as_ref().filter(|guard| guard.records_per_s.is_some() && !run.state.is_over())
     {
         let lag = guard.lag.map_or_else(|| "?".into(), |lag| Count(lag).to_string());
-        let _ = write!(line, "  held back: group {} lag {lag}", printable(&guard.group));
+        let _ = write!(line, "  throttled: group {} lag {lag}", printable(&guard.group));
         if guard.lag.is_none_or(|lag| lag > guard.max_lag) {
             let _ = write!(line, " > {}", Count(guard.max_lag));
             if let (Some(partition), Some(lag)) = (&guard.partition, guard.partition_lag) {
@@ -154,7 +154,7 @@ mod tests {
         };
         held.limits.guard = Some(guard.clone());
         assert!(
-            describe_run(&held).ends_with("  held back: group bil\\nling lag 12,345 > 10,000"),
+            describe_run(&held).ends_with("  throttled: group bil\\nling lag 12,345 > 10,000"),
             "{}",
             describe_run(&held)
         );
