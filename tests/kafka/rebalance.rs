@@ -106,9 +106,12 @@ fn each_process_of_a_group_gets_partitions_although_it_has_a_member_for_each_par
         let mut owned = BTreeSet::new();
         for line in process.stderr().lines() {
             for one in (0..PROCESSES).map(partition) {
-                if line.ends_with(&format!("was assigned {one}")) {
+                if !line.ends_with(&format!(": {one}")) {
+                    continue;
+                }
+                if line.contains("assigned to ") {
                     owned.insert(one);
-                } else if line.ends_with(&format!("released {one}")) {
+                } else if line.contains("released by ") {
                     owned.remove(&one);
                 }
             }

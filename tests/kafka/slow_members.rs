@@ -105,7 +105,7 @@ fn a_process_removed_from_the_group_rejoins_and_its_late_results_do_not_count() 
     let ended = finish_within(session, RUN_TIMEOUT);
     let succeeded = wait::until("end of the second process", RUN_TIMEOUT, || second.ended());
     println!("{}\n--- second\n{}", ended.log(), second.output());
-    assert!(succeeded && second.output().contains(" lost "), "{}", second.output());
+    assert!(succeeded && second.output().contains(" lost by "), "{}", second.output());
     let handled = ended.view.totals.handled;
     ended.expect_done(handled);
     let places = placed.iter().map(|one| (u32::try_from(one.partition).unwrap(), one.offset)).collect();

@@ -191,7 +191,7 @@ fn each_record_is_applied_once_through_rebalances() {
     let (first, first_client) = start(3);
     reach(STEP / 2);
     let (second, second_client) = start(4);
-    wait_for_event(&second, "the second has partitions", |event| event.kind.to_string().contains(" was assigned "));
+    wait_for_event(&second, "the second has partitions", |event| event.kind.to_string().starts_with("assigned to "));
     step();
     reach(3 * STEP / 2);
     first.control.send(Command::Stop);
@@ -199,7 +199,7 @@ fn each_record_is_applied_once_through_rebalances() {
     step();
     reach(5 * STEP / 2);
     let (third, third_client) = start(2);
-    wait_for_event(&third, "the third has partitions", |event| event.kind.to_string().contains(" was assigned "));
+    wait_for_event(&third, "the third has partitions", |event| event.kind.to_string().starts_with("assigned to "));
     step();
     reach(4 * STEP);
     for session in [&second, &third] {

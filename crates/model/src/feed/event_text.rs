@@ -75,9 +75,9 @@ impl fmt::Display for EventKind {
             Self::Finished { run_id, state, elapsed_s } => {
                 write!(f, "run {run_id} {state} after {}", seconds(*elapsed_s))
             }
-            Self::Assigned { member, partitions } => write!(f, "{member} was assigned {}", PartitionList(partitions)),
-            Self::Revoked { member, partitions } => write!(f, "{member} released {}", PartitionList(partitions)),
-            Self::Lost { member, partitions } => write!(f, "{member} lost {}", PartitionList(partitions)),
+            Self::Assigned { member, partitions } => write!(f, "assigned to {member}: {}", PartitionList(partitions)),
+            Self::Revoked { member, partitions } => write!(f, "released by {member}: {}", PartitionList(partitions)),
+            Self::Lost { member, partitions } => write!(f, "lost by {member}: {}", PartitionList(partitions)),
             Self::RebalanceStarted { .. } => f.write_str("rebalance started"),
             Self::RebalanceFinished { duration_ms, moved, .. } => {
                 write!(f, "rebalance finished in {duration_ms} ms, {moved} moved")

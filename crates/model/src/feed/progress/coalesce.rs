@@ -156,10 +156,10 @@ mod tests {
         let mut suppressor = RepeatSuppressor::default();
         let lines = suppressor.take(&(0..100).map(|seq| assigned(seq, 1)).collect::<Vec<_>>());
         assert_eq!(lines.len(), 5);
-        assert_eq!(lines[0], "00:00:00.001Z worker-0 was assigned nothing");
+        assert_eq!(lines[0], "00:00:00.001Z assigned to worker-0: nothing");
         assert_eq!(suppressor.flush_until(DateTime::from_timestamp_millis(900).unwrap()), Vec::<String>::new());
         let late = suppressor.take(&[assigned(100, 1500)]);
-        assert_eq!(late, ["and 95 more assignments", "00:00:01.500Z worker-100 was assigned nothing"]);
+        assert_eq!(late, ["and 95 more assignments", "00:00:01.500Z assigned to worker-100: nothing"]);
         assert_eq!(suppressor.flush(), Vec::<String>::new());
     }
 
