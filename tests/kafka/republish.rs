@@ -17,7 +17,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::Value;
 
 use crate::fixtures::following::stop_when;
-use crate::support::broker::{self, Broker, unique_name};
+use crate::support::broker::{self, Broker, REQUEST_TIMEOUT, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::process::{Program, Running};
 use crate::support::produce::{Ending, NewRecord};
@@ -540,6 +540,40 @@ fn rebalances_republish_each_record_once() {
     let finished = stop_when("all records republished", second, complete).expect_success();
     let output = [first.stderr, finished.stderr, third.stderr].join("--- the next\n");
     expect_republished(broker, &target, &expected, &output);
+}
+
+/// Whether a group has no members.
+fn is_empty(client: &BaseConsumer, group: &str) -> bool {
+    let described = client.fetch_group_list(Some(group), REQUEST_TIMEOUT);
+    described.is_ok_and(|found| found.groups().iter().any(|one| one.state() == "Empty"))
+}
+
+/// A process that was frozen for longer than its session loses its partitions with transactions under way, and gets
+/// them back. The records of these transactions were not written.
+#[test]
+fn a_process_that_was_frozen_republishes_each_record_once() {
+    let mut random = random::generator();
+    let broker = broker::shared();
+    let (topic, target) = (broker.topic("frozen", PARTITIONS), broker.topic("thawed", PARTITIONS));
+    let mut expected = fill(broker, &topic, &mut random);
+    let (handler, group) = (format!("topic:{target}"), unique_name("frozen"));
+    let workspace = Workspace { broker, dir: tempfile::tempdir().unwrap() };
+    let args = ["run", "--topics", &topic, "--handler", &handler, "--group", &group, "--to", "never"];
+    let settings = ["--batch", "500", "--rate", "3k/s", "-X", "session.timeout.ms=6000"];
+    let mut running = workspace.program(&[&args[..], &settings].concat()).spawn();
+    let groups: BaseConsumer = broker.client().create().unwrap();
+    for freeze in 1..=3 {
+        extend(broker, &topic, &mut random, 6000, &mut expected);
+        let begun = log_length(broker, &target) + 1000;
+        assert!(wait_for_log_length(broker, &target, begun, &mut running), "{}", running.stderr());
+        running.signal("STOP");
+        wait::until("the end of its session", RUN_TIMEOUT, || is_empty(&groups, &group).then_some(()));
+        running.signal("CONT");
+        running.wait_for("lost partitions", RUN_TIMEOUT, |_, errors| errors.matches("lost by").count() >= freeze);
+    }
+    let complete = || is_complete(broker, &target, &expected);
+    let finished = stop_when("all records republished", running, complete).expect_success();
+    expect_republished(broker, &target, &expected, &finished.stderr);
 }
 
 /// When two runs use the same position group, the later one takes the positions over. Both follow the log, so that the

@@ -93,10 +93,11 @@ impl Journal {
         result
     }
 
-    /// Adds a partition that has joined the run. The next checkpoint includes it.
-    pub fn join(&mut self, joined: PartitionPlan) {
+    /// Adds a partition that has joined the run, with the id of its topic, if that is known. The next checkpoint
+    /// includes it.
+    pub fn join(&mut self, joined: PartitionPlan, topic_id: Option<String>) {
         if !self.head.topics.iter().any(|topic| topic.name == joined.topic) {
-            self.head.topics.push(TopicPlan { name: joined.topic.clone(), id: None, partitions: 0 });
+            self.head.topics.push(TopicPlan { name: joined.topic.clone(), id: topic_id, partitions: 0 });
         }
         self.head.partitions.push(joined);
         self.has_new_partitions = true;

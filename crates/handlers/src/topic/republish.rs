@@ -149,17 +149,22 @@ impl Republisher {
                 "cannot determine whether the last transaction was committed: {error}"
             ));
         }
-        // Records that are already committed are not sent again, and neither are those of a revoked assignment.
-        let mut is_settled = |at: &RecordIndex| {
+        // Records that are already committed are not sent again.
+        let mut is_written = |at: &RecordIndex| {
             let state = locked.state(record(*at).partition);
-            let written = state.is_some_and(|state| state.committed.is_some_and(|next| record(*at).offset < next));
-            written || ledger.is_stale(record(*at))
+            state.is_some_and(|state| state.committed.is_some_and(|next| record(*at).offset < next))
         };
-        let settled: Vec<RecordIndex> = work.left().filter(|at| is_settled(at)).collect();
-        if !settled.is_empty() {
-            for at in settled {
-                work.handle_through(at);
-            }
+        let written: Vec<RecordIndex> = work.left().filter(|at| is_written(at)).collect();
+        for at in &written {
+            work.handle_through(*at);
+        }
+        // Neither are those of a revoked assignment. They are not handled: the next owner of the partition, which may
+        // be this process again, reads them from the committed offset.
+        let stale: Vec<RecordIndex> = work.left().filter(|at| ledger.is_stale(record(*at))).collect();
+        for at in &stale {
+            work.fail(*at, RecordFailure::new("its partition was revoked", Advice::Fenced));
+        }
+        if !written.is_empty() || !stale.is_empty() {
             return AttemptEnd::Changed;
         }
         let mut offsets_to_commit: Vec<OffsetToCommit> = Vec::new();

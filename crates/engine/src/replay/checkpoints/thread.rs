@@ -236,7 +236,8 @@ impl CheckpointLoop {
             .take(self.written_states.len())
             .skip(self.journal.head().partitions.len())
         {
-            self.journal.join(partition_plan(planned));
+            let topic_id = self.engine.topics.id_of(&planned.id.topic);
+            self.journal.join(partition_plan(planned), topic_id);
         }
         let states = (0_u32..).zip(self.engine.partitions.iter()).zip(&self.written_states);
         let changed = states.filter(|((_, partition), written)| {

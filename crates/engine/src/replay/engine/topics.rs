@@ -50,6 +50,12 @@ impl RunTopics {
         self.names.push(name);
     }
 
+    /// The id of a topic, if it is known.
+    #[must_use]
+    pub fn id_of(&self, name: &str) -> Option<String> {
+        self.ids.lock().get(name).cloned()
+    }
+
     /// Adds ids that were looked up. Returns the topics whose id differs from the known one.
     pub fn compare_ids(&self, found: BTreeMap<String, String>) -> Vec<String> {
         let mut known = self.ids.lock();

@@ -33,6 +33,9 @@ struct Slot {
 
 /// Compaction does not pay below this number of slots.
 const MIN_COMPACTION_SLOTS: usize = 16_384;
+/// Slots per unfinished record beyond which finished ones are merged. Between two unfinished records, compaction leaves
+/// one slot of finished ones, so fewer than four.
+const MAX_SLOTS_PER_UNFINISHED: u64 = 4;
 /// Capacity beyond this number of slots is freed once all records are finished.
 const MAX_IDLE_CAPACITY_SLOTS: usize = 1024;
 
@@ -72,7 +75,7 @@ impl Position {
             }
         }
         self.open = kept;
-        self.compaction_slots = (self.open.len() * 2).max(self.compaction_slots);
+        self.compaction_slots = (self.open.len() * 2).max(MIN_COMPACTION_SLOTS);
     }
 
     /// Notes that every record below `offset` has been delivered.
@@ -95,6 +98,12 @@ impl Position {
         if self.open.is_empty() && self.open.capacity() > MAX_IDLE_CAPACITY_SLOTS {
             self.open.shrink_to(MAX_IDLE_CAPACITY_SLOTS);
             self.compaction_slots = MIN_COMPACTION_SLOTS;
+        }
+        // Finished records also merge when nothing is delivered: a partition whose span is too large is not read until
+        // they have. Compaction halves the slots at least, so that its cost per record is constant.
+        let is_mostly_finished = self.open.len() as u64 > MAX_SLOTS_PER_UNFINISHED * (self.unfinished + 1);
+        if self.open.len() >= MIN_COMPACTION_SLOTS && is_mostly_finished {
+            self.compact();
         }
         true
     }
@@ -234,6 +243,22 @@ mod tests {
         assert!(position.handled_from(0).contains(999_999) && !position.handled_from(0).contains(0));
         assert!(position.complete(0));
         assert_eq!((position.get(), position.open()), (1_000_000, 0));
+    }
+
+    /// A partition with a large span is not read, so finished records must merge without another delivery.
+    #[test]
+    fn finished_records_merge_when_nothing_more_is_delivered() {
+        let mut position = Position::starting_at(0);
+        for offset in 0..300_000 {
+            assert!(position.deliver(offset));
+        }
+        for offset in (1..300_000).rev() {
+            assert!(position.complete(offset));
+        }
+        assert!(position.open() <= MIN_COMPACTION_SLOTS, "{} slots", position.open());
+        assert_eq!((position.get(), position.unfinished(), position.ahead()), (0, 1, 299_999));
+        assert!(position.complete(0));
+        assert_eq!(position.get(), 300_000);
     }
 
     proptest! {

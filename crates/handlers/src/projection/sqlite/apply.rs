@@ -280,9 +280,8 @@ fn compare_tokens(database: &mut SqliteDatabase) -> Result<(), AttemptError> {
 
 fn lost_error(is_group_run: bool) -> ClassifiedError {
     if is_group_run {
-        // The group will report the revocation soon.
-        let after = Advice::After(std::time::Duration::from_secs(5));
-        return ClassifiedError::of_target("another process of the group has claimed this partition", after);
+        // The group will revoke the partition soon.
+        return ClassifiedError::of_target("another process of the group has claimed this partition", Advice::Fenced);
     }
     let text = "another run has claimed this projection, and two runs must not write it at once; stop one of them, then \
                 resume the other";
