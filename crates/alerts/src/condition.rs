@@ -18,6 +18,7 @@ use kreplay_model::{
 };
 
 pub use figure::{CountFigure, Figure, TimeFigure};
+use reading::Bound;
 pub(crate) use relation::{Equality, Relation};
 
 /// Comparisons joined by `and`. Each compares a figure of a group with a value.
@@ -59,7 +60,13 @@ impl Comparison {
                 reading::count(*figure, group, topics).map(|left| relation.holds(&left, right))
             }
             Self::Time(figure, relation, right) => {
-                reading::seconds(*figure, group, at, topics).map(|left| relation.holds(&left, &right.as_secs_f64()))
+                let holds = relation.holds(&reading::seconds(*figure, group, at, topics)?, &right.as_secs_f64());
+                let is_certain = match reading::bound(*figure, group, topics) {
+                    Bound::Exact => true,
+                    Bound::AtLeast => holds && relation.asks_for_more(),
+                    Bound::AtMost => holds && relation.asks_for_less(),
+                };
+                is_certain.then_some(holds)
             }
             Self::Rebalances(window, relation, right) => {
                 reading::rebalances(*window, group, at).map(|left| relation.holds(&left, right))

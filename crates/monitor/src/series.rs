@@ -3,6 +3,17 @@
 /// Points that a series keeps. At one look in 2 s this is more than 3 min; older points are thinned out.
 pub const MAX_POINTS: usize = 96;
 
+/// How far a time may lie before the last one without being the sign of a clock that was set back, in milliseconds.
+///
+/// Corrections of clocks are mostly slewed: the clock runs slower, and never goes back. What remains are small steps,
+/// after which the clock soon reaches the time that it had; to begin again would cost minutes of observations.
+pub const MAX_STEP_BACK_MS: i64 = 5_000;
+
+/// Whether the clock was set back between two times: what was observed before cannot be compared with what follows.
+pub(crate) fn is_set_back(before_ms: i64, at_ms: i64) -> bool {
+    before_ms.saturating_sub(at_ms) > MAX_STEP_BACK_MS
+}
+
 /// An offset at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
@@ -30,16 +41,18 @@ pub struct Series {
     points: Vec<Point>,
     /// When the offset was seen last.
     seen_ms: Option<i64>,
-    /// When the offset was seen for the first time since the last cut.
+    /// When the offset was seen for the first time since the last cut, or since the clock was set back.
     began_ms: Option<i64>,
     /// Whether the first point is a change: the time of the first offset of a series is not that of its commit.
     first_is_change: bool,
 }
 
 impl Series {
-    /// Adds an offset. Times that go back are ignored.
+    /// Adds an offset. Times that go back are ignored; if they go back by more than [`MAX_STEP_BACK_MS`], the series
+    /// begins again.
     pub fn add(&mut self, at_ms: i64, offset: i64) -> Change {
-        if self.seen_ms.is_some_and(|seen| at_ms < seen) {
+        let is_set_back = self.is_set_back(at_ms);
+        if !is_set_back && self.seen_ms.is_some_and(|seen| at_ms < seen) {
             return Change::Forward;
         }
         self.seen_ms = Some(at_ms);
@@ -51,7 +64,9 @@ impl Series {
             self.restart(at_ms, offset, true);
             return Change::Back { from: last.offset };
         }
-        if offset > last.offset {
+        if is_set_back {
+            self.restart(at_ms, offset, offset > last.offset);
+        } else if offset > last.offset {
             self.points.push(Point { at_ms, offset });
             if self.points.len() > MAX_POINTS {
                 self.thin_out();
@@ -61,9 +76,11 @@ impl Series {
     }
 
     /// Takes an offset that is no change: the points before are moved by the difference to the last one, so that rates
-    /// and intervals remain those of the changes. Returns the difference. Times that go back are ignored.
+    /// and intervals remain those of the changes. Returns the difference. Times that go back are treated as by
+    /// [`Series::add`].
     pub fn move_to(&mut self, at_ms: i64, offset: i64) -> i64 {
-        if self.seen_ms.is_some_and(|seen| at_ms < seen) {
+        let is_set_back = self.is_set_back(at_ms);
+        if !is_set_back && self.seen_ms.is_some_and(|seen| at_ms < seen) {
             return 0;
         }
         self.seen_ms = Some(at_ms);
@@ -72,10 +89,18 @@ impl Series {
             return 0;
         };
         let difference = offset.saturating_sub(last);
+        if is_set_back {
+            self.restart(at_ms, offset, false);
+            return difference;
+        }
         for point in &mut self.points {
             point.offset = point.offset.saturating_add(difference);
         }
         difference
+    }
+
+    fn is_set_back(&self, at_ms: i64) -> bool {
+        self.seen_ms.is_some_and(|seen| is_set_back(seen, at_ms))
     }
 
     fn restart(&mut self, at_ms: i64, offset: i64, first_is_change: bool) {
@@ -126,7 +151,7 @@ impl Series {
         self.seen_ms
     }
 
-    /// When the series began, or began again after an offset that went back.
+    /// When the series began, or began again after an offset or the clock went back.
     #[must_use]
     pub fn began_ms(&self) -> Option<i64> {
         self.began_ms
@@ -197,6 +222,33 @@ mod tests {
         assert_eq!(series.last_change_ms(), Some(5));
         assert_eq!(series.add(7, 3), Change::Back { from: 12 });
         assert_eq!((series.changes().len(), series.last_change_ms(), series.began_ms()), (1, Some(7), Some(7)));
+    }
+
+    #[test]
+    fn a_series_begins_again_after_the_clock_was_set_back() {
+        let hour = 3_600_000;
+        let mut series = Series::default();
+        for (at, offset) in [(hour, 10), (hour + 2_000, 20), (hour + 4_000, 30)] {
+            series.add(at, offset);
+        }
+        let before = series.clone();
+        assert_eq!(series.add(hour + 4_000 - MAX_STEP_BACK_MS, 40), Change::Forward);
+        assert_eq!(series, before, "a small step is waited for");
+        assert_eq!(series.add(6_000, 40), Change::Forward);
+        assert_eq!((series.began_ms(), series.seen_ms(), series.last()), (Some(6_000), Some(6_000), Some(40)));
+        assert_eq!(series.changes(), [Point { at_ms: 6_000, offset: 40 }], "it has changed since the last look");
+        series.add(8_000, 50);
+        let growth = series.interpolated(8_000).unwrap() - series.interpolated(6_000).unwrap();
+        assert_eq!((growth, series.last_change_ms()), (10.0, Some(8_000)));
+        // An offset that has not changed, one that was changed from outside, and one that went back.
+        for (offset, changes) in [(30, 0), (25, 1)] {
+            let mut series = before.clone();
+            let change = if offset < 30 { Change::Back { from: 30 } } else { Change::Forward };
+            assert_eq!((series.add(6_000, offset), series.changes().len()), (change, changes));
+            let mut series = before.clone();
+            assert_eq!((series.move_to(6_000, offset), series.changes().len()), (offset - 30, 0));
+            assert_eq!((series.began_ms(), series.last()), (Some(6_000), Some(offset)));
+        }
     }
 
     #[test]

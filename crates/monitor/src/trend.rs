@@ -6,6 +6,8 @@
 
 use kreplay_model::watch::Trend;
 
+use crate::series::is_set_back;
+
 /// Points that a trend needs.
 pub const MIN_POINTS: usize = 8;
 
@@ -23,10 +25,12 @@ pub struct LagHistory {
 }
 
 impl LagHistory {
-    /// Adds a lag.
+    /// Adds a lag. Times that go back are ignored, unless the clock was set back: the lags before are then forgotten.
     pub fn add(&mut self, at_ms: i64, lag: i64) {
-        if self.points.last().is_some_and(|(last, _)| at_ms <= *last) {
-            return;
+        match self.points.last().copied() {
+            Some((last, _)) if is_set_back(last, at_ms) => self.points.clear(),
+            Some((last, _)) if at_ms <= last => return,
+            _ => {}
         }
         if self.points.len() >= MAX_POINTS {
             self.points.remove(0);
@@ -103,6 +107,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::series::MAX_STEP_BACK_MS;
 
     fn history(lags: impl IntoIterator<Item = i64>) -> LagHistory {
         let mut history = LagHistory::default();
@@ -116,6 +121,22 @@ mod tests {
     fn fewer_than_eight_points_are_unclear() {
         assert_eq!(history(0..7).trend(), Trend::Unclear);
         assert_eq!(history(0..8).trend(), Trend::Growing);
+    }
+
+    #[test]
+    fn the_trend_begins_again_after_the_clock_was_set_back() {
+        let mut lags = LagHistory::default();
+        for step in 0..20 {
+            lags.add(3_600_000 + step * 2_000, step);
+        }
+        let before = lags.clone();
+        lags.add(3_600_000 + 38_000 - MAX_STEP_BACK_MS, 0);
+        assert_eq!(lags, before, "a small step is waited for");
+        for step in 0..10 {
+            lags.add(40_000 + step * 2_000, 20 - step);
+            let expected = if step < 7 { Trend::Unclear } else { Trend::Shrinking };
+            assert_eq!(lags.trend(), expected, "at step {step}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use kreplay_model::{
     watch::{VerdictKind, VerdictView},
 };
 
-pub use facts::{GroupFacts, PartitionFacts};
+pub use facts::{GroupFacts, PartitionFacts, readable};
 pub use hysteresis::{Hysteresis, LOOKS_BEFORE_VERDICT, LOOKS_TO_CLEAR, LOOKS_TO_RAISE, VerdictChange};
 pub use text::duration_text;
 

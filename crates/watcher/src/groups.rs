@@ -1,11 +1,14 @@
 //! The groups of a cluster that are watched.
 
+mod known;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kreplay_model::watch::GroupType;
 use kreplay_monitor::look::ListedGroup;
 
+use self::known::KnownGroups;
 use crate::selection::GroupSelection;
 use crate::source::{GroupAnswer, Kind, Listed, WatchClient, WatchError};
 
@@ -13,45 +16,39 @@ use crate::source::{GroupAnswer, Kind, Listed, WatchClient, WatchError};
 pub(crate) struct Groups {
     client: WatchClient,
     selection: GroupSelection,
-    known: BTreeMap<Arc<str>, Listed>,
+    known: KnownGroups,
 }
 
 impl Groups {
     pub(crate) fn new(client: WatchClient, selection: GroupSelection) -> Self {
-        Self { client, selection, known: BTreeMap::new() }
+        Self { client, selection, known: KnownGroups::default() }
     }
 
-    /// The selected groups, as `client` lists them. Those of a broker that does not answer are as in the list before.
+    /// The selected groups, as `client` lists them. A group that it does not list any more is as in the last list that
+    /// has it, until its coordinator says that it does not exist.
     ///
     /// # Errors
     /// The cluster does not answer.
     pub(crate) async fn list(&mut self, client: &WatchClient) -> Result<Vec<ListedGroup>, WatchError> {
-        let listing = client.list(&self.selection).await?;
-        let mut known = listing.groups;
-        for (name, group) in std::mem::take(&mut self.known) {
-            if listing.missing.may_have(&group) {
-                known.entry(name).or_insert(group);
-            }
-        }
-        let missing = self.selection.names().filter(|name| !known.contains_key(*name)).map(Arc::from);
+        self.known.take_list(client.list(&self.selection).await?);
+        let missing = self.selection.names().filter(|name| !self.known.contains(name)).map(Arc::from);
         let missing: Vec<Arc<str>> = missing.collect();
         if !missing.is_empty() {
             for name in self.client.refused(&missing).await {
-                known.insert(name.clone(), not_listed(name));
+                self.known.add_unlisted(not_listed(name));
             }
         }
-        self.known = known;
-        Ok(self.known.values().map(|known| known.group.clone()).collect())
+        Ok(self.known.all())
     }
 
     /// Describes groups and requests their committed offsets. An error of one group does not affect the others.
-    pub(crate) async fn ask(&self, names: &[Arc<str>]) -> BTreeMap<Arc<str>, GroupAnswer> {
-        let kind = |name: &Arc<str>| self.known.get(name).map_or(Kind::Classic, |known| known.kind);
+    pub(crate) async fn ask(&mut self, names: &[Arc<str>]) -> BTreeMap<Arc<str>, GroupAnswer> {
+        let kind = |name: &Arc<str>| self.known.kind(name).unwrap_or(Kind::Classic);
         let groups: Vec<_> = names.iter().map(|name| (name.clone(), kind(name))).collect();
         let mut answers = self.client.groups(&groups).await;
         for (name, answer) in &mut answers {
-            let listed = self.known.get(name).and_then(|known| known.coordinator);
-            answer.coordinator = answer.coordinator.or(listed);
+            answer.coordinator = answer.coordinator.or_else(|| self.known.coordinator(name));
+            self.known.take_description(name, answer.described.as_ref().err());
         }
         answers
     }

@@ -1,20 +1,23 @@
 //! Topics and the offsets of their logs.
+//!
+//! What is due follows from the monotonic clock: after the wall clock is set back, nothing may wait for it to catch up.
+
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::{Offset, TopicPartition};
 use kreplay_model::watch::Reason;
 use kreplay_monitor::look::{Answer, PartitionLook, RecordAt, TimeAnswer, TopicId, TopicLook};
 
+use self::settings::SettingsRequests;
 use crate::source::{Settings, TopicFound, WatchClient};
 
 /// Time between two requests for the partitions of a topic.
 const METADATA_EVERY: Duration = Duration::from_secs(30);
-/// Time between two requests for the settings of a topic or of the brokers.
-const SETTINGS_EVERY: Duration = Duration::from_secs(300);
 
 /// The broker setting for how long the offsets of an empty group are kept, in minutes.
 const OFFSETS_RETENTION: &str = "offsets.retention.minutes";
@@ -24,24 +27,53 @@ const OFFSETS_RETENTION: &str = "offsets.retention.minutes";
 struct Topic {
     partitions: Option<u32>,
     id: Option<TopicId>,
-    asked_at: Option<DateTime<Utc>>,
-    settings_at: Option<DateTime<Utc>>,
+    /// When its partitions are requested again; at once if `None`.
+    metadata_due: Option<Instant>,
+    settings: SettingsRequests,
+}
+
+impl Topic {
+    fn is_metadata_due(&self, now: Instant) -> bool {
+        self.metadata_due.is_none_or(|due| now >= due)
+    }
+
+    /// Takes an answer that arrived `at` this time, which is `now`, and adds it to a look.
+    fn take_metadata(
+        &mut self,
+        found: Result<TopicFound, Reason>,
+        at: DateTime<Utc>,
+        now: Instant,
+        look: &mut TopicLook,
+    ) {
+        match found {
+            Ok(found) => {
+                self.metadata_due = Some(now + METADATA_EVERY);
+                self.partitions = Some(found.partitions);
+                self.id = found.id;
+                look.partitions = Answer::Known(at, found.partitions);
+                look.topic_id = self.id;
+            }
+            Err(why) => {
+                if why == Reason::TopicGone {
+                    *self = Self::default();
+                }
+                look.partitions = Answer::Failed(why);
+            }
+        }
+    }
 }
 
 /// The topics and logs of a cluster.
 pub(crate) struct Logs {
     client: WatchClient,
     topics: BTreeMap<Arc<str>, Topic>,
-    retention_asked_at: Option<DateTime<Utc>>,
-}
-
-fn is_due(last: Option<DateTime<Utc>>, every: Duration, now: DateTime<Utc>) -> bool {
-    last.is_none_or(|last| (now - last).to_std().is_ok_and(|age| age >= every))
+    /// The requests for `offsets.retention.minutes`.
+    retention: SettingsRequests,
 }
 
 impl Logs {
     pub(crate) fn new(client: WatchClient) -> Self {
-        Self { client, topics: BTreeMap::new(), retention_asked_at: None }
+        Self { client, topics: BTreeMap::new(), retention: SettingsRequests::default() }
     }
 
     /// The number of partitions of a topic, if known.
@@ -51,56 +83,33 @@ impl Logs {
 
     /// Requests partitions, ids and settings of topics, where they are due.
     pub(crate) async fn topics(&mut self, names: &BTreeSet<Arc<str>>) -> BTreeMap<Arc<str>, TopicLook> {
-        let now = Utc::now();
-        let due = |every, last: fn(&Topic) -> Option<DateTime<Utc>>| {
-            let is_due = |name: &&Arc<str>| is_due(self.topics.get(&**name).and_then(last), every, now);
-            names.iter().filter(is_due).cloned().collect::<Vec<Arc<str>>>()
+        let now = Instant::now();
+        let due = |is_due: fn(&Topic, Instant) -> bool| {
+            let is_new_or_due = |name: &&Arc<str>| self.topics.get(&**name).is_none_or(|topic| is_due(topic, now));
+            names.iter().filter(is_new_or_due).cloned().collect::<Vec<Arc<str>>>()
         };
-        let metadata_due = due(METADATA_EVERY, |topic| topic.asked_at);
-        let settings_due = due(SETTINGS_EVERY, |topic| topic.settings_at);
+        let metadata_due = due(Topic::is_metadata_due);
+        let settings_due = due(|topic, now| topic.settings.is_due(now));
         let metadata =
             async { if metadata_due.is_empty() { BTreeMap::new() } else { self.client.topics(&metadata_due).await } };
         let settings = async {
             if settings_due.is_empty() { BTreeMap::new() } else { self.client.topic_settings(&settings_due).await }
         };
         let (metadata, settings) = tokio::join!(metadata, settings);
-        let at = Utc::now();
+        let (at, now) = (Utc::now(), Instant::now());
         let mut looks: BTreeMap<Arc<str>, TopicLook> = BTreeMap::new();
         for (name, found) in metadata {
-            let look = looks.entry(name.clone()).or_default();
-            self.take_metadata(name, found, at, look);
+            let topic = self.topics.entry(name.clone()).or_default();
+            topic.take_metadata(found, at, now, looks.entry(name).or_default());
         }
         for (name, found) in settings {
-            self.topics.entry(name.clone()).or_default().settings_at = Some(at);
+            let requests = &mut self.topics.entry(name.clone()).or_default().settings;
             let look = looks.entry(name).or_default();
-            (look.compacted, look.retention_ms) = topic_settings(found, at);
+            if let Some(found) = requests.take(found, now) {
+                (look.compacted, look.retention_ms) = topic_settings(found, at);
+            }
         }
         looks
-    }
-
-    fn take_metadata(
-        &mut self,
-        name: Arc<str>,
-        found: Result<TopicFound, Reason>,
-        at: DateTime<Utc>,
-        look: &mut TopicLook,
-    ) {
-        let topic = self.topics.entry(name).or_default();
-        match found {
-            Ok(found) => {
-                topic.asked_at = Some(at);
-                topic.partitions = Some(found.partitions);
-                topic.id = found.id;
-                look.partitions = Answer::Known(at, found.partitions);
-                look.topic_id = topic.id;
-            }
-            Err(why) => {
-                if why == Reason::TopicGone {
-                    *topic = Topic::default();
-                }
-                look.partitions = Answer::Failed(why);
-            }
-        }
     }
 
     /// Forgets all topics but these.
@@ -138,18 +147,17 @@ impl Logs {
 
     /// Requests `offsets.retention.minutes`, where it is due.
     pub(crate) async fn offsets_retention(&mut self) -> Answer<u64> {
-        if !is_due(self.retention_asked_at, SETTINGS_EVERY, Utc::now()) {
+        if !self.retention.is_due(Instant::now()) {
             return Answer::NotAsked;
         }
         let Some(found) = self.client.broker_setting(OFFSETS_RETENTION).await else { return Answer::NotAsked };
-        let at = Utc::now();
-        self.retention_asked_at = Some(at);
-        match found {
-            Ok(setting) => {
+        match self.retention.take(found, Instant::now()) {
+            Some(Ok(setting)) => {
                 let minutes = setting.and_then(|minutes| minutes.parse().ok());
-                minutes.map_or(Answer::NotAsked, |minutes| Answer::Known(at, minutes))
+                minutes.map_or(Answer::NotAsked, |minutes| Answer::Known(Utc::now(), minutes))
             }
-            Err(why) => Answer::Failed(why),
+            Some(Err(why)) => Answer::Failed(why),
+            None => Answer::NotAsked,
         }
     }
 }
@@ -182,7 +190,23 @@ pub(crate) fn ends_below<'a>(
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
+
+    #[test]
+    fn partitions_are_requested_again_in_time_after_the_wall_clock_was_set_back() {
+        let now = Instant::now();
+        let (mut topic, mut look) = (Topic::default(), TopicLook::default());
+        assert!(topic.is_metadata_due(now));
+        // The answer arrived an hour later than the wall clock says now.
+        let at = Utc::now() + TimeDelta::hours(1);
+        topic.take_metadata(Ok(TopicFound { partitions: 3, id: None }), at, now, &mut look);
+        assert_eq!(look.partitions, Answer::Known(at, 3));
+        assert!(!topic.is_metadata_due(now) && topic.is_metadata_due(now + METADATA_EVERY));
+        topic.take_metadata(Err(Reason::TopicGone), at, now, &mut look);
+        assert!(topic.is_metadata_due(now) && topic.partitions.is_none());
+    }
 
     #[test]
     fn retention_counts_where_records_are_deleted_by_time() {

@@ -18,6 +18,8 @@ use kreplay_monitor::look::{Answer, PartitionLook, RecordAt};
 use kreplay_wire::{WireClient, WireError};
 use thiserror::Error;
 
+#[cfg(test)]
+pub(crate) use self::answer::Missing;
 pub(crate) use self::answer::{Commits, GroupAnswer, Kind, Listed, Listing, Settings, TopicFound};
 use self::librdkafka::Librdkafka;
 use self::wire::Wire;

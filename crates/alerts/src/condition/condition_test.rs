@@ -1,6 +1,10 @@
 //! Tests of conditions.
 
-use kreplay_model::watch::{EtaVerdict, GroupState, MemberRow, Reason, RebalanceEntry};
+use kreplay_model::domain::Offset;
+use kreplay_model::watch::{
+    EtaVerdict, GroupState, MemberRow, PartitionRow, RatesView, Reason, RebalanceEntry, SecondsRange, SeenBy,
+    TimeExactness,
+};
 use proptest::prelude::*;
 
 use super::{
@@ -49,6 +53,95 @@ fn every_figure_can_be_compared() {
     }
 }
 
+/// A partition of the topic `orders` with a lag and, if it is known, an age in seconds.
+fn row(partition: i32, lag: Option<i64>, age_s: Option<f64>) -> PartitionRow {
+    let parts = lag.map(i64::unsigned_abs);
+    PartitionRow {
+        topic: "orders".into(),
+        partition,
+        committed: Offset::new(100),
+        metadata: None,
+        committed_at: None,
+        log_start: Offset::new(0),
+        stable_end: None,
+        end: None,
+        lag,
+        lost: parts.map(|_| 0),
+        readable: parts,
+        held_back: parts.map(|_| 0),
+        ahead: parts.map(|_| 0),
+        ahead_cause: None,
+        records_left: None,
+        compacted: Some(false),
+        held_by: None,
+        would_be: None,
+        age_s: age_s.map(SecondsRange::exact),
+        age_exactness: age_s.map(|_| TimeExactness::Exact),
+        behind_s: None,
+        deadline_s: age_s.map(|age_s| 86_400.0 - age_s),
+        rates: RatesView::default(),
+        owner: None,
+        why: Vec::new(),
+        abandoned: false,
+        orphan: false,
+        skew_ms: None,
+        why_unknown: None,
+        last_known_lag: None,
+        as_of: None,
+        seen_by: SeenBy::Wire,
+    }
+}
+
+#[test]
+fn an_age_without_that_of_a_partition_is_a_lower_bound() {
+    let mut one = group("billing", Some(50));
+    one.partitions = vec![row(0, Some(5), Some(30.0)), row(1, Some(45), None)];
+    one.deadline_s = Some(86_370.0);
+    for (condition, expected) in [
+        ("age > 10s", Some(true)),
+        ("age >= 30s", Some(true)),
+        ("age > 40s", None),
+        ("age < 40s", None),
+        ("age = 30s", None),
+        ("deadline < 1h", None),
+        ("deadline < 24h", Some(true)),
+        ("deadline > 1h", None),
+    ] {
+        assert_eq!(evaluate(condition, &one), expected, "{condition}");
+    }
+    // What has nothing to read, or was never committed, has no age.
+    one.partitions = vec![row(0, Some(5), Some(30.0)), row(1, Some(0), None), row(2, None, None)];
+    assert_eq!(evaluate("age < 40s", &one), None, "the lag of partition 2 is not known");
+    one.partitions[2].why_unknown = Some(Reason::NeverCommitted);
+    assert_eq!(evaluate("age < 40s", &one), Some(true));
+}
+
+#[test]
+fn a_deadline_is_infinite_only_where_the_retention_is_known() {
+    let mut one = group("billing", Some(5));
+    one.partitions = vec![PartitionRow { deadline_s: None, ..row(0, Some(5), Some(30.0)) }];
+    assert_eq!(evaluate("deadline < 1h", &one), Some(false), "records are kept for ever");
+    one.partitions[0].compacted = None;
+    assert_eq!(evaluate("deadline < 1h", &one), None, "the settings of the topic are not known");
+    one.partitions[0].compacted = Some(false);
+    one.partitions[0].age_exactness = Some(TimeExactness::AtLeast);
+    assert_eq!(evaluate("deadline < 1h", &one), None, "the age has no upper bound");
+}
+
+#[test]
+fn old_commits_and_verdicts_say_nothing() {
+    let mut one = group("billing", Some(5));
+    one.partitions = vec![row(0, Some(5), Some(30.0))];
+    one.partitions[0].why_unknown = Some(Reason::CoordinatorLoading);
+    one.why_unknown = Some(Reason::CoordinatorLoading);
+    for condition in
+        ["lag > 4", "readable > 4", "age > 10s", "no_progress > 10s", "severity >= warning", "verdict = fine"]
+    {
+        assert_eq!(evaluate(condition, &one), None, "{condition}");
+    }
+    assert_eq!(evaluate("verdict = falling-behind", &one), Some(true), "the last verdict holds");
+}
+
 fn rebalance(at_s: i64) -> RebalanceEntry {
     RebalanceEntry {
         began_at: time(at_s),
@@ -60,6 +153,22 @@ fn rebalance(at_s: i64) -> RebalanceEntry {
         partitions: None,
         stood_still: Vec::new(),
     }
+}
+
+#[test]
+fn rebalances_count_when_they_were_seen_unless_some_of_them_are_not_kept() {
+    let mut one = group("billing", Some(5));
+    // One entry of the history covers all epochs until the group has settled.
+    one.rebalances.history = vec![RebalanceEntry { epochs: 50, ..rebalance(60) }];
+    let mut recent = kreplay_model::watch::RecentRebalances::default();
+    recent.forget_until(time(50).timestamp_millis());
+    for seconds in (60..=1_000).step_by(20) {
+        recent.add(time(seconds).timestamp_millis(), 1);
+    }
+    one.rebalances.recent = Some(recent.into());
+    assert_eq!(evaluate("rebalances in 10m = 31", &one), Some(true), "from 400 s to 1,000 s, both included");
+    assert_eq!(evaluate("rebalances in 949s = 48", &one), Some(true));
+    assert_eq!(evaluate("rebalances in 950s > 0", &one), None);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use kreplay_model::{
     domain::Glob,
-    watch::{EtaVerdict, GroupState, GroupView, PartitionRow, Reason, RecordsLeft, VerdictKind},
+    watch::{EtaVerdict, GroupState, GroupView, PartitionRow, Reason, RecordsLeft, TimeExactness, VerdictKind},
 };
 
 use super::{CountFigure, TimeFigure};
@@ -13,8 +13,17 @@ use super::{CountFigure, TimeFigure};
 /// Whether the description of the group is old because the cluster does not answer. A missing permission or offset is
 /// no such reason: the other figures are current.
 fn is_stale(group: &GroupView) -> bool {
+    is_outdated(group.why_unknown.as_ref())
+}
+
+/// Whether the committed offset of a partition of a figure is old for such a reason.
+fn has_stale_row(group: &GroupView, topics: &[Glob]) -> bool {
+    rows(group, topics).any(|row| row.lag.is_some() && is_outdated(row.why_unknown.as_ref()))
+}
+
+fn is_outdated(why: Option<&Reason>) -> bool {
     matches!(
-        group.why_unknown,
+        why,
         Some(
             Reason::TimedOut
                 | Reason::NoLeader
@@ -48,6 +57,7 @@ pub(super) fn count(figure: CountFigure, group: &GroupView, topics: &[Glob]) -> 
             .as_of
             .filter(|_| !is_stale(group))
             .map(|_| length(rows(group, topics).filter(|row| row.orphan).count())),
+        _ if has_stale_row(group, topics) => None,
         _ if topics.is_empty() => of_group(figure, group),
         _ => of_topics(figure, group, topics),
     }
@@ -112,8 +122,47 @@ pub(super) fn seconds(figure: TimeFigure, group: &GroupView, at: DateTime<Utc>, 
     }
 }
 
+/// How the real value of a time may differ from the known one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    Exact,
+    /// It may be larger: the age of a partition is not known.
+    AtLeast,
+    /// It may be smaller: the deadline of a partition is not known.
+    AtMost,
+}
+
+/// How the real value may differ from the one that [`seconds`] returns.
+pub(super) fn bound(figure: TimeFigure, group: &GroupView, topics: &[Glob]) -> Bound {
+    match figure {
+        TimeFigure::Age | TimeFigure::NoProgress if rows(group, topics).any(lacks_age) => Bound::AtLeast,
+        TimeFigure::Deadline if rows(group, topics).any(lacks_deadline) => Bound::AtMost,
+        TimeFigure::Age | TimeFigure::NoProgress | TimeFigure::Deadline | TimeFigure::Eta => Bound::Exact,
+    }
+}
+
+/// Whether there may be an unread record whose age is not known.
+fn lacks_age(row: &PartitionRow) -> bool {
+    if row.lag.is_none() {
+        return !matches!(row.why_unknown, Some(Reason::NeverCommitted | Reason::TopicGone));
+    }
+    let is_unread = row.readable.is_some_and(|readable| readable > 0) && without_records(row) == 0;
+    (is_unread || row.ahead.is_some_and(|ahead| ahead > 0)) && row.age_s.is_none()
+}
+
+/// Whether retention may delete an unread record at a time that is not known: its age has no upper bound, or the
+/// settings of the topic are not known.
+fn lacks_deadline(row: &PartitionRow) -> bool {
+    let is_unread = row.readable.is_some_and(|readable| readable > 0) && without_records(row) == 0;
+    let is_bounded = matches!(row.age_exactness, Some(TimeExactness::Exact | TimeExactness::Bracket));
+    lacks_age(row) || (is_unread && row.deadline_s.is_none() && !(is_bounded && row.compacted.is_some()))
+}
+
 /// The age of the oldest unread record; 0 if there is nothing to read.
 fn age(group: &GroupView, topics: &[Glob]) -> Option<f64> {
+    if has_stale_row(group, topics) {
+        return None;
+    }
     let known = if topics.is_empty() {
         group.age_s.map(|age| age.value)
     } else {
@@ -147,6 +196,11 @@ fn no_progress(group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> Option<
 
 pub(super) fn rebalances(window: Duration, group: &GroupView, at: DateTime<Utc>) -> Option<u64> {
     group.as_of.filter(|_| !is_stale(group))?;
+    if let Some(recent) = &group.rebalances.recent {
+        let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+        return recent.within(at.timestamp_millis(), window_ms);
+    }
+    // A view that was read from JSON has only the last entries, each with the time at which its first rebalance began.
     let is_recent = |began: DateTime<Utc>| (at - began).to_std().unwrap_or_default() <= window;
     let recent = group.rebalances.history.iter().filter(|entry| is_recent(entry.began_at));
     Some(recent.map(|entry| u64::from(entry.epochs)).sum())
@@ -157,5 +211,5 @@ pub(super) fn state(group: &GroupView) -> Option<&GroupState> {
 }
 
 pub(super) fn has_verdict(group: &GroupView) -> bool {
-    !matches!(group.verdict.kind, VerdictKind::Gathering | VerdictKind::Unknown)
+    !is_stale(group) && !matches!(group.verdict.kind, VerdictKind::Gathering | VerdictKind::Unknown)
 }

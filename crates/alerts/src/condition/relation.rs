@@ -41,6 +41,16 @@ impl Relation {
         }
     }
 
+    /// Whether it holds for every larger value, too.
+    pub(crate) fn asks_for_more(self) -> bool {
+        matches!(self, Self::Greater | Self::GreaterOrEqual)
+    }
+
+    /// Whether it holds for every smaller value, too.
+    pub(crate) fn asks_for_less(self) -> bool {
+        matches!(self, Self::Less | Self::LessOrEqual)
+    }
+
     /// Its shortest form.
     pub(crate) fn word(self) -> &'static str {
         RELATIONS.iter().rev().find(|(_, relation)| *relation == self).map_or("=", |(word, _)| word)

@@ -1,8 +1,11 @@
 //! Rebalances of a watched group.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::RecentRebalances;
 use crate::domain::TopicPartition;
 
 /// The rebalances of a group since the watch began, and before it as far as its history was read.
@@ -29,6 +32,10 @@ pub struct RebalancesView {
     pub flapping: Option<String>,
     /// The last rebalances, the oldest first.
     pub history: Vec<RebalanceEntry>,
+    /// When each of them was seen, also those that the history has no entry of. Not in JSON: `None` in a view that was
+    /// read from there.
+    #[serde(skip)]
+    pub recent: Option<Arc<RecentRebalances>>,
 }
 
 impl RebalancesView {

@@ -9,7 +9,7 @@ pub const METADATA_AGE_MS: i64 = 300_000;
 /// Metadata ages without an owner after which a partition is an orphan.
 const ORPHAN_AFTER_AGES: i64 = 2;
 
-/// A partition without owner and without a commit for this many usual commit intervals is abandoned, if others advance.
+/// A topic without a commit for this many usual commit intervals is abandoned, if others advance.
 pub const ABANDONED_AFTER_INTERVALS: i64 = 10;
 
 /// Whether a partition without owner should have one: its topic is not abandoned, and the group has been stable with
@@ -21,14 +21,14 @@ pub fn is_orphan(unowned_since_ms: Option<i64>, abandoned: bool, now_ms: i64) ->
 
 /// Whether a group has left the topic of a partition.
 ///
-/// A known subscription decides. Otherwise the partition must have no owner, and its last commit must be ten usual
-/// commit intervals of the group older than the last commit to any of its partitions.
+/// A known subscription decides. Otherwise the partition must have no owner, and the last commit to its topic must be
+/// ten usual commit intervals of the group older than the last commit to any topic.
 #[must_use]
 pub fn has_left(
     topic: &str,
     subscription: Option<&BTreeSet<Arc<str>>>,
     has_owner: bool,
-    last_commit_ms: Option<i64>,
+    topic_last_commit_ms: Option<i64>,
     group_last_commit_ms: Option<i64>,
     median_interval_ms: Option<i64>,
 ) -> bool {
@@ -38,7 +38,8 @@ pub fn has_left(
     if let Some(subscription) = subscription {
         return !subscription.contains(topic);
     }
-    let (Some(last), Some(group), Some(interval)) = (last_commit_ms, group_last_commit_ms, median_interval_ms) else {
+    let (Some(last), Some(group), Some(interval)) = (topic_last_commit_ms, group_last_commit_ms, median_interval_ms)
+    else {
         return false;
     };
     group - last > interval.max(1).saturating_mul(ABANDONED_AFTER_INTERVALS)

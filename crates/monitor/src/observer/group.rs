@@ -238,7 +238,9 @@ impl GroupTrack {
             return;
         }
         let (mut view, findings) = self.build_view(name, now, logs, is_looked_at, emit);
-        let changes = if is_looked_at { self.verdicts.add(&findings) } else { Vec::new() };
+        // Without an answer of the coordinator, offsets that stand still prove nothing.
+        let is_judged = is_looked_at && !self.is_outdated();
+        let changes = if is_judged { self.verdicts.add(&findings) } else { Vec::new() };
         view.verdict = self.verdicts.verdict();
         self.last_view = Some(Arc::new(view));
         for change in changes {
@@ -252,6 +254,11 @@ impl GroupTrack {
                 VerdictChange::Raised(_) | VerdictChange::Cleared(_) => {}
             }
         }
+    }
+
+    /// Whether the coordinator does not answer for the moment, so that the last answer is shown.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.description.is_outdated() || self.commits.is_outdated()
     }
 
     /// Reports a missing permission, once.

@@ -38,10 +38,12 @@ impl<T: Clone> Held<T> {
 
     /// The value; also while its request fails because the coordinator moves, loads, or does not answer in time.
     pub(super) fn through_transients(&self) -> Option<&T> {
-        let is_transient = |reason: &Reason| {
-            matches!(reason, Reason::CoordinatorMoved | Reason::CoordinatorLoading | Reason::TimedOut)
-        };
         self.last.as_ref().filter(|_| self.failure.as_ref().is_none_or(is_transient)).map(|(_, value)| value)
+    }
+
+    /// Whether there is a value, and its request fails for such a reason.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.last.is_some() && self.failure.as_ref().is_some_and(is_transient)
     }
 
     /// The last value, even if its request fails now.
@@ -62,6 +64,10 @@ impl<T: Clone> Held<T> {
             (None, Some(_)) => None,
         }
     }
+}
+
+fn is_transient(reason: &Reason) -> bool {
+    matches!(reason, Reason::CoordinatorMoved | Reason::CoordinatorLoading | Reason::TimedOut)
 }
 
 #[cfg(test)]

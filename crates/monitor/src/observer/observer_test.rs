@@ -107,7 +107,8 @@ fn time_queries_continue_until_the_bounds_of_an_age_say_something() {
 }
 
 use Happening::{
-    Consume, DeleteRecords, DeleteTopic, LoseLeader, OpenTransaction, Produce, Rebalance, Recreate, Rewind, Truncate,
+    Consume, ConsumeUncommitted, DeleteRecords, DeleteTopic, Load, LoseLeader, OpenTransaction, Produce, Rebalance,
+    Recreate, Rewind, Truncate,
 };
 
 #[test]
@@ -176,6 +177,62 @@ fn an_open_transaction_that_does_not_end_wedges_the_group() {
     assert_eq!(view.verdict.kind, VerdictKind::Wedged, "{:?}", view.verdict);
     let view = watch.looks(20, &[OpenTransaction(0, false), Consume(0, 0, 10_000)]);
     assert_ne!(view.verdict.kind, VerdictKind::Wedged, "{:?}", view.verdict);
+}
+
+#[test]
+fn a_reader_of_uncommitted_records_is_not_wedged() {
+    let mut watch = Watch::new();
+    watch.look(&[Produce(0, 10), Consume(0, 0, 10), OpenTransaction(0, true)]);
+    let view = watch.looks(600, &[Produce(0, 5), ConsumeUncommitted(0, 0, 4)]);
+    assert!(view.partitions[0].held_back > Some(0), "{:?}", view.partitions[0]);
+    assert_eq!(view.partitions[0].held_by.as_ref().map(|held| held.wedged), Some(false));
+    assert_ne!(view.verdict.kind, VerdictKind::Wedged, "{:?}", view.verdict);
+}
+
+#[test]
+fn a_transaction_that_began_long_before_it_wrote_to_a_partition_does_not_wedge_it_at_once() {
+    let mut watch = Watch::new();
+    watch.looks(60, &[Produce(0, 5), Consume(0, 0, 10)]);
+    watch.look(&[OpenTransaction(0, true)]);
+    watch.cluster.transaction_began_ms = Some(watch.cluster.now_ms - 3_600_000);
+    let view = watch.looks(60, &[Produce(0, 5), Consume(0, 0, 10)]);
+    let held = view.partitions[0].held_by.as_ref().unwrap();
+    assert!(held.transaction.as_ref().unwrap().started_at.is_some() && !held.wedged, "{held:?}");
+    assert_ne!(view.verdict.kind, VerdictKind::Wedged, "{:?}", view.verdict);
+}
+
+#[test]
+fn a_group_does_not_stop_because_its_coordinator_does_not_answer() {
+    let mut watch = Watch::new();
+    let busy = [Produce(0, 10), Consume(0, 0, 8)];
+    let before = watch.looks(120, &busy).verdict.kind;
+    let view = watch.looks(300, &[busy[0].clone(), busy[1].clone(), Load(0, true)]);
+    assert_eq!((view.verdict.kind, view.why_unknown), (before, Some(Reason::CoordinatorLoading)));
+    watch.look(&[Load(0, false)]);
+    let view = watch.looks(120, &[Produce(0, 10)]);
+    assert_eq!(view.verdict.kind, VerdictKind::Stopped, "{:?}", view.verdict);
+}
+
+#[test]
+fn partitions_of_members_that_have_gone_still_count() {
+    let mut watch = Watch::new();
+    watch.look(&[Produce(2, 50), Consume(0, 2, 7)]);
+    watch.looks(120, &[Produce(0, 10), Consume(0, 0, 10)]);
+    let view = watch.looks(120, &[Rebalance(0, 0)]);
+    let stuck = view.partitions.iter().find(|row| row.topic == "payments" && row.partition == 0).unwrap();
+    assert_eq!((stuck.abandoned, stuck.lag, view.lag.total), (false, Some(43), Some(43)), "{stuck:?}");
+    assert_eq!(view.verdict.kind, VerdictKind::Stopped, "{:?}", view.verdict);
+}
+
+#[test]
+fn an_orphan_remains_one_when_a_description_is_missing() {
+    let mut watch = Watch::new();
+    watch.cluster.groups[0].unowned = 1;
+    watch.looks(400, &[]);
+    watch.look(&[Load(0, true)]);
+    watch.look(&[Load(0, false)]);
+    let view = watch.looks(400, &[]);
+    assert_eq!(view.verdict.kind, VerdictKind::OrphanPartition, "{:?}", view.verdict);
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub(super) struct PartitionTrack {
     pub looks_unmoved: u32,
     /// When the last stable offset was first seen where it is, and in how many looks.
     pub stable_since: Option<(Offset, DateTime<Utc>, u32)>,
+    /// Whether the last stable offset was seen to move.
+    pub has_stable_end_moved: bool,
     pub times: TimeMap,
 }
 
@@ -70,6 +72,7 @@ impl PartitionTrack {
             self.take_end(*end, at.min(now), now);
         }
         if let Some(stable) = look.stable_end.value() {
+            self.has_stable_end_moved |= self.stable_since.is_some_and(|(offset, ..)| offset != *stable);
             self.stable_since = match self.stable_since {
                 Some((offset, since, looks)) if offset == *stable => Some((offset, since, looks.saturating_add(1))),
                 _ => Some((*stable, now, 1)),

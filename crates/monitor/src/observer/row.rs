@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::Offset;
+use kreplay_model::watch::PartitionRow;
 
 use crate::look::MarkerProbe;
 use crate::series::{Change, Series};
@@ -18,6 +19,8 @@ pub(super) struct RowTrack {
     /// The offset from which the committed offset went back, until it is reached again.
     pub rewound_from: Option<i64>,
     pub unowned_since_ms: Option<i64>,
+    /// Whether the group had left the topic when it last had members; `None` if it had none yet.
+    pub left_by_members: Option<bool>,
     /// Since when records have been waiting behind the present committed offset.
     pub waiting_since_ms: Option<i64>,
     /// Since when more has been left to read than arrives between commits.
@@ -108,6 +111,15 @@ impl RowTrack {
     /// Notes whether there is a backlog.
     pub(super) fn take_backlog(&mut self, now_ms: i64, is_backlogged: bool) {
         self.backlogged_since_ms = is_backlogged.then(|| self.backlogged_since_ms.unwrap_or(now_ms));
+    }
+
+    /// The offsets that were deleted before the group read them. Those of which a probe showed that they were no
+    /// records, such as transaction markers, do not count.
+    pub(super) fn lost_records(&self, row: &PartitionRow) -> Option<u64> {
+        let (committed, log_start) = (row.committed?, row.log_start?);
+        let is_empty =
+            |probe: &MarkerProbe| probe.from == committed && probe.records == 0 && log_start <= probe.reached;
+        if self.probe.as_ref().is_some_and(is_empty) { Some(0) } else { row.lost }
     }
 
     /// Notes whether the partition has no owner although its group is stable.

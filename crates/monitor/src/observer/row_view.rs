@@ -179,9 +179,15 @@ impl RowInput<'_> {
         let (stable, first_seen, looks) = log.stable_since?;
         let transaction = log.transaction.current().filter(|_| log.transaction_for == Some(stable)).cloned().flatten();
         let started = transaction.as_ref().and_then(|open| open.started_at);
-        let frozen_since = started.map_or(first_seen, |started| started.min(first_seen));
+        // A transaction may write to this partition long after its start: an offset that was seen to move there has not
+        // stood still since then.
+        let frozen_since = match started.filter(|_| !log.has_stable_end_moved) {
+            Some(started) => started.min(first_seen),
+            None => first_seen,
+        };
         let is_frozen = (self.now - frozen_since).num_milliseconds() > FROZEN_MS;
-        let wedged = is_frozen && offsets.committed.is_some_and(|committed| committed >= stable);
+        // A committed offset beyond the last stable one proves that the group reads uncommitted records.
+        let wedged = is_frozen && offsets.committed == Some(stable);
         (looks >= LOOKS_FROZEN).then_some(HeldBy { wedged, frozen_since, transaction })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::{Offset, TopicPartition};
-use kreplay_model::watch::{GroupState, GroupType, Reason, SeenBy};
+use kreplay_model::watch::{GroupState, GroupType, Reason, SeenBy, Transaction};
 
 use super::Wants;
 use crate::look::{
@@ -22,6 +22,8 @@ pub const GROUPS: [&str; 2] = ["billing", "audit"];
 pub enum Happening {
     Produce(usize, i64),
     Consume(usize, usize, i64),
+    /// A consumer that also reads records of open transactions commits.
+    ConsumeUncommitted(usize, usize, i64),
     Rewind(usize, usize),
     Truncate(usize),
     Recreate(usize),
@@ -62,6 +64,8 @@ pub struct Group {
     pub is_there: bool,
     pub is_forbidden: bool,
     pub is_loading: bool,
+    /// The number of partitions, the last ones, that have no owner.
+    pub unowned: usize,
     members: usize,
     epoch: i32,
     coordinator: i32,
@@ -74,6 +78,8 @@ pub struct Cluster {
     topic_ids: BTreeMap<&'static str, u128>,
     pub now_ms: i64,
     pub retention_ms: u64,
+    /// When open transactions began; `None` if that is not told.
+    pub transaction_began_ms: Option<i64>,
 }
 
 impl Cluster {
@@ -83,6 +89,7 @@ impl Cluster {
             is_there: true,
             is_forbidden: false,
             is_loading: false,
+            unowned: 0,
             members: 2,
             epoch: 1,
             coordinator: 1,
@@ -93,6 +100,7 @@ impl Cluster {
             topic_ids: BTreeMap::new(),
             now_ms: 1_700_000_000_000,
             retention_ms: 30 * 86_400_000,
+            transaction_began_ms: None,
         };
         (0..TOPICS.len()).for_each(|topic| cluster.create_topic(topic, 1));
         cluster
@@ -118,6 +126,9 @@ impl Cluster {
             Happening::Consume(group, at, count) => self.commit(group, at, |log, committed| {
                 (committed.max(log.start) + count).min(log.stable()).max(committed)
             }),
+            Happening::ConsumeUncommitted(group, at, count) => {
+                self.commit(group, at, |log, committed| (committed.max(log.start) + count).min(log.end()));
+            }
             Happening::Rewind(group, at) => self.commit(group, at, |log, _| log.start),
             Happening::Truncate(at) => self.change_log(at, |log| {
                 log.times.truncate(usize::try_from((log.end() - 3).max(log.start)).unwrap());
@@ -199,6 +210,22 @@ impl Cluster {
             };
             look.topics.insert(name.into(), known);
         }
+        for partition in &wants.transactions {
+            let is_open = self.logs.get(partition).is_some_and(|log| log.open.is_some());
+            if let (Some(look), true, Some(began_ms)) =
+                (look.partitions.get_mut(partition), is_open, self.transaction_began_ms)
+            {
+                let started_at = DateTime::from_timestamp_millis(began_ms);
+                let transaction = Transaction {
+                    producer_id: 7,
+                    transactional_id: None,
+                    state: Some("Ongoing".into()),
+                    started_at,
+                    timeout_s: None,
+                };
+                look.transaction = Answer::Known(look.end.at().unwrap_or_default(), Some(transaction));
+            }
+        }
         look.time_answers = self.answer_times(&wants.time_queries);
         look
     }
@@ -277,7 +304,8 @@ impl Cluster {
                 ..Member::default()
             })
             .collect();
-        for (number, partition) in self.logs.keys().enumerate() {
+        let owned = self.logs.len().saturating_sub(group.unowned);
+        for (number, partition) in self.logs.keys().enumerate().take(owned) {
             let count = members.len().max(1);
             if let Some(member) = members.get_mut(number % count) {
                 member.assigned.get_or_insert_default().insert(partition.clone());

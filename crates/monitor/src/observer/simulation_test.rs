@@ -131,7 +131,8 @@ proptest! {
         prop_assert_eq!(&first, &second);
         let json = serde_json::to_string(&first.0).unwrap();
         let read: Vec<WatchSnapshot> = serde_json::from_str(&json).unwrap();
-        prop_assert_eq!(read, first.0);
+        // The times of rebalances are not in JSON.
+        prop_assert_eq!(serde_json::to_string(&read).unwrap(), json);
     }
 }
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{EarlierRebalances, RebalanceEntry, RebalancesView, StoodStill};
+use kreplay_model::watch::{EarlierRebalances, RebalanceEntry, RebalancesView, RecentRebalances, StoodStill};
 
-use super::flapping::flapping;
+use super::flapping::most_restless;
 use super::moves::{moved, owners};
 use super::{is_settled, waiting_for};
 use crate::look::Description;
 use crate::rules::Rules;
 
-/// Rebalances that are kept.
+/// Rebalances whose details are kept, for display.
 pub const MAX_HISTORY: usize = 20;
 
 /// Partitions that a rebalance names as standing still.
@@ -57,6 +57,10 @@ pub struct Rebalances {
     owners_before: Option<BTreeMap<TopicPartition, Arc<str>>>,
     open: Option<RebalanceEntry>,
     history: VecDeque<RebalanceEntry>,
+    /// When each rebalance was seen, also those in the middle of an entry of the history.
+    recent: Arc<RecentRebalances>,
+    /// When the last epoch of the rebalance that is in progress was seen; without epochs, when it began.
+    advanced_at: Option<DateTime<Utc>>,
     count: u64,
     is_exact: bool,
     waiting_for: Vec<String>,
@@ -92,6 +96,10 @@ impl Rebalances {
     /// Takes a description of the group, as of `at`.
     pub fn add(&mut self, at: DateTime<Utc>, group: &Description) -> Vec<RebalanceEvent> {
         self.now = Some(at);
+        if self.recent.last_ms().is_some_and(|last| last > at.timestamp_millis()) {
+            Arc::make_mut(&mut self.recent).limit_to(at.timestamp_millis());
+        }
+        self.advanced_at = self.advanced_at.map(|advanced| advanced.min(at));
         self.is_exact = group.group_epoch.is_some();
         self.timeout_ms = self.timeout_ms.max(group.rebalance_timeout_ms.unwrap_or(0));
         self.waiting_for = waiting_for(group);
@@ -113,8 +121,20 @@ impl Rebalances {
 
     /// Takes what happened before the first look.
     pub(crate) fn take_recorded(&mut self, recorded: RecordedRebalances) {
+        // The records are kept by entry: all epochs of one count as of its beginning.
+        let recent = Arc::make_mut(&mut self.recent);
+        for entry in &recorded.entries {
+            recent.add(entry.began_at.timestamp_millis(), entry.epochs);
+        }
+        let kept: u64 = recorded.entries.iter().map(|entry| u64::from(entry.epochs)).sum();
+        if let Some(first) = recorded.entries.front().filter(|_| recorded.past.earlier.count > kept) {
+            recent.forget_until(first.began_at.timestamp_millis());
+        }
         self.history.extend(recorded.entries);
         self.open = if recorded.is_open { self.history.pop_back() } else { None };
+        // The last one of several epochs may have begun just before the end of the records.
+        self.advanced_at =
+            self.open.as_ref().map(|open| if open.epochs > 1 { recorded.past.to } else { open.began_at });
         self.count += recorded.past.earlier.count;
         self.timeout_ms = self.timeout_ms.max(recorded.timeout_ms);
         self.past = Some(recorded.past);
@@ -128,7 +148,7 @@ impl Rebalances {
         if let Some(open) = &mut self.open {
             open.epochs += bumps;
             open.error_ms = milliseconds(before, seen.at);
-            self.count += u64::from(bumps);
+            self.take_epochs(seen.at, bumps);
         } else if bumps > 0 || !settled {
             self.begin(before, seen.at, bumps.max(1), seen.epoch, None, events);
             self.owners_before = if bumps > 0 { None } else { seen.owners.clone() };
@@ -152,7 +172,7 @@ impl Rebalances {
         if bumps > 0 || (!settled && self.open.is_none()) {
             if let Some(open) = &mut self.open {
                 open.epochs += bumps;
-                self.count += u64::from(bumps);
+                self.take_epochs(seen.at, bumps);
             } else {
                 // Without a new epoch, the members only seemed to have settled.
                 let epochs = if before.epoch.and(seen.epoch).is_some() { bumps } else { bumps.max(1) };
@@ -177,7 +197,8 @@ impl Rebalances {
         owners_before: Option<BTreeMap<TopicPartition, Arc<str>>>,
         events: &mut Vec<RebalanceEvent>,
     ) {
-        self.count += u64::from(epochs);
+        self.advanced_at = Some(at);
+        self.take_epochs(at, epochs);
         self.owners_before = owners_before;
         self.open = Some(RebalanceEntry {
             began_at: at,
@@ -190,6 +211,15 @@ impl Rebalances {
             stood_still: Vec::new(),
         });
         events.push(RebalanceEvent::Began { epoch });
+    }
+
+    /// Counts new epochs, which were seen at `at`.
+    fn take_epochs(&mut self, at: DateTime<Utc>, epochs: u32) {
+        if epochs > 0 {
+            self.count += u64::from(epochs);
+            Arc::make_mut(&mut self.recent).add(at.timestamp_millis(), epochs);
+            self.advanced_at = Some(at);
+        }
     }
 
     fn end(&mut self, seen: &Seen, events: &mut Vec<RebalanceEvent>) {
@@ -220,20 +250,30 @@ impl Rebalances {
         }
     }
 
-    /// The time in milliseconds for which the group has not settled, if that is longer than the largest rebalance
-    /// timeout seen.
+    /// The time in milliseconds for which the group has not settled since the last new epoch, if that is longer than
+    /// the largest rebalance timeout seen. Members have that time from each epoch on: while epochs follow one another,
+    /// as in a rolling restart, none of the rebalances is stuck.
     #[must_use]
     pub fn stuck_ms(&self) -> Option<u64> {
-        let unsettled_ms = milliseconds(self.open.as_ref()?.began_at, self.now?);
+        self.open.as_ref()?;
+        let unsettled_ms = milliseconds(self.advanced_at?, self.now?);
         let timeout_ms = if self.timeout_ms == 0 { DEFAULT_REBALANCE_TIMEOUT_MS } else { self.timeout_ms };
         (unsettled_ms > timeout_ms).then_some(unsettled_ms)
+    }
+
+    /// The member that joined and left most often, if the group rebalances too often; an empty name if none did.
+    fn flapping(&self, rules: &Rules) -> Option<String> {
+        let (now_ms, window_ms) = (self.now?.timestamp_millis(), rules.flapping_window_ms);
+        if self.recent.at_least_within(now_ms, window_ms) < u64::from(rules.flapping_count) {
+            return None;
+        }
+        Some(most_restless(&self.history, self.open.as_ref(), now_ms, window_ms))
     }
 
     /// What to show.
     #[must_use]
     pub fn view(&self, rules: &Rules) -> RebalancesView {
         let last = self.open.as_ref().or(self.history.back());
-        let now_ms = self.now.map_or(0, |now| now.timestamp_millis());
         let all = || self.history.iter().chain(&self.open);
         RebalancesView {
             count: self.count,
@@ -244,8 +284,9 @@ impl Rebalances {
             error_ms: last.map(|entry| entry.error_ms),
             unsettled_since: self.open.as_ref().map(|entry| entry.began_at),
             waiting_for: self.waiting_for.clone(),
-            flapping: flapping(all(), now_ms, rules.flapping_count, rules.flapping_window_ms),
+            flapping: self.flapping(rules),
             history: all().cloned().collect(),
+            recent: Some(Arc::clone(&self.recent)),
         }
     }
 }

@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{GroupState, GroupType};
+use kreplay_model::watch::{EarlierRebalances, GroupState, GroupType, RebalanceEntry};
 use proptest::prelude::*;
 
-use super::{RebalanceEvent, Rebalances, is_settled};
+use super::{Past, RebalanceEvent, Rebalances, RecordedRebalances, is_settled};
 use crate::look::{Description, Member};
 use crate::rules::Rules;
 
@@ -52,6 +52,11 @@ fn group(epoch: i32, members: Vec<Member>) -> Description {
         group.state = GroupState::Reconciling;
     }
     group
+}
+
+/// The number of rebalances within the last `seconds`.
+fn within(tracker: &Rebalances, now: DateTime<Utc>, seconds: i64) -> Option<u64> {
+    tracker.view(&Rules::default()).recent?.within(now.timestamp_millis(), seconds * 1_000)
 }
 
 fn classic(state: GroupState, members: &[(&str, &[i32])]) -> Description {
@@ -150,7 +155,9 @@ proptest! {
             tracker.add(at(look * 2), &group(epoch, vec![member("a", epoch, &[0], target)]));
             prop_assert!(tracker.view(&Rules::default()).history.len() <= super::MAX_HISTORY + 1);
         }
-        prop_assert_eq!(tracker.view(&Rules::default()).count, u64::try_from(epoch - 1).unwrap());
+        let count = u64::try_from(epoch - 1).unwrap();
+        prop_assert_eq!(tracker.view(&Rules::default()).count, count);
+        prop_assert_eq!(within(&tracker, at(120), 3_600), Some(count), "although the history is shorter");
     }
 }
 
@@ -165,4 +172,97 @@ fn a_group_whose_last_member_has_left_is_settled() {
     assert_eq!((view.count, view.unsettled_since, view.waiting_for.len()), (1, None, 0));
     tracker.add(at(1_000), &empty);
     assert_eq!(tracker.stuck_ms(), None);
+}
+
+#[test]
+fn in_a_rolling_restart_each_epoch_counts_when_it_is_seen_and_no_rebalance_is_stuck() {
+    let mut tracker = Rebalances::default();
+    // Another member is always one epoch behind: no look shows the group settled.
+    let moving = |epoch: i32| Description {
+        rebalance_timeout_ms: Some(300_000),
+        ..group(epoch, vec![member("a", epoch, &[0], &[0]), member("b", epoch - 1, &[1], &[1])])
+    };
+    tracker.add(at(0), &group(1, vec![member("a", 1, &[0], &[0]), member("b", 1, &[1], &[1])]));
+    for (look, epoch) in (1..=225).zip(2..) {
+        tracker.add(at(look * 4), &moving(epoch));
+        assert_eq!(tracker.stuck_ms(), None, "after {} s", look * 4);
+    }
+    let view = tracker.view(&Rules::default());
+    assert_eq!((view.count, view.history.len(), view.unsettled_since), (225, 1, Some(at(4))));
+    assert_eq!((view.history[0].epochs, view.flapping.as_deref()), (225, Some("")));
+    // Those from 300 s to 900 s, both included.
+    assert_eq!((within(&tracker, at(900), 600), within(&tracker, at(900), 3_600)), (Some(151), Some(225)));
+    tracker.add(at(1_200), &moving(226));
+    assert_eq!((tracker.stuck_ms(), within(&tracker, at(1_200), 300)), (None, Some(1)));
+    tracker.add(at(1_201), &moving(226));
+    assert_eq!((tracker.stuck_ms(), within(&tracker, at(1_201), 300)), (Some(301_000), Some(0)));
+    tracker.add(at(1_501), &moving(226));
+    assert_eq!(tracker.view(&Rules::default()).flapping, None);
+}
+
+#[test]
+fn after_the_clock_was_set_back_the_time_of_a_rebalance_begins_again() {
+    let mut tracker = Rebalances::default();
+    let settled = |epoch: i32| group(epoch, vec![member("a", epoch, &[0], &[0])]);
+    let moving = group(5, vec![member("a", 4, &[0], &[0])]);
+    for (seconds, epoch) in [(3_600, 1), (3_602, 2), (3_604, 3), (3_606, 4)] {
+        tracker.add(at(seconds), &settled(epoch));
+    }
+    tracker.add(at(3_608), &moving);
+    tracker.add(at(10), &moving);
+    assert_eq!((within(&tracker, at(10), 600), tracker.stuck_ms()), (Some(4), None));
+    tracker.add(at(21), &moving);
+    assert_eq!(tracker.stuck_ms(), Some(11_000));
+    tracker.add(at(611), &moving);
+    assert_eq!(within(&tracker, at(611), 600), Some(0));
+}
+
+/// The last two entries of 30 recorded rebalances, up to 0 s. The last entry covers `epochs`, and is in progress.
+fn recorded(epochs: u32) -> RecordedRebalances {
+    let entry = |began_s: i64, epochs: u32| RebalanceEntry {
+        began_at: at(began_s),
+        epochs,
+        duration_ms: None,
+        error_ms: 0,
+        joined: Vec::new(),
+        left: Vec::new(),
+        partitions: None,
+        stood_still: Vec::new(),
+    };
+    RecordedRebalances {
+        entries: [entry(-900, 1), entry(-400, epochs)].into(),
+        is_open: true,
+        timeout_ms: 300_000,
+        past: Past {
+            earlier: EarlierRebalances { from: at(-7_200), count: 30, exact: true },
+            to: at(0),
+            epoch: Some(30),
+        },
+    }
+}
+
+#[test]
+fn recorded_rebalances_without_times_make_their_number_unknown() {
+    let mut tracker = Rebalances::default();
+    tracker.take_recorded(recorded(1));
+    tracker.add(at(0), &group(30, vec![member("a", 30, &[0], &[0])]));
+    let found = [600, 899, 900].map(|seconds| within(&tracker, at(0), seconds));
+    assert_eq!(found, [Some(1), Some(1), None]);
+    assert_eq!(tracker.view(&Rules::default()).count, 30);
+}
+
+#[test]
+fn a_recorded_rebalance_is_stuck_from_its_last_epoch_on() {
+    let moving = group(30, vec![member("a", 29, &[0], &[0])]);
+    let mut tracker = Rebalances::default();
+    tracker.take_recorded(recorded(1));
+    tracker.add(at(0), &moving);
+    assert_eq!(tracker.stuck_ms(), Some(400_000));
+    // The last one of several epochs may be as late as the end of the records.
+    let mut tracker = Rebalances::default();
+    tracker.take_recorded(recorded(9));
+    tracker.add(at(0), &moving);
+    assert_eq!(tracker.stuck_ms(), None);
+    tracker.add(at(301), &moving);
+    assert_eq!(tracker.stuck_ms(), Some(301_000));
 }

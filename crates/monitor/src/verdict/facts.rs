@@ -41,6 +41,16 @@ pub struct PartitionFacts<'a> {
     pub waiting_since_ms: Option<i64>,
     /// The offset from which the committed offset went back, if it has not reached it again.
     pub rewound_from: Option<i64>,
+    /// Offsets that were deleted before the group read them; 0 if a probe had shown that they were no records.
+    pub lost: Option<u64>,
+    /// Whether the group is a share group.
+    pub is_share: bool,
+}
+
+/// Offsets that can be read now. The lag of a share group has no parts: all of it can be read.
+#[must_use]
+pub fn readable(row: &PartitionRow, is_share: bool) -> Option<u64> {
+    if is_share { row.lag.map(|lag| u64::try_from(lag).unwrap_or(0)) } else { row.readable }
 }
 
 impl PartitionFacts<'_> {
@@ -49,7 +59,7 @@ impl PartitionFacts<'_> {
     pub fn readable(&self) -> u64 {
         match self.row.records_left {
             Some(RecordsLeft::Exactly(0)) => 0,
-            _ => self.row.readable.unwrap_or(0),
+            _ => readable(self.row, self.is_share).unwrap_or(0),
         }
     }
 

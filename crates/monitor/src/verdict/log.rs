@@ -31,7 +31,7 @@ fn worst<'a>(
 }
 
 fn lost(facts: &GroupFacts<'_>) -> Option<VerdictView> {
-    let partitions = worst(facts, |partition| partition.row.lost);
+    let partitions = worst(facts, |partition| partition.lost);
     let (offsets, first) = *partitions.first()?;
     let (committed, start) = (first.row.committed?, first.row.log_start?);
     let place = and_others(&name(first.row).to_string(), partitions.len());
@@ -138,7 +138,7 @@ fn rewound(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let (offsets, first) = *partitions.first()?;
     let place = and_others(&name(first.row).to_string(), partitions.len());
     let evidence = format!(
-        "The committed offset of {} went back: it is {} below its previous value, {}.",
+        "The committed offset of {} went back: it is {} below {}, where it was.",
         name(first.row),
         counted(offsets, "offset"),
         first.rewound_from?

@@ -62,7 +62,8 @@ fn stuck_partition(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     let since = first.last_commit_ms.unwrap_or(facts.began_ms);
     let committed = first.row.committed?;
     let evidence = format!(
-        "{} has stayed at offset {committed} for {} with {} readable offsets, while other partitions of its member advance.",
+        "{} has stayed at offset {committed} for {} with {} readable offsets, while other partitions of its member \
+         advance.",
         name(first.row),
         duration_text(seconds(facts.now_ms - since)),
         Count(first.readable())
@@ -140,7 +141,9 @@ pub(super) fn healthy(facts: &GroupFacts<'_>) -> VerdictView {
     };
     let has_read_all = facts.partitions.iter().all(|partition| partition.readable() == 0);
     let unknown = unknown_part(facts);
-    let is_quiet = has_read_all && facts.view.lag.held_back == Some(0) && facts.view.rates.in_per_s == Some(0.0);
+    let is_quiet = has_read_all
+        && facts.view.lag.held_back.is_none_or(|offsets| offsets == 0)
+        && facts.view.rates.in_per_s == Some(0.0);
     if is_quiet && unknown.is_none() {
         let evidence = "Nothing is left to read, and nothing is arriving.".to_owned();
         return view(VerdictKind::Quiet, "quiet".to_owned(), evidence, None);

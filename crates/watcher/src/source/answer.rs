@@ -34,17 +34,15 @@ pub(crate) struct Listing {
     pub(crate) missing: Missing,
 }
 
-/// Which groups may be missing in a list, because brokers have not answered.
+/// Which groups may be missing in a list because brokers have not answered it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Missing {
     /// None.
     #[default]
     None,
-    /// Those of these coordinators.
-    OfCoordinators(BTreeSet<i32>),
     /// Those that the client cannot describe.
     NotDescribed,
-    /// Any.
+    /// Any: a group may have moved to a broker that has not answered.
     Any,
 }
 
@@ -53,7 +51,6 @@ impl Missing {
     pub(crate) fn may_have(&self, group: &Listed) -> bool {
         match self {
             Self::None => false,
-            Self::OfCoordinators(silent) => group.coordinator.is_some_and(|id| silent.contains(&id)),
             Self::NotDescribed => group.kind == Kind::NotDescribed,
             Self::Any => true,
         }
@@ -112,7 +109,7 @@ mod tests {
 
     #[test]
     fn groups_of_a_broker_that_has_not_answered_may_be_missing() {
-        let group = |kind, coordinator| Listed {
+        let group = |kind| Listed {
             group: ListedGroup {
                 group: "g".into(),
                 group_type: GroupType::Classic,
@@ -120,13 +117,10 @@ mod tests {
                 state: None,
             },
             kind,
-            coordinator,
+            coordinator: None,
         };
-        let of = |coordinator| group(Kind::Classic, coordinator);
-        let silent = Missing::OfCoordinators(BTreeSet::from([2]));
-        assert!(silent.may_have(&of(Some(2))) && !silent.may_have(&of(Some(1))) && !silent.may_have(&of(None)));
-        assert!(Missing::Any.may_have(&of(None)) && !Missing::None.may_have(&of(Some(2))));
-        let others = Missing::NotDescribed;
-        assert!(others.may_have(&group(Kind::NotDescribed, None)) && !others.may_have(&of(None)));
+        let (classic, not_described) = (group(Kind::Classic), group(Kind::NotDescribed));
+        assert!(Missing::Any.may_have(&classic) && !Missing::None.may_have(&classic));
+        assert!(Missing::NotDescribed.may_have(&not_described) && !Missing::NotDescribed.may_have(&classic));
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{
-    EtaBlock, EtaVerdict, EtaView, OwnerView, PartitionRow, PositionsExpiry, RateWindow, RatesView,
+    EtaBlock, EtaVerdict, EtaView, GroupType, OwnerView, PartitionRow, PositionsExpiry, RateWindow, RatesView,
 };
 
-use super::{GroupTrack, committed_at};
+use super::GroupTrack;
 use crate::eta::{Owner, OwnerPartition, eta};
 use crate::membership;
 use crate::observer::partition::Logs;
@@ -87,13 +87,29 @@ impl GroupTrack {
     }
 
     pub(super) fn positions_expire(&self, now: DateTime<Utc>, logs: &Logs<'_>) -> Option<PositionsExpiry> {
-        let since = self.empty_since?;
-        let commits = self.commits.last().into_iter().flat_map(BTreeMap::values);
-        let last_commit = commits.filter_map(committed_at).max();
-        // The group was empty before the watch began; its last commit is the best bound that is known.
-        let since = if since == self.began { last_commit.unwrap_or(since).min(since) } else { since };
+        let empty_since_ms = self.empty_since?.timestamp_millis();
         self.commits.last().filter(|commits| !commits.is_empty())?;
-        Some(membership::expiry(since.timestamp_millis(), now.timestamp_millis(), logs.offsets_retention_minutes))
+        let commit_times = || {
+            self.rows
+                .values()
+                .filter_map(|row| row.committed_at.map(|at| at.timestamp_millis()).or(row.last_commit_ms()))
+        };
+        let description = self.description.last();
+        let is_classic = description.is_none_or(|group| group.group_type == GroupType::Classic);
+        let is_simple = description.is_some_and(|group| group.protocol.is_none());
+        // Kafka counts from the end of the last member for classic groups, and from each commit for the others and for
+        // consumers that assign their partitions themselves.
+        let since_ms = if !is_classic {
+            commit_times().min().map_or(empty_since_ms, |oldest| oldest.min(empty_since_ms))
+        } else if is_simple {
+            commit_times().max().map_or(empty_since_ms, |newest| newest.max(empty_since_ms))
+        } else if self.empty_since == Some(self.began) {
+            // The group was empty before the watch began; its last commit is the best bound that is known.
+            commit_times().max().map_or(empty_since_ms, |newest| newest.min(empty_since_ms))
+        } else {
+            empty_since_ms
+        };
+        Some(membership::expiry(since_ms, now.timestamp_millis(), logs.offsets_retention_minutes))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::membership::{self, Belonging};
 use crate::observer::partition::Logs;
 use crate::observer::row::RowTrack;
 use crate::observer::row_view::RowInput;
-use crate::verdict::{GroupFacts, PartitionFacts, findings};
+use crate::verdict::{GroupFacts, PartitionFacts, findings, readable};
 
 impl GroupTrack {
     /// The view of the group without its verdict, and what the look finds.
@@ -39,7 +39,7 @@ impl GroupTrack {
         let lag = totals(&rows.iter().map(|(_, row)| row), |row| {
             self.rows.get(&TopicPartition::new(row.topic.as_str(), row.partition))?.first_committed
         });
-        if let Some(total) = lag.total.filter(|_| is_looked_at && lag.unknown_partitions == 0) {
+        if let Some(total) = lag.total.filter(|_| is_looked_at && lag.unknown_partitions == 0 && !self.is_outdated()) {
             self.lags.add(now.timestamp_millis(), total);
         }
         let view = self.assemble(name, now, logs, rows, lag);
@@ -105,6 +105,10 @@ impl GroupTrack {
         }
     }
 
+    fn is_share(&self) -> bool {
+        self.description.last().is_some_and(|group| group.group_type == GroupType::Share)
+    }
+
     fn build_rows(
         &mut self,
         belongings: &BTreeMap<TopicPartition, Belonging>,
@@ -114,7 +118,7 @@ impl GroupTrack {
         let now_ms = now.timestamp_millis();
         let description = self.description.last();
         let is_stable = self.description.current().is_some_and(|group| group.state == GroupState::Stable);
-        let is_share = description.is_some_and(|group| group.group_type == GroupType::Share);
+        let is_share = self.is_share();
         let has_assignments =
             description.is_some_and(|group| group.members.iter().all(|member| member.assigned.is_some()));
         let members: BTreeMap<&Arc<str>, &Member> = description
@@ -124,25 +128,39 @@ impl GroupTrack {
             .collect();
         let subscription = description.and_then(membership::subscription);
         let group_last_commit = self.rows.values().filter_map(RowTrack::last_commit_ms).max();
+        let has_members = description.is_some_and(|group| !group.members.is_empty());
+        let mut topic_last_commits: BTreeMap<Arc<str>, i64> = BTreeMap::new();
+        for (partition, track) in &self.rows {
+            if let Some(at) = track.last_commit_ms().or(track.committed.began_ms()) {
+                let last = topic_last_commits.entry(Arc::clone(&partition.topic)).or_insert(at);
+                *last = at.max(*last);
+            }
+        }
         let interval = self.commit_interval_ms();
         let commits = self.commits.through_transients();
         let mut rows = Vec::with_capacity(belongings.len());
         for (partition, belonging) in belongings {
             let track = self.rows.entry(partition.clone()).or_default();
             let has_owner = belonging.owner.is_some() || is_share;
-            let last_commit = track.last_commit_ms().or(track.committed.began_ms());
             let topic = &partition.topic;
-            let abandoned = self.rules.leaves_out_abandoned
-                && has_assignments
-                && membership::has_left(
-                    topic,
-                    subscription.as_ref(),
-                    has_owner,
-                    last_commit,
-                    group_last_commit,
-                    interval,
-                );
-            track.take_unowned(now_ms, is_stable && has_assignments && !has_owner);
+            let has_left = || {
+                let topic_last_commit = topic_last_commits.get(topic).copied();
+                let subscription = subscription.as_ref();
+                membership::has_left(topic, subscription, has_owner, topic_last_commit, group_last_commit, interval)
+            };
+            // Members that have gone have left no topic: their last judgement holds.
+            let left = match track.left_by_members.filter(|_| !has_members) {
+                Some(left) => left,
+                None => has_assignments && has_left(),
+            };
+            if has_members && has_assignments {
+                track.left_by_members = Some(left);
+            }
+            let abandoned = self.rules.leaves_out_abandoned && left;
+            // A look without an answer does not end the time without an owner.
+            if self.description.current().is_some() {
+                track.take_unowned(now_ms, is_stable && has_assignments && !has_owner);
+            }
             let orphan = membership::is_orphan(track.unowned_since_ms, abandoned, now_ms);
             let input = RowInput {
                 now,
@@ -172,19 +190,20 @@ impl GroupTrack {
         logs: &Logs<'_>,
         emit: Emit<'_>,
     ) {
+        let is_share = self.is_share();
         for (partition, row) in rows {
             self.report(row.why_unknown.as_ref(), emit);
             let Some(track) = self.rows.get_mut(partition) else { continue };
             if let Some(lag) = row.lag {
                 track.last_known_lag = Some((row.as_of.unwrap_or(now), lag));
             }
-            if let Some(readable) = row.readable {
+            if let Some(readable) = readable(row, is_share) {
                 let is_waiting = readable > 0 && row.records_left != Some(RecordsLeft::Exactly(0));
                 track.take_waiting(now.timestamp_millis(), is_waiting);
                 let backlog = if is_waiting { track.backlog(readable, row.rates.in_per_s) } else { 0 };
                 track.take_backlog(now.timestamp_millis(), backlog > 0);
             }
-            if let Some(lost) = row.lost {
+            if let Some(lost) = track.lost_records(row) {
                 if lost > 0 && !track.is_loss_reported {
                     emit(WatchEventKind::RecordsLost { partition: partition.clone(), offsets: lost });
                 }
@@ -210,6 +229,8 @@ impl GroupTrack {
                 last_commit_ms: track.last_commit_ms(),
                 waiting_since_ms: track.waiting_since_ms,
                 rewound_from: track.rewound_from,
+                lost: track.lost_records(row),
+                is_share: self.is_share(),
             })
         });
         GroupFacts {

@@ -20,8 +20,8 @@ impl Wire {
     pub(in crate::source) async fn list(&self, selection: &GroupSelection) -> Result<Listing, WireError> {
         let found = self.client.list_groups(&GroupFilter::default()).await?;
         let listed = found.groups.into_iter().filter(|group| selection.contains(group.id.as_str()));
-        let silent = found.failures.keys().map(|broker| broker.0).collect();
-        Ok(Listing { groups: listed.map(listed_group).collect(), missing: Missing::OfCoordinators(silent) })
+        let missing = if found.failures.is_empty() { Missing::None } else { Missing::Any };
+        Ok(Listing { groups: listed.map(listed_group).collect(), missing })
     }
 
     pub(in crate::source) async fn refused(&self, names: &[Arc<str>]) -> Vec<Arc<str>> {
