@@ -33,13 +33,13 @@ in_terminal() { # RESULT COMMAND ARGUMENT...
   while kill -0 "$terminal" 2>/dev/null; do
     if [ "$SECONDS" -ge "$until" ]; then
       echo "the run did not end in time" >&2
-      kill "$terminal"
+      kill "$terminal" 2>/dev/null || true
       break
     fi
     # A console stays open after the end of its run. The title of its window says that it has ended, and `q` quits. Only
     # the last part is read: looking takes processor time from the run.
     if tail --bytes 65536 "$written" 2>/dev/null | grep --text --fixed-strings 'done · kreplay' >/dev/null; then
-      printf q >&7 2>/dev/null || true
+      (printf q >&7) 2>/dev/null || true
     fi
     read -r -t 1 <> <(:) || true
   done

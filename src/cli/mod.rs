@@ -50,7 +50,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::{CommandFactory as _, FromArgMatches as _, ValueHint};
 
 pub use args::{
     ClusterArgs, DatasetArgs, FileArgs, MetricsArgs, RecordArgs, ServeArgs, ThemeArgs,
@@ -117,10 +117,16 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> 
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Takes numbers below zero as values of options, so that an error names the option and its bounds instead of an
-/// unexpected argument.
+/// Takes plain numbers below zero as values of options with one value, so that an error names the option and its bounds
+/// instead of an unexpected argument. Files are never called so.
 fn with_negative_values(command: clap::Command) -> clap::Command {
-    let takes_value = |arg: &clap::Arg| arg.get_long().is_some() && arg.get_action().takes_values();
+    let takes_value = |arg: &clap::Arg| {
+        let has_one = arg.get_num_args().is_none_or(|count| count.max_values() == 1);
+        arg.get_long().is_some()
+            && arg.get_action().takes_values()
+            && has_one
+            && arg.get_value_hint() == ValueHint::Unknown
+    };
     command
         .mut_args(|arg| if takes_value(&arg) { arg.allow_negative_numbers(true) } else { arg })
         .mut_subcommands(with_negative_values)

@@ -18,7 +18,7 @@ fn invalid_flags_are_refused() {
     expect_refused(&["demo", "--concurrency", "1001"], "from 1 to 1000");
     expect_refused(&["demo", "--concurrency", "-1"], "--concurrency: -1 is out of range");
     expect_refused(&["demo", "--events", "-1"], "--events: -1 is out of range");
-    expect_refused(&["groups", "reset", "g", "--to-offset", "-1.5"], "--to-offset");
+    expect_refused(&["groups", "reset", "g", "--to-offset", "-1"], "an offset must be a number, 0 or greater");
     expect_refused(&["demo", "--work", "fast"], "--work");
     expect_refused(&["demo", "--skew", "odd"], "zipf:S");
     expect_refused(&["demo", "--ordering", "keys"], "[possible values: key, partition, none]");

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use kreplay::domain::{Offset, TopicPartition};
 use kreplay::feed::RunState;
 use kreplay::handler::is_poison;
 use kreplay::{
     replay::{Command, RecordDecision, Session},
     settings::OnFailure,
 };
+use kreplay_model::inspect::RecordId;
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 use crate::fixtures::cluster::{allow, deny};
@@ -242,10 +244,20 @@ fn a_record_that_paused_the_run_can_be_skipped_or_dead_lettered() {
             record.is_some_and(|record| record.offset.get() == offset && record.key.as_deref() == Some("k"))
         });
     };
+    let record = |offset| {
+        let offset = Offset::new(offset).unwrap();
+        RecordId { partition: TopicPartition::new(topic.as_str(), 0), offset }
+    };
     paused_at(1);
-    session.control.send(Command::DecideRecord(RecordDecision::Skip));
+    session.control.send(Command::DecideRecord(RecordDecision::Skip, record(1)));
     paused_at(3);
-    session.control.send(Command::DecideRecord(RecordDecision::DeadLetter));
+    // A second console has decided about the same record, too late: the decision must not hit the next one.
+    session.control.send(Command::DecideRecord(RecordDecision::Skip, record(1)));
+    let refusal = format!("{topic}-0 at 1 no longer pauses the run, so nothing was decided");
+    let is_refused = || session.feed.events.since(0).iter().any(|event| event.kind.to_string() == refusal);
+    wait::until("the refusal", RUN_TIMEOUT, || is_refused().then_some(()));
+    paused_at(3);
+    session.control.send(Command::DecideRecord(RecordDecision::DeadLetter, record(3)));
     wait_for(&session, "done", |now| now.run.as_ref().is_some_and(|run| run.state == RunState::Done));
     session.control.send(Command::Shutdown);
     let ended = finish(session).expect_done(3);

@@ -111,7 +111,7 @@ fn each_process_of_a_group_gets_partitions_although_it_has_a_member_for_each_par
                 }
                 if line.contains("assigned to ") {
                     owned.insert(one);
-                } else if line.contains("released by ") {
+                } else if line.contains("revoked from ") {
                     owned.remove(&one);
                 }
             }

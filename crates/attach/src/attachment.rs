@@ -50,9 +50,9 @@ pub struct AttachOptions {
 pub struct Attachment {
     /// What the processes say. If there are several, their snapshots are merged.
     pub feed: Feed,
-    /// Whether one of them offers a session.
+    /// Whether one of them offers a session, or may do so once it is reached.
     pub has_session: bool,
-    /// What has happened to the watched groups, if one of them watches any.
+    /// What has happened to the watched groups, if one of them watches any, or may do so once it is reached.
     pub group_events: Option<WatchLog>,
     /// The connections.
     pub view: watch::Receiver<Arc<AttachView>>,
@@ -82,8 +82,10 @@ impl Attachment {
         let access = Access { token: options.token.clone(), control: options.control };
         let opened = connect_all(addresses, &access).await?;
         let welcomes = || opened.iter().filter_map(|opened| Some(&opened.as_ref().ok()?.welcome));
-        let has_session = welcomes().any(|welcome| welcome.session);
-        let has_groups = welcomes().any(|welcome| welcome.groups);
+        // A process that is not reached yet may offer anything.
+        let may_offer_more = opened.iter().any(Result::is_err);
+        let has_session = may_offer_more || welcomes().any(|welcome| welcome.session);
+        let has_groups = may_offer_more || welcomes().any(|welcome| welcome.groups);
         let has_alerts = has_groups || welcomes().any(|welcome| welcome.alerts);
         let takes_commands = welcomes().all(|welcome| welcome.control);
         let names = names(addresses);

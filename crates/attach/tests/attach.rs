@@ -17,7 +17,7 @@ use kreplay_model::{
     attach::{AttachAccess, AttachConnection},
     control::{Command, Control},
     domain::{Concurrency, Offset, RateLimit, Secret, SecretFormat, TopicPartition},
-    feed::{EventKind, EventLog, PartitionView, RunState, RunView, Snapshot},
+    feed::{Event, EventKind, EventLog, PartitionView, RunState, RunView, Snapshot},
     inspect::{
         Content, Decoded, InspectCommand, InspectControl, InspectedRecord, Inspection, InspectionStep, Placement,
         RecordId,
@@ -617,5 +617,65 @@ fn groups_are_those_of_one_cluster_and_silences_reach_every_process() {
         assert_eq!(names, ["by-a", "by-b"]);
         let groups = attachment.feed.groups.clone().unwrap();
         assert_eq!((groups.borrow().at, path.exists()), (look.at, false));
+    });
+}
+
+#[test]
+fn a_watch_that_is_reached_later_is_shown_and_so_is_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run_address, watch_address) = (socket(&folder, "run.sock"), socket(&folder, "watch.sock"));
+    let addresses = [run_address.clone(), watch_address.clone()];
+    block_on(async {
+        let session = serve(&run_address, ServerOptions::default());
+        session.snapshots.send_replace(handled(1));
+        let attachment = Attachment::open(&addresses, &AttachOptions::default()).await.unwrap();
+        assert!(attachment.has_session && attachment.silences.is_some());
+        wait_for(&attachment, |run| run.totals.handled == 1).await;
+        let mut groups = attachment.feed.groups.clone().unwrap();
+        assert!(!groups.has_changed().unwrap(), "there is no look before the watch is reached");
+        let watching = serve_watch(&watch_address, "one");
+        watching.events.extend([appeared("g")]);
+        groups.wait_for(|look| look.cluster == "one").await.unwrap();
+        let log = attachment.group_events.clone().unwrap();
+        while log.since(0).0.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    });
+    block_on(async {
+        let _watching = serve_watch(&watch_address, "one");
+        let attachment = Attachment::open(&addresses, &AttachOptions::default()).await.unwrap();
+        assert!(attachment.has_session, "the process that is not reached may have a run");
+        let session = serve(&run_address, ServerOptions::default());
+        session.snapshots.send_replace(handled(2));
+        wait_for(&attachment, |run| run.totals.handled == 2).await;
+    });
+}
+
+#[test]
+fn events_of_a_process_whose_clock_is_ahead_are_shown_at_once_and_none_is_lost_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = ["a.sock", "b.sock"].map(|name| serve(&socket(&folder, name), ServerOptions::default()));
+    let ahead = |kind| Event { seq: 0, at: chrono::Utc::now() + chrono::TimeDelta::hours(1), process: None, kind };
+    sessions[0].events.extend([ahead(EventKind::Paused)]);
+    for session in &sessions {
+        session.snapshots.send_replace(handled(1));
+    }
+    block_on(async {
+        let addresses = sessions.each_ref().map(|session| session.address.clone());
+        for addresses in [&addresses[..1], &addresses[..]] {
+            let attachment = Attachment::open(addresses, &AttachOptions::default()).await.unwrap();
+            while attachment.feed.events.since(0).is_empty() {
+                tokio::task::yield_now().await;
+            }
+        }
+        let attachment = Attachment::open(&addresses, &AttachOptions::default()).await.unwrap();
+        wait_for(&attachment, |run| run.totals.handled == 2).await;
+        let [a, b] = sessions;
+        b.events.extend([ahead(EventKind::Resumed)]);
+        drop((a.serving, b.serving));
+        let mut snapshots = attachment.feed.snapshots.clone();
+        while snapshots.changed().await.is_ok() {}
+        let events = attachment.feed.events.since(0);
+        assert!(events.iter().any(|event| event.kind == EventKind::Resumed), "{events:?}");
     });
 }

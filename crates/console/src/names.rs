@@ -1,6 +1,9 @@
 //! Short descriptions of records and keys, for messages and questions.
 
-use kreplay_model::feed::{PausedRecord, QuarantinedKey};
+use kreplay_model::{
+    feed::{PausedRecord, QuarantinedKey},
+    inspect::RecordId,
+};
 
 use super::{
     number,
@@ -14,8 +17,13 @@ const MAX_KEY_CELLS: usize = 24;
 pub(super) fn paused_record(record: &PausedRecord) -> String {
     match &record.key {
         Some(key) => format!("the record of key {}", shorten(&clean(key), MAX_KEY_CELLS)),
-        None => format!("{} at {}", clean(&record.partition.to_string()), record.offset),
+        None => record_id(&record.id()),
     }
+}
+
+/// A record by its partition and offset.
+pub(super) fn record_id(id: &RecordId) -> String {
+    clean(&id.to_string()).into_owned()
 }
 
 /// A short description of a key with its number of records.

@@ -180,6 +180,10 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     {
         state.user.table.offset = 0;
         state.user.workers_from = 0;
+        // What is fixed there are moments of the run before.
+        state.user.workers.window.follow();
+        state.user.heat.window.follow();
+        state.user.heat.marker = None;
     }
     let was_active = state.run_is_active();
     let before = state.run().map(|run| (run.id.clone(), run.state.is_over()));

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Concurrency, RateLimit};
+use crate::{
+    domain::{Concurrency, RateLimit},
+    inspect::RecordId,
+};
 
 pub use request::{Arguments, FieldProblem, NumberedRequest, RunField, RunRequest};
 
@@ -48,8 +51,9 @@ pub enum Command {
     SetRate(Option<RateLimit>),
     /// Decides about one key in quarantine, by its hash, or about all of them.
     Decide(Decision, Option<u64>),
-    /// Decides about the record that paused the run, and resumes the run.
-    DecideRecord(RecordDecision),
+    /// Decides about the record that paused the run, and resumes the run. Refused if another record pauses it by now:
+    /// the decision cannot be undone.
+    DecideRecord(RecordDecision, RecordId),
     /// Stops the run as `Stop` does, then ends the session.
     Shutdown,
 }

@@ -7,7 +7,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
 use crate::support::broker::{self, Broker, SETTLE_TIMEOUT, unique_name, watermarks};
-use crate::support::produce::{Ending, NewRecord};
+use crate::support::produce::NewRecord;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
@@ -154,7 +154,8 @@ fn rows_of_fifty_groups_in_every_state_are_those_of_kafkas_tool() {
         committed.extend(last.map(|(topic, partition, offset)| ((group.clone(), topic, partition), offset)));
     }
     let held_back = [16, 16, 16, 17, 17, 17].map(|partition| NewRecord::keyed("k", "open").in_partition(partition));
-    broker.transaction(&kept, Ending::Open, &held_back);
+    let transaction = broker.open_transaction();
+    transaction.write(&kept, &held_back);
     (8..12).for_each(|partition| broker.delete_records(&kept, partition, 7));
     // Two groups with a member each that owns all partitions and has committed offsets of some.
     let live = ["classic", "consumer"].map(|protocol| {
@@ -202,6 +203,7 @@ fn rows_of_fifty_groups_in_every_state_are_those_of_kafkas_tool() {
     for part in 1..5 {
         assert!(rows.iter().any(|parts| parts[part] > 0), "no row has part {part}");
     }
+    transaction.abort();
     drop(live);
 }
 

@@ -1,8 +1,12 @@
 //! Publishes what the processes say as one feed.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use chrono::{TimeDelta, Utc};
+use chrono::Utc;
 use kreplay_model::{
     attach::{AttachAccess, AttachView},
     feed::{Event, EventKind, EventLog, Snapshot},
@@ -24,8 +28,8 @@ use crate::{
 
 /// The interval of merged snapshots.
 const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
-/// How long an event waits for earlier ones of other processes, in milliseconds: longer than the interval of frames.
-const EVENT_DELAY_MS: i64 = 500;
+/// How long an event waits for earlier ones of other processes: longer than the interval of frames.
+const EVENT_DELAY: Duration = Duration::from_millis(500);
 
 /// Where the feed is published.
 #[derive(Debug)]
@@ -101,10 +105,10 @@ impl Hub {
                     Some((number, update)) => self.take(number, update, outlets),
                     None => break,
                 },
-                _ = ticks.tick() => self.publish(TimeDelta::milliseconds(EVENT_DELAY_MS), outlets),
+                _ = ticks.tick() => self.publish(EVENT_DELAY, outlets),
             }
         }
-        self.publish(TimeDelta::zero(), outlets);
+        self.publish(Duration::ZERO, outlets);
     }
 
     fn take(&mut self, number: usize, update: Update, outlets: &Outlets) {
@@ -157,7 +161,7 @@ impl Hub {
     /// Adds an event of this process about another one.
     fn note(&mut self, number: usize, kind: EventKind) {
         let process = self.peers.get(number).filter(|_| self.is_merged()).map(|peer| peer.name().to_owned());
-        self.events.push([Event { seq: 0, at: Utc::now(), process, kind }]);
+        self.events.push(Instant::now(), [Event { seq: 0, at: Utc::now(), process, kind }]);
     }
 
     fn take_frame(&mut self, number: usize, frame: Frame, outlets: &Outlets) {
@@ -165,7 +169,7 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(number) else { return };
         let events = peer.new_events(frame.events);
         let name = is_merged.then(|| peer.name().to_owned());
-        self.events.push(events.into_iter().map(|event| tagged(event, name.as_deref())));
+        self.events.push(Instant::now(), events.into_iter().map(|event| tagged(event, name.as_deref())));
         if let Some(snapshot) = frame.snapshot {
             self.has_changed = true;
             if peer.take_snapshot(snapshot) && self.has_begun {
@@ -178,11 +182,11 @@ impl Hub {
         self.publish_takes(outlets);
     }
 
-    /// Publishes the snapshot, and the events that are older than a delay. Events of one process need no delay.
-    fn publish(&mut self, delay: TimeDelta, outlets: &Outlets) {
-        let delay = if self.is_merged() { delay } else { TimeDelta::zero() };
+    /// Publishes the snapshot, and the events that have waited for a delay. Events of one process need no delay.
+    fn publish(&mut self, delay: Duration, outlets: &Outlets) {
+        let delay = if self.is_merged() { delay } else { Duration::ZERO };
         self.publish_groups(outlets);
-        outlets.events.extend(self.events.release(Utc::now() - delay));
+        outlets.events.extend(self.events.release(Instant::now(), delay));
         // What a process has done before it is shown would look like a peak of the others.
         if self.is_merged() && self.peers.iter().any(Peer::is_awaited) {
             return;

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kreplay_model::{
@@ -147,28 +150,49 @@ proptest! {
     }
 
     #[test]
-    fn events_are_released_once_and_in_the_order_of_their_times(
-        times in prop::collection::vec(0..100_i64, 0..40),
-        up_to in prop::collection::vec(0..100_i64, 0..5),
+    fn each_event_is_released_once_and_waits_no_longer_than_the_delay_whatever_its_time_says(
+        steps in prop::collection::vec((0..30_u64, prop::collection::vec(-100..100_i64, 0..4)), 0..20),
     ) {
-        let at = |ms: i64| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(ms);
+        let delay = Duration::from_millis(50);
+        let mut now = Instant::now();
         let mut events = Interleaver::default();
-        events.push((0..).zip(&times).map(|(seq, ms)| Event { seq, at: at(*ms), process: None, kind: EventKind::Paused }));
-        let mut released = Vec::new();
-        for ms in up_to {
-            let now = events.release(at(ms));
-            prop_assert!(now.iter().all(|event| event.at <= at(ms)));
-            released.extend(now);
+        let (mut received, mut released) = (Vec::new(), Vec::new());
+        for (pause_ms, times) in steps {
+            now += Duration::from_millis(pause_ms);
+            for ms in times {
+                let seq = received.len() as u64;
+                events.push(now, [event(seq, ms)]);
+                received.push((seq, now));
+            }
+            let some = events.release(now, delay);
+            prop_assert!(some.is_sorted_by_key(|event| event.at));
+            released.extend(some.iter().map(|event| event.seq));
+            for (seq, at) in &received {
+                prop_assert!(now.duration_since(*at) < delay || released.contains(seq));
+            }
         }
-        released.extend(events.release(at(1_000)));
-        let expected = {
-            let mut sorted: Vec<(i64, u64)> = times.iter().copied().zip(0..).collect();
-            sorted.sort_unstable();
-            sorted
-        };
-        let found: Vec<_> = released.iter().map(|event| (event.at.timestamp_millis(), event.seq)).collect();
-        prop_assert_eq!(found, expected);
+        released.extend(events.release(now, Duration::ZERO).iter().map(|event| event.seq));
+        released.sort_unstable();
+        prop_assert_eq!(released, (0..received.len() as u64).collect::<Vec<_>>());
     }
+}
+
+fn event(seq: u64, ms: i64) -> Event {
+    let at = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(ms);
+    Event { seq, at, process: None, kind: EventKind::Paused }
+}
+
+#[test]
+fn events_that_arrive_within_the_delay_are_in_the_order_of_their_times() {
+    let seqs = |events: Vec<Event>| events.into_iter().map(|event| event.seq).collect::<Vec<_>>();
+    let (begin, delay) = (Instant::now(), Duration::from_millis(500));
+    let after = |ms| begin + Duration::from_millis(ms);
+    let mut events = Interleaver::default();
+    events.push(begin, [event(0, 20), event(1, 20), event(2, 40)]);
+    events.push(after(100), [event(3, 10), event(4, 30), event(5, 50)]);
+    assert!(events.release(after(499), delay).is_empty());
+    assert_eq!(seqs(events.release(after(500), delay)), [3, 0, 1, 4, 2]);
+    assert_eq!(seqs(events.release(after(600), delay)), [5]);
 }
 
 #[test]

@@ -47,6 +47,7 @@ const EXPORTABLE: &[Mode] = &[
     Mode::Choosing,
     Mode::Watching,
     Mode::Planning,
+    Mode::Auditing,
     Mode::Deciding,
     Mode::FailedRecord,
     Mode::Charting,
@@ -59,11 +60,14 @@ const EXPORTABLE: &[Mode] = &[
 ];
 const RACING: &[Mode] = &[Mode::Racing];
 const RACE_PAGES: &[Mode] = &[Mode::Dashboard, Mode::Charting, Mode::Listing, Mode::Racing];
+const PAGES: &[Mode] =
+    &[Mode::Dashboard, Mode::Choosing, Mode::Watching, Mode::Timeline, Mode::Charting, Mode::Racing, Mode::Listing];
 const RUN_PAGES: &[Mode] = &[Mode::Dashboard, Mode::Charting, Mode::Listing];
 
 const TEXT: &[Mode] = &[Mode::Typing, Mode::Palette];
 const EDITING: &[Mode] = &[Mode::Typing, Mode::Palette, Mode::Launching];
 const LAUNCHING: &[Mode] = &[Mode::Launching];
+/// All screens except that of a record, on which the key goes to the previous match.
 const LAUNCH: &[Mode] = &[
     Mode::Dashboard,
     Mode::Reading,
@@ -71,9 +75,11 @@ const LAUNCH: &[Mode] = &[
     Mode::Watching,
     Mode::Changing,
     Mode::Planning,
+    Mode::Auditing,
     Mode::Deciding,
     Mode::FailedRecord,
     Mode::Charting,
+    Mode::Racing,
     Mode::Listing,
     Mode::Errors,
     Mode::Alerting,
@@ -228,8 +234,9 @@ actions! {
     Errors(Record, "errors", "Show failed records by kind of error",
         DASHBOARD => [Key::char('E')]),
     Inspect(Record, "record", "Show the record: key, headers, decoded value",
-        &[Mode::Dashboard, Mode::Reading, Mode::Watching, Mode::Listing] => [Key::char('I')],
-        &[Mode::Deciding, Mode::FailedRecord, Mode::Errors] => [Key::code(KeyCode::Enter), Key::char('I')]),
+        &[Mode::Dashboard, Mode::Reading, Mode::Watching] => [Key::char('I')],
+        &[Mode::Deciding, Mode::FailedRecord, Mode::Errors, Mode::Listing] =>
+            [Key::code(KeyCode::Enter), Key::char('I')]),
     ToggleFold(Record, "fold", "Fold or unfold the selected value",
         INSPECTING => [Key::code(KeyCode::Enter), Key::char(' ')]),
     Fold(Record, "fold", "Fold the selected value, or go to its parent",
@@ -300,6 +307,7 @@ actions! {
         CHARTING => [Key::char('?'), Key::code(KeyCode::F(1))],
         RACING => [Key::char('?'), Key::code(KeyCode::F(1))],
         TIMELINE => [Key::char('?'), Key::code(KeyCode::F(1))],
+        FAILED_RECORD => [Key::char('?'), Key::code(KeyCode::F(1))],
         LAUNCHING => [Key::code(KeyCode::F(1))]),
 
     Up(Move, "up", "Up",
@@ -456,8 +464,7 @@ actions! {
     ShowMoment(Time, "show", "Show the moment under the cursor on all screens",
         TIMELINE => [Key::code(KeyCode::Enter)]),
     Freeze(Time, "freeze", "Freeze at this moment, or return to the latest one",
-        &[Mode::Dashboard, Mode::Choosing, Mode::Watching, Mode::Timeline, Mode::Charting, Mode::Listing] =>
-            [Key::char('F')]),
+        PAGES => [Key::char('F')]),
     Record(Time, "record", "Start or stop recording, with recent history",
         SCREENS => [Key::ctrl('r')]),
     TogglePlayback(Time, "play", "Play or pause the recording",

@@ -7,7 +7,8 @@ use super::Action;
 pub enum Reach {
     /// Nothing.
     View,
-    /// It asks the session or the watch for something, which changes nothing in the cluster.
+    /// It asks the session, the watch, or what reads records, topics and journals for something, which changes nothing
+    /// in the cluster.
     Request,
     /// It changes, or may change, something: the run, the settings of the next one, records, groups, or the process.
     Change,
@@ -25,10 +26,18 @@ impl Action {
             | Self::Plan
             | Self::PlanAgain
             | Self::StopPlanning
+            | Self::Audit
+            | Self::AuditAgain
+            | Self::AuditAll
+            | Self::Rehearse
+            | Self::StopAudit
             | Self::RefreshGroups
             | Self::PauseWatch
             | Self::ChangeGroup
-            | Self::PlanChange => Reach::Request,
+            | Self::PlanChange
+            | Self::Inspect
+            | Self::Journals
+            | Self::ListJournals => Reach::Request,
             _ => Reach::View,
         }
     }

@@ -12,9 +12,7 @@ use crate::{
 pub(super) fn refusal_if_attached(action: Action, state: &State) -> Refusal {
     let attachment = state.attachment.as_ref()?;
     if action == Action::Compare && state.shows_several_processes() {
-        return Some(
-            "several processes share one run, so there is nothing to compare; attach to one of them for this".into(),
-        );
+        return Some("the runs of several processes cannot be compared; attach to one of them for this".into());
     }
     if !sends_command(action, state) {
         return None;
@@ -37,10 +35,23 @@ fn sends_command(action: Action, state: &State) -> bool {
         Action::Accept | Action::Quit | Action::Interrupt | Action::Suspend => false,
         Action::Plan => !state.shows_plan() && !state.has_plan_to_show(),
         Action::Topics => !state.feed.lists_topics(),
-        // The process reads the record.
-        Action::Inspect => true,
-        action => action.reach() != Reach::View,
+        action => action.reach() != Reach::View && !is_independent(action),
     }
+}
+
+/// Whether an action does not depend on what the process accepts. The page of runs with a journal says itself why it
+/// lists none, and an attached console has nothing that audits topics.
+fn is_independent(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Journals
+            | Action::ListJournals
+            | Action::Audit
+            | Action::AuditAgain
+            | Action::AuditAll
+            | Action::Rehearse
+            | Action::StopAudit
+    )
 }
 
 /// Why a command cannot be sent to several processes. Each would apply it to itself. Settings are divided among them,

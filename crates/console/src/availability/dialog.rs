@@ -18,10 +18,15 @@ use crate::{
 
 /// Why the input or the answer cannot be accepted: the situation may have changed since the question.
 pub(super) fn not_acceptable(state: &State) -> Refusal {
-    match state.user.navigation.dialog {
+    match &state.user.navigation.dialog {
         Some(Dialog::Ask(Question::DecideKey(decision, hash))) => {
-            let waits = state.feed.quarantined().iter().any(|key| key.hash == hash);
-            refuse_unless(waits, "that key is no longer in quarantine").or_else(|| undecidable(state, decision))
+            let waits = state.feed.quarantined().iter().any(|key| key.hash == *hash);
+            refuse_unless(waits, "that key is no longer in quarantine").or_else(|| undecidable(state, *decision))
+        }
+        Some(Dialog::Ask(question @ Question::DecideRecord(_, id))) => {
+            let waits = state.paused_record_with(id).is_some();
+            refuse_unless(waits, "that record no longer pauses the run")
+                .or_else(|| asked_action(question)?.refusal(state))
         }
         Some(Dialog::Ask(question)) => asked_action(question)?.refusal(state),
         Some(Dialog::Prompt { asked, .. }) => match asked {
@@ -38,7 +43,7 @@ pub(super) fn not_acceptable(state: &State) -> Refusal {
 }
 
 /// The action that a question asks about; `None` if it concerns a single key.
-fn asked_action(question: Question) -> Option<Action> {
+fn asked_action(question: &Question) -> Option<Action> {
     match question {
         Question::Restart => Some(Action::Restart),
         Question::Race => Some(Action::StartRace),
@@ -46,8 +51,8 @@ fn asked_action(question: Question) -> Option<Action> {
         Question::Quit => Some(Action::Quit),
         Question::DecideAll(Decision::Release) => Some(Action::ReleaseAll),
         Question::DecideAll(Decision::DeadLetter) => Some(Action::DeadLetterAll),
-        Question::DecideRecord(RecordDecision::Skip) => Some(Action::SkipRecord),
-        Question::DecideRecord(RecordDecision::DeadLetter) => Some(Action::DeadLetterRecord),
+        Question::DecideRecord(RecordDecision::Skip, _) => Some(Action::SkipRecord),
+        Question::DecideRecord(RecordDecision::DeadLetter, _) => Some(Action::DeadLetterRecord),
         Question::ReplayInstead => Some(Action::Replay),
         Question::LaunchInstead { .. } => Some(Action::StartRequest),
         // The alert may be resolved by now; its rule can still be silenced.

@@ -6,7 +6,7 @@ use super::{Refusal, refuse_unless};
 use crate::{
     action::{Action, Reach},
     key::Mode,
-    state::{RecordingState, State},
+    state::{RecordingState, ScreenId, State},
     text::clean,
 };
 
@@ -39,7 +39,10 @@ fn leaves_moment(action: Action, state: &State) -> bool {
         // Prompts of actions that change something are closed when an earlier moment is shown.
         Action::Quit | Action::Interrupt | Action::Suspend | Action::Accept => true,
         Action::Plan => state.shows_plan() || state.has_plan_to_show(),
+        Action::Audit => state.has_audit_to_show(),
         Action::Topics => state.feed.lists_topics(),
+        // The page is closed.
+        Action::Journals => state.user.navigation.front().screen == ScreenId::Journals,
         _ => false,
     }
 }
@@ -55,12 +58,11 @@ pub(super) fn refusal_of_time(action: Action, state: &State) -> Refusal {
         | Action::ZoomOut
         | Action::WholeTimeline
         | Action::Latest
-        | Action::PreviousMark
-        | Action::NextMark
             if state.is_charting() =>
         {
             None
         }
+        Action::PreviousMark | Action::NextMark if state.visits_events_on_chart() => None,
         Action::CursorLeft
         | Action::CursorRight
         | Action::CursorFarLeft

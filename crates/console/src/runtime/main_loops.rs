@@ -10,7 +10,11 @@ use tokio::{
 };
 
 use super::{Next, Runtime, past::Moments, signals::Signals};
-use crate::{ConsoleError, input, update::Event};
+use crate::{
+    ConsoleError, input,
+    state::{ScreenId, State},
+    update::Event,
+};
 
 /// Interval for removing expired messages and reading the event log.
 const TICK_INTERVAL: Duration = Duration::from_millis(250);
@@ -27,7 +31,7 @@ impl Runtime {
             return Ok(());
         }
         let (mut groups, mut alerts) = (feed.groups.take(), feed.alerts.take());
-        if groups.is_some() {
+        if groups.is_some() && begins_with_watch(self.attached.is_some(), self.state.user.navigation.home()) {
             self.apply(Event::WatchBegan)?;
         }
         let mut attached = self.attached.take();
@@ -55,7 +59,7 @@ impl Runtime {
         let mut counted = self.time_counts.as_ref().map(|counter| counter.answers.clone());
         loop {
             let (stale, next_frame_in) = (self.state.stale, self.pace.next_frame_in(Instant::now()));
-            let open = !self.state.feed.ended;
+            let open = is_feed_open(&self.state);
             let next = tokio::select! {
                 action = signals.next() => self.handle_signal(&action)?,
                 input = self.input.next() => self.handle_input(input)?,
@@ -124,6 +128,18 @@ impl Runtime {
     }
 }
 
+/// Whether the watch of groups begins at once, if there may be one. Processes to which a console is attached may watch
+/// no groups, or be reached only later: unless all of them are watches, the first look begins the watch.
+fn begins_with_watch(is_attached: bool, home: ScreenId) -> bool {
+    !is_attached || home != ScreenId::Dashboard
+}
+
+/// Whether the feed may say more, also while an earlier moment is shown. A feed that has ended is ready to be read at
+/// once, again and again.
+fn is_feed_open(state: &State) -> bool {
+    !state.latest_feed().ended
+}
+
 /// The next value about watched groups. Waits forever if none are watched, or no longer.
 async fn next_look<T>(looks: &mut Option<Receiver<Arc<T>>>) -> Arc<T> {
     if let Some(receiver) = looks {
@@ -145,4 +161,27 @@ async fn next_answer<T>(answers: &mut Option<Receiver<Option<Arc<T>>>>) -> Arc<T
         }
     }
     std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::timeline::Moment;
+
+    use super::*;
+    use crate::update::update;
+
+    #[test]
+    fn only_a_console_that_may_be_attached_to_runs_waits_for_the_first_look() {
+        assert!(begins_with_watch(false, ScreenId::Dashboard) && begins_with_watch(true, ScreenId::Trouble));
+        assert!(!begins_with_watch(true, ScreenId::Dashboard));
+    }
+
+    #[test]
+    fn a_feed_that_has_ended_is_read_no_more_while_an_earlier_moment_is_shown() {
+        let mut state = State::new(80, 24, None);
+        drop(update(&mut state, Event::Moment(Moment::from_ms(1_000), Some(Box::default()))));
+        assert!(state.shows_past() && is_feed_open(&state));
+        drop(update(&mut state, Event::FeedEnded));
+        assert!(state.shows_past() && !state.feed.ended && !is_feed_open(&state));
+    }
 }

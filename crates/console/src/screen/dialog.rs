@@ -17,7 +17,7 @@ mod question;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, dialog: &Dialog, state: &State, theme: &Theme) {
     match dialog {
-        Dialog::Ask(question) => question::render(buf, *question, state, theme),
+        Dialog::Ask(question) => question::render(buf, question, state, theme),
         Dialog::Prompt { asked, text, error } => prompt(buf, *asked, text, error.as_deref(), state, theme),
         Dialog::Palette(palette) => palette::render(buf, hits, palette, state, theme),
         Dialog::Columns(choice) => columns::render(buf, hits, *choice, state, theme),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kreplay_model::attach::{AttachAccess, AttachView};
+use kreplay_model::attach::{AttachAccess, AttachConnection, AttachView, AttachedProcess};
 
 use super::State;
 
@@ -11,8 +11,8 @@ use super::State;
 pub struct Attachment {
     /// The processes, and the connections to them.
     pub view: Arc<AttachView>,
-    /// Since when at least one connection is lost, on the console's clock.
-    pub lost_since: Option<Duration>,
+    /// Since when the connection to each process is lost, on the console's clock; `None` while it is not.
+    lost_since: Vec<Option<Duration>>,
 }
 
 impl State {
@@ -23,6 +23,22 @@ impl State {
 }
 
 impl Attachment {
+    /// The connections as they are `now`. Those that were lost `before` keep their times.
+    pub(crate) fn new(view: Arc<AttachView>, before: Option<&Self>, now: Duration) -> Self {
+        let known = |number: usize| before.and_then(|before| before.lost_since.get(number).copied().flatten());
+        let lost_since = view.processes.iter().enumerate().map(|(number, process)| {
+            let is_lost = matches!(process.connection, AttachConnection::Lost { .. });
+            is_lost.then(|| known(number).unwrap_or(now))
+        });
+        Self { lost_since: lost_since.collect(), view }
+    }
+
+    /// The processes that are not reached, and since when, on the console's clock.
+    pub fn lost(&self) -> impl Iterator<Item = (&AttachedProcess, Duration)> {
+        let processes = self.view.processes.iter().zip(&self.lost_since);
+        processes.filter_map(|(process, since)| Some((process, (*since)?)))
+    }
+
     /// Whether no commands are sent.
     #[must_use]
     pub fn is_read_only(&self) -> bool {

@@ -62,6 +62,12 @@ impl AuditView {
 }
 
 impl State {
+    /// Whether there is an audit to show of the topics that one would be about, or one is in progress.
+    #[must_use]
+    pub fn has_audit_to_show(&self) -> bool {
+        self.topics_to_audit().is_ok_and(|topics| self.user.audit.is_about(&topics))
+    }
+
     /// The topics that an audit would be about: the chosen ones, or those of the run.
     ///
     /// # Errors

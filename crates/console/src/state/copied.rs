@@ -111,9 +111,10 @@ impl State {
     fn copied_of_group(&self) -> Option<Copied> {
         let group = self.opened_group()?;
         let selected = match self.user.watch.panel {
-            GroupPanel::Partitions => {
-                self.selected_group_partition().map(|row| Copied::new("partition", &row.partition.to_string()))
-            }
+            GroupPanel::Partitions => self.selected_group_partition().map(|row| {
+                let partition = TopicPartition::new(row.topic.as_str(), row.partition);
+                Copied::new("partition", &partition.to_string())
+            }),
             GroupPanel::Members => {
                 let (table, rows) = (&self.user.watch.members, self.member_rows(group));
                 let shown = arrange(table, &rows).shown;

@@ -1,12 +1,15 @@
 //! Questions and prompts.
 
-use kreplay_model::control::{Decision, RecordDecision};
+use kreplay_model::{
+    control::{Decision, RecordDecision},
+    inspect::RecordId,
+};
 
 use super::{ChangeChoice, ColumnChoice, ExportSubject, FilterPrompt, LineInput, Palette, PresetChoice};
 use crate::key::Mode;
 
 /// A yes-or-no question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     /// Stop the active run and start it again?
     Restart,
@@ -18,8 +21,8 @@ pub enum Question {
     DecideAll(Decision),
     /// Apply the decision to one quarantined key, by its hash?
     DecideKey(Decision, u64),
-    /// Apply the decision to the record that paused the run?
-    DecideRecord(RecordDecision),
+    /// Apply the decision to the record that paused the run? Another one may pause it before the answer.
+    DecideRecord(RecordDecision, RecordId),
     /// Stop the active run and replay the chosen topics?
     ReplayInstead,
     /// Run with effects several times, in a race?

@@ -58,6 +58,12 @@ impl Default for FeedState {
 }
 
 impl FeedState {
+    /// The moment of a snapshot of a run, as the timeline has it: the start of the run plus the time since then. `None`
+    /// before its start.
+    pub(crate) fn moment_of_run(run: &RunView) -> Option<Moment> {
+        Moment::from(run.started_at?).plus_s(run.elapsed_s)
+    }
+
     /// The current run, or the last one.
     #[must_use]
     pub fn run(&self) -> Option<&RunView> {

@@ -118,7 +118,7 @@ impl State {
         let id = |partition: &TopicPartition, offset| RecordId { partition: partition.clone(), offset };
         let found = match self.user.navigation.front().screen {
             ScreenId::Errors => self.selected_error().map(|kind| id(&kind.last.partition, kind.last.offset)),
-            ScreenId::FailedRecord => self.feed.paused_record().map(|record| id(&record.partition, record.offset)),
+            ScreenId::FailedRecord => self.feed.paused_record().map(PausedRecord::id),
             ScreenId::Quarantine => {
                 let key = self.quarantined_row().and_then(|row| self.feed.quarantined().get(row));
                 key.map(|key| id(&key.partition, key.offset))
@@ -175,9 +175,12 @@ impl State {
 
     /// The record that paused the run, if it is the one that was asked for.
     fn inspected_paused_record(&self) -> Option<&PausedRecord> {
-        let asked = self.user.inspect.asked.as_ref()?;
-        let is_asked = |one: &&PausedRecord| one.partition == asked.partition && one.offset == asked.offset;
-        self.feed.paused_record().filter(is_asked)
+        self.paused_record_with(self.user.inspect.asked.as_ref()?)
+    }
+
+    /// The record that paused the run, if it is this one.
+    pub(crate) fn paused_record_with(&self, id: &RecordId) -> Option<&PausedRecord> {
+        self.feed.paused_record().filter(|record| record.partition == id.partition && record.offset == id.offset)
     }
 
     /// Whether the record that was asked for paused the run.

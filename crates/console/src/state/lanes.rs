@@ -1,6 +1,10 @@
 //! Workers or partitions over time: a lane each.
 
-use std::{cmp::Reverse, collections::BTreeMap, ops::RangeInclusive};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+    ops::RangeInclusive,
+};
 
 use kreplay_model::{
     domain::{Ordering, TopicPartition},
@@ -150,42 +154,64 @@ pub fn lanes(feed: &FeedState, kind: LaneKind, order: Option<LaneOrder>, run: Ru
 }
 
 fn of_workers(feed: &FeedState, run: RunTime, grid: TimeGrid) -> Vec<Lane> {
-    let workers = feed.timeline.workers();
-    let last = workers.keys().copied().max().unwrap_or(0);
-    let together = last / MAX_WORKER_LANES + 1;
-    let mut by_first: BTreeMap<u32, Lane> = BTreeMap::new();
-    let changes = owner_changes(feed, run, grid);
+    let of_run: HashSet<u32> = feed.run().into_iter().flat_map(|run| &run.workers).map(|worker| worker.id).collect();
+    let has_earlier_run = begins_within_earlier_run(feed, run, grid);
     let known = grid.known_cells(run);
-    workers.visit_columns(grid.range(), grid.cells(), |number, columns| {
+    let mut measured: Vec<(u32, Vec<LaneCell>)> = Vec::new();
+    feed.timeline.workers().visit_columns(grid.range(), grid.cells(), |number, columns| {
         let columns = columns.get(..known).unwrap_or(columns);
-        if columns.iter().all(Option::is_none) {
-            return;
+        if has_lane(columns, || !has_earlier_run || of_run.contains(number)) {
+            let cell = |cell: &Option<WorkerCell>| cell.as_ref().map_or(LaneCell::Empty, LaneCell::of_worker);
+            measured.push((*number, columns.iter().map(cell).collect()));
         }
+    });
+    // Not the highest number of the session: other runs may have had more workers.
+    let last = measured.iter().map(|(number, _)| *number).max().unwrap_or(0);
+    let together = last / MAX_WORKER_LANES + 1;
+    let changes = owner_changes(feed, run, grid);
+    let mut by_first: BTreeMap<u32, Lane> = BTreeMap::new();
+    for (number, cells) in measured {
         let first = number / together * together;
         let lane = by_first.entry(first).or_insert_with(|| Lane {
             key: LaneKey::Workers(first, first + together - 1),
             cells: vec![LaneCell::Empty; grid.cells()],
             changes: vec![false; grid.cells()],
         });
-        for (cell, measured) in lane.cells.iter_mut().zip(columns) {
-            *cell = cell.worse(measured.as_ref().map_or(LaneCell::Empty, LaneCell::of_worker));
+        for (cell, measured) in lane.cells.iter_mut().zip(cells) {
+            *cell = cell.worse(measured);
         }
-        for at in changes.get(number).into_iter().flatten() {
+        for at in changes.get(&number).into_iter().flatten() {
             if let Some(change) = lane.changes.get_mut(*at) {
                 *change = true;
             }
         }
-    });
+    }
     by_first.into_values().collect()
+}
+
+/// Whether the first cell begins before the end of an earlier run, and so has what was measured of that run.
+fn begins_within_earlier_run(feed: &FeedState, run: RunTime, grid: TimeGrid) -> bool {
+    let mut others = feed.timeline.runs().map(|other| other.range);
+    others.any(|other| other.from() < run.range.from() && other.to() > grid.range().from())
+}
+
+/// Whether a row with these cells has a lane. What has only the first cell may belong to an earlier run.
+fn has_lane<C>(cells: &[Option<C>], is_of_run: impl FnOnce() -> bool) -> bool {
+    match cells {
+        [first, later @ ..] => later.iter().any(Option::is_some) || (first.is_some() && is_of_run()),
+        [] => false,
+    }
 }
 
 fn of_partitions(feed: &FeedState, run: RunTime, grid: TimeGrid) -> Vec<Lane> {
     let partitions = feed.timeline.partitions();
+    let of_run: HashSet<&TopicPartition> = feed.partitions().iter().map(|partition| &partition.id).collect();
+    let has_earlier_run = begins_within_earlier_run(feed, run, grid);
     let mut measured: Vec<(TopicPartition, Vec<Option<PartitionCell>>)> = Vec::new();
     let known = grid.known_cells(run);
     partitions.visit_columns(grid.range(), grid.cells(), |id, columns| {
         let columns = columns.get(..known).unwrap_or(columns);
-        if columns.iter().any(Option::is_some) {
+        if has_lane(columns, || !has_earlier_run || of_run.contains(id)) {
             measured.push((id.clone(), columns.to_vec()));
         }
     });

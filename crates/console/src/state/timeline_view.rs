@@ -49,6 +49,12 @@ impl State {
         self.user.navigation.front().screen.mode() == Mode::Charting
     }
 
+    /// Whether such a page has a cursor of its own that goes from event to event. In a recording, the playback does.
+    #[must_use]
+    pub fn visits_events_on_chart(&self) -> bool {
+        self.is_charting() && self.playback.is_none()
+    }
+
     /// The time that the timeline has; `None` if nothing was measured.
     #[must_use]
     pub fn timeline_range(&self) -> Option<TimeRange> {

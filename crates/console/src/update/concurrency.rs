@@ -65,7 +65,8 @@ pub(super) fn enter(state: &mut State, text: &str) -> Result<Vec<Effect>, String
     };
     state.user.navigation.dialog = None;
     Ok(match state.wanted_concurrency() {
-        Some(now) if now == wanted => {
+        // While concurrency is automatic, setting the current number is a change, too: it turns that off.
+        Some(now) if now == wanted && !state.feed.adaptive() => {
             show_message(state, StatusKind::Info, format!("concurrency is already {now}"));
             Vec::new()
         }
@@ -78,9 +79,12 @@ fn set(state: &mut State, now: u32, wanted: u32) -> Vec<Effect> {
     let Ok(concurrency) = Concurrency::new(u64::from(wanted)) else { return Vec::new() };
     let (run_id, over) = state.run().map_or_else(Default::default, |run| (run.id.clone(), run.state.is_over()));
     let when = if over { " for the next run" } else { "" };
-    state.user.pending = Some(Pending { to: wanted, run_id, since: state.now });
+    let change = if now == wanted { wanted.to_string() } else { format!("{now} → {wanted}") };
+    if now != wanted {
+        state.user.pending = Some(Pending { to: wanted, run_id, since: state.now });
+    }
     let auto = if state.feed.adaptive() { "; auto is off" } else { "" };
     let divided = state.attachment.as_ref().map_or("", Attachment::divided);
-    show_message(state, StatusKind::Info, format!("concurrency {now} → {wanted}{when}{auto}{divided}"));
+    show_message(state, StatusKind::Info, format!("concurrency {change}{when}{auto}{divided}"));
     vec![Effect::Send(Command::SetConcurrency(concurrency))]
 }

@@ -195,7 +195,8 @@ fn the_record_that_paused_the_run_can_be_retried_skipped_and_dead_lettered() {
         [(Action::SkipInspected, RecordDecision::Skip), (Action::DeadLetterInspected, RecordDecision::DeadLetter)]
     {
         assert_eq!(perform(&mut state, action), []);
-        assert_eq!(state.user.navigation.dialog, Some(Dialog::Ask(Question::DecideRecord(decision))));
+        let question = Question::DecideRecord(decision, paused_record().id());
+        assert_eq!(state.user.navigation.dialog, Some(Dialog::Ask(question)));
         perform(&mut state, Action::Close);
         assert_eq!(state.mode(), Mode::Inspecting);
     }

@@ -3,6 +3,7 @@
 use super::show_message;
 use crate::{
     layout::Panel,
+    names,
     screen::Screen,
     state::{Dialog, Question, ScreenId, State, StatusKind},
 };
@@ -43,10 +44,6 @@ pub(super) fn details(state: &mut State) {
 
 /// Closes the screens and questions that became obsolete with a snapshot, and says so if the user was looking at one.
 pub(super) fn close_obsolete(state: &mut State) {
-    let asks_about_record = matches!(state.user.navigation.dialog, Some(Dialog::Ask(Question::DecideRecord(_))));
-    if asks_about_record && state.feed.paused_record().is_none() {
-        state.user.navigation.dialog = None;
-    }
     let asks = matches!(state.user.navigation.dialog, Some(Dialog::Ask(_)));
     let front = state.user.navigation.front().screen;
     close_those_with_nothing_to_show(state);
@@ -55,6 +52,18 @@ pub(super) fn close_obsolete(state: &mut State) {
         // The run ended, so there is nothing left to stop or to decide.
         state.user.navigation.dialog = None;
         show_message(state, StatusKind::Info, "the run has ended");
+    }
+    close_question_about_decided_record(state);
+}
+
+/// Closes the question about a record that no longer pauses the run. The next record may pause it so soon that the
+/// answer would be about that one.
+fn close_question_about_decided_record(state: &mut State) {
+    let Some(Dialog::Ask(Question::DecideRecord(_, id))) = &state.user.navigation.dialog else { return };
+    if state.paused_record_with(id).is_none() {
+        let text = format!("{} no longer pauses the run", names::record_id(id));
+        state.user.navigation.dialog = None;
+        show_message(state, StatusKind::Info, text);
     }
 }
 

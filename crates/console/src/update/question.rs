@@ -14,7 +14,7 @@ pub(super) fn confirm(state: &mut State, question: Question) -> Vec<Effect> {
         Question::Quit => vec![Effect::Quit],
         Question::DecideAll(decision) => quarantine::send_all(state, decision),
         Question::DecideKey(decision, hash) => quarantine::send_key(state, decision, hash),
-        Question::DecideRecord(decision) => failed_record::send(state, decision),
+        Question::DecideRecord(decision, id) => failed_record::send(state, decision, id),
         Question::ReplayInstead => topics::replay_chosen(state),
         Question::Race => race::begin(state),
         Question::LaunchInstead { dry_run } => launch_form::send(state, dry_run),

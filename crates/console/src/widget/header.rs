@@ -75,12 +75,16 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
             spans.extend(attachment(state, theme));
             return spans;
         }
-        None if snapshot.at.is_none() => return vec![Span::styled("◌ connecting…", theme.notice)],
+        None if snapshot.at.is_none() && !state.feed.ended => {
+            let mut spans = vec![Span::styled("◌ connecting…", theme.notice)];
+            spans.extend(attachment(state, theme));
+            return spans;
+        }
         None => spans.push(Span::styled("○ no run yet", theme.notice)),
     }
     spans.extend(attachment(state, theme));
     if state.feed.ended {
-        spans.push(Span::styled("  ! session ended", theme.warning));
+        spans.push(session_ended(theme));
     } else if !snapshot.cluster.reachable {
         spans.push(Span::styled("  ! unreachable", theme.bad));
     }
@@ -97,13 +101,17 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     spans
 }
 
+fn session_ended(theme: &Theme) -> Span<'static> {
+    Span::styled("  ! session ended", theme.warning)
+}
+
 /// That the console is attached, and which connections are lost.
 fn attachment<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
     let Some(attachment) = &state.attachment else { return Vec::new() };
     let access = if attachment.is_read_only() { "  attached, read-only" } else { "  attached" };
     let mut spans = vec![Span::styled(access, theme.notice)];
-    let mut lost = attachment.view.lost();
-    if let (Some((process, _)), Some(since)) = (lost.next(), attachment.lost_since) {
+    let mut lost = attachment.lost();
+    if let Some((process, since)) = lost.next() {
         let of = if attachment.view.is_merged() {
             let more = lost.count();
             let others = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -126,18 +134,21 @@ fn firing<'a>(state: &State, theme: &Theme) -> Option<Span<'a>> {
 
 /// What is watched, if there is no session beside the watch.
 fn watching<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
-    let Some(snapshot) = state.feed.watched.snapshot() else {
-        return vec![Span::styled("◌ listing groups…", theme.notice)];
-    };
-    let groups = number::counted(snapshot.groups.len() as u64, "group");
-    let (text, style) = if state.user.watch.paused {
-        (format!("‖ paused, {groups}"), theme.warning)
-    } else {
-        (format!("► watching {groups}"), theme.good)
+    let snapshot = state.feed.watched.snapshot();
+    let groups = snapshot.map(|snapshot| number::counted(snapshot.groups.len() as u64, "group"));
+    let (text, style) = match groups {
+        None if state.feed.ended => ("○ no groups were listed".to_owned(), theme.notice),
+        None => ("◌ listing groups…".to_owned(), theme.notice),
+        Some(groups) if state.feed.ended => (format!("■ watched {groups}"), theme.notice),
+        Some(groups) if state.user.watch.paused => (format!("‖ paused, {groups}"), theme.warning),
+        Some(groups) => (format!("► watching {groups}"), theme.good),
     };
     let mut spans = vec![Span::styled(text, style)];
+    if state.feed.ended {
+        spans.push(session_ended(theme));
+    }
     spans.extend(firing(state, theme));
-    spans.push(Span::raw(format!("   {}", cut(&clean(&snapshot.cluster), 32))));
+    spans.extend(snapshot.map(|snapshot| Span::raw(format!("   {}", cut(&clean(&snapshot.cluster), 32)))));
     spans
 }
 

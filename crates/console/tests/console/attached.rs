@@ -12,9 +12,10 @@ use kreplay_model::{
     control::Command,
     domain::Concurrency,
     feed::{EventKind, WorkerOrigin},
+    inspect::InspectCommand,
 };
 
-use crate::fixture::*;
+use crate::{fixture::*, watch_fixture};
 
 const READ_ONLY: &str = "this console is attached read-only";
 
@@ -62,6 +63,23 @@ fn nothing_is_sent_while_the_console_is_attached_read_only() {
 }
 
 #[test]
+fn a_read_only_console_lists_runs_and_reads_no_records() {
+    let refused = Some(READ_ONLY);
+    let status = |state: &State| state.user.status.as_ref().map(|status| status.text.clone());
+    for (access, why) in [(read_only(), refused), (AttachAccess::Control, None)] {
+        let mut state = attached(&[AttachConnection::Open], access);
+        apply(&mut state, Event::JournalAccess);
+        apply(&mut state, Event::InspectorBegan);
+        let is_read = matches!(&act(&mut state, Action::Inspect)[..], [Effect::Inspect(InspectCommand::Read { .. })]);
+        assert_eq!((is_read, status(&state).as_deref()), (why.is_none(), why));
+        assert_eq!(act(&mut state, Action::Journals), [Effect::ListJournals], "{why:?}");
+    }
+    let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], read_only());
+    apply(&mut state, Event::JournalAccess);
+    assert_eq!(act(&mut state, Action::Journals), [Effect::ListJournals], "those of all processes");
+}
+
+#[test]
 fn the_footer_names_no_key_that_is_refused() {
     let footer = |state: &State| text(state).lines().last().unwrap().to_owned();
     let with_control = footer(&attached(&[AttachConnection::Open], AttachAccess::Control));
@@ -105,10 +123,7 @@ fn what_only_one_process_can_show_says_so() {
     let mut state = attached(&[AttachConnection::Open, AttachConnection::Open], read_only());
     assert!(act(&mut state, Action::Compare).is_empty());
     let status = state.user.status.as_ref().map(|status| status.text.as_str());
-    assert_eq!(
-        status,
-        Some("several processes share one run, so there is nothing to compare; attach to one of them for this")
-    );
+    assert_eq!(status, Some("the runs of several processes cannot be compared; attach to one of them for this"));
     act(&mut state, Action::RunDetails);
     assert!(all_pages(&state).contains("each process keeps its own"), "{}", all_pages(&state));
 }
@@ -144,6 +159,42 @@ fn a_lost_connection_is_shown_with_its_time_until_it_is_open_again() {
 fn one_of_several_lost_processes_is_named() {
     let state = attached(&[AttachConnection::Open, lost(), lost()], AttachAccess::Control);
     assert!(text(&state).contains("! b and 1 more: connection lost 0 s ago"), "{}", text(&state));
+}
+
+#[test]
+fn each_lost_process_has_a_time_of_its_own() {
+    let mut state = attached(&[lost(), AttachConnection::Open], AttachAccess::Control);
+    apply(&mut state, Event::Tick(Duration::from_secs(590)));
+    apply(&mut state, view(&[lost(), lost()], AttachAccess::Control));
+    apply(&mut state, Event::Tick(Duration::from_secs(600)));
+    assert!(text(&state).contains("! a and 1 more: connection lost 600 s ago"), "{}", text(&state));
+    apply(&mut state, view(&[AttachConnection::Open, lost()], AttachAccess::Control));
+    assert!(text(&state).contains("! b: connection lost 10 s ago"), "{}", text(&state));
+    apply(&mut state, view(&[lost(), AttachConnection::Open], AttachAccess::Control));
+    assert!(text(&state).contains("! a: connection lost 0 s ago"), "{}", text(&state));
+}
+
+#[test]
+fn the_end_of_a_process_that_watches_groups_is_shown() {
+    let header = |state: &State| text(state).lines().next().unwrap().to_owned();
+    let mut state = watch_fixture::watching(120, 40, watch_fixture::cluster());
+    apply(&mut state, view(&[AttachConnection::Open], read_only()));
+    assert!(header(&state).contains("► watching"), "{}", header(&state));
+    apply(&mut state, view(&[AttachConnection::Ended], read_only()));
+    apply(&mut state, Event::FeedEnded);
+    let ended = header(&state);
+    assert!(ended.contains("! session ended") && ended.contains("attached") && !ended.contains('►'), "{ended}");
+    let mut state = watch_fixture::listing(120, 40);
+    apply(&mut state, Event::FeedEnded);
+    assert!(header(&state).contains("! session ended"), "{}", header(&state));
+}
+
+#[test]
+fn a_lost_connection_is_shown_before_the_first_snapshot() {
+    let mut state = State::new(120, 40, None);
+    apply(&mut state, view(&[AttachConnection::Open, lost()], read_only()));
+    let shown = text(&state);
+    assert!(shown.contains("◌ connecting…") && shown.contains("! b: connection lost 0 s ago"), "{shown}");
 }
 
 #[test]

@@ -61,8 +61,10 @@ fn groups_their_partitions_and_members_are_copied() {
     assert_eq!(copied(&mut state).0, name);
     state.user.watch.opened = Some("billing".into());
     state.user.navigation.open(ScreenId::Group);
-    let partition = state.selected_group_partition().unwrap().partition.to_string();
-    assert_eq!(copied(&mut state).0, partition);
+    let row = state.selected_group_partition().unwrap();
+    let partition = format!("{}-{}", row.topic, row.partition);
+    assert!(partition.starts_with("orders-"), "{partition}");
+    assert_eq!(copied(&mut state), (partition.clone(), format!("partition copied: {partition}")));
     state.user.watch.panel = GroupPanel::Members;
     let members: Vec<String> =
         state.opened_group().unwrap().members.iter().map(|member| member.member_id.clone()).collect();

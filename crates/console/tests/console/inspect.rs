@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crossterm::event::KeyCode;
 use insta::assert_snapshot;
 use kreplay_console::{
     action::Action,
@@ -255,4 +256,19 @@ fn the_record_of_the_selected_partition_and_event_is_asked_for() {
     act(&mut state, Action::Details);
     act(&mut state, Action::Inspect);
     assert_eq!(asked(&state), Some("vc.stock.events-3 at 9000".into()));
+}
+
+#[test]
+fn enter_shows_the_record_of_an_event_in_the_whole_log() {
+    let mut state = paused(120, 40);
+    apply(&mut state, Event::InspectorBegan);
+    act(&mut state, Action::EventLog);
+    let effects = press_code(&mut state, KeyCode::Enter);
+    let [Effect::Inspect(InspectCommand::Read { id, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((id.to_string().as_str(), front(&state)), ("vc.stock.events-3 at 9000", ScreenId::Record));
+    act(&mut state, Action::Close);
+    act(&mut state, Action::Top);
+    assert_eq!(press_code(&mut state, KeyCode::Enter), []);
+    let status = state.user.status.as_ref().map(|status| status.text.as_str());
+    assert_eq!((status, front(&state)), (Some("this event is not about a record"), ScreenId::EventLog));
 }

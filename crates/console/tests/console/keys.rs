@@ -8,7 +8,7 @@ use kreplay_console::{
     action::{Action, CATALOGUE},
     key::{Key, Mode},
     keymap::{Keymap, KeymapError},
-    state::{Dialog, Question, State},
+    state::{Dialog, Layer, Question, ScreenId, State},
     update::{Effect, Event, update},
 };
 use kreplay_model::{control::Command, feed::RunState};
@@ -39,6 +39,21 @@ fn names_of_actions_are_unique_and_lead_back_to_the_action() {
     }
     assert_eq!(Action::TogglePause.name(), "toggle-pause");
     assert_eq!(Action::named("TogglePause"), None);
+}
+
+#[test]
+fn keys_that_work_everywhere_work_on_every_screen_on_which_they_mean_nothing_else() {
+    let keymap = Keymap::default();
+    for screen in ScreenId::ALL {
+        let mode = screen.mode();
+        let does = |key, action| keymap.lookup(mode, Key::char(key)) == Some(action);
+        let types = mode.takes_text();
+        assert_eq!(does('?', Action::Help), !types, "{screen:?}");
+        assert_eq!(does('N', Action::Launch), !types && mode != Mode::Inspecting, "{screen:?}");
+        assert_eq!(does('X', Action::Export), !types && mode != Mode::Changing, "{screen:?}");
+        assert_eq!(does('F', Action::Freeze), screen.layer() == Layer::Page, "{screen:?}");
+    }
+    assert_eq!(keymap.lookup(Mode::Listing, Key::code(KeyCode::Enter)), Some(Action::Inspect));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use kreplay_console::{
     action::Action,
     capture,
-    state::{HeatMetric, LaneKey, ScreenId, State},
+    state::{HeatMetric, LaneKey, LaneKind, ScreenId, State, TimeWindow},
     theme::ThemeChoice,
     update::Event,
 };
@@ -17,6 +17,7 @@ use kreplay_model::{
         Charge, Charges, EventKind, HandlingTimes, Owner, PartitionView, RebalanceKind, RunState, Snapshot,
         WorkerState, WorkerView,
     },
+    timeline::Moment,
 };
 
 use crate::fixture::*;
@@ -262,4 +263,58 @@ fn an_earlier_moment_hides_what_came_after_it() {
     let mut latest = map.clone();
     latest.feed.moment = None;
     assert!(row(&latest).contains("··"), "{}", mono(&latest));
+}
+
+/// The second run of the session, some seconds after its start.
+fn second_run(second: u32, workers: u32, partitions: u32) -> Snapshot {
+    const STARTED_S: f64 = 12.5;
+    let mut snapshot = at(second, workers, partitions, Ordering::Key);
+    snapshot.at = Some(time(STARTED_S + f64::from(second)));
+    let run = snapshot.run.as_mut().unwrap();
+    run.id = "demo-2".into();
+    run.started_at = Some(time(STARTED_S));
+    snapshot
+}
+
+/// A session whose first run was stopped just before the second one, in whose first cell its last moments are.
+fn after_a_run(workers: u32, partitions: u32) -> State {
+    let mut state = followed_for((80, 24), workers, partitions, Ordering::Key);
+    change_run(&mut state, |run| {
+        run.elapsed_s = 12.4;
+        run.state = RunState::Cancelled;
+    });
+    state
+}
+
+#[test]
+fn workers_and_partitions_of_an_earlier_run_have_no_lanes() {
+    let mut state = after_a_run(600, 12);
+    for second in 0..=SECONDS {
+        give(&mut state, second_run(second, 8, 6));
+    }
+    let keys = |state: &State| -> Vec<LaneKey> {
+        let run = state.feed.run_time().unwrap();
+        let grid = state.user.workers.window.grid(run, 60);
+        assert!(grid.range().from() < Moment::from(time(12.4)), "it begins within the earlier run");
+        state.lanes(run, grid).into_iter().map(|lane| lane.key).collect()
+    };
+    assert_eq!(keys(&state), (0..8).map(|number| LaneKey::Workers(number, number)).collect::<Vec<_>>());
+    state.user.workers.kind = LaneKind::Partitions;
+    let partitions = (0..6).map(|number| LaneKey::Partition(partition("vc.orders", number)));
+    assert_eq!(keys(&state), partitions.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_new_run_is_followed_whatever_was_fixed_in_the_run_before() {
+    let mut state = on(after_a_run(6, 12), Action::Workers);
+    press_code(&mut state, KeyCode::Left);
+    let mut state = on(state, Action::HeatMap);
+    press_code(&mut state, KeyCode::Left);
+    state.user.heat.marker = Some(time(3.0).into());
+    let fixed = |state: &State| [&state.user.workers.window, &state.user.heat.window].map(TimeWindow::is_fixed);
+    assert_eq!(fixed(&state), [true; 2]);
+    change_run(&mut state, |run| run.elapsed_s += 0.01);
+    assert_eq!((fixed(&state), state.user.heat.marker.is_some()), ([true; 2], true), "it is the same run");
+    give(&mut state, second_run(0, 6, 12));
+    assert_eq!((fixed(&state), state.user.heat.marker), ([false; 2], None));
 }

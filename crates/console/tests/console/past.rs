@@ -12,6 +12,7 @@ use kreplay_console::{
 use kreplay_model::{
     control::Command,
     feed::EventKind,
+    inspect::InspectCommand,
     recording::{Frame, Past, RecentPast},
     timeline::{Moment, TimeRange},
 };
@@ -165,21 +166,71 @@ fn the_feed_goes_on_while_the_view_stays() {
     assert_eq!(console.state.feed, all.state.feed, "nothing was missed, and the timeline is whole");
 }
 
+/// Allows everything that a console can ask for besides the feed.
+fn offer_requests(state: &mut State) {
+    for event in [Event::InspectorBegan, Event::AuditorBegan, Event::JournalAccess] {
+        apply(state, event);
+    }
+}
+
+/// Whether something is asked for, or changed, outside the console.
+fn sends(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| {
+        matches!(
+            effect,
+            Effect::Send(_)
+                | Effect::Watch(_)
+                | Effect::ChangeGroup(_)
+                | Effect::Inspect(InspectCommand::Read { .. })
+                | Effect::Audit(_)
+                | Effect::ListJournals
+        )
+    })
+}
+
 #[test]
-fn nothing_can_be_changed_while_an_earlier_moment_is_shown() {
+fn nothing_is_changed_or_requested_while_an_earlier_moment_is_shown() {
     let mut console = Console::after(&frames(3.0));
+    offer_requests(&mut console.state);
     console.press('F');
     for entry in CATALOGUE {
         let mut state = console.state.clone();
         let effects = act(&mut state, entry.action);
-        let sent = effects.iter().any(|one| matches!(one, Effect::Send(_) | Effect::Watch(_) | Effect::ChangeGroup(_)));
-        assert!(!sent, "{:?}: {effects:?}", entry.action);
+        assert!(!sends(&effects), "{:?}: {effects:?}", entry.action);
         let leaves = [Action::Quit, Action::Interrupt, Action::Suspend, Action::Accept];
-        if entry.action.reach() == Reach::Change && !leaves.contains(&entry.action) {
+        if entry.action.reach() != Reach::View && !leaves.contains(&entry.action) {
             let why = entry.action.refusal(&console.state).unwrap();
             assert_eq!(why, "an earlier moment is shown; F returns to the latest one", "{:?}", entry.action);
         }
     }
+}
+
+#[test]
+fn what_was_requested_before_can_still_be_looked_at() {
+    let why = "an earlier moment is shown; F returns to the latest one";
+    let refused = |console: &mut Console, key| {
+        assert_eq!(console.press(key), [], "{key}");
+        assert_eq!(console.state.user.status.as_ref().map(|status| status.text.as_str()), Some(why), "{key}");
+    };
+    let mut console = Console::after(&frames(3.0));
+    offer_requests(&mut console.state);
+    assert!(sends(&console.press('u')), "an audit");
+    console.press_code(KeyCode::Esc);
+    console.press('F');
+    assert_eq!(console.press('u'), []);
+    assert_eq!(front(&console.state), ScreenId::Audit);
+    for key in ['r', 's', 'n', 'x'] {
+        refused(&mut console, key);
+    }
+    console.press_code(KeyCode::Esc);
+    refused(&mut console, 'I');
+    refused(&mut console, 'J');
+    console.press('F');
+    assert!(sends(&console.press('J')));
+    console.press('F');
+    refused(&mut console, 'r');
+    assert_eq!(console.press('J'), [], "the page closes");
+    assert_at_home(&console.state);
 }
 
 #[test]
@@ -218,6 +269,22 @@ fn a_moment_that_is_not_kept_is_refused() {
     console.press('F');
     assert_eq!(console.state.user.status.as_ref().unwrap().text, "this moment is not kept");
     assert!(!console.state.shows_past());
+}
+
+#[test]
+fn the_latest_moment_is_that_of_the_run_even_if_the_clock_was_set_back() {
+    let mut console = Console::after(&frames(2.0));
+    let mut later = moment_of_a_run(2.5);
+    later.at = Some(time(-600.0));
+    console.hear(&Frame { at_ms: ms(2.5), snapshot: Some(Arc::new(later)), ..Frame::default() });
+    assert_eq!(console.state.feed.at(), Some(time(2.5).into()));
+    console.press('F');
+    assert_eq!(console.state.feed.moment, Some(time(2.5).into()));
+    assert_eq!(console.state.run().map(|run| run.elapsed_s), Some(2.5));
+    let mut last = moment_of_a_run(3.5);
+    last.at = Some(time(-599.0));
+    console.hear(&Frame { at_ms: ms(3.5), snapshot: Some(Arc::new(last)), ..Frame::default() });
+    assert!(banner(&console.state).ends_with("‖ VIEW AT 00:02.5, 1 s ago"), "{}", banner(&console.state));
 }
 
 /// A console that shows the frames as a recording.
@@ -285,15 +352,30 @@ fn a_recording_that_is_opened_at_a_moment_has_the_cursor_there() {
 }
 
 #[test]
+fn events_of_a_recording_are_visited_on_the_charts() {
+    let mut console = recording_at(&frames(4.0), 2.5);
+    for (page, key, shown) in [('o', '}', 2.7), ('H', '{', 2.3)] {
+        console.press(page);
+        assert!(console.state.is_charting());
+        console.press(key);
+        assert!((shown_s(&console) - shown).abs() < 1e-9, "{key}: {}", shown_s(&console));
+        assert!(!console.state.user.workers.window.is_fixed() && !console.state.user.heat.window.is_fixed());
+    }
+    console.press('}');
+    console.press('}');
+    let status = console.state.user.status.as_ref().map(|status| status.text.as_str());
+    assert_eq!(status, Some("there is no later event"));
+}
+
+#[test]
 fn a_recording_sends_nothing() {
-    let console = recording(&frames(4.0));
+    let mut console = recording(&frames(4.0));
+    offer_requests(&mut console.state);
     for entry in CATALOGUE {
         let mut state = console.state.clone();
         let effects = act(&mut state, entry.action);
-        let sent = effects.iter().any(|one| matches!(one, Effect::Send(_) | Effect::Watch(_) | Effect::ChangeGroup(_)));
-        assert!(!sent, "{:?}: {effects:?}", entry.action);
+        assert!(!sends(&effects), "{:?}: {effects:?}", entry.action);
     }
-    let mut console = console;
     assert_eq!(console.press('x'), []);
     assert_eq!(console.state.user.status.as_ref().unwrap().text, "this is a recording, which is read-only");
     assert_eq!(console.press('q'), [Effect::Quit], "no run would end");

@@ -305,6 +305,21 @@ fn keys_toggle_automatic_concurrency_and_set_the_rate() {
 }
 
 #[test]
+fn the_current_number_of_workers_turns_automatic_concurrency_off() {
+    let mut state = running(80, 24);
+    change_run(&mut state, |run| run.limits.adaptive = true);
+    press(&mut state, 'n');
+    type_text(&mut state, "6");
+    assert_eq!(press_code(&mut state, KeyCode::Enter), workers(6));
+    assert_eq!(message(&state), "concurrency 6; auto is off");
+    change_run(&mut state, |run| run.limits.adaptive = false);
+    press(&mut state, 'n');
+    type_text(&mut state, "6");
+    assert_eq!(press_code(&mut state, KeyCode::Enter), []);
+    assert_eq!(message(&state), "concurrency is already 6");
+}
+
+#[test]
 fn a_paste_is_never_a_command() {
     let mut state = running(80, 24);
     assert_eq!(update(&mut state, Event::Paste("qqxyR+".into())), []);

@@ -181,7 +181,7 @@ pub(crate) fn billing() -> GroupView {
             ..verdict(
                 VerdictKind::StuckPartition,
                 "orders-3 has stayed at 9,114 for 4m 10s with 1,200 readable records, while orders-2 of the same member advanced by 8,120",
-                Some("look at the record at orders-3 offset 9,114; `kreplay groups skip billing` skips it"),
+                Some("inspect the record at orders-3 offset 9,114; `kreplay groups skip billing` skips it"),
             )
         },
     );

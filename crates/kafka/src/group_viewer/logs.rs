@@ -187,7 +187,7 @@ mod tests {
     use crate::client::KafkaConfig;
 
     #[test]
-    fn a_broker_that_does_not_answer_is_given_up_in_time_or_at_once() {
+    fn a_broker_that_does_not_answer_is_given_up_and_a_stop_ends_the_wait() {
         // Nothing listens on this port.
         let config = KafkaConfig::new("127.0.0.1:1");
         let viewer = GroupViewer::new(&config).unwrap();

@@ -11,7 +11,7 @@ use crate::TopicLimits;
 pub enum Fault {
     /// The record: it will never be accepted (too large, timestamp out of range, unknown partition).
     Record,
-    /// Its topic: no record will be accepted (unknown topic, no permission).
+    /// Its topic: no record will be accepted (unknown topic, not authorized).
     Topic,
     /// Another record, in the same batch or transaction or before it. This record was not examined.
     Neighbour,

@@ -76,7 +76,7 @@ impl fmt::Display for EventKind {
                 write!(f, "run {run_id} {state} after {}", seconds(*elapsed_s))
             }
             Self::Assigned { member, partitions } => write!(f, "assigned to {member}: {}", PartitionList(partitions)),
-            Self::Revoked { member, partitions } => write!(f, "released by {member}: {}", PartitionList(partitions)),
+            Self::Revoked { member, partitions } => write!(f, "revoked from {member}: {}", PartitionList(partitions)),
             Self::Lost { member, partitions } => write!(f, "lost by {member}: {}", PartitionList(partitions)),
             Self::RebalanceStarted { .. } => f.write_str("rebalance started"),
             Self::RebalanceFinished { duration_ms, moved, .. } => {

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Offset, TopicPartition};
+use crate::{
+    domain::{Offset, TopicPartition},
+    inspect::RecordId,
+};
 
 /// The keys quarantined because one of their records failed for good.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +38,14 @@ pub struct PausedRecord {
     pub error: String,
     /// The number of attempts.
     pub attempts: u32,
+}
+
+impl PausedRecord {
+    /// What identifies it in commands.
+    #[must_use]
+    pub fn id(&self) -> RecordId {
+        RecordId { partition: self.partition.clone(), offset: self.offset }
+    }
 }
 
 /// Maximum number of keys listed.

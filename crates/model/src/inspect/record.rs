@@ -128,9 +128,9 @@ impl Placement {
             Self::Aborted => {
                 Some("the transaction of this record was aborted; read_committed consumers skip it".into())
             }
-            Self::HeldBack => Some(
-                "an open transaction holds this record back; consumers of committed records cannot read it yet".into(),
-            ),
+            Self::HeldBack => {
+                Some("held back by an open transaction: read_committed consumers wait for its end".into())
+            }
             Self::Next { asked, compacts } => Some(format!("{}; this is the next record", no_record(asked, compacts))),
         }
     }

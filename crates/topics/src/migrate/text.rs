@@ -132,8 +132,8 @@ impl MigrationPlan {
         if other.raise_topics > 0 {
             writeln!(
                 out,
-                "  raise the partition counts of {} to those of the new topics: of {} {}, {} would move to another partition, \
-                 and {} next records could be read before {} {}",
+                "  raise the partition counts of {} to those of the new topics: of {} {}, {} would move to another \
+                 partition, and {} next records could be read before {} {}",
                 counted(other.raise_topics, "old topic"),
                 by_count(other.raise_topics, "its", "their"),
                 counted(other.own_keys, "key"),

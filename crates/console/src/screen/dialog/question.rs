@@ -21,7 +21,7 @@ use crate::{
 const MAX_WIDTH: u16 = 60;
 
 #[allow(clippy::too_many_lines, reason = "an arm for each question")]
-pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, question: &Question, state: &State, theme: &Theme) {
     let [in_flight, rest] = state.run().map_or_else(Default::default, |run| consequences_of_stopping(run, state));
     let (title, lines): (_, Vec<String>) = match question {
         Question::Restart => (
@@ -53,7 +53,7 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
             )],
         ),
         Question::DecideKey(decision, hash) => {
-            let key = state.feed.quarantined().iter().find(|one| one.hash == hash);
+            let key = state.feed.quarantined().iter().find(|one| one.hash == *hash);
             let named = key.map_or_else(|| "The key".to_owned(), |key| capitalised(&names::quarantined_key(key)));
             match decision {
                 Decision::Release => ("Release the key?", vec![format!("{named} is retried; its records stay in order.")]),
@@ -65,9 +65,9 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
                 ),
             }
         }
-        Question::DecideRecord(decision) => {
-            let named = state.feed.paused_record().map_or_else(|| "the record".to_owned(), names::paused_record);
-            let named = capitalised(&named);
+        Question::DecideRecord(decision, id) => {
+            let record = state.paused_record_with(id);
+            let named = capitalised(&record.map_or_else(|| names::record_id(id), names::paused_record));
             match decision {
                 RecordDecision::Skip => (
                     "Skip the record?",
@@ -110,7 +110,7 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
             vec![format!("The preset `{}` is deleted. This cannot be undone.", asked_preset(state))],
         ),
         Question::LaunchInstead { dry_run } => (
-            if dry_run { "Start a dry run instead?" } else { "Start this run instead?" },
+            if *dry_run { "Start a dry run instead?" } else { "Start this run instead?" },
             vec![
                 "The active run will be stopped before its end: its records in flight are finished. Then the run of the \
                  form starts."

@@ -11,6 +11,7 @@ use kreplay_model::{
     feed::{EventKind, Expiry},
 };
 
+use crate::handler::PositionStore;
 use crate::replay::{engine::Engine, failure_policy::ExpiryResponse, scheduler::pause::PauseCause};
 
 /// How often a partition is checked again while its log's start is unknown.
@@ -95,9 +96,17 @@ enum NextStep {
 fn next_step(engine: &Engine, index: u32, epoch: u32, reached: i64, ends: &LogEnds) -> NextStep {
     let (low, end) = (ends.low.get(), ends.end.get());
     if reached > end {
+        let next = match engine.position_store() {
+            PositionStore::Target => "rebuild the projection with --shadow, or use another database",
+            PositionStore::TargetGroup => "reset the group with `kreplay groups reset`, then start a new run",
+            PositionStore::Run if engine.settings.group.is_some() => {
+                "reset the group with `kreplay groups reset`, then start a new run"
+            }
+            PositionStore::Run => "start a new run",
+        };
         let text = format!(
             "offset {reached} is beyond the end of the log, {end}: the log was truncated, or the topic was deleted and \
-             created again; start a new run"
+             created again; {next}"
         );
         engine.fail_partition(index, &text);
         return NextStep::Stop;

@@ -13,6 +13,7 @@ use kreplay_model::{
         printable,
     },
     feed::{MAX_SHOWN_KEYS, PartitionState, PausedRecord, QuarantineView, QuarantinedKey},
+    inspect::RecordId,
 };
 
 use super::Run;
@@ -21,7 +22,7 @@ use crate::replay::{
     dead_letters::{self, topics},
     engine::DeadLetterBatch,
     failure_policy::{FailurePolicy, QuarantineResponse},
-    scheduler::pause::PauseCause,
+    scheduler::pause::{PauseCause, PausingRecord},
     shown_key::shown_key,
 };
 
@@ -106,8 +107,8 @@ impl Run {
             let key = printable(&key);
             if self.engine.failure_policy.when_quarantine_is_full() == QuarantineResponse::FailRun {
                 self.engine.fail(format!(
-                    "the quarantine is full; raise run.quarantine_buffer or use --on-failure dead-letter. The oldest \
-                     key in it is {key}: {}",
+                    "the quarantine is full; raise run.quarantine_buffer (at most half of run.buffer), or use --on-failure \
+                     dead-letter. The oldest key in it is {key}: {}",
                     self.engine.failure_of(&oldest.first, oldest.reason.attempts, &oldest.reason.error)
                 ));
                 return;
@@ -207,13 +208,19 @@ impl Run {
         self.engine.events.notice(text);
     }
 
-    /// Applies the user's decision about the record that paused the run, and resumes the run.
-    pub fn decide_record(&mut self, decision: RecordDecision) {
+    /// Applies the user's decision about the record that paused the run, and resumes the run. A decision about another
+    /// record is refused: the user has seen that one, and the run has paused again since then.
+    pub fn decide_record(&mut self, decision: RecordDecision, wanted: &RecordId) {
         if self.ending.is_some() || self.state.is_over() {
             return;
         }
-        let Some(record) = self.engine.scheduler.pausing_failure().and_then(|failure| failure.record) else {
-            self.engine.events.warn("no record has paused the run");
+        let paused = self.engine.scheduler.pausing_failure().and_then(|failure| failure.record);
+        let is_wanted = |record: &PausingRecord| {
+            *self.engine.partitions.id(record.partition) == wanted.partition && record.offset == wanted.offset.get()
+        };
+        let Some(record) = paused.filter(is_wanted) else {
+            let named = wanted.to_string();
+            self.engine.events.warn(format!("{} no longer pauses the run, so nothing was decided", printable(&named)));
             return;
         };
         if decision == RecordDecision::DeadLetter

@@ -61,7 +61,9 @@ impl SessionLoop {
                 self.publish_change();
             }
             Command::Decide(decision, key) => self.run.iter_mut().for_each(|run| run.decide(decision, key)),
-            Command::DecideRecord(decision) => self.run.iter_mut().for_each(|run| run.decide_record(decision)),
+            Command::DecideRecord(decision, record) => {
+                self.run.iter_mut().for_each(|run| run.decide_record(decision, &record));
+            }
             Command::Shutdown => {
                 self.is_closing = true;
                 self.restart_pending = false;
