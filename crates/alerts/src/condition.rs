@@ -18,7 +18,6 @@ use kreplay_model::{
 };
 
 pub use figure::{CountFigure, Figure, TimeFigure};
-use reading::Bound;
 pub(crate) use relation::{Equality, Relation};
 
 /// Comparisons joined by `and`. Each compares a figure of a group with a value.
@@ -60,16 +59,12 @@ impl Comparison {
                 reading::count(*figure, group, topics).map(|left| relation.holds(&left, right))
             }
             Self::Time(figure, relation, right) => {
-                let holds = relation.holds(&reading::seconds(*figure, group, at, topics)?, &right.as_secs_f64());
-                let is_certain = match reading::bound(*figure, group, topics) {
-                    Bound::Exact => true,
-                    Bound::AtLeast => holds && relation.asks_for_more(),
-                    Bound::AtMost => holds && relation.asks_for_less(),
-                };
-                is_certain.then_some(holds)
+                let left = reading::seconds(*figure, group, at, topics)?;
+                relation.holds_within(&left.low, &left.high, &right.as_secs_f64())
             }
             Self::Rebalances(window, relation, right) => {
-                reading::rebalances(*window, group, at).map(|left| relation.holds(&left, right))
+                let (least, most) = reading::rebalances(*window, group, at)?;
+                relation.holds_within(&least, &most, right)
             }
             Self::State(equality, word) => {
                 reading::state(group).map(|state| equality.holds(state.as_str().eq_ignore_ascii_case(word)))
@@ -93,11 +88,15 @@ impl Comparison {
                 None => format!("{} {unknown}", figure.name()),
             },
             Self::Time(figure, ..) => match reading::seconds(*figure, group, at, topics) {
-                Some(seconds) => format!("{} {}", figure.name(), seconds_text(seconds)),
+                Some(seconds) => format!("{} {}", figure.name(), seconds_text(seconds.value)),
                 None => format!("{} {unknown}", figure.name()),
             },
             Self::Rebalances(window, ..) => {
-                let count = reading::rebalances(*window, group, at).map_or(unknown.to_owned(), |it| it.to_string());
+                let count = match reading::rebalances(*window, group, at) {
+                    Some((least, most)) if least == most => least.to_string(),
+                    Some((least, _)) => format!("at least {least}"),
+                    None => unknown.to_owned(),
+                };
                 format!("rebalances in {} {count}", duration::in_units(*window))
             }
             Self::State(..) => {

@@ -170,6 +170,16 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     effects
 }
 
+/// Shows another run than before.
+fn begin_run(state: &mut State) {
+    state.user.table.offset = 0;
+    state.user.workers_from = 0;
+    // What is fixed there are moments of the run before.
+    state.user.workers.window.follow();
+    state.user.heat.window.follow();
+    state.user.heat.marker = None;
+}
+
 fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     if *state.feed.snapshot == *snapshot {
         return Vec::new();
@@ -178,12 +188,7 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     if let Some(run) = &snapshot.run
         && state.run().is_none_or(|before| before.id != run.id)
     {
-        state.user.table.offset = 0;
-        state.user.workers_from = 0;
-        // What is fixed there are moments of the run before.
-        state.user.workers.window.follow();
-        state.user.heat.window.follow();
-        state.user.heat.marker = None;
+        begin_run(state);
     }
     let was_active = state.run_is_active();
     let before = state.run().map(|run| (run.id.clone(), run.state.is_over()));

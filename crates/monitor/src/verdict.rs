@@ -14,7 +14,7 @@ mod verdict_test;
 
 use kreplay_model::{
     domain::stores_own_positions,
-    watch::{VerdictKind, VerdictView},
+    watch::{Reason, VerdictKind, VerdictView},
 };
 
 pub use facts::{GroupFacts, PartitionFacts, readable};
@@ -35,6 +35,18 @@ pub fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
         found.push(progress::healthy(facts));
     }
     found
+}
+
+/// The verdict of a group whose coordinator has not answered for this time, in milliseconds.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "a duration for display")]
+pub fn without_answer(reason: &Reason, ms: i64) -> VerdictView {
+    let evidence = format!(
+        "The coordinator of the group has not answered for {}: {reason}. What is shown is older.",
+        duration_text(ms as f64 / 1000.0)
+    );
+    let next = "Check the broker that coordinates the group, and the replicas of `__consumer_offsets`.";
+    view(VerdictKind::Unknown, "unknown".to_owned(), evidence, Some(next))
 }
 
 /// A verdict with the severity of its kind.

@@ -109,6 +109,10 @@ fn an_age_without_that_of_a_partition_is_a_lower_bound() {
     ] {
         assert_eq!(evaluate(condition, &one), expected, "{condition}");
     }
+    // The last commit is an upper bound of the time without progress.
+    one.partitions[0].committed_at = Some(time(990));
+    assert_eq!(evaluate("no_progress > 1m", &one), Some(false));
+    assert_eq!(evaluate("no_progress > 5s", &one), Some(true));
     // What has nothing to read, or was never committed, has no age.
     one.partitions = vec![row(0, Some(5), Some(30.0)), row(1, Some(0), None), row(2, None, None)];
     assert_eq!(evaluate("age < 40s", &one), None, "the lag of partition 2 is not known");
@@ -168,7 +172,11 @@ fn rebalances_count_when_they_were_seen_unless_some_of_them_are_not_kept() {
     one.rebalances.recent = Some(recent.into());
     assert_eq!(evaluate("rebalances in 10m = 31", &one), Some(true), "from 400 s to 1,000 s, both included");
     assert_eq!(evaluate("rebalances in 949s = 48", &one), Some(true));
-    assert_eq!(evaluate("rebalances in 950s > 0", &one), None);
+    // What is kept is a lower bound.
+    assert_eq!(evaluate("rebalances in 950s > 40", &one), Some(true));
+    assert_eq!(evaluate("rebalances in 950s < 40", &one), Some(false));
+    assert_eq!(evaluate("rebalances in 950s > 60", &one), None);
+    assert_eq!(evaluate("rebalances in 950s = 60", &one), None);
 }
 
 #[test]

@@ -108,37 +108,47 @@ fn records_left(row: &PartitionRow) -> Option<i64> {
     }
 }
 
-pub(super) fn seconds(figure: TimeFigure, group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> Option<f64> {
+/// A time that is known, and the bounds of the real one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Seconds {
+    pub(super) value: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+impl Seconds {
+    fn exact(value: f64) -> Self {
+        Self { value, low: value, high: value }
+    }
+}
+
+pub(super) fn seconds(figure: TimeFigure, group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> Option<Seconds> {
+    if has_stale_row(group, topics) {
+        return None;
+    }
     match figure {
-        TimeFigure::Age => age(group, topics),
-        TimeFigure::Deadline => deadline(group, topics),
+        TimeFigure::Age => {
+            let age = age(group, topics)?;
+            Some(Seconds { high: if lacks_an_age(group, topics) { f64::INFINITY } else { age }, ..Seconds::exact(age) })
+        }
+        TimeFigure::Deadline => {
+            let deadline = deadline(group, topics)?;
+            let is_bound = rows(group, topics).any(lacks_deadline);
+            Some(Seconds { low: if is_bound { 0.0 } else { deadline }, ..Seconds::exact(deadline) })
+        }
         TimeFigure::Eta => match group.eta.verdict {
-            EtaVerdict::Known => group.eta.value_s,
-            EtaVerdict::Never => Some(f64::INFINITY),
-            EtaVerdict::Done => Some(0.0),
+            EtaVerdict::Known => group.eta.value_s.map(Seconds::exact),
+            EtaVerdict::Never => Some(Seconds::exact(f64::INFINITY)),
+            EtaVerdict::Done => Some(Seconds::exact(0.0)),
             EtaVerdict::NotKnownYet => None,
         },
         TimeFigure::NoProgress => no_progress(group, at, topics),
     }
 }
 
-/// How the real value of a time may differ from the known one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bound {
-    Exact,
-    /// It may be larger: the age of a partition is not known.
-    AtLeast,
-    /// It may be smaller: the deadline of a partition is not known.
-    AtMost,
-}
-
-/// How the real value may differ from the one that [`seconds`] returns.
-pub(super) fn bound(figure: TimeFigure, group: &GroupView, topics: &[Glob]) -> Bound {
-    match figure {
-        TimeFigure::Age | TimeFigure::NoProgress if rows(group, topics).any(lacks_age) => Bound::AtLeast,
-        TimeFigure::Deadline if rows(group, topics).any(lacks_deadline) => Bound::AtMost,
-        TimeFigure::Age | TimeFigure::NoProgress | TimeFigure::Deadline | TimeFigure::Eta => Bound::Exact,
-    }
+/// Whether the age of a partition is not known, so that the real one may be larger.
+fn lacks_an_age(group: &GroupView, topics: &[Glob]) -> bool {
+    rows(group, topics).any(lacks_age)
 }
 
 /// Whether there may be an unread record whose age is not known.
@@ -160,9 +170,6 @@ fn lacks_deadline(row: &PartitionRow) -> bool {
 
 /// The age of the oldest unread record; 0 if there is nothing to read.
 fn age(group: &GroupView, topics: &[Glob]) -> Option<f64> {
-    if has_stale_row(group, topics) {
-        return None;
-    }
     let known = if topics.is_empty() {
         group.age_s.map(|age| age.value)
     } else {
@@ -185,25 +192,33 @@ fn deadline(group: &GroupView, topics: &[Glob]) -> Option<f64> {
 
 /// The shorter of the time since the last advance of a committed offset and the age of the oldest unread record: a
 /// group has not stopped because the first record after a quiet hour has just arrived.
-fn no_progress(group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> Option<f64> {
+fn no_progress(group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> Option<Seconds> {
     if count(CountFigure::Readable, group, topics)? == 0 {
-        return Some(0.0);
+        return Some(Seconds::exact(0.0));
     }
     let last = rows(group, topics).filter_map(|row| row.committed_at).max()?;
     let since = (at - last).to_std().unwrap_or_default().as_secs_f64();
-    age(group, topics).map(|age| age.min(since))
+    if lacks_an_age(group, topics) {
+        let low = age(group, topics).unwrap_or(0.0).min(since);
+        return Some(Seconds { value: low, low, high: since });
+    }
+    age(group, topics).map(|age| Seconds::exact(age.min(since)))
 }
 
-pub(super) fn rebalances(window: Duration, group: &GroupView, at: DateTime<Utc>) -> Option<u64> {
+/// The least and the largest number of rebalances within a window.
+pub(super) fn rebalances(window: Duration, group: &GroupView, at: DateTime<Utc>) -> Option<(u64, u64)> {
     group.as_of.filter(|_| !is_stale(group))?;
     if let Some(recent) = &group.rebalances.recent {
-        let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-        return recent.within(at.timestamp_millis(), window_ms);
+        let (now_ms, window_ms) = (at.timestamp_millis(), i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
+        // Without those that are not kept, the number is a lower bound.
+        let most = recent.within(now_ms, window_ms).unwrap_or(u64::MAX);
+        return Some((recent.at_least_within(now_ms, window_ms), most));
     }
     // A view that was read from JSON has only the last entries, each with the time at which its first rebalance began.
     let is_recent = |began: DateTime<Utc>| (at - began).to_std().unwrap_or_default() <= window;
     let recent = group.rebalances.history.iter().filter(|entry| is_recent(entry.began_at));
-    Some(recent.map(|entry| u64::from(entry.epochs)).sum())
+    let count = recent.map(|entry| u64::from(entry.epochs)).sum();
+    Some((count, count))
 }
 
 pub(super) fn state(group: &GroupView) -> Option<&GroupState> {

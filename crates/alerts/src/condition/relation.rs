@@ -41,14 +41,15 @@ impl Relation {
         }
     }
 
-    /// Whether it holds for every larger value, too.
-    pub(crate) fn asks_for_more(self) -> bool {
-        matches!(self, Self::Greater | Self::GreaterOrEqual)
-    }
-
-    /// Whether it holds for every smaller value, too.
-    pub(crate) fn asks_for_less(self) -> bool {
-        matches!(self, Self::Less | Self::LessOrEqual)
+    /// Whether it holds for a value between two bounds, which are included; `None` if that depends on the value.
+    pub(crate) fn holds_within<T: PartialOrd>(self, low: &T, high: &T, right: &T) -> Option<bool> {
+        let (at_low, at_high) = (self.holds(low, right), self.holds(high, right));
+        let is_inside = low < right && right < high;
+        let is_certain = match self {
+            Self::Equal | Self::NotEqual => at_low == at_high && !is_inside,
+            Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual => at_low == at_high,
+        };
+        is_certain.then_some(at_low)
     }
 
     /// Its shortest form.

@@ -32,8 +32,7 @@ impl Runtime {
                     }
                 }
                 Effect::ShowMoment(at) => {
-                    let is_latest = self.state.latest_feed().at() == Some(at);
-                    let frame = self.past.state_at(at, is_latest).map(Box::new);
+                    let frame = self.past.state_at(at).map(Box::new);
                     next = next.or(self.apply(Event::Moment(at, frame))?);
                 }
                 Effect::ListJournals => self.list_journals(),

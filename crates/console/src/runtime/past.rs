@@ -1,7 +1,5 @@
 //! Where the runtime looks up earlier moments: the last frames of the feed, or a recording.
 
-mod frame_clock;
-
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -14,26 +12,19 @@ use kreplay_model::{
     watch::{AlertsSnapshot, WatchEvent, WatchSnapshot},
 };
 
-use frame_clock::FrameClock;
+use crate::state::Playback;
 
 /// Encoding frames takes at most one part in this many of the time. Frames that come too soon are joined.
 const ENCODING_DIVISOR: u32 = 20;
-/// The parts into which a recording is divided for the timeline, unless they would be too long.
-const TIMELINE_PARTS: i64 = 2_000;
-/// The shortest of these parts, in milliseconds.
-const MIN_PART_MS: i64 = 100;
-/// The longest of them. Snapshots that are more than 10 seconds apart say nothing about the time between them
-/// ([`Timeline::LONGEST_GAP_OF_RUNS`](kreplay_model::timeline::Timeline::LONGEST_GAP_OF_RUNS)), and the one at a moment
-/// may be older than the moment.
-const MAX_PART_MS: i64 = 5_000;
 
 /// The last frames of the feed.
 #[derive(Debug)]
 pub(super) struct LastFrames {
     past: RecentPast,
-    clock: FrameClock,
     /// What was said since the last frame was added.
     waiting: Option<Frame>,
+    /// The time of the last frame; `None` before anything that has one.
+    last_ms: Option<i64>,
     /// When the next frame may be added.
     due: Instant,
 }
@@ -41,51 +32,41 @@ pub(super) struct LastFrames {
 impl LastFrames {
     /// None so far.
     pub(super) fn new() -> Self {
-        Self { past: RecentPast::default(), clock: FrameClock::default(), waiting: None, due: Instant::now() }
+        Self { past: RecentPast::default(), waiting: None, last_ms: None, due: Instant::now() }
     }
 
     /// Adds a snapshot of the session.
     pub(super) fn add_snapshot(&mut self, snapshot: &Arc<Snapshot>) {
         let Some(at) = snapshot.at else { return };
-        self.clock.take_snapshot(snapshot, at.into());
-        self.add(|frame| frame.snapshot = Some(Arc::clone(snapshot)));
+        self.add(Some(at.timestamp_millis()), |frame| frame.snapshot = Some(Arc::clone(snapshot)));
     }
 
     /// Adds events of the session.
     pub(super) fn add_events(&mut self, events: &[feed::Event]) {
         let Some(last) = events.last() else { return };
-        self.clock.take(last.at.timestamp_millis());
-        self.add(|frame| frame.events.extend_from_slice(events));
+        self.add(Some(last.at.timestamp_millis()), |frame| frame.events.extend_from_slice(events));
     }
 
     /// Adds a look at the groups.
     pub(super) fn add_look(&mut self, look: &Arc<WatchSnapshot>) {
-        self.clock.take(look.at.timestamp_millis());
-        self.add(|frame| frame.groups = Some(Arc::clone(look)));
+        self.add(Some(look.at.timestamp_millis()), |frame| frame.groups = Some(Arc::clone(look)));
     }
 
     /// Adds the alerts of the latest look. They have no time of their own, so they belong to the last frame.
     pub(super) fn add_alerts(&mut self, alerts: &Arc<AlertsSnapshot>) {
-        self.add(|frame| frame.alerts = Some(Arc::clone(alerts)));
+        self.add(None, |frame| frame.alerts = Some(Arc::clone(alerts)));
     }
 
     /// Adds events of the groups.
     pub(super) fn add_group_events(&mut self, events: &[WatchEvent]) {
         let Some(last) = events.last() else { return };
-        self.clock.take(last.at.timestamp_millis());
-        self.add(|frame| frame.group_events.extend_from_slice(events));
+        self.add(Some(last.at.timestamp_millis()), |frame| frame.group_events.extend_from_slice(events));
     }
 
     /// What the feed had said at a moment; `None` before the first frame that is kept.
     pub(super) fn state_at(&mut self, at: Moment) -> Option<Frame> {
         self.encode();
-        self.past.state_at(self.clock.time_of(at))
-    }
-
-    /// What the feed has said so far; `None` before the first frame.
-    pub(super) fn latest(&mut self) -> Option<Frame> {
-        self.encode();
-        self.past.state_at(i64::MAX)
+        self.past.state_at(at.ms())
     }
 
     /// All frames that are kept.
@@ -94,20 +75,23 @@ impl LastFrames {
         self.past.frames()
     }
 
-    fn add(&mut self, add: impl FnOnce(&mut Frame)) {
-        add(self.waiting.get_or_insert_default());
+    fn add(&mut self, at_ms: Option<i64>, add: impl FnOnce(&mut Frame)) {
+        let frame = self.waiting.get_or_insert_default();
+        add(frame);
+        self.last_ms = self.last_ms.max(at_ms);
+        // What came before anything that has a time waits for it.
+        let Some(last_ms) = self.last_ms else { return };
+        frame.at_ms = last_ms;
         if Instant::now() >= self.due {
             self.encode();
         }
     }
 
     fn encode(&mut self) {
-        // What came before anything that has a time waits for it.
-        let Some(at_ms) = self.clock.last_ms() else { return };
-        let Some(frame) = self.waiting.take() else { return };
+        let Some(frame) = self.waiting.take_if(|_| self.last_ms.is_some()) else { return };
         let began = Instant::now();
         // A frame that cannot be encoded is a moment that cannot be shown; the console continues.
-        drop(self.past.push(&Frame { at_ms, ..frame }));
+        drop(self.past.push(&frame));
         let took: Duration = began.elapsed();
         self.due = Instant::now() + took * (ENCODING_DIVISOR - 1);
     }
@@ -128,7 +112,7 @@ impl Recording {
     /// A recording of which the timeline has nothing yet, opened at a moment or at its first one.
     pub(super) fn new(past: Box<dyn Past>, opened_at: Option<Moment>) -> Self {
         let range = past.range().map(|(from, to)| TimeRange::new(Moment::from_ms(from), Moment::from_ms(to)));
-        let part_ms = range.map_or(MIN_PART_MS, |range| (range.ms() / TIMELINE_PARTS).clamp(MIN_PART_MS, MAX_PART_MS));
+        let part_ms = range.map_or(0, Playback::timeline_part_ms);
         Self { past, range, opened_at, next: range.map(TimeRange::from), part_ms }
     }
 
@@ -170,11 +154,9 @@ pub(super) enum Moments {
 }
 
 impl Moments {
-    /// What the feed had said at a moment; `None` if it is not kept. The latest moment of a feed has its last frame,
-    /// whatever their clocks say.
-    pub(super) fn state_at(&mut self, at: Moment, is_latest: bool) -> Option<Frame> {
+    /// What the feed had said at a moment; `None` if it is not kept.
+    pub(super) fn state_at(&mut self, at: Moment) -> Option<Frame> {
         match self {
-            Self::Feed(frames) if is_latest => frames.latest(),
             Self::Feed(frames) => frames.state_at(at),
             Self::Recording(recording) => recording.state_at(at),
         }
@@ -194,10 +176,11 @@ mod tests {
     use chrono::DateTime;
     use kreplay_model::{
         feed::{RunState, RunView},
-        timeline::{Figure, Timeline},
+        timeline::Figure,
     };
 
     use super::*;
+    use crate::state::FeedState;
 
     fn snapshot(ms: i64) -> Arc<Snapshot> {
         Arc::new(Snapshot { at: DateTime::from_timestamp_millis(ms), ..Snapshot::default() })
@@ -205,6 +188,41 @@ mod tests {
 
     fn shown_ms(frame: Option<Frame>) -> Option<i64> {
         frame?.snapshot?.at.map(|at| at.timestamp_millis())
+    }
+
+    #[test]
+    fn the_timeline_knows_the_rates_of_a_recording_however_long_it_is() {
+        for hours in [1, 6, 24] {
+            let ms = hours * 3_600_000;
+            let part_ms = Playback::timeline_part_ms(TimeRange::new(Moment::from_ms(0), Moment::from_ms(ms)));
+            let mut timeline = FeedState::timeline(Duration::from_millis(part_ms.unsigned_abs()));
+            for at_ms in (0..ms).step_by(usize::try_from(part_ms).unwrap()) {
+                let elapsed = Duration::from_millis(at_ms.unsigned_abs());
+                let mut run = RunView {
+                    id: "r".into(),
+                    state: RunState::Running,
+                    started_at: DateTime::from_timestamp_millis(0),
+                    elapsed_s: elapsed.as_secs_f64(),
+                    ..RunView::default()
+                };
+                run.totals.handled = at_ms.unsigned_abs();
+                timeline.add_snapshot(&Snapshot { run: Some(run), ..Snapshot::default() });
+            }
+            let rate = timeline.value_at(Figure::HandledPerS, Moment::from_ms(ms / 2));
+            assert!(rate.is_some_and(|rate| (rate - 1_000.0).abs() < 1.0), "{hours} h: {rate:?}");
+        }
+    }
+
+    #[test]
+    fn alerts_before_anything_else_wait_for_a_frame_that_has_a_time() {
+        let mut frames = LastFrames::new();
+        frames.add_alerts(&Arc::default());
+        assert_eq!(frames.all().iter().count(), 0);
+        frames.add_snapshot(&snapshot(1_000));
+        let first = frames.all().iter().next().unwrap();
+        assert_eq!((first.at_ms, first.alerts.is_some()), (1_000, true));
+        frames.add_snapshot(&snapshot(1_100));
+        assert_eq!(shown_ms(frames.state_at(Moment::from_ms(1_000))), Some(1_000));
     }
 
     #[test]
@@ -218,50 +236,6 @@ mod tests {
         assert_eq!(shown_ms(frames.state_at(Moment::from_ms(1_200))), Some(1_200));
         assert_eq!(shown_ms(frames.state_at(Moment::from_ms(1_199))), Some(1_000));
         assert_eq!(frames.state_at(Moment::from_ms(999)), None);
-    }
-
-    /// A snapshot of a run that handles 1,000 records per second.
-    fn of_run(started_ms: i64, elapsed_ms: i64, at_ms: i64) -> Arc<Snapshot> {
-        let mut run = RunView {
-            id: "r".into(),
-            state: RunState::Running,
-            started_at: DateTime::from_timestamp_millis(started_ms),
-            elapsed_s: Duration::from_millis(elapsed_ms.unsigned_abs()).as_secs_f64(),
-            ..RunView::default()
-        };
-        run.totals.handled = elapsed_ms.unsigned_abs();
-        Arc::new(Snapshot { at: DateTime::from_timestamp_millis(at_ms), run: Some(run), ..Snapshot::default() })
-    }
-
-    #[test]
-    fn after_the_clock_was_set_back_the_moments_of_a_run_can_still_be_told_apart() {
-        let mut frames = LastFrames::new();
-        let started_ms = 1_790_000_000_000;
-        for second in 0..60 {
-            let (elapsed_ms, step_ms) = (second * 1_000, if second < 30 { 0 } else { -600_000 });
-            frames.add_snapshot(&of_run(started_ms, elapsed_ms, started_ms + elapsed_ms + step_ms));
-            frames.encode();
-        }
-        let handled = |frame: Option<Frame>| frame?.snapshot?.run.as_ref().map(|run| run.totals.handled);
-        for second in [0, 29, 30, 45, 59] {
-            let at = Moment::from_ms(started_ms + second * 1_000);
-            assert_eq!(handled(frames.state_at(at)), Some(second.unsigned_abs() * 1_000));
-        }
-        assert_eq!(handled(frames.latest()), Some(59_000));
-        let times: Vec<i64> = frames.all().iter().map(|frame| frame.at_ms - started_ms).collect();
-        assert_eq!((times.first(), times.last()), (Some(&0), Some(&59_000)));
-    }
-
-    #[test]
-    fn alerts_before_anything_else_wait_for_a_frame_that_has_a_time() {
-        let mut frames = LastFrames::new();
-        frames.add_alerts(&Arc::default());
-        assert_eq!((frames.all().iter().count(), frames.latest()), (0, None));
-        frames.add_snapshot(&snapshot(1_000));
-        let first = frames.all().iter().next().unwrap();
-        assert_eq!((first.at_ms, first.alerts.is_some()), (1_000, true));
-        frames.add_snapshot(&snapshot(1_100));
-        assert_eq!(shown_ms(frames.state_at(Moment::from_ms(1_000))), Some(1_000));
     }
 
     #[test]
@@ -285,45 +259,5 @@ mod tests {
         }
         assert_eq!(shown, [1_000, 1_100, 1_200, 1_300, 1_400, 1_450]);
         assert_eq!(recording.next_for_timeline(), None);
-    }
-
-    /// The recording of a run, however long it is.
-    #[derive(Debug)]
-    struct Recorded {
-        ms: i64,
-    }
-
-    impl Past for Recorded {
-        fn range(&self) -> Option<(i64, i64)> {
-            Some((0, self.ms))
-        }
-
-        fn state_at(&self, at_ms: i64) -> Option<Frame> {
-            Some(Frame { at_ms, snapshot: Some(of_run(0, at_ms, at_ms)), ..Frame::default() })
-        }
-
-        fn next_mark(&self, _: i64, _: bool) -> Option<i64> {
-            None
-        }
-    }
-
-    #[test]
-    fn the_timeline_knows_the_rates_of_a_recording_however_long_it_is() {
-        for hours in [1, 6, 24] {
-            let ms = hours * 3_600_000;
-            let mut recording = Recording::new(Box::new(Recorded { ms }), None);
-            let mut timeline = Timeline::default();
-            let mut moments = 0;
-            while !recording.is_loaded() {
-                let frame = recording.next_for_timeline().unwrap();
-                timeline.add_snapshot(&frame.snapshot.unwrap());
-                moments += 1;
-            }
-            assert!(moments <= TIMELINE_PARTS.max(ms / MAX_PART_MS) + 2, "{moments}");
-            for at_ms in [ms / 3, ms / 2, ms - 1_000] {
-                let rate = timeline.value_at(Figure::HandledPerS, Moment::from_ms(at_ms));
-                assert!(rate.is_some_and(|rate| (rate - 1_000.0).abs() < 1.0), "{hours} h: {rate:?} at {at_ms}");
-            }
-        }
     }
 }

@@ -48,7 +48,7 @@ impl Default for FeedState {
             ended: false,
             events: KeptEvents::default(),
             errors: ErrorKinds::default(),
-            timeline: Timeline::default().with_longest_gap_of_looks(LONGEST_GAP_OF_LOOKS),
+            timeline: Self::timeline(Duration::ZERO),
             watched: Watched::default(),
             alerts: None,
             changes: ChangeFeed::default(),
@@ -58,10 +58,11 @@ impl Default for FeedState {
 }
 
 impl FeedState {
-    /// The moment of a snapshot of a run, as the timeline has it: the start of the run plus the time since then. `None`
-    /// before its start.
-    pub(crate) fn moment_of_run(run: &RunView) -> Option<Moment> {
-        Moment::from(run.started_at?).plus_s(run.elapsed_s)
+    /// An empty timeline of a feed, whose snapshots may be this far apart.
+    pub(crate) fn timeline(apart: Duration) -> Timeline {
+        // The snapshot of a moment may be older than the moment.
+        let gap = apart * 2;
+        Timeline::new(gap.max(Timeline::LONGEST_GAP_OF_RUNS)).with_longest_gap_of_looks(gap.max(LONGEST_GAP_OF_LOOKS))
     }
 
     /// The current run, or the last one.

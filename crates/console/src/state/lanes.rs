@@ -192,7 +192,9 @@ fn of_workers(feed: &FeedState, run: RunTime, grid: TimeGrid) -> Vec<Lane> {
 /// Whether the first cell begins before the end of an earlier run, and so has what was measured of that run.
 fn begins_within_earlier_run(feed: &FeedState, run: RunTime, grid: TimeGrid) -> bool {
     let mut others = feed.timeline.runs().map(|other| other.range);
-    others.any(|other| other.from() < run.range.from() && other.to() > grid.range().from())
+    // What was measured is kept in cells that may begin up to a cell of the grid earlier.
+    let from = grid.range().from().plus_ms(-grid.cell_ms());
+    others.any(|other| other.from() < run.range.from() && other.to() > from)
 }
 
 /// Whether a row with these cells has a lane. What has only the first cell may belong to an earlier run.

@@ -32,21 +32,12 @@ impl State {
 }
 
 impl FeedState {
-    /// The moment of the latest snapshot or look, or the earlier one that is shown; `None` before the first. During a
-    /// run, it is that of the run on the timeline, which a step of the clock does not change.
+    /// The moment of the latest snapshot or look, or the earlier one that is shown; `None` before the first.
     #[must_use]
     pub fn at(&self) -> Option<Moment> {
-        if self.moment.is_some() {
-            return self.moment;
-        }
-        let of_run = self.run().and_then(Self::moment_of_run);
-        let is_in_progress = !self.ended && self.run().is_some_and(|run| !run.state.is_over());
-        if of_run.is_some() && is_in_progress {
-            return of_run;
-        }
         let snapshot = self.snapshot.at.map(Moment::from);
         let look = self.watched.snapshot().map(|look| Moment::from(look.at));
-        of_run.max(snapshot).max(look)
+        self.moment.or(snapshot.max(look))
     }
 
     /// What the feed had said at a moment. The timeline, journals, and what was said about changes of groups belong

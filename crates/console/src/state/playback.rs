@@ -8,6 +8,10 @@ use kreplay_model::timeline::{Moment, TimeRange};
 pub const SPEEDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
 /// The speed at first.
 const NORMAL: usize = 3;
+/// The parts into which a recording is divided for its timeline, at most: each is read as a whole.
+const TIMELINE_PARTS: i64 = 2_000;
+/// The shortest of these parts, in milliseconds.
+const MIN_TIMELINE_PART_MS: i64 = 100;
 
 /// Where the playback of a recording is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +27,12 @@ impl Playback {
     #[must_use]
     pub fn new(range: TimeRange) -> Self {
         Self { range, at: range.from(), is_playing: false, speed: NORMAL }
+    }
+
+    /// The length of the parts into which a recording is divided for its timeline, in milliseconds.
+    #[must_use]
+    pub fn timeline_part_ms(range: TimeRange) -> i64 {
+        (range.ms() / TIMELINE_PARTS).max(MIN_TIMELINE_PART_MS)
     }
 
     /// From the first moment of the recording to its last one.

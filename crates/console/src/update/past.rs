@@ -53,9 +53,17 @@ pub(super) fn to_latest(state: &mut State) {
     cursor::follow_latest(state);
     let Some(latest) = state.latest.take() else { return };
     let before = std::mem::replace(&mut state.feed, *latest);
+    let shown_run = before.run().map(|run| run.id.clone());
     state.feed.timeline = before.timeline;
     state.feed.changes = before.changes;
     state.feed.journal = before.journal;
+    // Another run, or the first look at groups, may have begun meanwhile.
+    if state.run().map(|run| &run.id) != shown_run.as_ref() {
+        super::begin_run(state);
+    }
+    if state.feed.watched.is_on() {
+        state.user.topics.show_groups();
+    }
     drop_what_belongs_to_another_moment(state);
 }
 

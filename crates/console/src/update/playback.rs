@@ -8,7 +8,7 @@ use kreplay_model::{
 };
 
 use super::{Effect, cursor};
-use crate::state::{Playback, State};
+use crate::state::{FeedState, Playback, State};
 
 /// A small step in milliseconds.
 pub(super) const STEP_MS: i64 = 1_000;
@@ -17,6 +17,8 @@ pub(super) const FAR_STEP_MS: i64 = 10_000;
 
 /// Begins to show a recording at one of its moments.
 pub(super) fn open(state: &mut State, range: TimeRange, at: Moment) -> Vec<Effect> {
+    let part_ms = u64::try_from(Playback::timeline_part_ms(range)).unwrap_or(0);
+    state.feed.timeline = FeedState::timeline(Duration::from_millis(part_ms));
     let mut playback = Playback::new(range);
     playback.seek(at);
     state.playback = Some(playback);

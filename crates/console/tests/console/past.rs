@@ -271,22 +271,6 @@ fn a_moment_that_is_not_kept_is_refused() {
     assert!(!console.state.shows_past());
 }
 
-#[test]
-fn the_latest_moment_is_that_of_the_run_even_if_the_clock_was_set_back() {
-    let mut console = Console::after(&frames(2.0));
-    let mut later = moment_of_a_run(2.5);
-    later.at = Some(time(-600.0));
-    console.hear(&Frame { at_ms: ms(2.5), snapshot: Some(Arc::new(later)), ..Frame::default() });
-    assert_eq!(console.state.feed.at(), Some(time(2.5).into()));
-    console.press('F');
-    assert_eq!(console.state.feed.moment, Some(time(2.5).into()));
-    assert_eq!(console.state.run().map(|run| run.elapsed_s), Some(2.5));
-    let mut last = moment_of_a_run(3.5);
-    last.at = Some(time(-599.0));
-    console.hear(&Frame { at_ms: ms(3.5), snapshot: Some(Arc::new(last)), ..Frame::default() });
-    assert!(banner(&console.state).ends_with("‖ VIEW AT 00:02.5, 1 s ago"), "{}", banner(&console.state));
-}
-
 /// A console that shows the frames as a recording.
 fn recording(frames: &[Frame]) -> Console {
     recording_at(frames, 0.0)

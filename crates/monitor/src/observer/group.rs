@@ -20,7 +20,11 @@ use crate::memberless::MemberlessChanges;
 use crate::rebalance::{RebalanceEvent, Rebalances};
 use crate::rules::Rules;
 use crate::trend::LagHistory;
-use crate::verdict::{Hysteresis, VerdictChange};
+use crate::verdict::{Hysteresis, VerdictChange, without_answer};
+
+/// For how long the last verdict holds while the coordinator does not answer, in milliseconds: as long as a partition
+/// has to stand still to be wedged.
+const MAX_OUTDATED_MS: i64 = 300_000;
 
 /// Permissions whose absence is remembered, so that each is reported once.
 const MAX_REPORTED: usize = 64;
@@ -239,8 +243,14 @@ impl GroupTrack {
         }
         let (mut view, findings) = self.build_view(name, now, logs, is_looked_at, emit);
         // Without an answer of the coordinator, offsets that stand still prove nothing.
-        let is_judged = is_looked_at && !self.is_outdated();
-        let changes = if is_judged { self.verdicts.add(&findings) } else { Vec::new() };
+        let findings = match self.outdated_for(now) {
+            None => Some(findings),
+            Some((reason, ms)) => (ms > MAX_OUTDATED_MS).then(|| vec![without_answer(&reason, ms)]),
+        };
+        let changes = match findings.filter(|_| is_looked_at) {
+            Some(findings) => self.verdicts.add(&findings),
+            None => Vec::new(),
+        };
         view.verdict = self.verdicts.verdict();
         self.last_view = Some(Arc::new(view));
         for change in changes {
@@ -259,6 +269,19 @@ impl GroupTrack {
     /// Whether the coordinator does not answer for the moment, so that the last answer is shown.
     pub(super) fn is_outdated(&self) -> bool {
         self.description.is_outdated() || self.commits.is_outdated()
+    }
+
+    /// Why the coordinator does not answer for the moment, and for how long, in milliseconds.
+    fn outdated_for(&self, now: DateTime<Utc>) -> Option<(Reason, i64)> {
+        let since = |at: Option<DateTime<Utc>>| at.map_or(0, |at| (now - at).num_milliseconds());
+        let description = self
+            .description
+            .why()
+            .filter(|_| self.description.is_outdated())
+            .map(|why| (why, since(self.description.at())));
+        let commits =
+            self.commits.why().filter(|_| self.commits.is_outdated()).map(|why| (why, since(self.commits.at())));
+        description.into_iter().chain(commits).max_by_key(|(_, ms)| *ms)
     }
 
     /// Reports a missing permission, once.

@@ -208,6 +208,9 @@ fn a_group_does_not_stop_because_its_coordinator_does_not_answer() {
     let before = watch.looks(120, &busy).verdict.kind;
     let view = watch.looks(300, &[busy[0].clone(), busy[1].clone(), Load(0, true)]);
     assert_eq!((view.verdict.kind, view.why_unknown), (before, Some(Reason::CoordinatorLoading)));
+    let view = watch.looks(20, &busy);
+    assert_eq!(view.verdict.kind, VerdictKind::Unknown, "after five minutes nothing is known: {:?}", view.verdict);
+    assert!(view.verdict.evidence.contains("has not answered for"), "{:?}", view.verdict);
     watch.look(&[Load(0, false)]);
     let view = watch.looks(120, &[Produce(0, 10)]);
     assert_eq!(view.verdict.kind, VerdictKind::Stopped, "{:?}", view.verdict);

@@ -66,9 +66,8 @@ impl KnownGroups {
             None => known.existence = Existence::Assumed,
             Some(Reason::GroupGone) => known.existence = Existence::Denied,
             // A listed group exists. If the next list lacks it, only a later description says something about that.
-            Some(Reason::NotAuthorized { .. } | Reason::Unsupported | Reason::NotInLibrdkafka) if !known.is_listed => {
-                known.existence = Existence::NotVisible;
-            }
+            Some(Reason::CoordinatorMoved | Reason::CoordinatorLoading | Reason::TimedOut | Reason::NotAsked) => {}
+            Some(_) if !known.is_listed => known.existence = Existence::NotVisible,
             Some(_) => {}
         }
     }

@@ -25,7 +25,8 @@ impl SettingsRequests {
 
     /// Takes the answer to a request; `None` if the request failed and the settings that are known remain valid.
     pub(super) fn take<T>(&mut self, found: Result<T, Reason>, now: Instant) -> Option<Result<T, Reason>> {
-        self.due = Some(now + if found.is_ok() { EVERY } else { AFTER_FAILURE });
+        let is_answered = found.as_ref().map_or_else(is_answer, |_| true);
+        self.due = Some(now + if is_answered { EVERY } else { AFTER_FAILURE });
         let remain_valid = found.as_ref().is_err_and(|why| self.are_known && !is_answer(why));
         self.are_known = found.is_ok() || remain_valid;
         (!remain_valid).then_some(found)

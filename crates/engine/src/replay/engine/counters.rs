@@ -23,6 +23,8 @@ pub struct RunCounters {
     pub journey_ns: Option<Mutex<Histogram<u64>>>,
     /// Number of retries.
     pub retried: AtomicU64,
+    /// Records that wait for the revocation of their partition, for events.
+    pub fenced_waits: AtomicU64,
     /// Number of skipped records.
     pub skipped: AtomicU64,
     /// Number of settled barriers.
@@ -49,6 +51,7 @@ impl RunCounters {
             latency_ns: Mutex::new(latency_histogram()),
             journey_ns: has_probe.then(|| Mutex::new(latency_histogram())),
             retried: AtomicU64::new(0),
+            fenced_waits: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
             barriers: AtomicU64::new(0),
             dead_lettered: AtomicU64::new(0),

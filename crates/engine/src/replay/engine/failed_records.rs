@@ -51,7 +51,7 @@ impl Engine {
         }
         match self.failure_policy.after_attempt(record, attempt, failure.advice) {
             FailureResponse::AwaitRevocation(delay) => {
-                if attempt == 1 {
+                if attempt == 1 && count_reported(&self.counters.fenced_waits) {
                     self.events.warn(self.failure_of(record, attempt, &failure.error).to_string());
                 }
                 Some(back_off(run, done, delay))

@@ -89,25 +89,19 @@ impl GroupTrack {
     pub(super) fn positions_expire(&self, now: DateTime<Utc>, logs: &Logs<'_>) -> Option<PositionsExpiry> {
         let empty_since_ms = self.empty_since?.timestamp_millis();
         self.commits.last().filter(|commits| !commits.is_empty())?;
-        let commit_times = || {
-            self.rows
-                .values()
-                .filter_map(|row| row.committed_at.map(|at| at.timestamp_millis()).or(row.last_commit_ms()))
-        };
+        let commit_times = self
+            .rows
+            .values()
+            .filter_map(|row| row.committed_at.map(|at| at.timestamp_millis()).or(row.last_commit_ms()));
         let description = self.description.last();
-        let is_classic = description.is_none_or(|group| group.group_type == GroupType::Classic);
-        let is_simple = description.is_some_and(|group| group.protocol.is_none());
-        // Kafka counts from the end of the last member for classic groups, and from each commit for the others and for
-        // consumers that assign their partitions themselves.
-        let since_ms = if !is_classic {
-            commit_times().min().map_or(empty_since_ms, |oldest| oldest.min(empty_since_ms))
-        } else if is_simple {
-            commit_times().max().map_or(empty_since_ms, |newest| newest.max(empty_since_ms))
-        } else if self.empty_since == Some(self.began) {
+        let is_simple =
+            description.is_some_and(|group| group.group_type == GroupType::Classic && group.protocol.is_none());
+        let since_ms = match commit_times.max() {
+            // A consumer that assigns its partitions itself still commits.
+            Some(last_commit_ms) if is_simple => last_commit_ms.max(empty_since_ms),
             // The group was empty before the watch began; its last commit is the best bound that is known.
-            commit_times().max().map_or(empty_since_ms, |newest| newest.min(empty_since_ms))
-        } else {
-            empty_since_ms
+            Some(last_commit_ms) if self.empty_since == Some(self.began) => last_commit_ms.min(empty_since_ms),
+            _ => empty_since_ms,
         };
         Some(membership::expiry(since_ms, now.timestamp_millis(), logs.offsets_retention_minutes))
     }

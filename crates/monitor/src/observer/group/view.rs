@@ -158,7 +158,7 @@ impl GroupTrack {
             }
             let abandoned = self.rules.leaves_out_abandoned && left;
             // A look without an answer does not end the time without an owner.
-            if self.description.current().is_some() {
+            if !self.description.is_outdated() {
                 track.take_unowned(now_ms, is_stable && has_assignments && !has_owner);
             }
             let orphan = membership::is_orphan(track.unowned_since_ms, abandoned, now_ms);
