@@ -38,38 +38,14 @@ fn holds(condition: &str, groups: &[GroupView]) -> bool {
 /// A partition with readable offsets, of which a probe has counted the records.
 fn row(readable: u64, records: Option<RecordsLeft>) -> PartitionRow {
     PartitionRow {
-        topic: "orders".into(),
-        partition: 0,
-        committed: None,
-        metadata: None,
-        committed_at: None,
-        log_start: None,
-        stable_end: None,
-        end: None,
         lag: i64::try_from(readable).ok(),
         lost: Some(0),
         readable: Some(readable),
         held_back: Some(0),
         ahead: Some(0),
-        ahead_cause: None,
         records_left: records,
-        compacted: None,
-        held_by: None,
-        would_be: None,
-        age_s: None,
-        age_exactness: None,
-        behind_s: None,
-        deadline_s: None,
-        rates: kreplay_model::watch::RatesView::default(),
-        owner: None,
-        why: Vec::new(),
-        abandoned: false,
-        orphan: false,
-        skew_ms: None,
-        why_unknown: None,
-        last_known_lag: None,
-        as_of: None,
         seen_by: SeenBy::Wire,
+        ..PartitionRow::unknown("orders", 0)
     }
 }
 

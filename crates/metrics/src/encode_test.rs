@@ -7,8 +7,8 @@ use kreplay_model::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{EventLog, HandlingTimes, Owner, PartitionState, PartitionView, RunState, RunSummary, RunView, Snapshot},
     watch::{
-        GroupState, GroupType, GroupView, LagTotals, MemberRow, OwnerView, PartitionRow, RatesView, RebalancesView,
-        SeenBy, Trend, VerdictKind, VerdictView, WatchSnapshot,
+        GroupState, GroupType, GroupView, LagTotals, MemberRow, OwnerView, PartitionRow, RebalancesView, SeenBy, Trend,
+        VerdictKind, VerdictView, WatchSnapshot,
     },
 };
 use proptest::prelude::*;
@@ -18,38 +18,17 @@ use crate::{Format, KnownNames, Level, MetricsOptions, Observed, Prefix, encode,
 fn row(topic: &str, partition: i32, lag: Option<i64>) -> PartitionRow {
     let parts = lag.map(|lag| u64::try_from(lag).unwrap_or_default());
     PartitionRow {
-        topic: topic.to_owned(),
-        partition,
         committed: Offset::new(100),
-        metadata: None,
-        committed_at: None,
         log_start: Offset::new(0),
-        stable_end: None,
         end: lag.and_then(|lag| Offset::new(100 + lag)),
         lag,
         lost: parts.map(|_| 0),
         readable: parts,
         held_back: parts.map(|_| 0),
         ahead: parts.map(|_| 0),
-        ahead_cause: None,
-        records_left: None,
-        compacted: None,
-        held_by: None,
-        would_be: None,
-        age_s: None,
-        age_exactness: None,
-        behind_s: None,
-        deadline_s: None,
-        rates: RatesView::default(),
         owner: Some(OwnerView { member_id: "m-1".into(), client_id: Some("c".into()), host: Some("/10.0.0.7".into()) }),
-        why: Vec::new(),
-        abandoned: false,
-        orphan: false,
-        skew_ms: None,
-        why_unknown: None,
-        last_known_lag: None,
-        as_of: None,
         seen_by: SeenBy::Wire,
+        ..PartitionRow::unknown(topic, partition)
     }
 }
 

@@ -42,7 +42,7 @@ pub fn findings(facts: &GroupFacts<'_>) -> Vec<VerdictView> {
 #[allow(clippy::cast_precision_loss, reason = "a duration for display")]
 pub fn without_answer(reason: &Reason, ms: i64) -> VerdictView {
     let evidence = format!(
-        "The coordinator of the group has not answered for {}: {reason}. What is shown is older.",
+        "The coordinator of the group has not answered for {}: {reason}. The figures are from before.",
         duration_text(ms as f64 / 1000.0)
     );
     let next = "Check the broker that coordinates the group, and the replicas of `__consumer_offsets`.";

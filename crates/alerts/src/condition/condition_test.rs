@@ -2,8 +2,7 @@
 
 use kreplay_model::domain::Offset;
 use kreplay_model::watch::{
-    EtaVerdict, GroupState, MemberRow, PartitionRow, RatesView, Reason, RebalanceEntry, SecondsRange, SeenBy,
-    TimeExactness,
+    EtaVerdict, GroupState, MemberRow, PartitionRow, Reason, RebalanceEntry, SecondsRange, SeenBy, TimeExactness,
 };
 use proptest::prelude::*;
 
@@ -57,38 +56,19 @@ fn every_figure_can_be_compared() {
 fn row(partition: i32, lag: Option<i64>, age_s: Option<f64>) -> PartitionRow {
     let parts = lag.map(i64::unsigned_abs);
     PartitionRow {
-        topic: "orders".into(),
-        partition,
         committed: Offset::new(100),
-        metadata: None,
-        committed_at: None,
         log_start: Offset::new(0),
-        stable_end: None,
-        end: None,
         lag,
         lost: parts.map(|_| 0),
         readable: parts,
         held_back: parts.map(|_| 0),
         ahead: parts.map(|_| 0),
-        ahead_cause: None,
-        records_left: None,
         compacted: Some(false),
-        held_by: None,
-        would_be: None,
         age_s: age_s.map(SecondsRange::exact),
         age_exactness: age_s.map(|_| TimeExactness::Exact),
-        behind_s: None,
         deadline_s: age_s.map(|age_s| 86_400.0 - age_s),
-        rates: RatesView::default(),
-        owner: None,
-        why: Vec::new(),
-        abandoned: false,
-        orphan: false,
-        skew_ms: None,
-        why_unknown: None,
-        last_known_lag: None,
-        as_of: None,
         seen_by: SeenBy::Wire,
+        ..PartitionRow::unknown("orders", partition)
     }
 }
 

@@ -129,7 +129,10 @@ pub(super) fn seconds(figure: TimeFigure, group: &GroupView, at: DateTime<Utc>, 
     match figure {
         TimeFigure::Age => {
             let age = age(group, topics)?;
-            Some(Seconds { high: if lacks_an_age(group, topics) { f64::INFINITY } else { age }, ..Seconds::exact(age) })
+            Some(Seconds {
+                high: if rows(group, topics).any(lacks_age) { f64::INFINITY } else { age },
+                ..Seconds::exact(age)
+            })
         }
         TimeFigure::Deadline => {
             let deadline = deadline(group, topics)?;
@@ -146,9 +149,9 @@ pub(super) fn seconds(figure: TimeFigure, group: &GroupView, at: DateTime<Utc>, 
     }
 }
 
-/// Whether the age of a partition is not known, so that the real one may be larger.
-fn lacks_an_age(group: &GroupView, topics: &[Glob]) -> bool {
-    rows(group, topics).any(lacks_age)
+/// Whether offsets can be read that may be records.
+fn has_unread_records(row: &PartitionRow) -> bool {
+    row.readable.is_some_and(|readable| readable > 0) && without_records(row) == 0
 }
 
 /// Whether there may be an unread record whose age is not known.
@@ -156,16 +159,14 @@ fn lacks_age(row: &PartitionRow) -> bool {
     if row.lag.is_none() {
         return !matches!(row.why_unknown, Some(Reason::NeverCommitted | Reason::TopicGone));
     }
-    let is_unread = row.readable.is_some_and(|readable| readable > 0) && without_records(row) == 0;
-    (is_unread || row.ahead.is_some_and(|ahead| ahead > 0)) && row.age_s.is_none()
+    (has_unread_records(row) || row.ahead.is_some_and(|ahead| ahead > 0)) && row.age_s.is_none()
 }
 
 /// Whether retention may delete an unread record at a time that is not known: its age has no upper bound, or the
 /// settings of the topic are not known.
 fn lacks_deadline(row: &PartitionRow) -> bool {
-    let is_unread = row.readable.is_some_and(|readable| readable > 0) && without_records(row) == 0;
     let is_bounded = matches!(row.age_exactness, Some(TimeExactness::Exact | TimeExactness::Bracket));
-    lacks_age(row) || (is_unread && row.deadline_s.is_none() && !(is_bounded && row.compacted.is_some()))
+    lacks_age(row) || (has_unread_records(row) && row.deadline_s.is_none() && !(is_bounded && row.compacted.is_some()))
 }
 
 /// The age of the oldest unread record; 0 if there is nothing to read.
@@ -198,7 +199,7 @@ fn no_progress(group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> Option<
     }
     let last = rows(group, topics).filter_map(|row| row.committed_at).max()?;
     let since = (at - last).to_std().unwrap_or_default().as_secs_f64();
-    if lacks_an_age(group, topics) {
+    if rows(group, topics).any(lacks_age) {
         let low = age(group, topics).unwrap_or(0.0).min(since);
         return Some(Seconds { value: low, low, high: since });
     }

@@ -134,8 +134,8 @@ fn begins_with_watch(is_attached: bool, home: ScreenId) -> bool {
     !is_attached || home != ScreenId::Dashboard
 }
 
-/// Whether the feed may say more, also while an earlier moment is shown. A feed that has ended is ready to be read at
-/// once, again and again.
+/// Whether the feed may say more, also while an earlier moment is shown. Waiting for a feed that has ended returns at
+/// once, and would keep a core busy.
 fn is_feed_open(state: &State) -> bool {
     !state.latest_feed().ended
 }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_that_has_ended_is_read_no_more_while_an_earlier_moment_is_shown() {
+    fn a_feed_that_has_ended_is_not_read_again_while_an_earlier_moment_is_shown() {
         let mut state = State::new(80, 24, None);
         drop(update(&mut state, Event::Moment(Moment::from_ms(1_000), Some(Box::default()))));
         assert!(state.shows_past() && is_feed_open(&state));

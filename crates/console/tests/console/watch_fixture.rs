@@ -36,10 +36,7 @@ pub(crate) fn verdict(kind: VerdictKind, evidence: &str, next_step: Option<&str>
 /// A partition with a committed offset, all of whose lag is readable.
 pub(crate) fn partition_row(topic: &str, partition: i32, committed: u64, lag: u64) -> PartitionRow {
     PartitionRow {
-        topic: topic.into(),
-        partition,
         committed: offset(committed),
-        metadata: None,
         committed_at: Some(time(0.0)),
         log_start: offset(0),
         stable_end: offset(committed + lag),
@@ -49,25 +46,17 @@ pub(crate) fn partition_row(topic: &str, partition: i32, committed: u64, lag: u6
         readable: Some(lag),
         held_back: Some(0),
         ahead: Some(0),
-        ahead_cause: None,
-        records_left: None,
         compacted: Some(false),
-        held_by: None,
-        would_be: None,
         age_s: (lag > 0).then_some(SecondsRange { value: 192.0, low: 180.0, high: 200.0 }),
         age_exactness: (lag > 0).then_some(TimeExactness::Bracket),
         behind_s: Some(12.0),
         deadline_s: (lag > 0).then_some(7_500.0),
         rates: RatesView { in_per_s: Some(40.0), out_per_s: Some(36.5), windows: Vec::new() },
-        owner: None,
         why: vec![Why::Committed, Why::Assigned],
-        abandoned: false,
-        orphan: false,
         skew_ms: Some(3),
-        why_unknown: None,
-        last_known_lag: None,
         as_of: Some(time(3.0)),
         seen_by: SeenBy::Wire,
+        ..PartitionRow::unknown(topic, partition)
     }
 }
 

@@ -29,38 +29,11 @@ fn range(from_s: i64, to_s: i64) -> TimeRange {
 
 fn row(lag: Option<i64>) -> PartitionRow {
     PartitionRow {
-        topic: "t".into(),
-        partition: 0,
-        committed: None,
-        metadata: None,
-        committed_at: None,
-        log_start: None,
-        stable_end: None,
-        end: None,
         lag,
-        lost: None,
-        readable: None,
-        held_back: None,
-        ahead: None,
-        ahead_cause: None,
-        records_left: None,
-        compacted: None,
-        held_by: None,
-        would_be: None,
         age_s: Some(SecondsRange::exact(4.0)),
-        age_exactness: None,
-        behind_s: None,
-        deadline_s: None,
         rates: RatesView { out_per_s: Some(3.0), ..RatesView::default() },
-        owner: None,
-        why: Vec::new(),
-        abandoned: false,
-        orphan: false,
-        skew_ms: None,
-        why_unknown: None,
-        last_known_lag: None,
-        as_of: None,
         seen_by: SeenBy::Wire,
+        ..PartitionRow::unknown("t", 0)
     }
 }
 

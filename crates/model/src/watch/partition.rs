@@ -158,3 +158,44 @@ pub struct PartitionRow {
     /// Which client obtained the row.
     pub seen_by: SeenBy,
 }
+
+impl PartitionRow {
+    /// A partition of which only the name is known.
+    #[must_use]
+    pub fn unknown(topic: impl Into<String>, partition: i32) -> Self {
+        Self {
+            topic: topic.into(),
+            partition,
+            committed: None,
+            metadata: None,
+            committed_at: None,
+            log_start: None,
+            stable_end: None,
+            end: None,
+            lag: None,
+            lost: None,
+            readable: None,
+            held_back: None,
+            ahead: None,
+            ahead_cause: None,
+            records_left: None,
+            compacted: None,
+            held_by: None,
+            would_be: None,
+            age_s: None,
+            age_exactness: None,
+            behind_s: None,
+            deadline_s: None,
+            rates: RatesView::default(),
+            owner: None,
+            why: Vec::new(),
+            abandoned: false,
+            orphan: false,
+            skew_ms: None,
+            why_unknown: None,
+            last_known_lag: None,
+            as_of: None,
+            seen_by: SeenBy::Listed,
+        }
+    }
+}

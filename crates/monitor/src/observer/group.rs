@@ -243,9 +243,12 @@ impl GroupTrack {
         }
         let (mut view, findings) = self.build_view(name, now, logs, is_looked_at, emit);
         // Without an answer of the coordinator, offsets that stand still prove nothing.
-        let findings = match self.outdated_for(now) {
+        let findings = match self.outdated_since() {
             None => Some(findings),
-            Some((reason, ms)) => (ms > MAX_OUTDATED_MS).then(|| vec![without_answer(&reason, ms)]),
+            Some((reason, since)) => {
+                let ms = (now - since).num_milliseconds();
+                (ms > MAX_OUTDATED_MS).then(|| vec![without_answer(reason, ms)])
+            }
         };
         let changes = match findings.filter(|_| is_looked_at) {
             Some(findings) => self.verdicts.add(&findings),
@@ -266,22 +269,10 @@ impl GroupTrack {
         }
     }
 
-    /// Whether the coordinator does not answer for the moment, so that the last answer is shown.
-    pub(super) fn is_outdated(&self) -> bool {
-        self.description.is_outdated() || self.commits.is_outdated()
-    }
-
-    /// Why the coordinator does not answer for the moment, and for how long, in milliseconds.
-    fn outdated_for(&self, now: DateTime<Utc>) -> Option<(Reason, i64)> {
-        let since = |at: Option<DateTime<Utc>>| at.map_or(0, |at| (now - at).num_milliseconds());
-        let description = self
-            .description
-            .why()
-            .filter(|_| self.description.is_outdated())
-            .map(|why| (why, since(self.description.at())));
-        let commits =
-            self.commits.why().filter(|_| self.commits.is_outdated()).map(|why| (why, since(self.commits.at())));
-        description.into_iter().chain(commits).max_by_key(|(_, ms)| *ms)
+    /// Why the coordinator does not answer for the moment, and since when; `None` if it does.
+    pub(super) fn outdated_since(&self) -> Option<(&Reason, DateTime<Utc>)> {
+        let answers = [self.description.outdated_since(), self.commits.outdated_since()];
+        answers.into_iter().flatten().min_by_key(|(_, since)| *since)
     }
 
     /// Reports a missing permission, once.

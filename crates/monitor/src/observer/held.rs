@@ -41,9 +41,9 @@ impl<T: Clone> Held<T> {
         self.last.as_ref().filter(|_| self.failure.as_ref().is_none_or(is_transient)).map(|(_, value)| value)
     }
 
-    /// Whether there is a value, and its request fails for such a reason.
-    pub(super) fn is_outdated(&self) -> bool {
-        self.last.is_some() && self.failure.as_ref().is_some_and(is_transient)
+    /// Why there is no newer value, and when the last one was answered, if its request fails for such a reason.
+    pub(super) fn outdated_since(&self) -> Option<(&Reason, DateTime<Utc>)> {
+        self.failure.as_ref().filter(|why| is_transient(why)).zip(self.at())
     }
 
     /// The last value, even if its request fails now.

@@ -78,7 +78,7 @@ pub struct Cluster {
     topic_ids: BTreeMap<&'static str, u128>,
     pub now_ms: i64,
     pub retention_ms: u64,
-    /// When open transactions began; `None` if that is not told.
+    /// When open transactions began; `None` if the brokers do not report it.
     pub transaction_began_ms: Option<i64>,
 }
 

@@ -143,7 +143,7 @@ fn rewound(facts: &GroupFacts<'_>) -> Option<VerdictView> {
         counted(offsets, "offset"),
         first.rewound_from?
     );
-    let next = "If nobody reset the group, find the client that committed the older offset.";
+    let next = "Unless the group was reset on purpose, find the client that committed the older offset.";
     Some(view(VerdictKind::Rewound, format!("rewound on {place}"), evidence, Some(next)))
 }
 

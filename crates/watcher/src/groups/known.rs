@@ -11,8 +11,8 @@ use crate::source::{Kind, Listed, Listing};
 /// The groups that exist as far as is known.
 ///
 /// While a group moves to another coordinator, no broker may list it: the former coordinator has left the cluster, and
-/// the new one answers with an error, or without the group because it has not begun to load it. That is why a group is
-/// not dropped because a list lacks it, but once its coordinator says that it does not exist.
+/// the new one answers with an error, or without the group because it has not begun to load it. So a list that lacks a
+/// group does not end it; an answer of its coordinator that it does not exist does.
 #[derive(Debug, Default)]
 pub(super) struct KnownGroups(BTreeMap<Arc<str>, Known>);
 

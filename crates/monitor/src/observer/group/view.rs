@@ -39,7 +39,9 @@ impl GroupTrack {
         let lag = totals(&rows.iter().map(|(_, row)| row), |row| {
             self.rows.get(&TopicPartition::new(row.topic.as_str(), row.partition))?.first_committed
         });
-        if let Some(total) = lag.total.filter(|_| is_looked_at && lag.unknown_partitions == 0 && !self.is_outdated()) {
+        if let Some(total) =
+            lag.total.filter(|_| is_looked_at && lag.unknown_partitions == 0 && self.outdated_since().is_none())
+        {
             self.lags.add(now.timestamp_millis(), total);
         }
         let view = self.assemble(name, now, logs, rows, lag);
@@ -158,7 +160,7 @@ impl GroupTrack {
             }
             let abandoned = self.rules.leaves_out_abandoned && left;
             // A look without an answer does not end the time without an owner.
-            if !self.description.is_outdated() {
+            if self.description.outdated_since().is_none() {
                 track.take_unowned(now_ms, is_stable && has_assignments && !has_owner);
             }
             let orphan = membership::is_orphan(track.unowned_since_ms, abandoned, now_ms);
