@@ -6,6 +6,7 @@ use kreplay::{
     settings::OnRetention,
 };
 
+use crate::fixtures::dead_letters::{topic_with_dead_letters, with_dead_letters};
 use crate::fixtures::recorder::Recorder;
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
@@ -58,6 +59,35 @@ fn expired(kind: &EventKind) -> Option<(i64, Expiry)> {
         EventKind::Expired { end, outcome, .. } => Some((end.get(), *outcome)),
         _ => None,
     }
+}
+
+/// An overtaken member rejoins once everything it has read is settled; quarantined keys are dead-lettered before that.
+#[test]
+fn a_key_in_quarantine_does_not_keep_an_overtaken_member_from_reading_on() {
+    let broker = broker::shared();
+    let (topic, _) = topic_with_dead_letters(broker, "overtaken", 1);
+    let value = |n: usize| format!("{n:01000}");
+    let records = std::iter::once(NewRecord::keyed("bad", value(0)))
+        .chain((1..RECORDS).map(|n| NewRecord::unkeyed(value(n))))
+        .collect::<Vec<_>>();
+    broker.produce(&topic, &records);
+    let recorder = Recorder::gated(100).refusing("bad");
+    let mut options = in_group(with_dead_letters(options(broker, &topic, 2)), &unique_name("overtaken"));
+    options.settings.buffer_bytes = 1 << 20;
+    options.settings.on_retention = OnRetention::Earliest;
+    options.settings.quarantine = true;
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
+    wait_for_event(&session, "a key in quarantine", |event| event.kind.to_string().contains("in quarantine"));
+    wait_for(&session, "some records are handled", |_| recorder.count() >= 100);
+    broker.delete_records(&topic, 0, NEW_LOG_START);
+    recorder.open();
+    let ended = finish(session);
+    let totals = ended.view.totals;
+    let ended = ended.expect_done(totals.handled);
+    assert_eq!(totals.dead_lettered, 1, "{}", ended.log());
+    assert_eq!(totals.handled + totals.dead_lettered + totals.lost, RECORDS as u64, "{}", ended.log());
+    assert!(totals.lost > 0 && totals.handled > 1000, "{totals:?}");
+    recorder.expect_each_once_in_order(recorder.count());
 }
 
 #[test]

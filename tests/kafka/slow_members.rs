@@ -1,21 +1,32 @@
 //! Members that are slow, and members that were removed from the group.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kreplay::domain::Concurrency;
-use kreplay::feed::EventKind;
+use kreplay::domain::{Concurrency, Ordering};
+use kreplay::feed::{EventKind, RunView, WorkerState};
 use kreplay::replay::{Command, Session};
 
 use crate::fixtures::recorder::Recorder;
 use crate::fixtures::second_process::{FileRecorder, SecondProcess, expect_all_in_order, member_options, read_handled};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
-use crate::support::sessions::{finish, finish_within, in_group, options, wait_for, wait_for_event};
+use crate::support::sessions::{
+    finish, finish_within, following, in_group, options, ordered, run_with, wait_for, wait_for_event,
+};
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
 /// The shortest interval that the group's session timeout allows.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(6);
+
+/// How many partitions the group assigned to a member the last time.
+fn last_assigned(session: &Session, to: &str) -> Option<usize> {
+    session.feed.events.since(0).iter().rev().find_map(|event| match &event.kind {
+        EventKind::Assigned { member, partitions } if member == to => Some(partitions.len()),
+        _ => None,
+    })
+}
 
 #[test]
 fn a_handler_slower_than_max_poll_interval_does_not_lose_its_partition() {
@@ -42,18 +53,11 @@ fn a_slow_handler_delays_a_rebalance_no_longer_than_the_group_waits_for_its_memb
     let mut options = in_group(options(broker, &topic, 2), &group);
     options.kafka.properties.insert("max.poll.interval.ms".into(), MAX_POLL_INTERVAL.as_millis().to_string());
     let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
-    let assigned = |to: &str, count: usize| {
-        let events = session.feed.events.since(0);
-        let last = events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::Assigned { member, partitions } if member == to => Some(partitions.len()),
-            _ => None,
-        });
-        last == Some(count)
-    };
+    let assigned = |to: &str, count: usize| last_assigned(&session, to) == Some(count);
     wait_for_event(&session, "each member has one partition", |_| assigned("member-0", 1) && assigned("member-1", 1));
     wait_for(&session, "both workers are busy", |snapshot| {
         let workers = &snapshot.run.as_ref().unwrap().workers;
-        workers.len() == 2 && workers.iter().all(|worker| worker.state == kreplay::feed::WorkerState::Busy)
+        workers.len() == 2 && workers.iter().all(|worker| worker.state == WorkerState::Busy)
     });
     session.control.send(Command::SetConcurrency(Concurrency::new(1).unwrap()));
     wait_for_event(
@@ -70,6 +74,48 @@ fn a_slow_handler_delays_a_rebalance_no_longer_than_the_group_waits_for_its_memb
     assert!(!ended.events.iter().any(|event| matches!(event.kind, EventKind::Lost { .. })), "{}", ended.log());
     // A record that was in flight when its partition was revoked counts once the partition is back. It is not repeated.
     assert_eq!((handled, recorder.count()), (2, 2), "{}", ended.log());
+}
+
+#[test]
+fn a_handler_that_never_returns_does_not_keep_the_others_from_committing_and_leaving() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("stuck", 2), unique_name("stuck"));
+    broker.produce(&topic, &(0..50).map(|n| NewRecord::unkeyed(n.to_string()).in_partition(0)).collect::<Vec<_>>());
+    let recorder = Recorder::gated_at("stuck");
+    let again = in_group(ordered(options(broker, &topic, 2), Ordering::Partition), &group);
+    let mut options = following(again.clone());
+    options.settings.drain_timeout = Duration::from_secs(1);
+    // Only the last commit of the run counts.
+    options.settings.commit_interval = Duration::from_secs(3600);
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
+    wait_for_event(&session, "each member has one partition", |_| {
+        ["member-0", "member-1"].iter().all(|member| last_assigned(&session, member) == Some(1))
+    });
+    let positions = |run: &RunView| run.partitions.iter().map(|one| one.position.get()).collect::<Vec<_>>();
+    wait_for(&session, "one partition is handled", |now| now.run.as_ref().is_some_and(|run| positions(run) == [50, 0]));
+    // A batch with records of both partitions would keep both back, so this one comes later.
+    broker.produce(&topic, &[NewRecord::keyed("stuck", "v").in_partition(1)]);
+    wait_for(&session, "a record of the other is stuck", |now| {
+        now.run.as_ref().is_some_and(|run| run.workers.iter().any(|one| one.state == WorkerState::Busy))
+    });
+    session.control.send(Command::Stop);
+    let ended = finish(session);
+    let log = ended.log();
+    assert!(log.contains("records in flight did not finish within the drain timeout"), "{log}");
+    assert!(!log.contains("could not leave the group"), "{log}");
+    let mut ending = ended.events.iter().skip_while(|event| event.kind != EventKind::CancelRequested);
+    let before_end = ending.by_ref().take_while(|event| !matches!(event.kind, EventKind::Finished { .. }));
+    let left: BTreeSet<&str> = before_end
+        .filter_map(|event| match &event.kind {
+            EventKind::Revoked { member, .. } => Some(member.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(left, ["member-0", "member-1"].into(), "both have left before the end is reported: {log}");
+    let committed = [0, 1].map(|partition| broker.committed(&group, &topic, partition));
+    assert_eq!(committed, [Some(50), Some(0)], "{log}");
+    recorder.open();
+    run_with(again, Recorder::default().source()).expect_done(1);
 }
 
 #[test]

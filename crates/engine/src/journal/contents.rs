@@ -99,6 +99,12 @@ pub struct JournalTotals {
     /// Unjudged records that were filtered out.
     #[serde(default)]
     pub unjudged_dropped: u64,
+    /// Records for which the key template gave no key.
+    #[serde(default)]
+    pub unkeyed: u64,
+    /// Barriers handled.
+    #[serde(default)]
+    pub barriers: u64,
     /// Records handled.
     pub handled: u64,
     /// Bytes of the records handled.

@@ -1,12 +1,12 @@
 //! What a run counts and measures beside the counters of its partitions.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use hdrhistogram::Histogram;
-use kreplay_model::domain::Record;
+use kreplay_model::domain::{Record, Route};
 use parking_lot::Mutex;
 
 use crate::{handler::LaneRun, journal::JournalTotals};
@@ -33,12 +33,14 @@ pub struct RunCounters {
     pub dead_lettered: AtomicU64,
     /// Number of records that failed and were quarantined with their keys.
     pub quarantined: AtomicU64,
-    /// Number of records for which the key template gave no key.
+    /// Number of settled records for which the key template gave no key.
     pub unkeyed: AtomicU64,
-    /// Number of records that a rule could not judge, and that did not fail because of it.
+    /// Number of settled records that a rule could not judge, and that did not fail because of it.
     pub unjudged: AtomicU64,
     /// Number of those that were excluded.
     pub unjudged_dropped: AtomicU64,
+    /// Whether the first unjudged record was reported.
+    unjudged_reported: AtomicBool,
     last_done: Mutex<Option<Instant>>,
     last_read: Mutex<Option<Instant>>,
 }
@@ -59,6 +61,7 @@ impl RunCounters {
             unkeyed: AtomicU64::new(0),
             unjudged: AtomicU64::new(0),
             unjudged_dropped: AtomicU64::new(0),
+            unjudged_reported: AtomicBool::new(false),
             last_done: Mutex::new(None),
             last_read: Mutex::new(None),
         }
@@ -71,6 +74,8 @@ impl RunCounters {
         self.dead_lettered.store(before.dead_lettered, Relaxed);
         self.unjudged.store(before.unjudged, Relaxed);
         self.unjudged_dropped.store(before.unjudged_dropped, Relaxed);
+        self.unkeyed.store(before.unkeyed, Relaxed);
+        self.barriers.store(before.barriers, Relaxed);
     }
 
     /// The counters that a journal keeps, in these totals.
@@ -82,6 +87,8 @@ impl RunCounters {
             dead_lettered: self.dead_lettered.load(Relaxed),
             unjudged: self.unjudged.load(Relaxed),
             unjudged_dropped: self.unjudged_dropped.load(Relaxed),
+            unkeyed: self.unkeyed.load(Relaxed),
+            barriers: self.barriers.load(Relaxed),
             ..totals
         }
     }
@@ -106,6 +113,23 @@ impl RunCounters {
                 journey_ns.saturating_record_n(u64::try_from(took).unwrap_or(u64::MAX).max(1), chunk.len() as u64);
             }
         }
+    }
+
+    /// Counts what the rules said about a settled record. A record that was only read is read again when the run is
+    /// resumed, so it does not count yet.
+    pub(super) fn note_settled(&self, route: &Route) {
+        if route.unkeyed {
+            self.unkeyed.fetch_add(1, Relaxed);
+        }
+        if route.unjudged {
+            self.unjudged.fetch_add(1, Relaxed);
+            self.unjudged_dropped.fetch_add(u64::from(route.filtered), Relaxed);
+        }
+    }
+
+    /// Whether an unjudged record is the first one, which is reported.
+    pub(super) fn is_first_unjudged(&self) -> bool {
+        !self.unjudged_reported.swap(true, Relaxed)
     }
 
     /// Notes that a worker has finished a batch.
@@ -145,4 +169,33 @@ fn latency_histogram() -> Histogram<u64> {
         histogram.auto(true);
         histogram
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+
+    use crate::{
+        replay::{engine::fixture::Fixture, partition::Owner},
+        settings::Settings,
+    };
+
+    /// A resumed run reads records again that were read and not settled.
+    #[test]
+    fn a_record_counts_as_unjudged_once_it_is_settled() {
+        let log = [vec![Some(0), Some(1), Some(0), Some(1)]];
+        let fixture = Fixture { unjudged: 0..4, excluded: 0..1, ..Fixture::with(&log, Settings::default()) };
+        let engine = &fixture.engine;
+        let _ = engine.scheduler.set_workers(1);
+        engine.partitions.with(0, |partition| partition.begin(0, 0, Owner::Shared));
+        fixture.deliver(0, 0, 0..4);
+        let counts = || (engine.counters.unjudged.load(Relaxed), engine.counters.unjudged_dropped.load(Relaxed));
+        assert_eq!(counts(), (1, 1), "the excluded record is settled");
+        let mut batch = Vec::new();
+        while engine.scheduler.try_take(0, &mut batch) {
+            engine.settle(std::mem::take(&mut batch), &[], Duration::ZERO);
+        }
+        assert_eq!(counts(), (4, 1));
+        assert_eq!(engine.events.since(0).len(), 1, "the first one is reported");
+    }
 }

@@ -1,9 +1,6 @@
 //! Delivery of records from readers into the lanes.
 
-use std::{
-    sync::atomic::Ordering::Relaxed,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use kreplay_model::domain::Record;
 
@@ -19,7 +16,7 @@ impl Engine {
             self.counters.note_read(Instant::now());
         }
         let mut keep = Vec::with_capacity(records.len());
-        let mut unjudged: Vec<Record> = Vec::new();
+        let mut unjudged: Option<Record> = None;
         for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
             let Some(first) = chunk.first() else { continue };
             self.partitions.with(first.partition, |partition| {
@@ -28,19 +25,20 @@ impl Engine {
                     if delivery != Delivery::OutOfScope {
                         self.matches.note(record);
                     }
-                    if matches!(delivery, Delivery::New | Delivery::Filtered) {
-                        if record.route.unkeyed {
-                            self.counters.unkeyed.fetch_add(1, Relaxed);
-                        }
-                        if record.route.unjudged {
-                            unjudged.push(record.clone());
-                        }
+                    if delivery == Delivery::Filtered {
+                        self.counters.note_settled(&record.route);
+                    }
+                    let is_judged_now = matches!(delivery, Delivery::New | Delivery::Filtered);
+                    if record.route.unjudged && is_judged_now && self.counters.is_first_unjudged() {
+                        unjudged = Some(record.clone());
                     }
                     keep.push(delivery == Delivery::New);
                 }
             });
         }
-        self.count_unjudged(&unjudged);
+        if let Some(first) = unjudged {
+            self.report_unjudged(&first);
+        }
         if self.ingress.reorder_buffer.is_on() {
             return self.deliver_reordered(records, keep);
         }
@@ -48,29 +46,20 @@ impl Engine {
         self.scheduler.put(kept.map(|record| (self.ingress.lane_of(&record, &self.partitions), record)));
     }
 
-    /// Counts records that the rules could not judge. The first one is reported with the reason.
-    fn count_unjudged(&self, records: &[Record]) {
-        for record in records {
-            if record.route.filtered {
-                self.counters.unjudged_dropped.fetch_add(1, Relaxed);
-            }
-            if self.counters.unjudged.fetch_add(1, Relaxed) > 0 {
-                continue;
-            }
-            let rules = &self.plan.selection.scope.rules;
-            let id = self.partitions.id(record.partition);
-            let reason = rules.why_unjudged(record).unwrap_or_else(|| "a rule cannot be evaluated on it".into());
-            let outcome = if record.route.filtered {
-                "the filter cannot be evaluated, so the record is excluded; with --on-unjudged pass such records are \
-                 handled, with fail they count as failed"
-            } else {
-                "the rules cannot be evaluated, and the record is handled; with --on-unjudged fail such records count \
-                 as failed"
-            };
-            let text =
-                format!("{id} at {}: {reason}; {outcome}. All such records are counted as unjudged", record.offset);
-            self.events.warn(text);
-        }
+    /// Reports the first record that the rules could not judge, with the reason.
+    fn report_unjudged(&self, record: &Record) {
+        let rules = &self.plan.selection.scope.rules;
+        let id = self.partitions.id(record.partition);
+        let reason = rules.why_unjudged(record).unwrap_or_else(|| "a rule cannot be evaluated on it".into());
+        let outcome = if record.route.filtered {
+            "the filter cannot be evaluated, so the record is excluded; with --on-unjudged pass such records are \
+             handled, with fail they count as failed"
+        } else {
+            "the rules cannot be evaluated, and the record is handled; with --on-unjudged fail such records count \
+             as failed"
+        };
+        let text = format!("{id} at {}: {reason}; {outcome}. All such records are counted as unjudged", record.offset);
+        self.events.warn(text);
     }
 
     /// Notes that the log has no unread records below `offset`, the current end of the partition.

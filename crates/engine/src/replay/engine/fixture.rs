@@ -36,6 +36,8 @@ pub struct Fixture {
     pub barrier_every: Option<i64>,
     /// Offsets that the filter excludes.
     pub excluded: Range<i64>,
+    /// Offsets that a rule cannot judge.
+    pub unjudged: Range<i64>,
 }
 
 impl Fixture {
@@ -73,7 +75,7 @@ impl Fixture {
         let mut plan = Plan { topics: vec!["t".into()], partitions, ..Plan::default() };
         plan.selection.scope.rules = Arc::new(rules);
         let engine = Arc::new(Engine::new(Arc::new(plan), settings, EventLog::default()));
-        Self { engine, log: log.to_vec(), barrier_every: None, excluded: 0..0 }
+        Self { engine, log: log.to_vec(), barrier_every: None, excluded: 0..0, unjudged: 0..0 }
     }
 
     /// Reads some records of a partition, under an assignment.
@@ -102,7 +104,8 @@ impl Fixture {
             let key = key.as_ref().map(<[u8; 1]>::as_slice);
             let value = format!("{partition}/{offset}");
             let barrier = self.barrier_every.is_some_and(|every| offset % every == every / 2);
-            let route = Route { barrier, filtered: self.excluded.contains(&offset), ..route_of(key) };
+            let (filtered, unjudged) = (self.excluded.contains(&offset), self.unjudged.contains(&offset));
+            let route = Route { barrier, filtered, unjudged, ..route_of(key) };
             builder.push(partition, epoch, offset, -1, route, key, Some(value.as_bytes()));
         }
         let mut records = Vec::new();

@@ -1,5 +1,7 @@
 //! Where the positions of a run are stored, and partitions that begin at a stored position.
 
+use std::time::Duration;
+
 use super::Engine;
 use crate::{
     handler::PositionStore,
@@ -14,12 +16,13 @@ impl Engine {
         self.handlers.get().map_or(PositionStore::Run, |handlers| handlers.position_store())
     }
 
-    /// Tells the target that partitions without records in flight are released, so that it can complete its
-    /// bookkeeping.
-    pub fn release_partitions(&self, partitions: &[u32]) {
-        if let Some(positions) = self.handlers.get().and_then(|handlers| handlers.positions()) {
-            positions.release(partitions);
-        }
+    /// Tells the target which of these partitions are released, so that it can complete its bookkeeping: those without
+    /// records in flight.
+    pub fn release_drained(&self, partitions: &[u32]) {
+        let Some(positions) = self.handlers.get().and_then(|handlers| handlers.positions()) else { return };
+        let is_drained = |index: &u32| self.scheduler.wait_drained(&[*index], Duration::ZERO);
+        let drained: Vec<u32> = partitions.iter().copied().filter(is_drained).collect();
+        positions.release(&drained);
     }
 
     /// Whether the run stores its positions itself, in its journal.

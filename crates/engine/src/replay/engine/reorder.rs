@@ -13,10 +13,10 @@ impl Engine {
     /// older partitions.
     pub(super) fn reorder_new_partition(&self, id: &TopicPartition) {
         let new_partition = self.partitions.count();
-        let older: Vec<(u32, i64)> = (0..new_partition)
+        let older: Vec<(u32, Option<i64>)> = (0..new_partition)
             .filter(|index| self.partitions.id(*index).topic == id.topic)
-            // A partition that this process does not read is not waited for.
-            .map(|index| (index, self.partitions.lock(index).reached().unwrap_or(i64::MAX)))
+            .filter(|index| !self.partitions.lock(*index).has_failed())
+            .map(|index| (index, self.safe_below(index)))
             .collect();
         if self.settings.ordering == Ordering::Key && !older.is_empty() {
             self.ingress.reorder_buffer.join(new_partition, older);
@@ -48,16 +48,34 @@ impl Engine {
         self.scheduler.put(released.drain(..).map(|record| (self.ingress.lane_of(&record, &self.partitions), record)));
     }
 
+    /// The offset below which no record of a partition can come behind the records of a new one any more; `None` while
+    /// this process does not have the partition. Without a group, records keep their place once they are in a lane. In
+    /// a group, the waiting records of a revoked partition are dropped, so only settled ones count. While the partition
+    /// has records in quarantine, the offset read counts instead: they may hold the position back for hours.
+    fn safe_below(&self, partition: u32) -> Option<i64> {
+        let may_be_revoked = self.settings.group.is_some() && self.scheduler.quarantined_of(partition).0.is_empty();
+        let partition = self.partitions.lock(partition);
+        let reached = partition.reached()?;
+        Some(if may_be_revoked { partition.own_position() } else { reached })
+    }
+
     /// Passes on how far a partition has been read.
     pub(super) fn note_read_to(&self, buffer: &mut ReorderState, partition: u32, at_end_of_log: bool) {
-        let (reached, is_finished) = {
+        if buffer.has_new_partitions()
+            && let Some(offset) = self.safe_below(partition)
+        {
+            buffer.note_read_to(partition, offset);
+        }
+        let is_finished = {
             let state = self.partitions.lock(partition);
             let Some(reached) = state.reached() else { return };
-            (reached, !state.follows && reached >= state.end)
+            !state.follows && reached >= state.end
         };
-        let end =
-            if is_finished { Some(PartitionEnd::Finished) } else { at_end_of_log.then_some(PartitionEnd::CaughtUp) };
-        buffer.note_read_to(partition, reached, end);
+        if is_finished {
+            buffer.note_end(partition, PartitionEnd::Finished);
+        } else if at_end_of_log {
+            buffer.note_end(partition, PartitionEnd::CaughtUp);
+        }
     }
 
     /// Whether records wait in the reorder buffer.
@@ -72,7 +90,21 @@ impl Engine {
         self.update_reorder_buffer(|buffer| buffer.begin(partition, epoch, start));
     }
 
-    /// Stops waiting for a partition: this process reads no more of it for now.
+    /// A partition was revoked, and may be assigned to this process again. Has no effect if it was already.
+    pub fn reorder_away(&self, partition: u32) {
+        self.update_reorder_buffer(|buffer| {
+            if self.partitions.lock(partition).reached().is_none() {
+                buffer.away(partition);
+            }
+        });
+    }
+
+    /// The group is assigning partitions: those that are away may return in this round.
+    pub fn reorder_assigned(&self) {
+        self.update_reorder_buffer(ReorderState::extend_absences);
+    }
+
+    /// Stops waiting for a partition: this process reads no more of it.
     pub fn reorder_gone(&self, partition: u32) {
         self.update_reorder_buffer(|buffer| buffer.gone(partition));
     }
@@ -82,9 +114,18 @@ impl Engine {
         self.update_reorder_buffer(|buffer| buffer.answer(request, ends));
     }
 
-    /// Releases records that waited only for time to pass.
+    /// Releases records that waited for time to pass, or for records to be settled.
     pub fn reorder_tick(&self) {
-        self.update_reorder_buffer(|_| {});
+        if !self.ingress.reorder_buffer.is_on() {
+            return;
+        }
+        // In the middle of a batch, records count as read before they are in their lanes.
+        let _between_batches = self.ingress.between_batches();
+        self.update_reorder_buffer(|buffer| {
+            for partition in buffer.awaited_partitions() {
+                self.note_read_to(buffer, partition, false);
+            }
+        });
     }
 
     pub(super) fn update_reorder_buffer(&self, change: impl FnOnce(&mut ReorderState)) {

@@ -179,7 +179,7 @@ impl<'a> MemberLoop<'a> {
         let is_complete = engine.partitions.finished_at().is_some();
         let most = if is_complete { engine.settings.drain_timeout } else { FINAL_COMMIT_TIMEOUT_WHEN_STOPPED };
         let deadline = Instant::now() + most.min(engine.settings.drain_timeout).min(context.config.longest_wait());
-        engine.release_partitions(&self.membership.partitions());
+        engine.release_drained(&self.membership.partitions());
         let mut is_committed = false;
         loop {
             if !(is_committed && self.membership.is_acknowledged()) {
@@ -256,7 +256,11 @@ impl<'a> MemberLoop<'a> {
             |index| ingest.epoch_of(index),
             |id| ends_if_not_recreated(engine, client, id),
         );
-        self.needs_new_assignment.extend(restarts.into_iter().map(|(index, _)| index));
+        for (index, _) in restarts {
+            let epoch = self.ingest.epoch_of(index);
+            engine.partitions.with(index, |partition| partition.await_new_assignment(epoch));
+            self.needs_new_assignment.push(index);
+        }
         if engine.topics.len() > self.topics {
             self.topics = engine.topics.len();
             self.member.follow(engine.topics.to_vec());
@@ -279,7 +283,7 @@ impl<'a> MemberLoop<'a> {
 
     /// Whether the member has to leave and join again. After an offset that was out of range, librdkafka reads a
     /// partition on only under a new assignment. A new member then gets it from its committed position. Everything read
-    /// so far is settled first.
+    /// so far is settled first, including quarantined keys.
     fn must_rejoin(&mut self) -> bool {
         let engine = &self.context.engine;
         self.needs_new_assignment.retain(|index| engine.partitions.lock(*index).reached().is_some());

@@ -323,6 +323,21 @@ impl Lanes {
         all
     }
 
+    /// The keys that wait for a decision and hold records of a partition, and the number of these records.
+    #[must_use]
+    pub fn quarantined_of(&self, partition: u32) -> (Vec<u64>, u64) {
+        let (mut keys, mut all) = (Vec::new(), 0);
+        for (hash, lane) in &self.quarantined_keys.lanes {
+            let entry = &self.all[*lane as usize];
+            let records = entry.records.iter().filter(|record| record.partition == partition).count() as u64;
+            if records > 0 && entry.state == LaneState::Quarantined {
+                keys.push(*hash);
+                all += records;
+            }
+        }
+        (keys, all)
+    }
+
     /// Totals of the quarantine.
     #[must_use]
     pub fn quarantine_load(&self) -> QuarantineLoad {

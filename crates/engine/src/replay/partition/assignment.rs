@@ -3,7 +3,7 @@
 use kreplay_model::feed::PartitionState;
 
 use super::Owner;
-use super::{PartitionRun, handled_offsets::HandledOffsets, position::Position};
+use super::{LateResults, PartitionRun, handled_offsets::HandledOffsets, position::Position};
 
 /// Which position counts for a partition after its assignment has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ impl PartitionRun {
         self.earlier = earlier;
         self.acknowledged = None;
         self.settled_late.clear();
+        self.needs_new_assignment = false;
         self.remember_settled();
         // No other process has handled records from `start` on, except those in `earlier`.
         for (offset, record) in std::mem::take(&mut self.late).split_off(&start) {
@@ -46,11 +47,23 @@ impl PartitionRun {
     }
 
     /// As [`PartitionRun::begin`], with the offsets above `start` whose effects the target has. Late results of this
-    /// process are among them, and count nevertheless: the target has rejected those of any other owner.
+    /// process count even for offsets that the target already has: it accepted them.
     pub fn begin_at_target(&mut self, epoch: u32, start: i64, owner: Owner, applied: HandledOffsets) -> i64 {
+        self.late_results = LateResults::AcceptedByTarget;
         let start = self.begin(epoch, start, owner);
         self.earlier = applied;
         start
+    }
+
+    /// Notes that no more is read under the assignment with this epoch.
+    pub fn await_new_assignment(&mut self, epoch: u32) {
+        self.needs_new_assignment |= epoch == self.epoch && self.position.is_some();
+    }
+
+    /// Whether no more is read under this assignment, although the end is not reached.
+    #[must_use]
+    pub fn needs_new_assignment(&self) -> bool {
+        self.needs_new_assignment
     }
 
     /// Where an assignment at `wanted` would begin to read: after the records from there on that this process has
@@ -71,6 +84,7 @@ impl PartitionRun {
     /// [`PositionSource::Own`] it stays.
     pub fn end_assignment(&mut self, next_epoch: u32, source: PositionSource) {
         self.remember_settled();
+        self.needs_new_assignment = false;
         if let Some(open) = self.position.take() {
             // An assignment may begin below records that an earlier one has settled, if the target or the group had a
             // lower position.

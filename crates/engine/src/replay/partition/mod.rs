@@ -26,7 +26,7 @@ use kreplay_model::{
 pub use self::{
     assignment::PositionSource,
     owner::Owner,
-    settling::{Delivery, SettledRecord},
+    settling::{Delivery, LateResults, SettledRecord},
 };
 
 pub use self::handled_offsets::HandledOffsets;
@@ -98,6 +98,10 @@ pub struct PartitionRun {
     position: Option<Position>,
     /// Whether its topic was deleted and created again, so that new records belong to another log.
     log_is_gone: bool,
+    /// Whether no more is read under this assignment. Once what was read is settled, the partition is assigned again.
+    needs_new_assignment: bool,
+    /// Which results of ended assignments count.
+    late_results: LateResults,
     /// The position when this process last had the partition.
     last_own_position: i64,
     /// The position according to the group, while another process has the partition.
@@ -142,6 +146,8 @@ impl PartitionRun {
             repeats: Repeats::default(),
             position: None,
             log_is_gone: false,
+            needs_new_assignment: false,
+            late_results: LateResults::default(),
             last_own_position: planned.first.get(),
             group_position: None,
             latency_us: None,

@@ -6,7 +6,7 @@ use kreplay_model::{
 };
 
 use super::Owner;
-use super::{Delivery, PartitionRun, PositionSource, SettledRecord};
+use super::{Delivery, HandledOffsets, PartitionRun, PositionSource, SettledRecord};
 use crate::plan::PlannedPartition;
 
 fn partition(end: i64) -> PartitionRun {
@@ -39,6 +39,41 @@ fn a_record_of_an_older_assignment_counts_once() {
     assert_eq!((partition.position(), partition.handled), (Some(0), 1), "it still waits");
     assert!(partition.complete(2, done(0)));
     assert_eq!((partition.position(), partition.handled, partition.already_handled), (Some(1), 1, 1));
+    assert!(!partition.complete(1, done(0)));
+    assert_eq!((partition.handled, partition.fenced), (1, 1));
+}
+
+/// The target rejects results of a process that has lost a partition. An accepted one counts, even if the target's
+/// position is already above the record.
+#[test]
+fn a_late_result_that_the_target_has_accepted_counts_once() {
+    let mut partition = partition(10);
+    partition.begin_at_target(1, 0, Owner::Shared, HandledOffsets::default());
+    for offset in 0..3 {
+        assert_eq!(partition.deliver(1, offset, false), Delivery::New);
+    }
+    partition.end_assignment(2, PositionSource::Acknowledged);
+    assert!(partition.complete(1, done(0)), "it counts even if the partition does not return");
+    let applied = [(3, 4)].into_iter().collect();
+    assert_eq!(partition.begin_at_target(3, 2, Owner::Shared, applied), 2);
+    assert!(partition.complete(1, done(1)), "the target's position was read after it had accepted this");
+    assert_eq!(partition.deliver(3, 2, false), Delivery::New);
+    assert!(partition.complete(1, done(2)));
+    assert!(partition.was_handled_late(3, 2) && partition.complete(3, done(2)));
+    assert_eq!((partition.position(), partition.handled, partition.already_handled), (Some(3), 3, 1));
+}
+
+/// Without key order, two workers may hold the same record, and the target accepts the second attempt as already
+/// applied.
+#[test]
+fn a_late_result_of_a_record_that_was_handled_again_does_not_count() {
+    let mut partition = partition(10);
+    partition.begin_at_target(1, 0, Owner::Shared, HandledOffsets::default());
+    assert_eq!(partition.deliver(1, 0, false), Delivery::New);
+    partition.end_assignment(2, PositionSource::Acknowledged);
+    partition.begin_at_target(3, 0, Owner::Shared, HandledOffsets::default());
+    assert_eq!(partition.deliver(3, 0, false), Delivery::New);
+    assert!(partition.complete(3, done(0)));
     assert!(!partition.complete(1, done(0)));
     assert_eq!((partition.handled, partition.fenced), (1, 1));
 }

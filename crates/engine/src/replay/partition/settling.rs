@@ -15,6 +15,16 @@ pub enum Delivery {
     OutOfScope,
 }
 
+/// Which results count if they arrive after their assignment has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LateResults {
+    /// Those of records that no other process has handled.
+    #[default]
+    UnlessHandledElsewhere,
+    /// All of them: the target rejects those of a process that has lost the partition, and it has accepted these.
+    AcceptedByTarget,
+}
+
 /// A settled record, as its partition needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct SettledRecord {
@@ -138,15 +148,22 @@ impl PartitionRun {
             return false;
         }
         self.known.insert(offset);
+        let is_accepted = self.late_results == LateResults::AcceptedByTarget;
         let Some(position) = &self.position else {
-            self.late.insert(offset, record);
-            return false;
+            if is_accepted {
+                self.count(&record);
+            } else {
+                self.late.insert(offset, record);
+            }
+            return is_accepted;
         };
-        let is_delivered = offset < position.reached();
-        if offset < self.start || self.earlier.contains(offset) || is_delivered && !position.is_open(offset) {
+        let is_open = position.is_open(offset);
+        let was_settled_before = offset < self.start || self.earlier.contains(offset);
+        let is_settled_now = !was_settled_before && offset < position.reached() && !is_open;
+        if is_settled_now || was_settled_before && !is_accepted {
             return false;
         }
-        if is_delivered {
+        if is_open {
             self.settled_late.insert(offset);
         }
         self.count(&record);

@@ -4,7 +4,7 @@
 //! what is new; a run with an end only reports it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -160,20 +160,28 @@ impl Discovery<'_> {
 
     fn answer_end_offsets_requests(&self) {
         let engine = self.engine;
-        for request in engine.ingress.reorder_buffer.end_offsets_requests() {
-            let read_here: Vec<u32> = request
-                .older
-                .iter()
-                .copied()
-                .filter(|index| {
-                    let partition = engine.partitions.lock(*index);
-                    partition.reached().is_some() && !partition.has_failed()
-                })
-                .collect();
-            let ends = if read_here.is_empty() { Some(Vec::new()) } else { self.ends_of(&read_here) };
-            // A partition without an answer is requested again: its end decides which records came first.
-            if let Some(ends) = ends.filter(|ends| ends.len() == read_here.len()) {
-                engine.reorder_end_offsets(&request, ends);
+        let requests = engine.ingress.reorder_buffer.end_offsets_requests();
+        let mut older: Vec<u32> = requests.iter().flat_map(|request| request.older.iter().copied()).collect();
+        older.sort_unstable();
+        older.dedup();
+        older.retain(|index| !engine.partitions.lock(*index).has_failed());
+        if requests.is_empty() {
+            return;
+        }
+        // One lookup serves all requests: their records were read before it.
+        let ends = if older.is_empty() { None } else { self.ends_of(&older) };
+        let ends: BTreeMap<u32, i64> = ends.unwrap_or_default().into_iter().collect();
+        for request in requests {
+            // A partition without an answer is requested again: its end decides which records came first. Partitions
+            // of other processes have ends, too, because they may be assigned to this one before the records are
+            // released, but need none.
+            let is_missing = |index: &u32| {
+                let partition = engine.partitions.lock(*index);
+                !ends.contains_key(index) && partition.reached().is_some() && !partition.has_failed()
+            };
+            if !request.older.iter().any(is_missing) {
+                let of_request = |index: &u32| Some((*index, *ends.get(index)?));
+                engine.reorder_end_offsets(&request, request.older.iter().filter_map(of_request));
             }
         }
     }

@@ -220,9 +220,9 @@ impl<'a> Fetcher<'a> {
         self.known = count;
         if engine.position_store() == PositionStore::Run {
             for &index in &joined {
-                engine
-                    .partitions
-                    .with(index, |one| one.begin(0, engine.partitions.planned(index).first.get(), Owner::Shared));
+                let first = engine.partitions.planned(index).first.get();
+                engine.partitions.with(index, |one| one.begin(0, first, Owner::Shared));
+                engine.reorder_begin(index, 0, first);
             }
         } else if !take_over(engine, self.client, &joined) {
             return;

@@ -53,7 +53,7 @@ impl ReorderBuffer {
     }
 
     /// Adds a partition to a topic that is already being read: see [`NewPartitionBuffer::join`].
-    pub fn join(&self, partition: u32, older: impl IntoIterator<Item = (u32, i64)>) {
+    pub fn join(&self, partition: u32, older: impl IntoIterator<Item = (u32, Option<i64>)>) {
         let mut state = self.state.lock();
         if let Some(time_order) = &mut state.time_order {
             time_order.grow(partition as usize + 1);
@@ -101,35 +101,61 @@ impl ReorderState {
         }
     }
 
-    /// Notes that all records of a partition below this offset have been read. `end` is given where the reader has
-    /// reached the end of the partition.
-    pub fn note_read_to(&mut self, partition: u32, offset: i64, end: Option<PartitionEnd>) {
-        if let (Some(time_order), Some(end)) = (&mut self.time_order, end) {
+    /// Whether records of new partitions are held back.
+    #[must_use]
+    pub fn has_new_partitions(&self) -> bool {
+        !self.new_partitions.is_empty()
+    }
+
+    /// Notes that no record of a partition below this offset can come into a lane any more.
+    pub fn note_read_to(&mut self, partition: u32, offset: i64) {
+        self.new_partitions.note_read_to(partition, offset);
+    }
+
+    /// Notes that the reader has reached the end of a partition.
+    pub fn note_end(&mut self, partition: u32, end: PartitionEnd) {
+        if let Some(time_order) = &mut self.time_order {
             match end {
                 PartitionEnd::Finished => time_order.finish(partition),
                 PartitionEnd::CaughtUp => time_order.caught_up(partition, Instant::now()),
             }
         }
-        if !self.new_partitions.is_empty() {
-            self.new_partitions.note_read_to(partition, offset, false);
-        }
+    }
+
+    /// The older partitions that new ones wait for.
+    #[must_use]
+    pub fn awaited_partitions(&self) -> Vec<u32> {
+        self.new_partitions.awaited_partitions()
     }
 
     /// Starts a partition again under a new assignment, at offset `start`.
     pub fn begin(&mut self, partition: u32, epoch: u32, start: i64) {
         if !self.new_partitions.is_empty() {
             self.new_partitions.drop_below(partition, epoch);
-            self.new_partitions.note_read_to(partition, start, true);
+            self.new_partitions.begin(partition, start);
         }
     }
 
-    /// Stops waiting for a partition: this process reads no more of it for now.
+    /// A partition was revoked, and may be assigned to this process again.
+    pub fn away(&mut self, partition: u32) {
+        // Groups do not read in time order.
+        if !self.new_partitions.is_empty() {
+            self.new_partitions.away(partition, Instant::now());
+        }
+    }
+
+    /// The group is assigning partitions: those that are away may return in this round.
+    pub fn extend_absences(&mut self) {
+        self.new_partitions.extend_absences(Instant::now());
+    }
+
+    /// Stops waiting for a partition: this process reads no more of it.
     pub fn gone(&mut self, partition: u32) {
         if let Some(time_order) = &mut self.time_order {
             time_order.finish(partition);
         }
         if !self.new_partitions.is_empty() {
-            self.new_partitions.stop_waiting_for(partition);
+            self.new_partitions.finish(partition);
         }
     }
 
@@ -140,10 +166,11 @@ impl ReorderState {
 
     /// Moves the records that need not wait any longer into `released`.
     pub fn release(&mut self, released: &mut Vec<Record>) {
+        let now = Instant::now();
         if let Some(time_order) = &mut self.time_order {
-            time_order.release(Instant::now(), |record| released.push(record));
+            time_order.release(now, |record| released.push(record));
         }
-        self.new_partitions.release(|record| released.push(record));
+        self.new_partitions.release(now, |record| released.push(record));
     }
 
     fn bytes_of(&self, partition: u32) -> u64 {

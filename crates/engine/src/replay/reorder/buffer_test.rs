@@ -16,7 +16,11 @@ use crate::{
     handler::LaneRun,
     journal::StoredPartition,
     plan::{Plan, PlannedPartition, Scope, Selection},
-    replay::{engine::Engine, partition::Owner, reading::fetch_throttle::FetchThrottle},
+    replay::{
+        engine::Engine,
+        partition::{Owner, PositionSource},
+        reading::fetch_throttle::FetchThrottle,
+    },
     settings::Settings,
 };
 
@@ -29,6 +33,8 @@ struct Sim {
     next: Vec<usize>,
     fetch_throttle: FetchThrottle,
     paused: Vec<bool>,
+    /// The epoch of each partition's assignment; `None` while it is revoked.
+    epochs: Vec<Option<u32>>,
     in_flight: Vec<LaneRun>,
     /// Every n-th record of a partition is a barrier; 0 for none.
     barrier_every: i64,
@@ -45,7 +51,7 @@ fn planned(number: usize, end: usize) -> PlannedPartition {
 }
 
 impl Sim {
-    fn new(log: Log, partitions: usize, scope: Scope, follow: bool, buffer_bytes: u64) -> Self {
+    fn new(log: Log, partitions: usize, scope: Scope, follow: bool, settings: Settings) -> Self {
         let partitions: Vec<_> = (0..partitions).map(|number| planned(number, log[number].len())).collect();
         let plan = Plan {
             topics: vec!["t".into()],
@@ -54,7 +60,6 @@ impl Sim {
             selection: Selection { scope, ..Selection::default() },
             ..Plan::default()
         };
-        let settings = Settings { buffer_bytes, ..Settings::default() };
         let engine = Arc::new(Engine::new(Arc::new(plan), settings, EventLog::default()));
         let _ = engine.scheduler.set_workers(1);
         let count = log.len();
@@ -64,6 +69,7 @@ impl Sim {
             next: vec![0; count],
             fetch_throttle: FetchThrottle::default(),
             paused: vec![false; count],
+            epochs: vec![Some(0); count],
             in_flight: Vec::new(),
             barrier_every: 0,
             handled: HashMap::new(),
@@ -72,18 +78,53 @@ impl Sim {
         this
     }
 
-    /// The same run with a second partition, resumed after it was killed before its first checkpoint.
+    /// The same run with all partitions, resumed after it was killed before its first checkpoint.
     fn resumed(before: Self) -> Self {
         let plan = Arc::clone(&before.engine.plan);
         let engine = Arc::new(Engine::new(plan, before.engine.settings.clone(), EventLog::default()));
         let _ = engine.scheduler.set_workers(1);
-        engine.join(planned(1, 0));
-        (0..2).for_each(|number| engine.restore(number, &StoredPartition::default()));
+        let count = before.log.len();
+        for number in 1..count {
+            engine.join(planned(number, 0));
+        }
+        (0..u32::try_from(count).unwrap()).for_each(|number| engine.restore(number, &StoredPartition::default()));
         Self { engine, ..before }
     }
 
     fn begin(&mut self, number: usize) {
-        self.engine.partitions.with(u32::try_from(number).unwrap(), |one| one.begin(0, 0, Owner::Shared));
+        let index = u32::try_from(number).unwrap();
+        self.engine.partitions.with(index, |one| one.begin(0, 0, Owner::Shared));
+        self.engine.reorder_begin(index, 0, 0);
+    }
+
+    /// Revokes a partition after the worker has finished its records.
+    fn revoke(&mut self, number: usize) {
+        if number >= self.engine.partitions.len() {
+            return;
+        }
+        let Some(epoch) = self.epochs[number].take() else { return };
+        let index = u32::try_from(number).unwrap();
+        self.engine.reorder_away(index);
+        self.engine.scheduler.fence(std::iter::once((index, epoch + 1)));
+        self.settle();
+        self.engine.partitions.with(index, |one| one.end_assignment(epoch + 1, PositionSource::Own));
+    }
+
+    /// Assigns a revoked partition again, at its position.
+    fn assign(&mut self, number: usize) {
+        if number >= self.engine.partitions.len() || self.epochs[number].is_some() {
+            return;
+        }
+        let index = u32::try_from(number).unwrap();
+        let (epoch, start) = self.engine.partitions.with(index, |one| {
+            let (epoch, start) = (one.epoch + 1, one.position().unwrap());
+            (epoch, one.begin(epoch, start, Owner::Shared))
+        });
+        self.engine.scheduler.fence(std::iter::once((index, epoch)));
+        self.engine.reorder_begin(index, epoch, start);
+        self.next[number] = usize::try_from(start).unwrap();
+        self.paused[number] = false;
+        self.epochs[number] = Some(epoch);
     }
 
     /// The fetcher reads records of a partition, unless the partition is paused or the record memory is full.
@@ -99,7 +140,11 @@ impl Sim {
         for one in changes.resume {
             self.paused[one as usize] = false;
         }
-        if partition >= known || self.paused[partition] || !self.engine.wait_for_capacity(Duration::ZERO) {
+        if partition >= known {
+            return;
+        }
+        let Some(epoch) = self.epochs[partition] else { return };
+        if self.paused[partition] || !self.engine.wait_for_capacity(Duration::ZERO) {
             return;
         }
         let number = u32::try_from(partition).unwrap();
@@ -109,14 +154,14 @@ impl Sim {
             let offset = i64::try_from(self.next[partition]).unwrap();
             let barrier = self.barrier_every > 0 && offset % self.barrier_every == 0;
             let route = Route { barrier, ..Route::keyed(hash_key(&[*key])) };
-            builder.push(number, 0, offset, *time, route, Some(&[*key]), Some(&[0; 50]));
+            builder.push(number, epoch, offset, *time, route, Some(&[*key]), Some(&[0; 50]));
             self.next[partition] += 1;
         }
         let mut records = Vec::new();
         builder.finish(&self.engine.memory.held, &mut records);
         self.engine.deliver(&mut records);
         if self.next[partition] == self.log[partition].len() {
-            self.engine.reach(number, 0, i64::try_from(self.next[partition]).unwrap());
+            self.engine.reach(number, epoch, i64::try_from(self.next[partition]).unwrap());
         }
     }
 
@@ -157,7 +202,8 @@ proptest! {
     ) {
         let scope = Scope { time_order: true, ..Scope::default() };
         let count = log.len();
-        let mut sim = Sim { barrier_every, ..Sim::new(log.clone(), count, scope, false, buffer) };
+        let settings = Settings { buffer_bytes: buffer, ..Settings::default() };
+        let mut sim = Sim { barrier_every, ..Sim::new(log.clone(), count, scope, false, settings) };
         for (partition, records, works) in turns {
             sim.read(partition % count, records);
             if works {
@@ -190,36 +236,49 @@ proptest! {
         }
     }
 
-    /// A followed topic gets a second partition. The records of a key in the first partition are handled before those
-    /// in the second, wherever the reader is.
+    /// A followed topic gets a second and a third partition. In a group, partitions are revoked and assigned again. The
+    /// records of a key in a lower partition are handled before those in a higher one, wherever the reader is.
     #[test]
     fn a_key_that_moves_to_a_new_partition_keeps_its_order(
-        moved in prop::collection::vec(0_u8..4, 1..40),
-        before in prop::collection::vec(0_u8..4, 1..40),
-        turns in prop::collection::vec((0_usize..2, 1_usize..6, any::<bool>(), any::<bool>()), 0..100),
+        keys in prop::collection::vec(prop::collection::vec(0_u8..4, 1..40), 2..4),
+        turns in prop::collection::vec((0_usize..3, 1_usize..6, any::<bool>(), any::<bool>(), 0_u8..16), 0..100),
         buffer in prop_oneof![1_u64..400, 400_u64..20_000],
-        joins_at in 0_usize..20,
-        resumes in any::<bool>(),
+        joins_at in prop::collection::vec(0_usize..20, 2),
+        (in_group, resumes) in (any::<bool>(), any::<bool>()),
     ) {
-        let keyed = |keys: &[u8]| keys.iter().map(|key| (*key, -1)).collect::<Vec<_>>();
-        let log = vec![keyed(&before), keyed(&moved)];
-        let mut sim = Sim::new(log, 1, Scope::default(), true, buffer);
+        let log: Log = keys.iter().map(|keys| keys.iter().map(|key| (*key, -1)).collect()).collect();
+        let ends: Vec<i64> = log.iter().map(|records| i64::try_from(records.len()).unwrap()).collect();
+        let group = in_group.then(|| "group".into());
+        let settings = Settings { buffer_bytes: buffer, group, ..Settings::default() };
+        let mut sim = Sim::new(log, 1, Scope::default(), true, settings);
         if resumes {
-            // An earlier attempt of the run had already added the partition.
+            // An earlier attempt of the run had already added the partitions.
             sim = Sim::resumed(sim);
         }
-        let rest = (0..5_000).map(|turn| (turn % 2, 3, true, true));
-        for (turn, (partition, records, works, answers)) in turns.into_iter().chain(rest).enumerate() {
-            if turn == joins_at && !resumes {
-                sim.engine.join(planned(1, 0));
-                sim.begin(1);
+        let count = keys.len();
+        let rest = (0..5_000).map(|turn| (turn % 3, 3, true, true, 0));
+        for (turn, (partition, records, works, answers, change)) in turns.into_iter().chain(rest).enumerate() {
+            // Partitions that are found together all join before the first of them begins.
+            let known = sim.engine.partitions.len();
+            for (joins_at, number) in joins_at.iter().zip(1..count) {
+                if !resumes && turn >= *joins_at && number == sim.engine.partitions.len() {
+                    sim.engine.join(planned(number, 0));
+                }
+            }
+            (known..sim.engine.partitions.len()).for_each(|number| sim.begin(number));
+            match change {
+                1 if in_group => sim.revoke(partition % count),
+                1.. => {}
+                0 => (0..count).for_each(|number| sim.assign(number)),
             }
             sim.read(partition, records);
+            sim.engine.reorder_tick();
             for request in sim.engine.ingress.reorder_buffer.end_offsets_requests() {
                 if answers {
-                    prop_assert_eq!((request.partition, &request.older[..]), (1, &[0][..]));
-                    let end = i64::try_from(before.len()).unwrap();
-                    sim.engine.reorder_end_offsets(&request, [(0, end)]);
+                    let older: Vec<u32> = (0..request.partition).collect();
+                    prop_assert_eq!(&request.older, &older);
+                    let ends = older.into_iter().map(|number| (number, ends[number as usize]));
+                    sim.engine.reorder_end_offsets(&request, ends);
                 }
             }
             if works {

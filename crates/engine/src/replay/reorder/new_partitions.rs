@@ -7,6 +7,9 @@
 //! one when it has existed long enough for every producer to have learned of it, and has caught up once more after
 //! that.
 //!
+//! An older partition may itself be new, after a second expansion: its buffered records count as unread. It may also be
+//! revoked, and return in the same rebalance: records wait for its return for a while.
+//!
 //! Pure: the caller passes the time, looks up the end offsets, and stops reading a partition whose share of the buffer
 //! is full.
 
@@ -33,14 +36,27 @@ struct NewPartition {
     records: VecDeque<Record>,
     bytes: u64,
     end_offsets: Option<EndOffsets>,
+    /// Incremented when buffered records are dropped; earlier requests are then void.
+    generation: u32,
+}
+
+/// How far an older partition has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ReadTo {
+    /// No record below this offset can come into a lane any more, except those buffered here.
+    Offset(i64),
+    /// Not assigned to this process since this time.
+    Away(Instant),
+    /// No more of it is read.
+    Ended,
 }
 
 /// The buffered records of a run's new partitions.
 #[derive(Debug, Default)]
 pub struct NewPartitionBuffer {
     partitions: BTreeMap<u32, NewPartition>,
-    /// For each older partition: all of its records below this offset have been read into the lanes.
-    read_to: BTreeMap<u32, i64>,
+    /// The progress of each older partition.
+    read_to: BTreeMap<u32, ReadTo>,
 }
 
 /// A new partition that needs the current end offsets of the older partitions.
@@ -53,22 +69,36 @@ pub struct EndOffsetsRequest {
     /// The number of its records that were buffered when the request was made.
     count: usize,
     is_last: bool,
+    generation: u32,
 }
 
 impl NewPartitionBuffer {
     /// How long a partition counts as new. Producers refresh their metadata every five minutes (`metadata.max.age.ms`).
     pub const SETTLING_TIME: Duration = Duration::from_secs(600);
+    /// How long records wait for an older partition that was revoked, counted from the last assignment of partitions
+    /// to this process. If it stays in the process, it is assigned again within seconds; otherwise another process
+    /// reads it.
+    pub const RETURN_TIME: Duration = Duration::from_secs(10);
 
-    /// Adds a new partition. `older` lists the older partitions of its topic, each with the offset below which all of
-    /// its records are in the lanes.
-    pub fn join(&mut self, partition: u32, older: impl IntoIterator<Item = (u32, i64)>, now: Instant) {
+    /// Adds a new partition. `older` lists the older partitions of its topic, each with the offset below which none of
+    /// its records can come into a lane any more, or `None` if this process does not have it.
+    pub fn join(&mut self, partition: u32, older: impl IntoIterator<Item = (u32, Option<i64>)>, now: Instant) {
         let mut numbers = Vec::new();
         for (number, read_to) in older {
-            self.note_read_to(number, read_to, true);
+            match read_to {
+                Some(offset) => self.begin(number, offset),
+                None => self.away(number, now),
+            }
             numbers.push(number);
         }
-        let new =
-            NewPartition { joined_at: now, older: numbers, records: VecDeque::new(), bytes: 0, end_offsets: None };
+        let new = NewPartition {
+            joined_at: now,
+            older: numbers,
+            records: VecDeque::new(),
+            bytes: 0,
+            end_offsets: None,
+            generation: 0,
+        };
         self.partitions.insert(partition, new);
     }
 
@@ -86,11 +116,38 @@ impl NewPartitionBuffer {
         None
     }
 
-    /// Notes that the lanes have all records of a partition below this offset. With `restart` the partition begins
-    /// again there, and the offset may be lower than before.
-    pub fn note_read_to(&mut self, number: u32, offset: i64, restart: bool) {
-        let read_to = self.read_to.entry(number).or_insert(offset);
-        *read_to = if restart { offset } else { offset.max(*read_to) };
+    /// Notes that no record of a partition below this offset can come into a lane any more, except those buffered here.
+    pub fn note_read_to(&mut self, number: u32, offset: i64) {
+        if let ReadTo::Offset(read_to) = self.read_to.entry(number).or_insert(ReadTo::Offset(offset)) {
+            *read_to = offset;
+        }
+    }
+
+    /// A partition begins again at this offset, which may be lower than before.
+    pub fn begin(&mut self, number: u32, offset: i64) {
+        self.read_to.insert(number, ReadTo::Offset(offset));
+    }
+
+    /// This process does not have a partition at the moment.
+    pub fn away(&mut self, number: u32, now: Instant) {
+        let read_to = self.read_to.entry(number).or_insert(ReadTo::Away(now));
+        if let ReadTo::Offset(_) = read_to {
+            *read_to = ReadTo::Away(now);
+        }
+    }
+
+    /// The group is assigning partitions at `now`, and those that are away may return in this round.
+    pub fn extend_absences(&mut self, now: Instant) {
+        for read_to in self.read_to.values_mut() {
+            if let ReadTo::Away(since) = read_to {
+                *since = now;
+            }
+        }
+    }
+
+    /// No more of a partition is read: records wait for it no longer.
+    pub fn finish(&mut self, number: u32) {
+        self.read_to.insert(number, ReadTo::Ended);
     }
 
     /// Drops the records of assignments older than `epoch`.
@@ -99,6 +156,7 @@ impl NewPartitionBuffer {
             new.records.retain(|record| record.epoch >= epoch);
             new.bytes = new.records.iter().map(Record::footprint).sum();
             new.end_offsets = None;
+            new.generation += 1;
         }
     }
 
@@ -113,47 +171,65 @@ impl NewPartitionBuffer {
             .iter()
             .filter_map(|(partition, new)| {
                 let is_last = needs_request(new)?;
-                let (older, count) = (new.older.clone(), new.records.len());
-                Some(EndOffsetsRequest { partition: *partition, older, count, is_last })
+                let (older, count, generation) = (new.older.clone(), new.records.len(), new.generation);
+                Some(EndOffsetsRequest { partition: *partition, older, count, is_last, generation })
             })
             .collect()
     }
 
     /// Takes in the end offsets for a request. An older partition without an end offset is not waited for: it was
-    /// deleted, or another process reads it.
+    /// deleted.
     pub fn answer(&mut self, request: &EndOffsetsRequest, ends: impl IntoIterator<Item = (u32, i64)>) {
-        if let Some(new) = self.partitions.get_mut(&request.partition) {
-            let count = request.count.min(new.records.len());
-            new.end_offsets = Some(EndOffsets { count, ends: ends.into_iter().collect(), is_last: request.is_last });
+        let asked = self.partitions.get_mut(&request.partition);
+        // Records that were read again may have arrived after the lookup.
+        if let Some(new) = asked.filter(|new| new.generation == request.generation) {
+            let (count, ends) = (request.count, ends.into_iter().collect());
+            new.end_offsets = Some(EndOffsets { count, ends, is_last: request.is_last });
         }
     }
 
-    /// Stops waiting for an older partition.
-    pub fn stop_waiting_for(&mut self, number: u32) {
-        self.note_read_to(number, i64::MAX, false);
+    /// The older partitions that new ones wait for.
+    #[must_use]
+    pub fn awaited_partitions(&self) -> Vec<u32> {
+        self.read_to.keys().copied().collect()
     }
 
-    /// Passes the records that need not wait any longer to `out`, in order.
-    pub fn release(&mut self, mut out: impl FnMut(Record)) {
-        let read_to = &self.read_to;
-        self.partitions.retain(|_, new| {
-            let is_reached = |&(number, end): &(u32, i64)| read_to.get(&number).is_none_or(|read_to| *read_to >= end);
-            let Some(end_offsets) = new.end_offsets.take_if(|offsets| offsets.ends.iter().all(is_reached)) else {
-                return true;
-            };
+    /// Passes the records that need not wait any longer at `now` to `out`, in order.
+    pub fn release(&mut self, now: Instant, mut out: impl FnMut(Record)) {
+        // An older partition has a lower number, so its own records are released first.
+        let numbers: Vec<u32> = self.partitions.keys().copied().collect();
+        for number in numbers {
+            let may_release = self.partitions.get(&number).is_some_and(|new| {
+                let end_offsets = new.end_offsets.as_ref();
+                end_offsets.is_some_and(|offsets| offsets.ends.iter().all(|end| self.is_reached(*end, now)))
+            });
+            let Some(new) = self.partitions.get_mut(&number).filter(|_| may_release) else { continue };
+            let Some(end_offsets) = new.end_offsets.take() else { continue };
             for record in new.records.drain(..end_offsets.count) {
                 new.bytes -= record.footprint();
                 out(record);
             }
-            if !end_offsets.is_last {
-                return true;
+            if end_offsets.is_last {
+                // Records that came after the request are as safe as those of any other partition.
+                new.records.drain(..).for_each(&mut out);
+                self.partitions.remove(&number);
             }
-            // Records that came after the request are as safe as those of any other partition.
-            new.records.drain(..).for_each(&mut out);
-            false
-        });
+        }
         if self.partitions.is_empty() {
             self.read_to.clear();
+        }
+    }
+
+    /// Whether no record of an older partition below `end` can come into a lane any more, or it is not waited for.
+    fn is_reached(&self, (number, end): (u32, i64), now: Instant) -> bool {
+        let buffered = self.partitions.get(&number).and_then(|new| new.records.front());
+        if buffered.is_some_and(|first| first.offset < end) {
+            return false;
+        }
+        match self.read_to.get(&number) {
+            Some(ReadTo::Offset(read_to)) => *read_to >= end,
+            Some(ReadTo::Away(since)) => now.saturating_duration_since(*since) >= Self::RETURN_TIME,
+            Some(ReadTo::Ended) | None => true,
         }
     }
 
@@ -187,8 +263,12 @@ mod tests {
     }
 
     fn released(buffer: &mut NewPartitionBuffer) -> Vec<i64> {
+        released_at(buffer, Instant::now())
+    }
+
+    fn released_at(buffer: &mut NewPartitionBuffer, now: Instant) -> Vec<i64> {
         let mut out = Vec::new();
-        buffer.release(|record| out.push(record.offset));
+        buffer.release(now, |record| out.push(record.offset));
         out
     }
 
@@ -196,7 +276,7 @@ mod tests {
     fn records_of_a_new_partition_wait_until_the_older_ones_are_read_to_their_ends() {
         let now = Instant::now();
         let mut buffer = NewPartitionBuffer::default();
-        buffer.join(2, [(0, 5), (1, 9)], now);
+        buffer.join(2, [(0, Some(5)), (1, Some(9))], now);
         assert_eq!(buffer.end_offsets_requests(now), [], "nothing is buffered");
         assert!(buffer.put(record(0, 5)).is_some(), "records of older partitions pass");
         assert!(buffer.put(record(2, 0)).is_none() && buffer.put(record(2, 1)).is_none());
@@ -205,14 +285,14 @@ mod tests {
         assert!(buffer.put(record(2, 2)).is_none());
         buffer.answer(&request, [(0, 8), (1, 9)]);
         assert_eq!(buffer.end_offsets_requests(now), [], "one request at a time");
-        buffer.note_read_to(0, 7, false);
+        buffer.note_read_to(0, 7);
         assert_eq!(released(&mut buffer), [0; 0]);
-        buffer.note_read_to(0, 8, false);
+        buffer.note_read_to(0, 8);
         assert_eq!(released(&mut buffer), [0, 1], "but not the record that came after the request");
         assert!(buffer.is_starved());
         let request = buffer.end_offsets_requests(now).remove(0);
         buffer.answer(&request, [(0, 12), (1, 9)]);
-        buffer.stop_waiting_for(0);
+        buffer.finish(0);
         assert_eq!(released(&mut buffer), [2]);
         assert!(!buffer.is_starved() && !buffer.is_empty());
     }
@@ -221,13 +301,13 @@ mod tests {
     fn a_partition_stops_being_new_when_it_catches_up_after_the_settling_time() {
         let now = Instant::now();
         let mut buffer = NewPartitionBuffer::default();
-        buffer.join(1, [(0, 0)], now);
+        buffer.join(1, [(0, Some(0))], now);
         let later = now + NewPartitionBuffer::SETTLING_TIME;
         let request = buffer.end_offsets_requests(later).remove(0);
         assert!(buffer.put(record(1, 0)).is_none());
         buffer.answer(&request, [(0, 3)]);
         assert_eq!(released(&mut buffer), [0; 0]);
-        buffer.note_read_to(0, 3, false);
+        buffer.note_read_to(0, 3);
         assert_eq!(released(&mut buffer), [0]);
         assert!(buffer.is_empty() && buffer.put(record(1, 1)).is_some());
     }
@@ -236,11 +316,73 @@ mod tests {
     fn records_of_an_ended_assignment_are_dropped() {
         let now = Instant::now();
         let mut buffer = NewPartitionBuffer::default();
-        buffer.join(1, [(0, 0)], now);
+        buffer.join(1, [(0, Some(0))], now);
         assert!(buffer.put(record(1, 0)).is_none());
         let request = buffer.end_offsets_requests(now).remove(0);
         buffer.drop_below(1, 1);
         buffer.answer(&request, [(0, 0)]);
         assert_eq!((released(&mut buffer), buffer.bytes_of(1)), (vec![], 0));
+    }
+
+    #[test]
+    fn an_answer_from_before_a_new_assignment_does_not_count() {
+        let now = Instant::now();
+        let mut buffer = NewPartitionBuffer::default();
+        buffer.join(1, [(0, Some(3))], now);
+        assert!(buffer.put(record(1, 0)).is_none());
+        let request = buffer.end_offsets_requests(now).remove(0);
+        buffer.drop_below(1, 1);
+        // Read again, after another record of its key had been written to the older partition.
+        assert!(buffer.put(record(1, 0)).is_none());
+        buffer.answer(&request, [(0, 3)]);
+        assert_eq!(released(&mut buffer), [0; 0]);
+        let request = buffer.end_offsets_requests(now).remove(0);
+        buffer.answer(&request, [(0, 4)]);
+        assert_eq!(released(&mut buffer), [0; 0]);
+        buffer.note_read_to(0, 4);
+        assert_eq!(released(&mut buffer), [0]);
+    }
+
+    #[test]
+    fn after_a_second_expansion_the_buffered_records_of_the_first_come_first() {
+        let now = Instant::now();
+        let mut buffer = NewPartitionBuffer::default();
+        buffer.join(1, [(0, Some(0))], now);
+        buffer.join(2, [(0, Some(0)), (1, Some(0))], now);
+        assert!(buffer.put(record(1, 10)).is_none() && buffer.put(record(2, 20)).is_none());
+        buffer.note_read_to(1, 11);
+        let requests = buffer.end_offsets_requests(now);
+        buffer.answer(&requests[0], [(0, 5)]);
+        buffer.note_read_to(0, 4);
+        // The older partition was read to its end, but its record is still here.
+        buffer.answer(&requests[1], [(0, 4), (1, 11)]);
+        assert_eq!(released(&mut buffer), [0; 0]);
+        buffer.note_read_to(0, 5);
+        assert_eq!(released(&mut buffer), [10, 20]);
+    }
+
+    #[test]
+    fn a_revoked_older_partition_is_waited_for_until_it_returns_or_its_time_is_over() {
+        let now = Instant::now();
+        let mut buffer = NewPartitionBuffer::default();
+        buffer.join(1, [(0, Some(8))], now);
+        assert!(buffer.put(record(1, 0)).is_none());
+        let request = buffer.end_offsets_requests(now).remove(0);
+        buffer.answer(&request, [(0, 8)]);
+        buffer.away(0, now);
+        let away = now + NewPartitionBuffer::RETURN_TIME;
+        assert_eq!(released_at(&mut buffer, now + NewPartitionBuffer::RETURN_TIME / 2), [0; 0]);
+        // It returns at the group's committed offset.
+        buffer.begin(0, 5);
+        buffer.note_read_to(0, 7);
+        assert_eq!(released_at(&mut buffer, away), [0; 0]);
+        buffer.away(0, now);
+        buffer.away(0, away);
+        assert_eq!(released_at(&mut buffer, away), [0], "counted from when it was revoked");
+        assert!(buffer.put(record(1, 1)).is_none());
+        let request = buffer.end_offsets_requests(now).remove(0);
+        buffer.answer(&request, [(0, 8)]);
+        buffer.extend_absences(away);
+        assert_eq!(released_at(&mut buffer, away), [0; 0], "it may return in this round");
     }
 }

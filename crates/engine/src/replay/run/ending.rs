@@ -1,6 +1,9 @@
 //! The end of a run: finishes the records in flight, commits the positions, and then reports the end.
 
-use std::{thread::JoinHandle, time::Instant};
+use std::{
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use kreplay_model::{
     domain::number::{Count, by_count},
@@ -20,9 +23,15 @@ use crate::{
 pub(super) struct Ending {
     /// The final state.
     pub(super) state: RunState,
-    /// When the run ends even if records are still in flight.
+    /// When the run ends even if something has not finished.
     deadline: Instant,
+    /// Whether records were still in flight at the end of the drain timeout.
+    has_stuck_records: bool,
 }
+
+/// How long members may take to commit their last positions and to leave, if records in flight have used up the drain
+/// timeout.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Run {
     pub(super) fn check_end(&mut self, now: Instant) {
@@ -91,19 +100,25 @@ impl Run {
         }
         self.engine.ingress.report_timestamp_findings(&self.engine.partitions, &self.engine.events);
         self.state = RunState::Draining;
-        self.ending = Some(Ending { state, deadline: now + self.engine.settings.drain_timeout });
+        self.ending =
+            Some(Ending { state, deadline: now + self.engine.settings.drain_timeout, has_stuck_records: false });
     }
 
     pub(super) fn continue_ending(&mut self, now: Instant) {
         if self.handler_finish.is_some() {
             return self.poll_handler_finish();
         }
-        let Some(ending) = &self.ending else { return };
-        let (state, late) = (ending.state, now >= ending.deadline);
+        let Some(ending) = &mut self.ending else { return };
+        let state = ending.state;
         let (_, in_flight) = self.engine.scheduler.load();
-        if in_flight > 0 && !late {
-            return;
+        if in_flight > 0 && !ending.has_stuck_records {
+            if now < ending.deadline {
+                return;
+            }
+            ending.has_stuck_records = true;
+            ending.deadline = now + LEAVE_TIMEOUT;
         }
+        let late = now >= ending.deadline;
         self.engine.stop_reading();
         let reading_done = match &mut self.reading {
             Reading::Own(threads) => threads.iter().all(JoinHandle::is_finished),
@@ -115,7 +130,8 @@ impl Run {
             }
         };
         let workers_done = self.workers.iter().all(|slot| slot.thread.as_ref().is_none_or(JoinHandle::is_finished));
-        let all_gone = reading_done && workers_done;
+        // A worker whose record is still in flight is not waited for.
+        let all_gone = reading_done && (workers_done || in_flight > 0);
         if !all_gone && !late {
             return;
         }
@@ -124,7 +140,8 @@ impl Run {
                 "records in flight did not finish within the drain timeout; they were not committed and will be \
                        handled again",
             );
-        } else if !reading_done {
+        }
+        if !reading_done {
             self.engine.events.warn(
                 "could not leave the group within the timeout; records handled since the last commit will be \
                        handled again",

@@ -1,6 +1,7 @@
 //! What a run does about records that failed for good: it pauses, or decides about the quarantined keys.
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -22,6 +23,7 @@ use crate::replay::{
     dead_letters::{self, topics},
     engine::DeadLetterBatch,
     failure_policy::{FailurePolicy, QuarantineResponse},
+    lanes::quarantine::QuarantineEntry,
     scheduler::pause::{PauseCause, PausingRecord},
     shown_key::shown_key,
 };
@@ -41,6 +43,8 @@ pub struct Failures {
     quiet_since: Option<Instant>,
     /// Whether it was reported that the run waits for a decision.
     is_reported: bool,
+    /// Partitions of which this was reported: they are read on after a decision.
+    reported_partitions: BTreeSet<u32>,
 }
 
 impl Run {
@@ -58,6 +62,7 @@ impl Run {
             let count = run.records.len();
             self.engine.send_to_dead_letters(DeadLetterBatch { run, done: 0, count, reason, discarded: true });
         }
+        self.decide_quarantine_of_overtaken_partitions();
         if self.only_quarantine_is_left() {
             let since = *self.failures.quiet_since.get_or_insert(now);
             if now.saturating_duration_since(since) >= QUARANTINE_SETTLING_TIME {
@@ -161,22 +166,62 @@ impl Run {
                 self.engine.scheduler.discard(&all);
                 self.failures.quiet_since = None;
             }
-            Some(QuarantineResponse::FailRun) => {
-                let names: Vec<String> = waiting
-                    .iter()
-                    .take(MAX_NAMED_KEYS)
-                    .map(|one| printable(&shown_key(&one.first)).into_owned())
-                    .collect();
-                let more = waiting.len().saturating_sub(MAX_NAMED_KEYS);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                let first = waiting
-                    .first()
-                    .map(|one| self.engine.failure_of(&one.first, one.reason.attempts, &one.reason.error).to_string());
-                self.engine.fail(format!(
-                    "all records are handled except those of the keys in quarantine: {}{more}. The first failure: {}",
-                    names.join(", "),
-                    first.unwrap_or_default()
-                ));
+            Some(QuarantineResponse::FailRun) => self
+                .fail_because_of_quarantine("all records are handled except those of the keys in quarantine", &waiting),
+        }
+    }
+
+    fn fail_because_of_quarantine(&self, what: &str, keys: &[QuarantineEntry]) {
+        let names: Vec<String> =
+            keys.iter().take(MAX_NAMED_KEYS).map(|one| printable(&shown_key(&one.first)).into_owned()).collect();
+        let more = keys.len().saturating_sub(MAX_NAMED_KEYS);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let first = keys
+            .first()
+            .map(|one| self.engine.failure_of(&one.first, one.reason.attempts, &one.reason.error).to_string());
+        self.engine.fail(format!(
+            "{what}: {}{more}. The first failure: {}",
+            names.join(", "),
+            first.unwrap_or_default()
+        ));
+    }
+
+    /// A partition that retention has overtaken is read on once everything read so far is settled. If only quarantined
+    /// records are left of it, they are decided now: until then, retention deletes more records.
+    fn decide_quarantine_of_overtaken_partitions(&mut self) {
+        for (index, partition) in (0_u32..).zip(self.engine.partitions.iter()) {
+            let (is_overtaken, unfinished) = {
+                let partition = partition.lock();
+                (partition.needs_new_assignment(), partition.unfinished())
+            };
+            if !is_overtaken {
+                self.failures.reported_partitions.remove(&index);
+                continue;
+            }
+            let (keys, records) = self.engine.scheduler.quarantined_of(index);
+            if keys.is_empty() || records < unfinished {
+                continue;
+            }
+            let id = self.engine.partitions.id(index);
+            let named = counted(keys.len(), "quarantined key");
+            match self.engine.failure_policy.when_only_quarantine_is_left(self.failures.has_console) {
+                None => {
+                    if self.failures.reported_partitions.insert(index) {
+                        let text = format!("{id}: reading continues after a decision about {named}");
+                        self.engine.events.warn(text);
+                    }
+                }
+                Some(QuarantineResponse::DeadLetter) => {
+                    let text = format!("{id}: dead-lettering {named}, so that reading can continue after the gap");
+                    self.engine.events.notice(text);
+                    self.engine.scheduler.discard(&keys);
+                }
+                Some(QuarantineResponse::FailRun) => {
+                    let mut waiting = self.engine.scheduler.quarantined();
+                    waiting.retain(|one| keys.contains(&one.reason.hash));
+                    let what = format!("{id} cannot be read after the gap before these quarantined keys are handled");
+                    return self.fail_because_of_quarantine(&what, &waiting);
+                }
             }
         }
     }

@@ -36,6 +36,12 @@ impl Scheduler {
         self.inner.lock().lanes.quarantined()
     }
 
+    /// The keys in quarantine with records of a partition, and the number of these records.
+    #[must_use]
+    pub fn quarantined_of(&self, partition: u32) -> (Vec<u64>, u64) {
+        self.inner.lock().lanes.quarantined_of(partition)
+    }
+
     /// How long workers have waited for a limit although records were ready.
     #[must_use]
     pub fn limited(&self) -> Duration {

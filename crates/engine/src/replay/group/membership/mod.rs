@@ -147,6 +147,9 @@ impl RunMembership {
                 }
             });
         }
+        for (index, _) in current_assignments {
+            self.engine.reorder_away(*index);
+        }
         self.engine.group.release(current_assignments);
         let released: Vec<u32> = partitions.iter().filter_map(|id| self.engine.partitions.index_of(id)).collect();
         self.assigned_epochs.lock().retain(|index, _| !released.contains(index));
@@ -156,9 +159,6 @@ impl RunMembership {
 
     /// Stops handing out records read under these assignments.
     fn fence(&self, current_assignments: &[(u32, u32)]) {
-        for (index, _) in current_assignments {
-            self.engine.reorder_gone(*index);
-        }
         self.engine.scheduler.fence(current_assignments.iter().map(|(index, epoch)| (*index, epoch + 1)));
     }
 
@@ -184,6 +184,7 @@ impl Membership for RunMembership {
                 self.engine.events.warn(text);
             }
         }
+        self.engine.reorder_assigned();
         let (begun, starts) = if self.engine.position_store() == PositionStore::Run {
             self.report_committed_beyond_start(partitions);
             self.begin_at_group_offsets(partitions, &indexes)
@@ -222,10 +223,13 @@ impl Membership for RunMembership {
         let current_assignments = self.current_assignments(partitions);
         self.fence(&current_assignments);
         let indexes: Vec<u32> = current_assignments.iter().map(|(index, _)| *index).collect();
-        let wait = self.engine.settings.drain_timeout.min(self.longest_wait);
-        if self.engine.scheduler.wait_drained(&indexes, wait) {
-            self.engine.release_partitions(&indexes);
-        } else {
+        // The end of the run has already waited for records in flight, and reports them.
+        let is_ending = self.engine.reading_stopped();
+        let longest = self.engine.settings.drain_timeout.min(self.longest_wait);
+        let wait = if is_ending { Duration::ZERO } else { longest };
+        let is_drained = self.engine.scheduler.wait_drained(&indexes, wait);
+        self.engine.release_drained(&indexes);
+        if !is_drained && !is_ending {
             self.engine.events.warn(format!(
                 "{} did not finish its records in flight within {} s; its next owner will handle them again",
                 self.name,
