@@ -279,6 +279,78 @@ fn a_commit_whose_response_is_lost_is_neither_repeated_nor_skipped() {
     assert_eq!((&report["totals"]["handled"], &report["totals"]["retried"]), (&20_000.into(), &0.into()), "{report:#}");
 }
 
+/// Ends the connection at the first commit of records of two partitions, but only when a row is in the table `taken`.
+/// A transaction that compacts is left alone: it locks the positions, which the test has to change meanwhile.
+const CUT_AT_COMMIT: &str = "
+CREATE TABLE IF NOT EXISTS taken (id integer);
+CREATE SEQUENCE IF NOT EXISTS cuts;
+CREATE OR REPLACE FUNCTION cut() RETURNS trigger AS $$ BEGIN
+    IF (SELECT is_called FROM cuts)
+        OR EXISTS (SELECT FROM kreplay_positions WHERE xmin = pg_current_xact_id()::xid)
+        OR (SELECT count(DISTINCT partition) FROM kreplay_applied WHERE xmin = pg_current_xact_id()::xid) < 2
+    THEN
+        RETURN NULL;
+    END IF;
+    PERFORM nextval('cuts');
+    WHILE NOT EXISTS (SELECT FROM taken) LOOP PERFORM pg_sleep(0.05); END LOOP;
+    PERFORM pg_terminate_backend(pg_backend_pid());
+    RETURN NULL;
+END $$ LANGUAGE plpgsql;
+DROP TRIGGER IF EXISTS cut ON orders;
+CREATE CONSTRAINT TRIGGER cut AFTER INSERT OR UPDATE ON orders DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION cut();";
+
+/// The commit is rolled back. Meanwhile another process claims one of the partitions and applies the same records of
+/// it, which must not count as those of the other partition.
+#[test]
+fn a_lost_commit_does_not_count_because_another_process_applied_a_part_of_it() {
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let (topic, database) = (workspace.broker.topic("taken", 2), postgres::shared().database());
+    let expected = orders::fill(workspace.broker, &topic, &mut random, 20_000, 500);
+    let definition = workspace.define("orders", database.url(), &format!("{SCHEMA}{CUT_AT_COMMIT}"), STATEMENT, "");
+    let handler = format!("projection:{}", definition.display());
+    // One worker, so that no other one meets the new owner first.
+    let args = ["run", "--topics", &topic, "--handler", &handler, "--concurrency", "1", "--batch", "100"];
+    let mut run = workspace.start(&args);
+    wait::until("a commit of both partitions", LONG_RUN_TIMEOUT, || {
+        let called = database.try_rows("SELECT is_called FROM cuts").unwrap_or_default();
+        (called == [["t"]] || run.ended()).then_some(())
+    });
+    let position = database.value("SELECT coalesce(position, 0) FROM kreplay_positions WHERE partition = 0");
+    database.execute(
+        "UPDATE kreplay_positions SET owner = 7, position = 1000000 WHERE partition = 0; INSERT INTO taken VALUES (1)",
+    );
+    let ended = run.finish();
+    assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("lost the connection"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("another process has claimed this partition"), "{}", ended.stderr);
+    let handled = workspace.report()["totals"]["handled"].as_i64().unwrap();
+    assert!(handled <= applied(&database), "{handled} handled, {} applied", applied(&database));
+    // In truth, no other process has applied anything.
+    database.execute(&format!("UPDATE kreplay_positions SET position = {position} WHERE partition = 0"));
+    workspace.start(&["resume", &workspace.run_id()]).finish().expect_success();
+    expect_exactly_once(&database, &expected);
+}
+
+/// The time to restore a connection counts from its loss. This one is lost after a statement that takes longer.
+#[test]
+fn a_connection_that_is_lost_late_in_a_batch_is_restored() {
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let (topic, database) = (workspace.broker.topic("late", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(workspace.broker, &topic, &mut random, 1000, 50);
+    let schema = format!(
+        "{SCHEMA} CREATE SEQUENCE IF NOT EXISTS tries; CREATE OR REPLACE FUNCTION cut() RETURNS trigger AS $$ BEGIN IF \
+         nextval('tries') = 1 THEN PERFORM pg_sleep(3); PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN \
+         NEW; END $$ LANGUAGE plpgsql; CREATE OR REPLACE TRIGGER cut BEFORE INSERT ON orders FOR EACH ROW EXECUTE \
+         FUNCTION cut();"
+    );
+    let definition = workspace.define("orders", database.url(), &schema, STATEMENT, "");
+    let config = workspace.configure("[run]\nretry.attempts = 0\n[projection]\nreconnect_timeout = \"1s\"\n");
+    let ended = workspace.run(&topic, &definition, &["--no-journal", "--config", &config]).expect_success();
+    assert!(ended.stderr.contains("lost the connection"), "{}", ended.stderr);
+    expect_exactly_once(&database, &expected);
+}
+
 #[test]
 fn resuming_a_run_names_the_secret_that_its_journal_does_not_store() {
     let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());

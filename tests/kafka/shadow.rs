@@ -434,6 +434,31 @@ fn a_schema_is_old_or_new_when_its_rebuild_is_killed() {
     expect_old_or_new_one_in_use_after_kills(&postgres::shared().database());
 }
 
+/// Only the first errors are read, from whatever SQL the check consists of.
+#[test]
+fn a_check_of_a_schema_may_find_any_number_of_errors_and_have_any_form() {
+    let database = postgres::shared().database();
+    let rebuild = Rebuild::new(&database);
+    for (check, found) in [
+        ("SELECT generate_series(1, 2000000000)", "1; 2; 3"),
+        ("WITH one AS (SELECT key, NULL FROM orders WHERE key = 'key-1') TABLE one; -- the only error", "key-1, null"),
+        ("SELECT key FROM orders WHERE records < 1; SELECT key FROM orders WHERE key = 'key-1'", "key-1"),
+        ("SHOW lock_timeout", "30s"),
+    ] {
+        let more = format!("check = \"{check}\"");
+        let definition = rebuild.workspace.define("orders", &database.target(), SCHEMA, STATEMENT, &more);
+        let ended = rebuild.run(&definition, &["--shadow", "--no-journal"]).finish();
+        assert_eq!(ended.code(), Some(1), "{check}: {}", ended.stderr);
+        let error = format!("the check query found errors: {found}");
+        assert!(ended.stderr.contains(&error), "{check}: {}", ended.stderr);
+    }
+    let definition = rebuild.workspace.define("orders", &database.target(), SCHEMA, STATEMENT, "check = \"SELEC key\"");
+    let ended = rebuild.run(&definition, &["--shadow", "--no-journal"]).finish();
+    assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the check query fails: syntax error"), "{}", ended.stderr);
+    orders::expect_equal(&LiveProjection::rows(&database), &rebuild.expected.old);
+}
+
 #[test]
 fn a_new_schema_keeps_permissions_and_the_old_one_can_be_dropped() {
     let database = postgres::shared().database();

@@ -18,7 +18,7 @@ pub struct ProjectionSettings {
     pub busy_timeout: Duration,
     /// The PostgreSQL schema that unqualified names resolve to, before `public`. It is created if it does not exist.
     pub schema: Option<String>,
-    /// The time for which reconnecting to PostgreSQL is tried before records fail.
+    /// The time for which reconnecting to PostgreSQL is tried before records fail, from the loss of a connection on.
     pub reconnect_timeout: Duration,
     /// Whether the projection is rebuilt beside the one in use, verified, and only then swapped in.
     pub shadow: bool,

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use super::statement::Dialect;
+use super::{postgres_url::PostgresUrl, statement::Dialect};
 
 /// The target of a projection. Its `Debug` and `Display` forms contain no password.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,17 +46,14 @@ impl fmt::Display for ProjectionTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(url) if url.contains("//") => {
-                // Secrets can only be before the host or after the question mark.
-                let (scheme, rest) = url.split_once("//").unwrap_or(("", url));
-                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-                write!(f, "{scheme}//{}", host.split('?').next().unwrap_or_default())
-            }
-            Self::Postgres(parameters) => {
+            Self::Postgres(text) => {
+                if let Some(url) = PostgresUrl::split(text) {
+                    return f.write_str(&url.label());
+                }
                 let is_public = |parameter: &&str| {
                     ["host=", "hostaddr=", "port=", "dbname="].iter().any(|name| parameter.starts_with(name))
                 };
-                write!(f, "postgres:{}", parameters.split_whitespace().filter(is_public).collect::<Vec<_>>().join(" "))
+                write!(f, "postgres:{}", text.split_whitespace().filter(is_public).collect::<Vec<_>>().join(" "))
             }
         }
     }
@@ -79,7 +76,9 @@ mod tests {
             ("sqlite:///var/b.db", "sqlite:/var/b.db"),
             ("postgres://u:s3cret@h:5432/d?password=s3cret", "postgres://h:5432/d"),
             ("postgresql://u:s3@cret@h/d", "postgresql://h/d"),
+            ("postgres://u@h/d?sslmode=require&password=hunter@s3cret", "postgres://h/d"),
             ("postgres:host=h dbname=d password=s3cret", "postgres:host=h dbname=d"),
+            ("postgres:host=h password=s3cret//s3cret@x dbname=d", "postgres:host=h dbname=d"),
         ] {
             assert_eq!(text.parse::<ProjectionTarget>().unwrap().to_string(), shown);
         }

@@ -4,30 +4,13 @@ use std::{path::PathBuf, time::Duration};
 
 use tokio_postgres::{Config, config::SslMode};
 
+use super::super::postgres_url::{CLIENT_PARAMETERS, PostgresUrl};
+
 /// The maximum time to connect, unless the URL sets `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The maximum time that sent data may stay unacknowledged by TCP, unless the URL sets `tcp_user_timeout`.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The parameters of a URL that are passed to the client unchanged.
-const CLIENT_PARAMETERS: [&str; 15] = [
-    "user",
-    "password",
-    "dbname",
-    "options",
-    "host",
-    "hostaddr",
-    "port",
-    "connect_timeout",
-    "tcp_user_timeout",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_retries",
-    "target_session_attrs",
-    "channel_binding",
-];
 
 /// How the server's certificate is checked, in terms of libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +41,8 @@ impl ServerAddress {
     /// # Errors
     /// One sentence. It contains no part of the text, which may contain secrets.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let url = text.starts_with("postgres://") || text.starts_with("postgresql://");
-        let (base, parameters) = if url { split_query(text) } else { (String::new(), keyword_values(text)) };
+        let url = PostgresUrl::split(text);
+        let parameters = url.map_or_else(|| keyword_values(text), |url| url.parameters());
         let (mut passed_on, mut mode, mut authorities) = (Vec::new(), "prefer".to_owned(), None);
         for parameter in parameters {
             match parameter.split_once('=') {
@@ -68,8 +51,13 @@ impl ServerAddress {
                 Some((name, _)) if CLIENT_PARAMETERS.contains(&name) => passed_on.push(parameter),
                 _ => {
                     let known = CLIENT_PARAMETERS.join(", ");
+                    let hint = if url.is_some_and(|url| url.may_split_password()) {
+                        "; in a password, write %3F for ? and %40 for @"
+                    } else {
+                        ""
+                    };
                     return Err(format!(
-                        "it has an unknown parameter; the known ones are sslmode, sslrootcert, {known}"
+                        "it has an unknown parameter; the known ones are sslmode, sslrootcert, {known}{hint}"
                     ));
                 }
             }
@@ -82,11 +70,7 @@ impl ServerAddress {
             ("verify-full", _) => (SslMode::Require, CertificateCheck::Host),
             _ => return Err("its sslmode must be one of disable, prefer, require, verify-ca and verify-full".into()),
         };
-        let rest = match (url, passed_on.is_empty()) {
-            (true, true) => base,
-            (true, false) => format!("{base}?{}", passed_on.join("&")),
-            (false, _) => passed_on.join(" "),
-        };
+        let rest = url.map_or_else(|| passed_on.join(" "), |url| client_url(&url, &passed_on));
         // The client's parse error may contain a part of the text, so it is not shown.
         let mut config: Config = rest.parse().map_err(|_| {
             "it cannot be parsed; use postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special characters"
@@ -106,13 +90,21 @@ impl ServerAddress {
     }
 }
 
-/// The part before the query, and the parameters of the query. The query begins after the last `@`, since a password
-/// may contain an unescaped `?`.
-fn split_query(url: &str) -> (String, Vec<String>) {
-    let host = url.rfind('@').unwrap_or_default();
-    let Some(at) = url[host..].find('?') else { return (url.to_owned(), Vec::new()) };
-    let parameters = url[host + at + 1..].split('&').filter(|parameter| !parameter.is_empty());
-    (url[..host + at].to_owned(), parameters.map(str::to_owned).collect())
+/// The URL for the client, with these parameters. The client takes everything before the first `@` for user and
+/// password, so every other `@` is escaped.
+fn client_url(url: &PostgresUrl<'_>, parameters: &[String]) -> String {
+    let escaped = |text: &str| text.replace('@', "%40");
+    let mut text = url.scheme.to_owned();
+    if let Some(credentials) = url.credentials {
+        text.push_str(&escaped(credentials));
+        text.push('@');
+    }
+    text.push_str(url.place);
+    for (index, parameter) in parameters.iter().enumerate() {
+        text.push(if index == 0 { '?' } else { '&' });
+        text.push_str(&escaped(parameter));
+    }
+    text
 }
 
 /// Splits a text at white space outside of quotes.
@@ -135,6 +127,8 @@ fn keyword_values(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio_postgres::config::Host;
+
     use super::*;
 
     #[test]
@@ -170,10 +164,32 @@ mod tests {
     }
 
     #[test]
+    fn passwords_and_values_may_contain_unescaped_characters() {
+        for (url, password, mode) in [
+            ("ada:hunter2@db/live?sslmode=require", "hunter2", SslMode::Require),
+            ("ada@db/live?sslmode=require&password=hunter@2", "hunter@2", SslMode::Require),
+            ("ada@db/live?password=hunter@2&sslmode=require", "hunter@2", SslMode::Require),
+            ("db/live?user=ada&password=hunter@2&sslmode=require", "hunter@2", SslMode::Require),
+            ("db/live?sslmode=disable&user=ada&password=a@b%40c?d=e", "a@b@c?d=e", SslMode::Disable),
+            ("ada:s3:c%2Fr?e@t@db/live", "s3:c/r?e@t", SslMode::Prefer),
+            ("ada:s3@cr@t@db/live?sslmode=require", "s3@cr@t", SslMode::Require),
+        ] {
+            let config = ServerAddress::parse(&format!("postgres://{url}")).unwrap().config;
+            assert_eq!(config.get_password(), Some(password.as_bytes()), "{url}");
+            assert_eq!((config.get_user(), config.get_dbname()), (Some("ada"), Some("live")), "{url}");
+            assert_eq!(config.get_hosts(), [Host::Tcp("db".into())], "{url}");
+            assert_eq!(config.get_ssl_mode(), mode, "{url}");
+        }
+    }
+
+    #[test]
     fn errors_contain_no_secrets() {
         for (url, part) in [
             ("postgres://ada:s3cret@db/live?sslmode=maybe", "one of disable"),
             ("postgres://ada:s3cret@db/live?sslpassword=s3cret", "unknown parameter"),
+            ("postgres://ada@db/live?sslmode=require&sslpassword=hunter@s3cret", "unknown parameter"),
+            ("postgres://ada@db/live?SSLMODE=require&password=hunter@s3cret", "unknown parameter"),
+            ("postgres://ada:s3cret?x=1@db/live", "write %3F for ?"),
             ("postgres://ada:s3cret@db:port/live", "cannot be parsed"),
             ("postgres:///live?password=s3cret", "names no host"),
             ("password=s3cret dbname=live", "names no host"),
@@ -182,6 +198,5 @@ mod tests {
             let error = ServerAddress::parse(url).err().unwrap();
             assert!(error.contains(part) && !error.contains("s3cret"), "{error}");
         }
-        assert!(ServerAddress::parse("postgres://ada:s3:c%2Fr?e@t@db/live").is_ok());
     }
 }

@@ -13,7 +13,11 @@ use super::{
 };
 
 /// The maximum wait for one reply of the server. After that the connection is closed.
-pub const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The maximum wait for SQL of the definition that may have to read or write whole tables: its schema script and its
+/// check.
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// The database and schema of a projection, and how to connect to it.
 pub struct PostgresTarget {
@@ -34,8 +38,8 @@ pub enum PostgresError {
     Database(Error),
     /// The server rejects a statement of the definition; the message contains the statement's line.
     Statement(Error, String),
-    /// No reply within [`REPLY_TIMEOUT`].
-    Timeout,
+    /// No reply within this time.
+    Timeout(Duration),
     /// A row of `kreplay_applied` cannot be decoded.
     CorruptRow,
 }
@@ -51,7 +55,7 @@ impl PostgresError {
     pub fn error(&self) -> Option<&Error> {
         match self {
             Self::Database(error) | Self::Statement(error, _) => Some(error),
-            Self::Timeout | Self::CorruptRow => None,
+            Self::Timeout(_) | Self::CorruptRow => None,
         }
     }
 
@@ -60,7 +64,7 @@ impl PostgresError {
         match self {
             Self::Database(error) => error_message(error),
             Self::Statement(_, message) => message.clone(),
-            Self::Timeout => format!("PostgreSQL did not answer within {} s", REPLY_TIMEOUT.as_secs()),
+            Self::Timeout(limit) => format!("PostgreSQL did not answer within {} s", limit.as_secs()),
             Self::CorruptRow => {
                 "kreplay_applied is damaged: a row cannot be decoded; rebuild the projection in a new schema".into()
             }
@@ -68,11 +72,20 @@ impl PostgresError {
     }
 }
 
-/// Waits for a reply, at most [`REPLY_TIMEOUT`].
+/// Waits for a reply, at most a minute.
 pub async fn with_timeout<T>(reply: impl Future<Output = Result<T, Error>>) -> Result<T, PostgresError> {
-    match tokio::time::timeout(REPLY_TIMEOUT, reply).await {
+    within(REPLY_TIMEOUT, reply).await
+}
+
+/// Waits for the reply to the definition's schema script or check, at most an hour.
+pub async fn with_script_timeout<T>(reply: impl Future<Output = Result<T, Error>>) -> Result<T, PostgresError> {
+    within(SCRIPT_TIMEOUT, reply).await
+}
+
+async fn within<T>(limit: Duration, reply: impl Future<Output = Result<T, Error>>) -> Result<T, PostgresError> {
+    match tokio::time::timeout(limit, reply).await {
         Ok(reply) => Ok(reply?),
-        Err(_) => Err(PostgresError::Timeout),
+        Err(_) => Err(PostgresError::Timeout(limit)),
     }
 }
 
@@ -127,4 +140,22 @@ async fn backend_pid(client: &Client) -> Result<Option<i32>, PostgresError> {
 /// A type by its OID. A type that is not built in gets the given name and schema.
 pub fn type_of_oid(oid: u32, name: String, schema: String) -> Type {
     Type::from_oid(oid).unwrap_or_else(|| Type::new(name, oid, Kind::Simple, schema))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_names_the_limit_that_applied() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let limit = Duration::from_millis(1);
+        let no_reply = std::future::pending::<Result<(), Error>>();
+        let error = runtime.block_on(within(limit, no_reply)).unwrap_err();
+        assert!(matches!(error, PostgresError::Timeout(applied) if applied == limit), "{error:?}");
+        for (limit, text) in [(REPLY_TIMEOUT, "within 60 s"), (SCRIPT_TIMEOUT, "within 3600 s")] {
+            let message = PostgresError::Timeout(limit).message();
+            assert!(message.ends_with(text), "{message}");
+        }
+    }
 }

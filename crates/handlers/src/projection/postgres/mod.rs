@@ -49,6 +49,7 @@ use kreplay_model::{
 use self::{
     address::ServerAddress,
     claimed_partitions::{ClaimedPartitions, PartitionClaim},
+    connection::with_script_timeout,
     sqlstate::{SqlstateClass, classify},
     step::DefinitionStatement,
     transaction::BatchTransaction,
@@ -159,11 +160,12 @@ impl PostgresStoreInner {
         };
         tables.await.map_err(|error| self.error("cannot create kreplay's tables", &error))?;
         if let Some(schema) = &self.target.definition.schema {
-            with_timeout(client.batch_execute(schema))
+            with_script_timeout(client.batch_execute(schema))
                 .await
                 .map_err(|error| self.error("the schema script failed", &error))?;
         }
-        with_timeout(client.batch_execute("COMMIT"))
+        // Deferred constraints of the script's changes are checked now.
+        with_script_timeout(client.batch_execute("COMMIT"))
             .await
             .map_err(|error| self.error("the schema script failed", &error))?;
         let definition = &self.target.definition;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kreplay_model::domain::{OffsetSet, TopicPartition, printable};
 use rand::RngExt as _;
 use tokio_postgres::{
-    Row, SimpleQueryMessage,
+    Row, SimpleQueryMessage, SimpleQueryRow,
     types::{ToSql, Type},
 };
 
@@ -15,7 +15,7 @@ use super::{
         store::{PartitionSum, RunPartition},
     },
     claimed_partitions::{AppliedRows, PartitionClaim},
-    connection::{Connection, PostgresError, with_timeout},
+    connection::{Connection, PostgresError, with_script_timeout, with_timeout},
     sql,
     transaction::partition_arrays,
     worker_connection::WorkerConnection,
@@ -24,6 +24,9 @@ use crate::{LogId, Logs};
 
 /// Whether an earlier transaction that held the advisory lock `lock_id` was committed; `rows` is what it applied. Waits
 /// until that transaction has ended.
+///
+/// Every offset of every partition has to be applied. Another process may have claimed one of the partitions meanwhile
+/// and applied the same records, although the transaction was rolled back.
 pub async fn was_committed(
     connection: &WorkerConnection,
     lock_id: i64,
@@ -31,21 +34,33 @@ pub async fn was_committed(
     claims: &[PartitionClaim],
     rows: &AppliedRows,
 ) -> Result<bool, PostgresError> {
-    let Some((index, row)) = rows.first_key_value() else { return Ok(false) };
-    let Some(claim) = claims.iter().find(|claim| claim.index == *index) else { return Ok(false) };
-    let Some(offset) = row.offsets.first() else { return Ok(false) };
+    if rows.is_empty() {
+        return Ok(false);
+    }
     let client = connection.client();
     with_timeout(client.batch_execute(&connection.begin_with_lock(lock_id))).await?;
-    let (topics, partitions) = partition_arrays([claim].into_iter());
+    let (topics, partitions) = partition_arrays(claims.iter().filter(|claim| rows.contains_key(&claim.index)));
     let parameters = partition_parameters(&projection, &topics, &partitions);
-    let stored = with_timeout(client.query_typed(sql::SELECT_APPLIED, &parameters)).await?;
-    let position = with_timeout(client.query_typed(sql::SELECT_POSITION, &parameters)).await?;
+    // In this order: a compaction moves offsets from the first table to the second.
+    let applied = with_timeout(client.query_typed(sql::SELECT_APPLIED, &parameters)).await?;
+    let positions = with_timeout(client.query_typed(sql::SELECT_POSITIONS, &parameters)).await?;
     with_timeout(client.batch_execute("COMMIT")).await?;
-    let is_below_position = match position.first() {
-        Some(row) => row.try_get::<_, Option<i64>>(0)?.is_some_and(|position| offset < position),
-        None => false,
-    };
-    Ok(is_below_position || offset_sets(&stored)?.values().any(|set| set.contains(offset)))
+    let mut settled = offset_sets(&applied)?;
+    for row in &positions {
+        if let Some(position) = row.try_get::<_, Option<i64>>(2)? {
+            settled.entry(topic_partition(row)?).or_default().insert(0, position);
+        }
+    }
+    Ok(has_all(&settled, claims, rows))
+}
+
+/// Whether all offsets of `rows` are settled.
+fn has_all(settled: &BTreeMap<(String, i32), OffsetSet>, claims: &[PartitionClaim], rows: &AppliedRows) -> bool {
+    rows.iter().all(|(index, row)| {
+        let claim = claims.iter().find(|claim| claim.index == *index);
+        let set = claim.and_then(|claim| settled.get(&(claim.id.topic.to_string(), claim.id.partition.0)));
+        set.is_some_and(|set| row.offsets.runs().all(|(first, end)| set.contiguous_end(first) >= end))
+    })
 }
 
 /// What a target has of a partition, and the new token.
@@ -126,21 +141,37 @@ pub async fn sums(connection: &Connection, projection: &str) -> Result<Vec<Parti
     Ok(sums.into_iter().map(sum).collect())
 }
 
-/// The first rows of a query's result, as text.
+/// The first rows of a query's result, as text. A cursor reads only them, since the result may be large.
 pub async fn first_rows(connection: &Connection, query: &str, max_rows: usize) -> Result<Vec<String>, PostgresError> {
     let client = &connection.client;
     with_timeout(client.batch_execute(connection.begin())).await?;
-    let mut texts = Vec::new();
-    for message in with_timeout(client.simple_query(query)).await? {
-        if let SimpleQueryMessage::Row(row) = message
-            && texts.len() < max_rows
-        {
-            let column = |at| printable(row.get(at).unwrap_or("null")).into_owned();
-            texts.push((0..row.len()).map(column).collect::<Vec<_>>().join(", "));
+    // The usual result is empty, so the plan should be the best one for the whole result, not for its first rows.
+    with_timeout(client.batch_execute("SET LOCAL cursor_tuple_fraction = 1")).await?;
+    let declare = format!("DECLARE kreplay_check NO SCROLL CURSOR FOR {query}");
+    // With the extended protocol, the server rejects a text with several statements. Otherwise it would run all of
+    // them, but the cursor would only have the rows of the first.
+    let fetch = match with_script_timeout(client.execute_typed(&declare, &[])).await {
+        Ok(_) => format!("FETCH FORWARD {max_rows} FROM kreplay_check"),
+        // There can be no cursor for this SQL, or it is invalid: then it is rejected again, and the error is its own.
+        Err(PostgresError::Database(error)) if error.as_db_error().is_some() => {
+            with_timeout(client.batch_execute("ROLLBACK")).await?;
+            with_timeout(client.batch_execute(connection.begin())).await?;
+            query.to_owned()
         }
-    }
+        Err(error) => return Err(error),
+    };
+    let replies = with_script_timeout(client.simple_query(&fetch)).await?;
     with_timeout(client.batch_execute("COMMIT")).await?;
-    Ok(texts)
+    let rows = replies.iter().filter_map(|reply| match reply {
+        SimpleQueryMessage::Row(row) => Some(row_text(row)),
+        _ => None,
+    });
+    Ok(rows.take(max_rows).collect())
+}
+
+fn row_text(row: &SimpleQueryRow) -> String {
+    let column = |at: usize| printable(row.get(at).unwrap_or("null")).into_owned();
+    (0..row.len()).map(column).collect::<Vec<_>>().join(", ")
 }
 
 /// The first three parameters of most statements: a projection and some of its partitions.
@@ -165,4 +196,37 @@ fn offset_sets(rows: &[Row]) -> Result<BTreeMap<(String, i32), OffsetSet>, Postg
             .merge(&OffsetSet::decode(offsets).ok_or(PostgresError::CorruptRow)?);
     }
     Ok(sets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::claimed_partitions::AppliedRow;
+    use super::*;
+
+    fn settled(sets: &[(i32, &[(i64, i64)])]) -> BTreeMap<(String, i32), OffsetSet> {
+        let set = |(partition, runs): &(i32, &[(i64, i64)])| {
+            (("t".to_owned(), *partition), runs.iter().copied().collect::<OffsetSet>())
+        };
+        sets.iter().map(set).collect()
+    }
+
+    #[test]
+    fn a_batch_is_applied_only_if_every_offset_of_every_partition_is() {
+        let claim = |(index, partition)| PartitionClaim { index, id: TopicPartition::new("t", partition), owner: 9 };
+        let claims = [(3, 0), (4, 1)].map(claim);
+        let row = |offsets: OffsetSet| AppliedRow { offsets, ..AppliedRow::default() };
+        let (first, second) = ([(5, 7), (9, 10)].into_iter().collect(), [(2, 4)].into_iter().collect());
+        let rows: AppliedRows = [(3, row(first)), (4, row(second))].into();
+        let is_applied = |sets: &[(i32, &[(i64, i64)])]| has_all(&settled(sets), &claims, &rows);
+        assert!(is_applied(&[(0, &[(5, 7), (9, 10)]), (1, &[(2, 4)])]));
+        assert!(is_applied(&[(0, &[(0, 20)]), (1, &[(0, 4)])]));
+        assert!(!is_applied(&[(0, &[(0, 20)])]), "nothing of the second partition");
+        assert!(!is_applied(&[(0, &[(0, 20)]), (1, &[(2, 3)])]), "only its first offset");
+        assert!(!is_applied(&[(0, &[(5, 7)]), (1, &[(0, 9)])]), "not the last run of the first");
+        assert!(!is_applied(&[(0, &[(6, 7), (9, 10)]), (1, &[(0, 9)])]), "not its first offset");
+        assert!(!is_applied(&[]));
+        let all = settled(&[(0, &[(0, 20)]), (1, &[(0, 20)])]);
+        assert!(has_all(&all, &claims, &rows));
+        assert!(!has_all(&all, &claims[..1], &rows), "the second is no longer claimed");
+    }
 }

@@ -122,9 +122,9 @@ SELECT noted.topic, noted.partition, noted.offsets FROM kreplay_applied AS noted
 JOIN unnest($2::text[], $3::int4[]) AS mine(topic, partition) ON noted.topic = mine.topic AND noted.partition = mine.partition
 WHERE noted.projection = $1";
 
-/// The position of a partition.
-pub const SELECT_POSITION: &str = "
-SELECT held.position FROM kreplay_positions AS held
+/// The positions of some partitions.
+pub const SELECT_POSITIONS: &str = "
+SELECT held.topic, held.partition, held.position FROM kreplay_positions AS held
 JOIN unnest($2::text[], $3::int4[]) AS mine(topic, partition) ON held.topic = mine.topic AND held.partition = mine.partition
 WHERE held.projection = $1";
 

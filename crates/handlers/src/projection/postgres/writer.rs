@@ -56,10 +56,27 @@ struct BatchAttempts<'a> {
     use_savepoints: bool,
     /// The number of retries after conflicts or on stale connections.
     retries: u32,
-    /// The time until which the database may be unreachable.
-    deadline: Instant,
+    deadline: ReconnectDeadline,
     /// What a transaction with an unknown outcome would have applied.
     unknown: Option<AppliedRows>,
+}
+
+/// The time until which the database may be unreachable. It counts from the first loss of the connection, not from the
+/// beginning of the batch: a loss may be noticed only after a minute.
+struct ReconnectDeadline {
+    timeout: Duration,
+    ends_at: Option<Instant>,
+}
+
+impl ReconnectDeadline {
+    fn new(timeout: Duration) -> Self {
+        Self { timeout, ends_at: None }
+    }
+
+    /// Whether the time is over, `now` being the time of a failure.
+    fn is_over(&mut self, now: Instant) -> bool {
+        now >= *self.ends_at.get_or_insert(now + self.timeout)
+    }
 }
 
 /// What follows an attempt.
@@ -92,7 +109,7 @@ impl StoreSession for PostgresWriter {
             pending: PendingRecords::new(&batch, &shared.claimed.already_applied(&batch)),
             use_savepoints: false,
             retries: 0,
-            deadline: Instant::now() + shared.reconnect_timeout,
+            deadline: ReconnectDeadline::new(shared.reconnect_timeout),
             unknown: None,
         };
         attempts.fail_unclaimed();
@@ -108,7 +125,7 @@ impl StoreSession for PostgresWriter {
                         let text = format!("lost the connection to {}: {}", shared.target_label, error.message());
                         shared.events.push(EventKind::Warning { text });
                     }
-                    if Instant::now() >= attempts.deadline {
+                    if attempts.deadline.is_over(Instant::now()) {
                         return attempts.fail_unreachable(&error);
                     }
                     std::thread::sleep(RECONNECT_DELAY);
@@ -206,7 +223,7 @@ impl BatchAttempts<'_> {
             AttemptError::Database(error) => {
                 let class = match &error {
                     PostgresError::Database(error) | PostgresError::Statement(error, _) => classify(error),
-                    PostgresError::Timeout => return NextStep::Reconnect(error),
+                    PostgresError::Timeout(_) => return NextStep::Reconnect(error),
                     PostgresError::CorruptRow => return NextStep::Failed(error.message(), Advice::Stop),
                 };
                 match class {
@@ -265,5 +282,21 @@ impl BatchAttempts<'_> {
         };
         self.pending.fail_all(RecordFailure::new(error, advice));
         BatchOutcome { failures: self.pending.into_failures(), ..BatchOutcome::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_reconnect_counts_from_the_first_loss() {
+        let minute = Duration::from_secs(60);
+        let mut deadline = ReconnectDeadline::new(Duration::from_secs(30));
+        let noticed_at = Instant::now() + minute;
+        assert!(!deadline.is_over(noticed_at), "a first loss leaves all of the time");
+        assert!(!deadline.is_over(noticed_at + Duration::from_secs(29)));
+        assert!(deadline.is_over(noticed_at + Duration::from_secs(30)));
+        assert!(ReconnectDeadline::new(Duration::ZERO).is_over(noticed_at), "without a time, nothing is tried");
     }
 }
