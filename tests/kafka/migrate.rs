@@ -1,8 +1,17 @@
 //! `kreplay topics migrate` on a real broker: copied records, groups that are carried over, and kills.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use kreplay_engine::plan::TopicSet;
+use kreplay_kafka::producer::Timestamps;
+use kreplay_kafka::{Client, KafkaConfig};
+use kreplay_model::domain::TopicPartition;
+use kreplay_topics::migrate::copy::Copier;
+use kreplay_topics::migrate::{Carry, MigrateError, MigrateOptions, MigrationReport, ProgressListener};
+use kreplay_topics::{Channel, NewKey, Replication, Strategy};
 use rand::RngExt;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
@@ -12,7 +21,7 @@ use crate::support::broker::{self, Broker, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::process::{Finished, Program};
 use crate::support::produce::{Ending, NewRecord};
-use crate::support::timeouts::RUN_TIMEOUT;
+use crate::support::timeouts::{OPERATION_TIMEOUT, RUN_TIMEOUT};
 use crate::support::{random, wait};
 
 /// A group's committed offset in each old topic, by the topic's number.
@@ -156,6 +165,70 @@ fn commit<'a>(broker: &Broker, group: &str, offsets: impl Iterator<Item = (&'a s
     }
     // Commits fail until the client has found the group's coordinator.
     wait::until("commit", RUN_TIMEOUT, || consumer.commit(&list, CommitMode::Sync).ok());
+}
+
+/// `topics migrate --execute` of one old topic whose records keep their keys.
+fn keeping(broker: &Broker, old: &str, target: &str, more: &[&str]) -> Program {
+    Program::kreplay()
+        .args(["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", old])
+        .args(["--key", "keep", "--default-topic", target, "--execute"])
+        .args(more)
+        .timeout(RUN_TIMEOUT)
+}
+
+/// Calls a function once, when a step has processed its first records.
+struct Interruption<F> {
+    step: &'static str,
+    is_in_step: bool,
+    call: Option<F>,
+}
+
+impl<F: FnOnce()> ProgressListener for Interruption<F> {
+    fn step(&mut self, what: &str, _offsets: u64) {
+        self.is_in_step = what == self.step;
+    }
+
+    fn progress(&mut self, records: u64) {
+        if self.is_in_step
+            && records > 0
+            && let Some(call) = self.call.take()
+        {
+            call();
+        }
+    }
+
+    fn notice(&mut self, _text: &str) {}
+}
+
+/// The same migration as that of [`keeping`], in this process. It carries the group's offsets over, and calls `call`
+/// when `step` has processed its first records.
+fn interrupted(
+    broker: &Broker,
+    old: &str,
+    target: &str,
+    group: &str,
+    step: &'static str,
+    call: impl FnOnce(),
+) -> Result<MigrationReport, MigrateError> {
+    let options = MigrateOptions {
+        topics: TopicSet::Named(vec![old.to_owned()]),
+        strategy: Strategy { default_topic: Some(target.parse().unwrap()), ..Strategy::default() },
+        channel: Channel::Topic,
+        key: NewKey::Keep,
+        timestamps: Timestamps::Own,
+        carry: Carry::Only(vec![group.to_owned()]),
+        follow: false,
+        timeout: OPERATION_TIMEOUT,
+    };
+    let client = Client::new(&KafkaConfig::new(broker.bootstrap()), &Arc::default()).unwrap();
+    let mut listener = Interruption { step, is_in_step: false, call: Some(call) };
+    let cancel = AtomicBool::new(false);
+    let migration = kreplay_topics::migrate::Migration::open(&client, &options, &cancel, &mut listener);
+    migration.and_then(|mut migration| migration.execute(Replication::Broker))
+}
+
+fn unkeyed(count: usize) -> Vec<NewRecord> {
+    (0..count).map(|at| NewRecord::unkeyed(format!("v{at}"))).collect()
 }
 
 fn sorted(mut values: Vec<String>) -> Vec<String> {
@@ -355,6 +428,129 @@ fn a_following_migration_ends_with_a_cut_over() {
     assert!(finished.stdout.contains("carried over and read back; will read 0 records"), "{finished:?}");
     migration.expect_copied(&[("a", 3)]);
     assert_eq!(migration.to_read(&group, &[("a", 3)]), Vec::<String>::new());
+}
+
+/// Old topics and partitions that are added while a migration runs are not copied, so consumers that switch over would
+/// never read their records.
+#[test]
+fn old_topics_that_are_added_during_a_migration_prevent_the_cut_over() {
+    let migration = Migration::new(2, 10, &["--default-topic", "OWN.a:2"]);
+    let (broker, first) = (migration.broker, migration.old[0].as_str());
+    let (group, new) = (format!("{}-group", migration.prefix), format!("{}.a", migration.prefix));
+    migration.commit(&group, |_| Some(10));
+    let expect_refused = |finished: Finished, part: &str| {
+        assert_eq!(finished.code(), Some(1), "{finished:?}");
+        assert!(finished.stderr.contains(part), "{part}: {finished:?}");
+        let committed = [0, 1].map(|partition| broker.committed(&group, &new, partition));
+        assert_eq!(committed, [None, None], "{finished:?}");
+    };
+    let follow = |change: &dyn Fn()| {
+        let mut running = migration.program(&["--execute", "--follow", "--carry-group", &group]).spawn();
+        running.wait_for("lag of zero", RUN_TIMEOUT, |_, stderr| stderr.contains("lag is zero"));
+        change();
+        running.signal("INT");
+        running.finish()
+    };
+    let finished = follow(&|| {
+        broker.raise_partitions(first, 2);
+        broker.produce(first, &[NewRecord::keyed("k", "later").in_partition(1)]);
+    });
+    expect_refused(finished, &format!("topic {first} had 1 partition when this command began and has 2 now"));
+    // The same command copies the new partition.
+    let another = format!("{}_user_9", migration.prefix);
+    let finished = follow(&|| {
+        broker.create_topic(&another, 1, &[]);
+        broker.produce(&another, &[NewRecord::keyed("k", "another")]);
+    });
+    expect_refused(finished, &format!("topic {another} belongs to the old topics, too"));
+    let again = migration.run(&["--execute", "--carry-group", &group]);
+    expect_refused(again, "perhaps because it began with another set of old topics");
+    broker.delete_topic(&another);
+    let report = migration.json(&["--execute", "--carry-group", &group]);
+    assert_eq!(report["verified"]["new_records"], 21, "{report:#}");
+    let carried = &report["groups"][0];
+    assert_eq!(
+        (&carried["state"], &carried["to_read"], &carried["again"]),
+        (&"carried".into(), &1.into(), &0.into()),
+        "{report:#}"
+    );
+}
+
+/// A record that another client writes to the new topic would count as read, because the group had read all of the old
+/// topic.
+#[test]
+fn offsets_are_not_carried_over_if_another_client_writes_after_the_comparison_of_the_plan() {
+    let broker = broker::shared();
+    let (old, group) = (broker.topic("migrate-later", 1), unique_name("later"));
+    let new = format!("{old}.new");
+    let target = format!("{new}:1");
+    broker.produce(&old, &unkeyed(10));
+    commit(broker, &group, [(old.as_str(), 0, 10)].into_iter());
+    keeping(broker, &old, &target, &["--no-carry"]).run().expect_success();
+    // The ends of the new topics are looked up before this step.
+    let result = interrupted(broker, &old, &target, &group, "reading the new topics back", || {
+        broker.produce(&new, &[NewRecord::unkeyed("foreign")]);
+    });
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("10 records in the old topics and 11 in the new ones"), "{error}");
+    assert_eq!(broker.committed(&group, &new, 0), None);
+}
+
+/// A process is suspended after the transaction that reaches its sync point, and continues after another process has
+/// finished the migration. The ends of the new topic are then no longer those at the sync point.
+#[test]
+fn a_suspended_migration_does_not_record_later_ends_for_its_sync_point() {
+    let broker = broker::shared();
+    let (old, group) = (broker.topic("migrate-suspended", 1), unique_name("suspended"));
+    let target = format!("{old}.new:1");
+    broker.produce(&old, &unkeyed(10));
+    commit(broker, &group, [(old.as_str(), 0, 4)].into_iter());
+    let result = interrupted(broker, &old, &target, &group, "copying up to sync point 1 of 1", || {
+        keeping(broker, &old, &target, &["--no-carry"]).run().expect_success();
+    });
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("another process has taken over this migration"), "{error}");
+    let finished = keeping(broker, &old, &target, &["--json", "--carry-group", &group]).run().expect_success();
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let carried = &report["groups"][0];
+    assert_eq!(
+        (&carried["state"], &carried["to_read"], &carried["again"]),
+        (&"carried".into(), &6.into(), &0.into()),
+        "{report:#}"
+    );
+}
+
+/// Positions are committed again so that they do not expire, also those of partitions of which nothing was copied, and
+/// only by the process that copies.
+#[test]
+fn positions_are_confirmed_until_another_process_takes_over() {
+    let broker = broker::shared();
+    let (topic, id) = (broker.topic("migrate-confirm", 2), unique_name("migrate-confirm-id"));
+    let ids = [0, 1].map(|partition| TopicPartition::new(topic.as_str(), partition));
+    let config = KafkaConfig::new(broker.bootstrap());
+    let copier = || Copier::new(&config, &id, BTreeMap::new(), Timestamps::Own).unwrap();
+    let committed = || [0, 1].map(|partition| broker.committed(&id, &topic, partition));
+    let first = copier();
+    first.confirm_positions(&ids, &[3, 0]).unwrap();
+    assert_eq!(committed(), [Some(3), Some(0)]);
+    let second = copier();
+    let error = first.confirm_positions(&ids, &[9, 9]).unwrap_err().to_string();
+    assert!(error.contains("another process has taken over this migration"), "{error}");
+    second.confirm_positions(&ids, &[4, 0]).unwrap();
+    assert_eq!(committed(), [Some(4), Some(0)]);
+}
+
+/// Reading ends before an open transaction, so the logs must end there, too.
+#[test]
+fn a_migration_reads_committed_records_whatever_the_isolation_level_is() {
+    let broker = broker::shared();
+    let old = broker.topic("migrate-uncommitted", 1);
+    broker.produce(&old, &unkeyed(3));
+    broker.transaction(&old, Ending::Open, &unkeyed(1));
+    let more = ["-X", "isolation.level=read_uncommitted", "--no-carry", "--json"];
+    let finished = keeping(broker, &old, &format!("{old}.new:1"), &more).run().expect_success();
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((&report["copied"], &report["held_back"]), (&3.into(), &1.into()), "{report:#}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use kreplay_kafka::{Client, KafkaConfig};
+use kreplay_topics::migrate::read::committed_only;
 
 use super::{CliError, Exit};
 use crate::config::{Config, Environment};
@@ -47,5 +48,6 @@ fn client(config: &Config) -> Result<Client, CliError> {
         return Err(CliError::Usage(text));
     }
     let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
-    Client::new(&kafka, &std::sync::Arc::default()).map_err(|error| CliError::Usage(error.to_string()))
+    // A migration reads committed records only. With the ends of all records it would wait for some that never arrive.
+    Client::new(&committed_only(&kafka), &std::sync::Arc::default()).map_err(|error| CliError::Usage(error.to_string()))
 }

@@ -74,6 +74,33 @@ impl Copier {
         Ok(self.offsets.commit(&commits)?)
     }
 
+    /// Commits all positions again, in a transaction of their own. Kafka expires each committed offset some days after
+    /// its last commit, so positions of partitions without new records would be lost one by one.
+    ///
+    /// # Errors
+    /// The transaction failed, or another process has taken over the migration.
+    pub fn confirm_positions(&self, ids: &[TopicPartition], at: &[i64]) -> Result<(), MigrateError> {
+        let position = |(id, at): (&TopicPartition, &i64)| Some((id.clone(), Offset::new(*at)?));
+        let positions: Vec<(TopicPartition, Offset)> = ids.iter().zip(at).filter_map(position).collect();
+        self.producer.begin().map_err(|error| transaction_error(&error))?;
+        let result = self.commit_transaction(&positions);
+        if result.is_err() {
+            // The result does not matter: the next copier with this id aborts it first.
+            drop(self.producer.abort(TRANSACTION_TIMEOUT));
+        }
+        result
+    }
+
+    /// Commits the open transaction with these positions.
+    fn commit_transaction(&self, positions: &[(TopicPartition, Offset)]) -> Result<(), MigrateError> {
+        let group = self.offsets.metadata();
+        let group = group.ok_or_else(|| MigrateError::Transaction("the group has no metadata".into()))?;
+        self.producer
+            .send_offsets(positions, &group, TRANSACTION_TIMEOUT)
+            .map_err(|error| transaction_error(&error))?;
+        self.producer.commit(TRANSACTION_TIMEOUT).map_err(|error| transaction_error(&error))
+    }
+
     /// Starts a pass over sections, which the caller reads from their starts.
     pub fn pass<'a>(
         &'a self,
@@ -177,8 +204,7 @@ impl CopyPass<'_> {
     }
 
     fn try_commit(&mut self, open: &OpenTransaction) -> Result<(), MigrateError> {
-        let Copier { producer, offsets, .. } = self.copier;
-        let refused = producer.settle(TRANSACTION_TIMEOUT).map_err(MigrateError::Transaction)?;
+        let refused = self.copier.producer.settle(TRANSACTION_TIMEOUT).map_err(MigrateError::Transaction)?;
         if !refused.is_empty() {
             return Err(self.refusal_error(open, NotSent { refused, sent: open.sent.len() }));
         }
@@ -187,9 +213,7 @@ impl CopyPass<'_> {
         };
         let positions: Vec<(TopicPartition, Offset)> =
             self.pending_positions.iter_mut().enumerate().filter_map(position).collect();
-        let group = offsets.metadata().ok_or_else(|| MigrateError::Transaction("the group has no metadata".into()))?;
-        producer.send_offsets(&positions, &group, TRANSACTION_TIMEOUT).map_err(|error| transaction_error(&error))?;
-        producer.commit(TRANSACTION_TIMEOUT).map_err(|error| transaction_error(&error))
+        self.copier.commit_transaction(&positions)
     }
 
     /// The error for refused records. It names the record that was probably the cause.

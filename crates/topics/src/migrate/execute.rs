@@ -36,6 +36,9 @@ const FOLLOW_POLL_INTERVAL: Duration = Duration::from_millis(500);
 const SLEEP_STEP: Duration = Duration::from_millis(50);
 /// How often the lag is reported while nothing happens.
 const LAG_NOTICE_INTERVAL: Duration = Duration::from_secs(30);
+/// How often all positions are committed again with `--follow`. Kafka expires each of them some time after its last
+/// commit (`offsets.retention.minutes`, a week by default).
+const CONFIRM_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// For steps that must not be cancelled.
 static NEVER_CANCELLED: AtomicBool = AtomicBool::new(false);
@@ -111,6 +114,7 @@ impl Migration<'_> {
         if !compared.verified.is_equal() {
             return Err(MigrateError::Refused(difference_error(&compared.verified)));
         }
+        self.check_old_topics()?;
         let held_back = self.held_back()?;
         self.listener.notice(&format!(
             "verified: {}, digest {:016x} in the old topics and in the new ones",
@@ -146,15 +150,21 @@ impl Migration<'_> {
         begun: Instant,
     ) -> Result<MigrationReport, MigrateError> {
         let would = |one: &Carried| one.state == CarryState::WouldBeCarried;
-        let groups = if plan.carried.iter().any(would) {
+        let (verified, groups) = if plan.carried.iter().any(would) {
+            // Since the plan was made, groups may have read on, and other clients may have written to the new topics.
+            let groups = self.groups()?;
             let ends: Vec<i64> = context.logs.iter().map(|log| log.end.get()).collect();
-            let compared = self.compare_topics(&ends, &context.groups)?;
-            carry_offsets(self, &context.groups, &compared.new, &compared.translated, false)?
+            let compared = self.compare_topics(&ends, &groups)?;
+            if !compared.verified.is_equal() {
+                return Err(MigrateError::Refused(difference_error(&compared.verified)));
+            }
+            self.check_old_topics()?;
+            (compared.verified, carry_offsets(self, &groups, &compared.new, &compared.translated, false)?)
         } else {
-            std::mem::take(&mut plan.carried)
+            (verified, std::mem::take(&mut plan.carried))
         };
         let held_back = self.held_back()?;
-        let nothing_to_do = groups.iter().all(|one| one.state != CarryState::Carried);
+        let nothing_to_do = are_done_before(&groups);
         Ok(MigrationReport {
             schema: 1,
             id: plan.id.clone(),
@@ -301,8 +311,13 @@ impl Migration<'_> {
     /// Copies new records of the old topics until it is stopped, and then the rest.
     fn follow(&mut self, state: &mut CopyState) -> Result<u64, MigrateError> {
         let (mut copied, mut was_at_end, mut last_notice) = (0, false, Instant::now());
+        let mut last_confirmed = Instant::now();
         loop {
             let last = self.cancel.load(Relaxed);
+            if last_confirmed.elapsed() >= CONFIRM_INTERVAL {
+                state.confirm(&self.old)?;
+                last_confirmed = Instant::now();
+            }
             check_topic_ids(&self.catalog(), &self.ids)?;
             // A topic may be deleted between these requests.
             let explained = |error| recreation(&self.catalog(), &self.ids, self.cancel).unwrap_or(error);
@@ -347,8 +362,22 @@ impl CopyState {
     /// Records the ends of the new partitions at a sync point that was reached.
     fn record_ends(&mut self, old: &[TopicPartition]) -> Result<(), MigrateError> {
         self.sync_points.ends.push(self.written_ends.now(&self.new)?);
+        // Confirmed after the ends were read: if another process has taken over while this one was suspended, they are
+        // those of a later moment. A group that starts there would skip records.
+        self.confirm(old)
+    }
+
+    /// Commits the positions and the sync points again. The positions come first, because only their commit fails if
+    /// another process has taken over.
+    fn confirm(&self, old: &[TopicPartition]) -> Result<(), MigrateError> {
+        self.copier.confirm_positions(old, &self.positions)?;
         self.log.save(old, &self.new, &self.sync_points)
     }
+}
+
+/// Whether nothing was left to do for these groups.
+fn are_done_before(groups: &[Carried]) -> bool {
+    groups.iter().all(|one| matches!(one.state, CarryState::AlreadyCarried | CarryState::HasItsOwn))
 }
 
 /// The message about offsets that open transactions hold back.
@@ -368,4 +397,28 @@ fn difference_error(verified: &Verified) -> String {
         counted_as(*keys_surplus, "has", "have"),
         counted_as(*keys_changed, "has", "have")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_that_were_not_carried_over_are_left_to_do() {
+        let done = |states: &[CarryState]| {
+            let carried = |state: &CarryState| Carried {
+                group: "g".into(),
+                state: state.clone(),
+                to_read: 0,
+                again: 0,
+                offsets: Vec::new(),
+            };
+            are_done_before(&states.iter().map(carried).collect::<Vec<_>>())
+        };
+        assert!(done(&[]) && done(&[CarryState::AlreadyCarried, CarryState::HasItsOwn]));
+        let failed = CarryState::Failed { reason: "no".into() };
+        for state in [CarryState::Carried, CarryState::Active, failed] {
+            assert!(!done(&[CarryState::AlreadyCarried, state]));
+        }
+    }
 }

@@ -1,13 +1,17 @@
 //! A migration: its old topics, groups, routes, and the operations that all steps use.
 
-use std::{collections::BTreeSet, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::AtomicBool,
+    time::Duration,
+};
 
 use kreplay_engine::plan::{HeldBack, PlanError, TopicSet, held_back::held_back};
 use kreplay_kafka::{
     Catalog, Client, GroupInfo, GroupOffsets, KafkaConfig, LogEnds, TopicInfo, TopicLimits, default_limits,
     producer::Timestamps, topic_limits,
 };
-use kreplay_model::domain::{Offset, TopicPartition, stores_own_positions};
+use kreplay_model::domain::{Offset, TopicPartition, number::counted, stores_own_positions};
 
 use super::{
     error::MigrateError,
@@ -140,6 +144,19 @@ impl<'a> Migration<'a> {
         committed_only(self.client.config())
     }
 
+    /// Checks that no old topics or partitions have been added since the migration was opened. They are not copied, so
+    /// consumers that switch over would never read their records.
+    ///
+    /// # Errors
+    /// Some have been added, or brokers do not answer.
+    pub(super) fn check_old_topics(&self) -> Result<(), MigrateError> {
+        let mut now = old_topics(self.catalog().topics()?, self.options)?;
+        // If channels come from records, the names of the new topics were not known when the old ones were selected.
+        let new: BTreeSet<&str> = self.routes.targets().iter().map(|target| target.topic.as_str()).collect();
+        now.retain(|topic| !new.contains(topic.name.as_str()));
+        addition(self.routes.old(), &now).map_or(Ok(()), |text| Err(MigrateError::Refused(text)))
+    }
+
     /// The current ends of the old topics' logs.
     pub(super) fn logs(&self) -> Result<Vec<LogEnds>, MigrateError> {
         Ok(self.catalog().log_ends(&self.old)?)
@@ -211,8 +228,7 @@ impl<'a> Migration<'a> {
         let mut groups = Vec::new();
         for GroupInfo { id, empty } in wanted {
             let all = GroupOffsets::new(self.client.config(), &id)?.all(self.options.timeout)?;
-            let all: std::collections::BTreeMap<&TopicPartition, Offset> =
-                all.iter().map(|(id, offset)| (id, *offset)).collect();
+            let all: BTreeMap<&TopicPartition, Offset> = all.iter().map(|(id, offset)| (id, *offset)).collect();
             let committed: Vec<Option<i64>> = self.old.iter().map(|id| all.get(id).map(|at| at.get())).collect();
             if committed.iter().any(Option::is_some) {
                 groups.push(Group { id, active: !empty, committed });
@@ -321,6 +337,24 @@ pub(super) fn span(sections: &[Section]) -> u64 {
     sections.iter().map(|section| section.end.since(section.from)).sum()
 }
 
+/// The first topic, or topic with further partitions, that has been added to the old topics, as an error message.
+fn addition(before: &[TopicInfo], now: &[TopicInfo]) -> Option<String> {
+    let before: BTreeMap<&str, i32> = before.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
+    now.iter().find_map(|TopicInfo { name, partitions, .. }| match before.get(name.as_str()) {
+        None => Some(format!(
+            "topic {name} belongs to the old topics, too, but did not when this command began, so it was not copied; \
+             select the old topics without it to continue, or delete the new topics and migrate all old ones together. \
+             No offsets were carried over"
+        )),
+        Some(had) if partitions > had => Some(format!(
+            "topic {name} had {} when this command began and has {partitions} now, and the new ones were not copied; \
+             run the same command again to copy them. No offsets were carried over",
+            counted(*had, "partition")
+        )),
+        Some(_) => None,
+    })
+}
+
 fn old_topics(all: Vec<TopicInfo>, options: &MigrateOptions) -> Result<Vec<TopicInfo>, MigrateError> {
     match &options.topics {
         TopicSet::Named(names) => {
@@ -350,5 +384,30 @@ fn old_topics(all: Vec<TopicInfo>, options: &MigrateOptions) -> Result<Vec<Topic
             }
             Ok(matching)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topics(all: &[(&str, i32)]) -> Vec<TopicInfo> {
+        let topic = |(name, partitions): &(&str, i32)| TopicInfo {
+            name: (*name).to_owned(),
+            partitions: *partitions,
+            internal: false,
+        };
+        all.iter().map(topic).collect()
+    }
+
+    #[test]
+    fn added_topics_and_partitions_are_noticed() {
+        let addition = |now: &[(&str, i32)]| addition(&topics(&[("a", 1), ("b", 2)]), &topics(now));
+        assert_eq!(addition(&[("a", 1), ("b", 2)]), None);
+        assert_eq!(addition(&[("b", 2)]), None, "everything that the others held was copied");
+        let text = addition(&[("a", 1), ("b", 3)]).unwrap();
+        assert!(text.starts_with("topic b had 2 partitions when this command began and has 3 "), "{text}");
+        let text = addition(&[("a", 1), ("ab", 1), ("b", 2)]).unwrap();
+        assert!(text.starts_with("topic ab belongs to the old topics, too"), "{text}");
     }
 }

@@ -22,7 +22,6 @@ use crate::create::{TopicOutcome, TopicState, compare};
 /// What the execution needs from planning.
 pub(super) struct PlanContext {
     pub(super) logs: Vec<LogEnds>,
-    pub(super) groups: Vec<Group>,
     pub(super) sync_plan: SyncPlan,
 }
 
@@ -118,7 +117,7 @@ impl Migration<'_> {
             verified: compared.map(|compared| compared.verified),
             carried,
         };
-        Ok((plan, PlanContext { logs, groups, sync_plan }))
+        Ok((plan, PlanContext { logs, sync_plan }))
     }
 
     fn sync_plan(groups: &[Group], logs: &[LogEnds], ends: &[i64], begin: &[i64]) -> SyncPlan {
@@ -156,8 +155,9 @@ impl Migration<'_> {
         }
         if progress == Progress::Foreign {
             obstacles.push(
-                "the new topics hold records that this migration has not written, or lack some that it has; choose \
-                 other names, or delete the new topics and start over"
+                "the new topics hold records that this migration has not written, or lack some that it has, perhaps \
+                 because it began with another set of old topics; select the same old topics as before to continue, \
+                 choose other names, or delete the new topics and start over"
                     .into(),
             );
         }

@@ -4,24 +4,26 @@
 //! r records of a key must start at or before record r of it. The lowest such offset of all keys of a new partition is
 //! the start offset. Nothing is skipped, and nothing is read again if the records that the group has read come first,
 //! which sync points ensure. A key in several old partitions has no order to count by: if the group has read some of
-//! its records but not all, all of them count as unread, except below a sync point.
+//! its records but not all, all of them count as unread, except below a sync point. The same applies to records
+//! without a key in the topics that the group reads.
 
 use std::collections::HashMap;
 
 use xxhash_rust::xxh3::Xxh3Builder;
 
-use super::key_digests::{KeyDigests, KeyLocation};
+use super::key_digests::{KEYLESS, KeyDigests, KeyLocation};
 
 /// The number of records of each key that a group has read.
 #[derive(Clone, Debug)]
 pub struct ReadCounts {
     read: HashMap<u64, u64, Xxh3Builder>,
     unread: u64,
+    has_unread_keyless: bool,
 }
 
 impl Default for ReadCounts {
     fn default() -> Self {
-        Self { read: HashMap::with_hasher(Xxh3Builder::new()), unread: 0 }
+        Self { read: HashMap::with_hasher(Xxh3Builder::new()), unread: 0, has_unread_keyless: false }
     }
 }
 
@@ -32,6 +34,7 @@ impl ReadCounts {
             *self.read.entry(key).or_default() += 1;
         } else {
             self.unread += 1;
+            self.has_unread_keyless |= key == KEYLESS;
         }
     }
 }
@@ -82,6 +85,8 @@ impl OffsetTranslator {
             let unread = match old.get(key) {
                 // A record that is in no old topic is unread.
                 None => true,
+                // All topics share this id, so the count includes those of topics that the group does not read.
+                Some(_) if key == KEYLESS => self.group.has_unread_keyless,
                 Some(entry) if entry.location == KeyLocation::Many => read < entry.count,
                 Some(_) => index >= read,
             };
@@ -160,6 +165,26 @@ mod tests {
             }
         }
         digests
+    }
+
+    /// The new topics are two partitions with records without a key. The group reads only the first topic.
+    #[test]
+    fn keyless_records_of_topics_that_a_group_does_not_read_do_not_count() {
+        let old = digests(&[vec![(KEYLESS, 1), (KEYLESS, 2)], vec![(KEYLESS, 3)]]);
+        let translated = |is_read: [bool; 2]| {
+            let mut read_counts = ReadCounts::default();
+            for one in is_read {
+                read_counts.add(KEYLESS, one);
+            }
+            let mut translator = OffsetTranslator::new(read_counts, &[0, i64::MAX]);
+            for (index, (partition, offset)) in (0..).zip([(0, 0), (1, 0), (0, 1)]) {
+                translator.add(&old, partition, offset, KEYLESS, index);
+            }
+            translator.finish(&[2, 1])
+        };
+        let at = |offset, to_read, reread| TranslatedOffsets { offsets: vec![offset, 1], to_read, reread };
+        assert_eq!(translated([true, true]), at(2, 0, 0), "the group has read its topic to the end");
+        assert_eq!(translated([true, false]), at(0, 2, 1));
     }
 
     proptest! {
