@@ -30,22 +30,15 @@ pub(super) enum Verdict {
     Handled,
     /// Not handled.
     Failed {
-        /// Why, escaped and truncated.
+        /// Why: without secrets, escaped and truncated.
         error: String,
         /// What is advised about a retry.
         advice: Advice,
     },
 }
 
+#[cfg(test)]
 impl Verdict {
-    /// Masks secrets in the error text.
-    pub(super) fn redact(&mut self, redactor: &Redactor) {
-        if let Self::Failed { error, .. } = self {
-            *error = redactor.redact(error);
-        }
-    }
-
-    #[cfg(test)]
     pub(super) fn retry(error: &str) -> Self {
         Self::Failed { error: error.to_owned(), advice: Advice::Retry }
     }
@@ -71,11 +64,12 @@ enum JsonDuration {
 }
 
 impl JsonVerdict {
-    /// The verdict. An object without `ok` or `error`, such as a log line, is not a verdict.
+    /// The verdict, with secrets in its text masked. An object without `ok` or `error`, such as a log line, is not a
+    /// verdict.
     ///
     /// # Errors
     /// One sentence: why it is not a verdict.
-    pub(super) fn verdict(self) -> Result<Verdict, String> {
+    pub(super) fn verdict(self, redactor: &Redactor) -> Result<Verdict, String> {
         let advice = match (self.retry_after, self.give_up) {
             (Some(_), true) => return Err("it has both `retry_after` and `give_up`".into()),
             (None, true) => Advice::GiveUp,
@@ -86,7 +80,7 @@ impl JsonVerdict {
             (Some(true), None) if advice == Advice::Retry => Ok(Verdict::Handled),
             (Some(true), _) => Err("it has both `ok` and a failure".into()),
             (_, None) if advice == Advice::Retry => Err("it has neither `ok` nor `error`".into()),
-            (_, error) => Ok(failed(error.as_deref().unwrap_or_default(), advice)),
+            (_, error) => Ok(failed(error.as_deref().unwrap_or_default(), advice, redactor)),
         }
     }
 }
@@ -113,12 +107,18 @@ fn parse_retry_after(text: &str) -> Result<Duration, String> {
     Ok(time.min(MAX_RETRY_AFTER))
 }
 
-fn failed(text: &str, advice: Advice) -> Verdict {
+fn failed(text: &str, advice: Advice, redactor: &Redactor) -> Verdict {
     let text = match text.trim() {
         "" => "no reason given",
         text => text,
     };
-    Verdict::Failed { error: escaped_excerpt(text), advice }
+    Verdict::Failed { error: redacted_excerpt(text, redactor), advice }
+}
+
+/// The beginning of an untrusted text as by [`escaped_excerpt`], with secrets masked.
+pub(super) fn redacted_excerpt(text: &str, redactor: &Redactor) -> String {
+    // Masked before the text is cut: of a secret that is cut, the rest would not be recognised.
+    escaped_excerpt(&redactor.redact(text))
 }
 
 /// The beginning of an untrusted text, with control characters escaped, for use in an error.
@@ -128,26 +128,26 @@ pub(super) fn escaped_excerpt(text: &str) -> String {
     printable(&clipped).into_owned() + more
 }
 
-/// Parses a line into the record's number, if given, and its verdict.
+/// Parses a line into the record's number, if given, and its verdict, with secrets in its text masked.
 ///
 /// # Errors
-/// One sentence: why the line is not a verdict.
+/// One sentence: why the line is not a verdict. It may quote the line, including secrets in it.
 #[cfg(feature = "exec")]
-pub(super) fn parse_line(line: &[u8]) -> Result<(Option<u64>, Verdict), String> {
+pub(super) fn parse_line(line: &[u8], redactor: &Redactor) -> Result<(Option<u64>, Verdict), String> {
     let line = line.trim_ascii();
     if line.starts_with(b"{") {
         let json: JsonVerdict = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-        return Ok((json.id, json.verdict()?));
+        return Ok((json.id, json.verdict(redactor)?));
     }
     let text = String::from_utf8_lossy(line);
     let (word, rest) = text.split_once(' ').unwrap_or((&text, ""));
     let verdict = match (word, rest) {
         ("ok", "") => Verdict::Handled,
-        ("error", _) => failed(rest, Advice::Retry),
-        ("give_up", _) => failed(rest, Advice::GiveUp),
+        ("error", _) => failed(rest, Advice::Retry, redactor),
+        ("give_up", _) => failed(rest, Advice::GiveUp, redactor),
         ("retry_after", _) => {
             let (time, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-            failed(rest, Advice::After(parse_retry_after(time)?))
+            failed(rest, Advice::After(parse_retry_after(time)?), redactor)
         }
         _ => return Err("it is none of `ok`, `error`, `retry_after`, `give_up` or a JSON object".into()),
     };
@@ -161,11 +161,27 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<(Option<u64>, Verdict), String> {
-        parse_line(line.as_bytes())
+        parse_line(line.as_bytes(), &Redactor::default())
+    }
+
+    #[test]
+    fn secrets_are_masked_before_the_text_is_cut() {
+        let redactor = Redactor::new(vec!["hunter2-hunter2".into()]);
+        // The secret crosses the limit.
+        let long = "x".repeat(MAX_ERROR_CHARS - 5) + "hunter2-hunter2";
+        for line in [format!("error {long}"), format!(r#"{{"error":"{long}"}}"#)] {
+            match parse_line(line.as_bytes(), &redactor) {
+                Ok((None, Verdict::Failed { error, .. })) => {
+                    assert!(error.ends_with("xx***") && !error.contains("hunt"), "{error}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]
     fn json_and_plain_words_are_equivalent() {
+        let failed = |text: &str, advice| failed(text, advice, &Redactor::default());
         let after = |seconds| Advice::After(Duration::from_millis(seconds));
         for (line, id, verdict) in [
             (r#"{"id":7,"ok":true}"#, Some(7), Verdict::Handled),
@@ -208,7 +224,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_parse_or_fail_without_control_characters(line in prop::collection::vec(any::<u8>(), 0..60)) {
-            if let Ok((_, Verdict::Failed { error, .. })) = parse_line(&line) {
+            if let Ok((_, Verdict::Failed { error, .. })) = parse_line(&line, &Redactor::default()) {
                 prop_assert!(!error.chars().any(char::is_control));
             }
         }

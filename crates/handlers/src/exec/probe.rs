@@ -22,7 +22,7 @@ pub(super) fn probe(command: &Command, stderr_log: &StderrLog) -> Result<(), Chi
         child.exchange(Duration::from_millis(100)).map_err(ChildError::Pipe)?;
         if let Some(line) = child.line() {
             return Err(match line {
-                Ok(line) => ChildError::invalid_line(line, "it had no records"),
+                Ok(line) => ChildError::invalid_line(line, "it had no records", &stderr_log.redactor),
                 Err(_) => ChildError::LineTooLong,
             });
         }

@@ -14,14 +14,14 @@ use kreplay_model::{
 };
 use parking_lot::{Condvar, Mutex};
 
-use crate::verdict::escaped_excerpt;
+use crate::verdict::redacted_excerpt;
 
 /// The number of lines that may pass at once, for all children together.
 const BURST_LINES: f64 = 20.0;
 /// The rate at which further lines may pass, for all children together.
 const LINES_PER_SECOND: f64 = 2.0;
-/// Longer lines are cut to this length.
-const MAX_STDERR_LINE_BYTES: usize = 2000;
+/// Longer lines are cut to this length before secrets in them are masked, so it is larger than most secrets.
+const MAX_STDERR_LINE_BYTES: usize = 16 << 10;
 /// The stack size of a reader thread.
 const STACK_BYTES: usize = 128 * 1024;
 /// How long [`StderrReader::last_line`] waits for the end of standard error.
@@ -135,7 +135,7 @@ impl StderrReader {
         // If no thread can be started, the pipe is closed, so that the child does not block on a full pipe.
         let started = thread.spawn(move || {
             read_lines(BufReader::new(pipe), |line| {
-                let line = escaped_excerpt(&log.redactor.redact(&String::from_utf8_lossy(line)));
+                let line = redacted_excerpt(&String::from_utf8_lossy(line), &log.redactor);
                 if line.trim().is_empty() {
                     return;
                 }
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_and_the_last_needs_no_line_feed() {
-        let long = [b'x'; 3 * MAX_STDERR_LINE_BYTES];
+        let long = vec![b'x'; 3 * MAX_STDERR_LINE_BYTES];
         let text = [b"one\r\n\n".as_slice(), &long, b"\nlast"].concat();
         let mut lines = Vec::new();
         read_lines(BufReader::with_capacity(7, text.as_slice()), |line| lines.push(line.to_vec()));

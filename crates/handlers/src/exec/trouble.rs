@@ -2,8 +2,10 @@
 
 use std::{fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
+use kreplay_model::domain::Redactor;
+
 use super::window::UnexpectedAck;
-use crate::verdict::escaped_excerpt;
+use crate::verdict::redacted_excerpt;
 
 /// Why the child process must be replaced. Never contains a secret.
 #[derive(Debug)]
@@ -35,8 +37,10 @@ pub(super) enum ChildError {
 }
 
 impl ChildError {
-    pub(super) fn invalid_line(line: &[u8], reason: &str) -> Self {
-        Self::InvalidLine { line: escaped_excerpt(&String::from_utf8_lossy(line)), reason: escaped_excerpt(reason) }
+    /// A line that is not an acknowledgement. The reason may quote it.
+    pub(super) fn invalid_line(line: &[u8], reason: &str, redactor: &Redactor) -> Self {
+        let excerpt = |text: &str| redacted_excerpt(text, redactor);
+        Self::InvalidLine { line: excerpt(&String::from_utf8_lossy(line)), reason: excerpt(reason) }
     }
 
     /// Whether the child violated the protocol.

@@ -27,8 +27,8 @@ const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(200);
 const MIN_RESTART_DELAY: Duration = Duration::from_millis(100);
 /// The maximum restart delay.
 const MAX_RESTART_DELAY: Duration = Duration::from_secs(5);
-/// After this number of children in a row without an acknowledgement, the rest of a batch is failed and retried by the
-/// run's schedule.
+/// After this number of children in a row without an acknowledgement, the rest of a batch is failed without blaming its
+/// records, and retried by the run's schedule.
 const MAX_FRUITLESS_RESTARTS: u32 = 5;
 /// After this number of protocol violations, if no child of the run has ever acknowledged a record, the command itself
 /// is considered faulty.
@@ -67,7 +67,8 @@ impl Handler for ExecHandler {
                 !self.has_acknowledged || !matches!(cause, ChildError::Exited { .. } | ChildError::Pipe(_));
             window.child_failed(&error, conclusive);
             if fruitless_restarts >= MAX_FRUITLESS_RESTARTS || matches!(cause, ChildError::Start(_)) {
-                window.fail_left(error);
+                // None of these records was found to be the cause.
+                window.fail_left(RecordFailure::new(error, Advice::Unable));
             }
         }
         self.next_id = window.next_id();
@@ -233,11 +234,9 @@ fn send_records(child: &mut Child, batch: &[LaneRun], window: &mut Window, share
 }
 
 fn handle_answer(line: &[u8], window: &mut Window, shared: &ExecShared) -> Result<(), ChildError> {
-    let (id, mut verdict) = parse_line(line).map_err(|reason| {
-        let line = shared.stderr_log.redactor.redact(&String::from_utf8_lossy(line));
-        ChildError::invalid_line(line.as_bytes(), &reason)
-    })?;
-    verdict.redact(&shared.stderr_log.redactor);
+    let redactor = &shared.stderr_log.redactor;
+    let (id, verdict) =
+        parse_line(line, redactor).map_err(|reason| ChildError::invalid_line(line, &reason, redactor))?;
     if verdict != Verdict::Handled {
         shared.counts.refused.fetch_add(1, Relaxed);
     }

@@ -16,8 +16,8 @@ use kreplay_model::{
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
-    Compression, FileFormat, format::OutputFormat, hold, ledger::FileState, parquet, part_file::PartFile,
-    writer::ExportWriter,
+    Compression, FileFormat, format::OutputFormat, hold, ledger::FileState, ledger_error::ExportError, parquet,
+    part_file::PartFile, writer::ExportWriter,
 };
 use crate::HandlerError;
 
@@ -70,7 +70,7 @@ impl ExportWriter {
         })
     }
 
-    /// Completes all files and records the run's positions.
+    /// Completes all files, and makes the entries in the database few.
     ///
     /// # Errors
     /// Some files could not be completed. Their rows are safe: the next run completes them.
@@ -82,19 +82,8 @@ impl ExportWriter {
             parts
         };
         self.complete_all(parts);
-        let claimed_partitions: Vec<_> = self
-            .state
-            .lock()
-            .claimed_partitions
-            .iter()
-            .map(|(index, claimed)| (*index, claimed.row, claimed.owner))
-            .collect();
-        if let Some(run) = self.positions.get() {
-            let positions: Vec<_> =
-                claimed_partitions.into_iter().map(|(index, row, owner)| (row, owner, run.position(index))).collect();
-            // This only saves time and space: the exported records are known without it.
-            drop(self.state.lock().ledger.advance(&positions));
-        }
+        // This only saves time and space: the exported records are known without it.
+        drop(if self.in_group { self.merge_entries() } else { self.advance() });
         let remaining = self.state.lock().incomplete.len();
         if remaining == 0 {
             return Ok(());
@@ -112,6 +101,29 @@ impl ExportWriter {
         })
     }
 
+    /// Records the run's positions.
+    fn advance(&self) -> Result<(), ExportError> {
+        let claimed_partitions: Vec<_> = self
+            .state
+            .lock()
+            .claimed_partitions
+            .iter()
+            .map(|(index, claimed)| (*index, claimed.row, claimed.owner))
+            .collect();
+        let Some(run) = self.positions.get() else { return Ok(()) };
+        let positions: Vec<_> =
+            claimed_partitions.into_iter().map(|(index, row, owner)| (row, owner, run.position(index))).collect();
+        self.state.lock().ledger.advance(&positions)
+    }
+
+    /// Replaces the entries of each partition by one.
+    fn merge_entries(&self) -> Result<(), ExportError> {
+        let state = &mut *self.state.lock();
+        let claimed_partitions = state.claimed_partitions.values().filter(|claimed| claimed.entries > 0);
+        let merged: Vec<_> = claimed_partitions.map(|claimed| (claimed.row, claimed.owner, &claimed.written)).collect();
+        state.ledger.merge(&merged)
+    }
+
     /// Converts a file and gives it its final name.
     ///
     /// # Errors
@@ -119,7 +131,7 @@ impl ExportWriter {
     pub(super) fn complete(&self, finished: &FinishedFile<'_>) -> Result<(), String> {
         let FinishedFile { id, name, path, file, rows, bytes, output } = *finished;
         let failed = |error: io::Error| format!("cannot complete {}: {error}", path.display());
-        let error_text = |error: super::ledger_error::ExportError| error.text;
+        let error_text = |error: ExportError| error.text;
         if rows == 0 {
             drop(fs::remove_file(path));
             hold::forget(path);

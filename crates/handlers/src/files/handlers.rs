@@ -74,6 +74,7 @@ impl FilesHandlers {
             table: Table { output, rules: Arc::clone(&context.rules) },
             settings,
             scope,
+            in_group: context.group.is_some(),
             run,
             partitions: Arc::clone(&context.partitions),
             positions: OnceLock::new(),

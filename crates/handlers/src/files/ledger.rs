@@ -74,14 +74,36 @@ pub(super) struct FileNote {
     pub(super) hash: u64,
 }
 
+/// A partition after it was claimed.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) row: i64,
+    /// The exported offsets.
+    pub(super) written: OffsetSet,
+    /// The number of entries in which they are stored.
+    pub(super) entries: u32,
+}
+
 /// The records of a partition in a batch.
 #[derive(Clone, Debug)]
 pub(super) struct PartitionNote {
     pub(super) row: i64,
     pub(super) owner: i64,
     pub(super) offsets: OffsetSet,
-    /// The run's position, if it is to be recorded.
-    pub(super) position: Option<i64>,
+    pub(super) upkeep: Upkeep,
+}
+
+/// What keeps the entries of a partition few. Each batch adds one.
+#[derive(Clone, Debug)]
+pub(super) enum Upkeep {
+    /// Nothing yet.
+    NotDue,
+    /// The run's position is stored, and the entries below it are removed: this run handles no offset below it again.
+    /// Not in a group. There the entries outlive the run, and records below its position may be in no file: those
+    /// before its start, and those that were filtered, skipped or dead-lettered.
+    Advance(i64),
+    /// One entry with all exported offsets replaces the others.
+    Merge(OffsetSet),
 }
 
 /// All offsets below a position: they are exported, and need not be stored individually.
@@ -131,14 +153,8 @@ impl ExportLedger {
         self.db.transaction_with_behavior(TransactionBehavior::Immediate)
     }
 
-    /// Claims a partition: batches of earlier owners are rejected from now on. Returns its row and the exported
-    /// offsets.
-    pub(super) fn claim(
-        &mut self,
-        run: &str,
-        id: &TopicPartition,
-        owner: i64,
-    ) -> Result<(i64, OffsetSet), ExportError> {
+    /// Claims a partition: batches of earlier owners are rejected from now on.
+    pub(super) fn claim(&mut self, run: &str, id: &TopicPartition, owner: i64) -> Result<Claim, ExportError> {
         let change = self.change()?;
         change
             .prepare_cached(
@@ -150,7 +166,8 @@ impl ExportLedger {
                 "UPDATE partition SET owner = ? WHERE run = ? AND topic = ? AND number = ? RETURNING id, position",
             )?
             .query_row(params![owner, run, &*id.topic, id.partition.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut written = below(position);
+        // Earlier versions also stored positions of groups.
+        let (mut written, mut entries) = (below(position), 0);
         {
             let mut statement =
                 change.prepare_cached("SELECT stretches FROM written WHERE partition = ? AND last >= ?")?;
@@ -161,29 +178,27 @@ impl ExportLedger {
                     ExportError::stop("the database of exported records is damaged; export to another directory".into())
                 })?;
                 written.merge(&offsets);
+                entries += 1;
             }
         }
         change.commit()?;
-        Ok((row, written))
+        Ok(Claim { row, written, entries })
     }
 
     /// Records a batch in one transaction.
     pub(super) fn commit(&mut self, partitions: &[PartitionNote], files: &[FileNote]) -> Result<(), ExportError> {
         let change = self.change()?;
         for note in partitions {
-            let owner: Option<i64> = change
-                .prepare_cached("SELECT owner FROM partition WHERE id = ?")?
-                .query_row([note.row], |row| row.get(0))
-                .optional()?;
-            if owner != Some(note.owner) {
-                return Err(ExportError::retry("another process has claimed the partition".into()));
+            if !is_owner(&change, note.row, note.owner)? {
+                return Err(ExportError::fenced("another process has claimed the partition".into()));
             }
-            let last = note.offsets.end().map_or(0, |end| end - 1);
-            change
-                .prepare_cached("INSERT INTO written (partition, last, stretches) VALUES (?, ?, ?)")?
-                .execute(params![note.row, last, note.offsets.encode_uncounted()])?;
-            if let Some(position) = note.position {
-                advance(&change, note.row, position)?;
+            match &note.upkeep {
+                Upkeep::NotDue => add(&change, note.row, &note.offsets)?,
+                Upkeep::Advance(position) => {
+                    add(&change, note.row, &note.offsets)?;
+                    advance(&change, note.row, *position)?;
+                }
+                Upkeep::Merge(all) => replace(&change, note.row, all)?,
             }
         }
         for note in files {
@@ -209,9 +224,20 @@ impl ExportLedger {
     pub(super) fn advance(&mut self, positions: &[(i64, i64, i64)]) -> Result<(), ExportError> {
         let change = self.change()?;
         for (row, owner, position) in positions {
-            let mine = "SELECT 1 FROM partition WHERE id = ? AND owner = ?";
-            if change.prepare_cached(mine)?.exists([row, owner])? {
+            if is_owner(&change, *row, *owner)? {
                 advance(&change, *row, *position)?;
+            }
+        }
+        change.commit()?;
+        Ok(())
+    }
+
+    /// Replaces the entries of partitions by one each, given as row, owner and all exported offsets.
+    pub(super) fn merge(&mut self, partitions: &[(i64, i64, &OffsetSet)]) -> Result<(), ExportError> {
+        let change = self.change()?;
+        for (row, owner, all) in partitions {
+            if is_owner(&change, *row, *owner)? {
+                replace(&change, *row, all)?;
             }
         }
         change.commit()?;
@@ -286,6 +312,24 @@ fn read_file(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
         bytes: unsigned(6)?,
         hash: unsigned(7)?,
     })
+}
+
+fn is_owner(change: &Transaction<'_>, row: i64, owner: i64) -> rusqlite::Result<bool> {
+    change.prepare_cached("SELECT 1 FROM partition WHERE id = ? AND owner = ?")?.exists([row, owner])
+}
+
+/// Adds an entry.
+fn add(change: &Transaction<'_>, row: i64, offsets: &OffsetSet) -> rusqlite::Result<()> {
+    let (last, stretches) = (offsets.end().map_or(0, |end| end - 1), offsets.encode_uncounted());
+    let mut statement = change.prepare_cached("INSERT INTO written (partition, last, stretches) VALUES (?, ?, ?)")?;
+    statement.execute(params![row, last, stretches])?;
+    Ok(())
+}
+
+/// Replaces all entries by one.
+fn replace(change: &Transaction<'_>, row: i64, all: &OffsetSet) -> rusqlite::Result<()> {
+    change.prepare_cached("DELETE FROM written WHERE partition = ?")?.execute([row])?;
+    add(change, row, all)
 }
 
 fn advance(change: &Transaction<'_>, row: i64, position: i64) -> rusqlite::Result<()> {

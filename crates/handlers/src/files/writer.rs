@@ -19,16 +19,19 @@ use parking_lot::Mutex;
 
 use super::{
     ExportSettings,
-    ledger::{ExportLedger, PartitionNote, below},
+    ledger::{Claim, ExportLedger, PartitionNote, Upkeep, below},
     ledger_error::ExportError,
     part_file::{self, PartFile},
     parts::PartFiles,
     table::Table,
 };
-use crate::{LaneRun, Positions};
+use crate::{Advice, LaneRun, Positions};
 
-/// The number of batches of a partition between two records of its position.
-const BATCHES_PER_POSITION_NOTE: u32 = 32;
+/// The number of batches of a partition after which its entries in the database are made fewer.
+const BATCHES_PER_UPKEEP: u32 = 32;
+/// With more stretches of exported offsets than this number per batch, that is done less often, because it may write
+/// all of them.
+const STRETCHES_PER_BATCH: usize = 32;
 
 /// The export writer that all workers of a run share.
 pub(super) struct ExportWriter {
@@ -40,6 +43,8 @@ pub(super) struct ExportWriter {
     pub(super) settings: ExportSettings,
     /// The scope in which exported records are known: the run, or all runs of its group.
     pub(super) scope: String,
+    /// Whether that is a group.
+    pub(super) in_group: bool,
     /// The run's id or group, for file names.
     pub(super) run: String,
     pub(super) partitions: Arc<AppendOnlyVec<TopicPartition>>,
@@ -74,9 +79,55 @@ pub(super) struct ClaimedPartition {
     pub(super) owner: i64,
     /// The epoch of the assignment under which it was claimed.
     epoch: u32,
-    written: OffsetSet,
-    /// The number of batches so far.
-    batches: u32,
+    pub(super) written: OffsetSet,
+    /// The number of entries in the database since they were last made fewer.
+    pub(super) entries: u32,
+    /// The number of entries at which they are made fewer.
+    max_entries: u32,
+}
+
+impl ClaimedPartition {
+    fn new(claim: Claim, owner: i64, epoch: u32) -> Self {
+        let Claim { row, written, entries } = claim;
+        let max_entries = max_entries(&written);
+        Self { row, owner, epoch, written, entries, max_entries }
+    }
+
+    /// What keeps the entries few, in a batch with these offsets. `position` is the run's position; `None` in a group.
+    fn upkeep(&self, offsets: &OffsetSet, position: Option<i64>, in_group: bool) -> Upkeep {
+        if self.entries.saturating_add(1) < self.max_entries {
+            return Upkeep::NotDue;
+        }
+        if in_group {
+            let mut all = self.written.clone();
+            all.merge(offsets);
+            return Upkeep::Merge(all);
+        }
+        position.map_or(Upkeep::NotDue, Upkeep::Advance)
+    }
+
+    /// Updates it after a batch was recorded in the database.
+    fn recorded(&mut self, note: PartitionNote) {
+        match note.upkeep {
+            Upkeep::NotDue => {
+                self.written.merge(&note.offsets);
+                self.entries = self.entries.saturating_add(1);
+                return;
+            }
+            Upkeep::Advance(position) => {
+                self.written.merge(&note.offsets);
+                self.written.merge(&below(position));
+            }
+            Upkeep::Merge(all) => self.written = all,
+        }
+        self.entries = 0;
+        self.max_entries = max_entries(&self.written);
+    }
+}
+
+fn max_entries(written: &OffsetSet) -> u32 {
+    let batches = written.runs().count() / STRETCHES_PER_BATCH;
+    u32::try_from(batches).unwrap_or(u32::MAX).max(BATCHES_PER_UPKEEP)
 }
 
 /// The rows of a batch for one file.
@@ -100,8 +151,8 @@ impl ExportWriter {
             let state = &mut *state;
             if state.claimed_partitions.get(&partition).is_none_or(|claimed| claimed.epoch < epoch) {
                 let owner = i64::from_le_bytes(rand::random());
-                let (row, written) = state.ledger.claim(&self.scope, id, owner)?;
-                state.claimed_partitions.insert(partition, ClaimedPartition { row, owner, epoch, written, batches: 0 });
+                let claim = state.ledger.claim(&self.scope, id, owner)?;
+                state.claimed_partitions.insert(partition, ClaimedPartition::new(claim, owner, epoch));
             }
             let Some(claimed) = state.claimed_partitions.get(&partition) else { continue };
             already_exported.extend(
@@ -124,25 +175,32 @@ impl ExportWriter {
         // Read before the lock is taken, to prevent a deadlock: the answer may wait for threads that wait for this
         // lock.
         let mut positions: HashMap<u32, i64> = HashMap::new();
-        if let Some(run) = self.positions.get() {
+        if let Some(run) = self.positions.get().filter(|_| !self.in_group) {
             for (partition, _) in batch_offsets.iter() {
                 positions.entry(*partition).or_insert_with(|| run.position(*partition));
             }
         }
         let mut state = self.state.lock();
         let state = &mut *state;
-        let notes = notes(&mut state.claimed_partitions, batch_offsets, &positions)?;
+        let notes = notes(&state.claimed_partitions, batch_offsets, &positions, self.in_group)?;
         let outcome = self.append(state, chunks).and_then(|files| state.ledger.commit(&notes, &files));
         for chunk in chunks {
             let Some(part) = state.parts.get_mut(&chunk.series) else { continue };
             if outcome.is_ok() { part.commit() } else { part.roll_back() }
         }
+        let partitions = batch_offsets.chunk_by(|a, b| a.0 == b.0).map(|chunk| chunk[0].0);
+        if outcome.as_ref().is_err_and(|error| error.advice == Advice::Fenced) {
+            // The next attempt claims them again. The other process may have claimed them late, when they were no
+            // longer assigned to it, and nothing else would take them back.
+            for partition in partitions {
+                state.claimed_partitions.remove(&partition);
+            }
+            return outcome.map(|()| Vec::new());
+        }
         outcome?;
-        for (note, partition) in notes.iter().zip(batch_offsets.chunk_by(|a, b| a.0 == b.0).map(|chunk| chunk[0].0)) {
-            let Some(claimed) = state.claimed_partitions.get_mut(&partition) else { continue };
-            claimed.written.merge(&note.offsets);
-            if let Some(position) = note.position {
-                claimed.written.merge(&below(position));
+        for (note, partition) in notes.into_iter().zip(partitions) {
+            if let Some(claimed) = state.claimed_partitions.get_mut(&partition) {
+                claimed.recorded(note);
             }
         }
         self.counts.rows.fetch_add(batch_offsets.len() as u64, Relaxed);
@@ -210,26 +268,23 @@ impl ExportWriter {
 
 /// The database entries of a batch for each partition, in the order of `batch_offsets`.
 fn notes(
-    claimed_partitions: &mut HashMap<u32, ClaimedPartition>,
+    claimed_partitions: &HashMap<u32, ClaimedPartition>,
     batch_offsets: &[(u32, i64)],
     positions: &HashMap<u32, i64>,
+    in_group: bool,
 ) -> Result<Vec<PartitionNote>, ExportError> {
     let mut notes = Vec::new();
     for chunk in batch_offsets.chunk_by(|a, b| a.0 == b.0) {
-        let Some(claimed) = chunk.first().and_then(|(partition, _)| claimed_partitions.get_mut(partition)) else {
-            return Err(ExportError::retry("a partition of the batch is not claimed".into()));
+        let Some(claimed) = chunk.first().and_then(|(partition, _)| claimed_partitions.get(partition)) else {
+            // Another worker has lost the claim since this batch began.
+            return Err(ExportError::fenced("another process has claimed a partition of the batch".into()));
         };
         if chunk.iter().any(|(_, offset)| claimed.written.contains(*offset)) {
             return Err(ExportError::retry("a record of the batch was exported by another worker".into()));
         }
-        claimed.batches += 1;
-        let due = claimed.batches.is_multiple_of(BATCHES_PER_POSITION_NOTE);
-        notes.push(PartitionNote {
-            row: claimed.row,
-            owner: claimed.owner,
-            offsets: chunk.iter().map(|(_, offset)| *offset).collect(),
-            position: positions.get(&chunk[0].0).copied().filter(|_| due),
-        });
+        let offsets: OffsetSet = chunk.iter().map(|(_, offset)| *offset).collect();
+        let upkeep = claimed.upkeep(&offsets, positions.get(&chunk[0].0).copied(), in_group);
+        notes.push(PartitionNote { row: claimed.row, owner: claimed.owner, offsets, upkeep });
     }
     Ok(notes)
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use kreplay_model::domain::{Secret, SecretFormat, number::counted};
+use kreplay_model::domain::{Redactor, Secret, SecretFormat, number::counted};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::OnDenied;
 use crate::{
     Advice,
-    verdict::{JsonVerdict, Verdict, escaped_excerpt},
+    verdict::{JsonVerdict, Verdict, escaped_excerpt, redacted_excerpt},
 };
 
 /// The result of a request.
@@ -76,16 +76,25 @@ const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
 /// The maximum length of the body excerpt in an error, in characters.
 const MAX_EXCERPT_CHARS: usize = 200;
 
+/// Multi-Status: the body has a result for each record.
+pub(super) const MULTI_STATUS: u16 = 207;
+
 /// Whether the body has a result for each record and must be read completely.
 pub(super) fn has_result_per_record(status: u16, options: AnswerOptions) -> bool {
-    status == 207 || (options.per_record && (200..300).contains(&status))
+    status == MULTI_STATUS || (options.per_record && (200..300).contains(&status))
 }
 
-/// Interprets an answer. `request` names it in errors, such as `POST https://host/path`.
-pub(super) fn interpret(request: &str, answer: &Answer<'_>, options: AnswerOptions) -> RequestOutcome {
+/// Interprets an answer. `request` names it in errors, such as `POST https://host/path`. Secrets in the answer are
+/// masked: an endpoint may repeat what it received.
+pub(super) fn interpret(
+    request: &str,
+    answer: &Answer<'_>,
+    options: AnswerOptions,
+    redactor: &Redactor,
+) -> RequestOutcome {
     let Answer { status, retry_after, .. } = *answer;
     if has_result_per_record(status, options) {
-        return parse_results(answer, options.records).unwrap_or_else(|reason| {
+        return parse_results(answer, options.records, redactor).unwrap_or_else(|reason| {
             RequestOutcome::Failed(RequestFailure {
                 error: format!("{request} returned {status}, but without a result for each record: {reason}"),
                 advice: Advice::Retry,
@@ -96,7 +105,7 @@ pub(super) fn interpret(request: &str, answer: &Answer<'_>, options: AnswerOptio
     if (200..300).contains(&status) {
         return RequestOutcome::Accepted;
     }
-    let excerpt = excerpt(answer.body);
+    let excerpt = excerpt(answer.body, redactor);
     let mut error = format!("{request} returned {status}{}{excerpt}", reason(status));
     if status == 413 {
         error.push_str(match options.records {
@@ -108,7 +117,8 @@ pub(super) fn interpret(request: &str, answer: &Answer<'_>, options: AnswerOptio
     let (advice, scope) = match status {
         300..400 => {
             let location = answer.location.map_or_else(String::new, |location| {
-                format!(" to {}", escaped_excerpt(Secret::plain(SecretFormat::Address, location.to_owned()).shown()))
+                let location = Secret::plain(SecretFormat::Address, redactor.redact(location));
+                format!(" to {}", escaped_excerpt(location.shown()))
             });
             let error = format!(
                 "{request} returned {status}, a redirect{location}; redirects are not followed: change the URL"
@@ -137,8 +147,9 @@ fn reason(status: u16) -> String {
     reason.map_or_else(String::new, |reason| format!(" {reason}"))
 }
 
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
+fn excerpt(body: &[u8], redactor: &Redactor) -> String {
+    // Secrets are masked before the text is cut: of a secret that is cut, the rest would not be recognised.
+    let text = redactor.redact(&String::from_utf8_lossy(body));
     let text = text.trim();
     let clipped: String = text.chars().take(MAX_EXCERPT_CHARS).collect();
     let more = if clipped.len() < text.len() { "…" } else { "" };
@@ -153,7 +164,7 @@ enum Results {
     Object { results: Vec<Value> },
 }
 
-fn parse_results(answer: &Answer<'_>, records: usize) -> Result<RequestOutcome, String> {
+fn parse_results(answer: &Answer<'_>, records: usize, redactor: &Redactor) -> Result<RequestOutcome, String> {
     if let Some(broken) = &answer.broken {
         return Err(broken.clone());
     }
@@ -165,8 +176,9 @@ fn parse_results(answer: &Answer<'_>, records: usize) -> Result<RequestOutcome, 
         return Err(format!("it has {} for {}", counted(results.len(), "result"), counted(records, "record")));
     }
     let verdict = |value| {
-        let json: JsonVerdict = serde_json::from_value(value).map_err(|error| escaped_excerpt(&error.to_string()))?;
-        json.verdict()
+        let json: JsonVerdict =
+            serde_json::from_value(value).map_err(|error| redacted_excerpt(&error.to_string(), redactor))?;
+        json.verdict(redactor)
     };
     results.into_iter().map(verdict).collect::<Result<_, _>>().map(RequestOutcome::PerRecord)
 }

@@ -2,16 +2,28 @@
 
 use std::time::Duration;
 
+use kreplay_model::domain::Redactor;
+
 use super::{
     OnDenied,
-    answer::{Answer, AnswerOptions, FailureScope, RequestFailure, RequestOutcome, interpret},
+    answer::{self, Answer, AnswerOptions, FailureScope, RequestFailure, RequestOutcome},
 };
 use crate::{Advice, verdict::Verdict};
 
 const OPTIONS: AnswerOptions = AnswerOptions { on_denied: OnDenied::Stop, per_record: false, records: 2 };
 
+fn interpret(request: &str, answer: &Answer<'_>, options: AnswerOptions) -> RequestOutcome {
+    answer::interpret(request, answer, options, &Redactor::default())
+}
+
 fn refused(answer: &Answer<'_>, options: AnswerOptions) -> RequestFailure {
-    match interpret("POST http://h/x", answer, options) {
+    refused_without(&[], answer, options)
+}
+
+/// The same with secrets that must not appear.
+fn refused_without(secrets: &[&str], answer: &Answer<'_>, options: AnswerOptions) -> RequestFailure {
+    let redactor = Redactor::new(secrets.iter().map(ToString::to_string).collect());
+    match answer::interpret("POST http://h/x", answer, options, &redactor) {
         RequestOutcome::Failed(failure) => failure,
         other => panic!("{other:?}"),
     }
@@ -59,6 +71,24 @@ fn errors_contain_a_bounded_and_escaped_excerpt() {
     let location = Some("https://ada:hunter2@other/y");
     let error = refused(&Answer { status: 308, location, ..Answer::default() }, OPTIONS).error;
     assert!(error.contains("a redirect to https://ada:***@other/y; redirects are not followed"), "{error}");
+}
+
+#[test]
+fn secrets_are_masked_before_a_text_is_cut() {
+    let token = "s3cret-".repeat(40);
+    let secrets = [token.as_str()];
+    let body = format!("{} {token}", "x".repeat(100));
+    let error = refused_without(&secrets, &Answer { status: 500, body: body.as_bytes(), ..Answer::default() }, OPTIONS);
+    assert!(error.error.ends_with("xx ***"), "{}", error.error);
+    let location = format!("https://other/{}/{token}", "x".repeat(400));
+    let answer = Answer { status: 308, location: Some(&location), ..Answer::default() };
+    let error = refused_without(&secrets, &answer, OPTIONS);
+    assert!(error.error.contains("xx/***; redirects"), "{}", error.error);
+    // The reason why a result cannot be used quotes its value.
+    let options = AnswerOptions { per_record: true, records: 1, ..OPTIONS };
+    let body = format!(r#"[{{"ok":"{}{token}"}}]"#, "x".repeat(400));
+    let error = refused_without(&secrets, &Answer { status: 200, body: body.as_bytes(), ..Answer::default() }, options);
+    assert!(error.error.contains("invalid type") && error.error.contains("xx***"), "{}", error.error);
 }
 
 #[test]

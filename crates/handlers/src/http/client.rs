@@ -19,12 +19,17 @@ use super::{
     retry_after,
     tls::{tls_config, with_tls_hint},
 };
-use crate::{Advice, verdict::escaped_excerpt};
+use crate::{Advice, verdict::redacted_excerpt};
 
 /// The maximum bytes read of a body that is not needed, so that the connection can be reused.
 const MAX_DRAINED_BODY_BYTES: u64 = 64 << 10;
+/// The maximum bytes read of a body that is not needed and too large to drain: more than an error quotes, so that a
+/// long secret at its beginning is recognised and masked.
+const MAX_QUOTED_BODY_BYTES: u64 = 16 << 10;
 /// The maximum bytes read of a body with a result for each record.
 const MAX_RESULTS_BODY_BYTES: u64 = 16 << 20;
+/// The beginning of the standard library's error about a host that it cannot resolve, which has no kind of its own.
+const LOOKUP_FAILED: &str = "failed to lookup address information";
 /// One connection per worker is enough, and there are at most this number of workers.
 const MAX_IDLE_CONNECTIONS: usize = 1000;
 
@@ -101,8 +106,10 @@ impl Client {
             }
             Err(error) => {
                 let (text, scope) = self.describe_error(&error);
-                let error = format!("{}: {}", self.request, escaped_excerpt(&text));
-                (None, self.redacted(RequestOutcome::Failed(RequestFailure { error, advice: Advice::Retry, scope })))
+                let error = format!("{}: {}", self.request, redacted_excerpt(&text, &self.redactor));
+                // No record reached an endpoint that cannot be reached, so none of them is at fault.
+                let advice = if scope == FailureScope::Endpoint { Advice::Unable } else { Advice::Retry };
+                (None, self.redacted(RequestOutcome::Failed(RequestFailure { error, advice, scope })))
             }
         }
     }
@@ -120,17 +127,19 @@ impl Client {
             .body()
             .content_length()
             .is_some_and(|length| length > expected && expected == MAX_DRAINED_BODY_BYTES);
-        let limit = if too_large { 2048 } else { expected };
+        let limit = if too_large { MAX_QUOTED_BODY_BYTES } else { expected };
         let read = response.body_mut().as_reader().take(limit + 1).read_to_end(&mut bytes);
         let broken = match read {
-            Err(error) => Some(format!("the body ended early: {}", escaped_excerpt(&error.to_string()))),
+            Err(error) => {
+                Some(format!("the body ended early: {}", redacted_excerpt(&error.to_string(), &self.redactor)))
+            }
             Ok(_) if bytes.len() as u64 > limit => {
                 Some(format!("the body is longer than {} MiB", MAX_RESULTS_BODY_BYTES >> 20))
             }
             Ok(_) => None,
         };
         let answer = Answer { status, retry_after, location: location.as_deref(), body: &bytes, broken };
-        interpret(&self.request, &answer, options)
+        interpret(&self.request, &answer, options, &self.redactor)
     }
 
     /// Why there was no answer, and what the failure concerns.
@@ -152,6 +161,7 @@ impl Client {
                     | ErrorKind::AddrNotAvailable
                     // rustls reports its errors as this kind.
                     | ErrorKind::InvalidData => FailureScope::Endpoint,
+                    _ if error.to_string().starts_with(LOOKUP_FAILED) => FailureScope::Endpoint,
                     _ => FailureScope::Unknown,
                 };
                 let text = match error.kind() {
@@ -168,19 +178,14 @@ impl Client {
         }
     }
 
-    /// Masks secrets in errors: an endpoint may echo what it received.
+    /// Masks secrets in an error as a whole: parts of the URL may be the same as a secret.
     fn redacted(&self, outcome: RequestOutcome) -> RequestOutcome {
         match outcome {
             RequestOutcome::Failed(failure) => {
                 RequestOutcome::Failed(RequestFailure { error: self.redactor.redact(&failure.error), ..failure })
             }
-            RequestOutcome::PerRecord(mut verdicts) => {
-                for verdict in &mut verdicts {
-                    verdict.redact(&self.redactor);
-                }
-                RequestOutcome::PerRecord(verdicts)
-            }
-            RequestOutcome::Accepted => RequestOutcome::Accepted,
+            // The texts of these were masked when they were read.
+            outcome @ (RequestOutcome::PerRecord(_) | RequestOutcome::Accepted) => outcome,
         }
     }
 }

@@ -87,6 +87,15 @@ mod tests {
         let it = endpoint("http://127.0.0.1:80").unwrap();
         assert_eq!((it.uri.path(), it.authorization, it.uri.to_string().as_str()), ("/", None, "http://127.0.0.1:80/"));
         assert!(endpoint("https://[::1]:1/x").is_ok());
+        // A token is the user without a password.
+        for (url, credentials, shown) in
+            [("https://t0ken@h/x", "t0ken:", "https://***@h/x"), ("https://t0ken:@h/x", "t0ken:", "https://***:@h/x")]
+        {
+            let it = endpoint(url).unwrap();
+            let header = it.authorization.unwrap();
+            assert_eq!(header.to_str().unwrap(), format!("Basic {}", STANDARD.encode(credentials)));
+            assert_eq!(it.shown, shown);
+        }
     }
 
     #[test]

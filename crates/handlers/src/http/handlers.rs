@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use kreplay_model::{
@@ -58,6 +58,7 @@ impl HttpHandlers {
             partitions: Arc::clone(&context.partitions),
             rules: Arc::clone(&context.rules),
             counts: Counts::default(),
+            answers_per_record: AtomicBool::new(false),
             shown,
         };
         Ok(Self { shared: Arc::new(shared) })

@@ -27,6 +27,14 @@ pub(super) struct RequestContent<'a> {
     headers: HeaderMap,
 }
 
+/// A place in the content of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ContentMark {
+    bytes: usize,
+    records: usize,
+    keys: usize,
+}
+
 impl<'a> RequestContent<'a> {
     pub(super) fn new(settings: &'a HttpSettings) -> Self {
         Self {
@@ -66,9 +74,22 @@ impl<'a> RequestContent<'a> {
         Ok(())
     }
 
-    /// The length of the body so far, in bytes.
+    /// The length of the body in bytes, if no further record is appended.
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        let bracket = usize::from(self.kind == Body::Array && self.records > 0);
+        self.bytes.len() + bracket
+    }
+
+    /// The records so far, for [`Self::cut_back`].
+    pub(super) fn mark(&self) -> ContentMark {
+        ContentMark { bytes: self.bytes.len(), records: self.records, keys: self.keys.len() }
+    }
+
+    /// Removes the records that were appended since the mark was taken. Only for bodies that hold several records.
+    pub(super) fn cut_back(&mut self, to: ContentMark) {
+        self.bytes.truncate(to.bytes);
+        self.keys.truncate(to.keys);
+        self.records = to.records;
     }
 
     pub(super) fn records(&self) -> usize {
@@ -191,6 +212,23 @@ mod tests {
         let lines = String::from_utf8(bytes).unwrap();
         assert_eq!(lines.lines().map(|line| offsets(&serde_json::from_str(line).unwrap())).collect::<Vec<_>>(), [7, 8]);
         assert_eq!(headers[CONTENT_TYPE], "application/x-ndjson");
+    }
+
+    #[test]
+    fn records_that_were_taken_back_leave_no_trace() {
+        for kind in [Body::Array, Body::Ndjson] {
+            let settings = HttpSettings { body: kind, ..HttpSettings::default() };
+            let mut it = RequestContent::new(&settings);
+            let mut marks = Vec::new();
+            for offset in [7, 8, 9] {
+                marks.push(it.mark());
+                it.push(&source(), &Rules::default(), &record(0, offset, Some(b"k"), Some(b"v"), &[])).unwrap();
+            }
+            it.cut_back(marks[2]);
+            let (length, finished) = (it.len(), it.finish());
+            assert_eq!(finished, content(kind, &[7, 8]));
+            assert_eq!(length, finished.1.len());
+        }
     }
 
     #[test]

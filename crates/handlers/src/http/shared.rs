@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use kreplay_engine::rules::Rules;
@@ -18,6 +18,8 @@ pub(super) struct HttpShared {
     pub(super) partitions: Arc<AppendOnlyVec<TopicPartition>>,
     pub(super) rules: Arc<Rules>,
     pub(super) counts: Counts,
+    /// Whether the endpoint has answered with a result for each record, although `http.per_record` is not set.
+    pub(super) answers_per_record: AtomicBool,
     /// The configured headers of each request, masked for display.
     pub(super) shown: Vec<String>,
 }

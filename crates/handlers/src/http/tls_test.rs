@@ -88,7 +88,7 @@ fn a_custom_authority_is_trusted_only_if_configured() {
     assert_eq!(endpoint.seen().len(), 2);
     for (host, ca) in [("localhost", None), ("127.0.0.1", Some(authority.ca()))] {
         let failures = handle(&endpoint, host, |http| http.ca = ca);
-        assert_eq!(failures[0].advice, Advice::Retry);
+        assert_eq!(failures[0].advice, Advice::Unable);
         assert!(failures[0].error.contains("invalid peer certificate"), "{}", failures[0].error);
     }
     assert_eq!(endpoint.seen().len(), 2);
@@ -106,6 +106,10 @@ fn the_client_certificate_is_presented_on_request() {
     };
     assert_eq!(handle(&endpoint, "localhost", own), []);
     let failures = handle(&endpoint, "localhost", |http| http.ca = Some(authority.ca()));
-    assert_eq!((failures.len(), failures[0].advice), (1, Advice::Retry));
+    // The server may close the connection before its reason arrives.
+    assert!(
+        matches!(failures.as_slice(), [one] if matches!(one.advice, Advice::Unable | Advice::Retry)),
+        "{failures:?}"
+    );
     assert_eq!(endpoint.seen().len(), 2);
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    answer::{AnswerOptions, FailureScope, RequestFailure, RequestOutcome},
+    answer::{AnswerOptions, FailureScope, MULTI_STATUS, RequestFailure, RequestOutcome},
     parcel::next_parcel,
     request::RequestContent,
     shared::HttpShared,
@@ -18,7 +18,7 @@ use crate::{Advice, BatchProgress, Handler, LaneFailure, LaneRun, RecordFailure,
 /// run's schedule.
 const BATCH_BACKOFF_BUDGET: Duration = Duration::from_secs(10);
 /// After this number of consecutive requests that failed because of the endpoint, the rest of the batch is failed as
-/// well.
+/// well, without blaming its records.
 const MAX_ENDPOINT_FAILURES: u32 = 3;
 
 /// The handler of one worker.
@@ -65,17 +65,24 @@ impl<'a> Delivery<'a> {
         let shared: &'a HttpShared = self.shared;
         let settings = &shared.settings;
         let max_records = if settings.body.takes_many() { settings.batch as usize } else { 1 };
+        let one_per_lane = settings.per_record || shared.answers_per_record.load(Relaxed);
         loop {
             let mut content = RequestContent::new(settings);
             let mut unwritable = None;
             let batch = self.batch;
-            let records = next_parcel(&self.progress, settings.per_record, |at| {
+            let records = next_parcel(&self.progress, one_per_lane, |at| {
                 let full = content.records() >= max_records
                     || (content.records() > 0 && content.len() as u64 >= settings.max_body);
                 if full || unwritable.is_some() {
                     return false;
                 }
+                let before = content.mark();
                 let appended = append(shared, batch, at, &mut content);
+                if appended.is_ok() && content.records() > 1 && content.len() as u64 > settings.max_body {
+                    // It begins the next request.
+                    content.cut_back(before);
+                    return false;
+                }
                 unwritable = appended.err().map(|error| (at, error));
                 unwritable.is_none()
             });
@@ -104,6 +111,9 @@ impl<'a> Delivery<'a> {
         let sizes = HeaderSizes::of(&headers);
         let (status, outcome) = self.shared.client.send(headers, &body, options);
         self.shared.counts.answered(status);
+        if status == Some(MULTI_STATUS) {
+            self.shared.answers_per_record.store(true, Relaxed);
+        }
         match outcome {
             RequestOutcome::Accepted => {
                 self.endpoint_failures = 0;
@@ -152,7 +162,8 @@ impl<'a> Delivery<'a> {
             self.send_singly(records);
         }
         if self.endpoint_failures >= MAX_ENDPOINT_FAILURES {
-            self.progress.fail_left(failure());
+            // These records were not sent, or only together with others.
+            self.progress.fail_left(RecordFailure::new(error.as_str(), Advice::Unable));
         }
     }
 

@@ -225,11 +225,66 @@ fn an_unreachable_endpoint_fails_a_batch_quickly() {
     let it = open(&url, |_| ()).unwrap();
     let failures = handle(&it, &batch);
     assert_eq!(failures.len(), 200);
-    assert!(failures.iter().all(|it| it.advice == Advice::Retry && it.error.contains("refused")), "{failures:?}");
+    assert!(failures.iter().all(|it| it.advice == Advice::Unable && it.error.contains("refused")), "{failures:?}");
     assert_eq!(effect(&it, "requests"), 3);
     let it = open("http://no-such-host.invalid/", |_| ()).unwrap();
     let failures = handle(&it, &[lane(0, 0..1)]);
-    assert_eq!(ends(&failures), [(0, 0, Advice::Retry)]);
+    assert_eq!(ends(&failures), [(0, 0, Advice::Unable)], "{failures:?}");
+}
+
+/// A status such as 500 may be due to the record. Records that were not sent are not at fault.
+#[test]
+fn only_records_that_were_sent_are_blamed_for_a_failing_server() {
+    for body in [Body::Record, Body::Array] {
+        let endpoint = Endpoint::start(|_| status(500));
+        let it = source(&endpoint, |http| http.body = body);
+        let batch: Vec<_> = (0..20).map(|number| lane(number, 0..2)).collect();
+        let failures = handle(&it, &batch);
+        assert_eq!(failures.len(), 20);
+        let blamed = failures.iter().filter(|it| it.advice == Advice::Retry).count();
+        let others = failures.iter().filter(|it| it.advice == Advice::Unable).count();
+        assert!((1..=3).contains(&blamed) && blamed + others == 20, "{failures:?}");
+        assert_eq!(effect(&it, "requests"), 3);
+    }
+}
+
+#[test]
+fn no_request_with_several_records_exceeds_its_maximum() {
+    for body in [Body::Array, Body::Ndjson] {
+        let endpoint = Endpoint::start(|_| status(200));
+        let it = source(&endpoint, |http| {
+            http.body = body;
+            http.max_body = 400;
+        });
+        let large = record(0, 3, None, Some(&[b'x'; 1000]), &[]);
+        let mut records = lane(0, 0..12).records;
+        records[3] = large;
+        assert_eq!(handle(&it, &[LaneRun { lane: 0, records }]), []);
+        let seen = endpoint.seen();
+        let count = |request: &Request| request.text().matches("\"offset\"").count();
+        assert!(seen.iter().all(|it| it.body.len() <= 400 || count(it) == 1), "{seen:?}");
+        assert!(seen.iter().any(|it| count(it) > 1), "{seen:?}");
+        assert_eq!(seen.iter().map(count).sum::<usize>(), 12);
+    }
+}
+
+/// The settings do not say that the server answers for each record; its first answer does.
+#[test]
+fn after_an_answer_for_each_record_requests_have_one_record_of_each_lane() {
+    let endpoint = Endpoint::start(|request| {
+        let results: Vec<_> = offsets(request).iter().map(|_| json!({"ok": true})).collect();
+        Reply::Status(207, Vec::new(), serde_json::to_vec(&results).unwrap())
+    });
+    let it = source(&endpoint, |http| {
+        http.body = Body::Array;
+        http.batch = 5;
+    });
+    assert_eq!(handle(&it, &[lane(0, 0..4), lane(1, 10..13)]), []);
+    let seen = |from: usize| endpoint.seen().iter().skip(from).map(offsets).collect::<Vec<_>>();
+    assert_eq!(seen(0), [vec![0, 1, 2, 3, 10], vec![11], vec![12]]);
+    // Other workers know it, too.
+    assert_eq!(it.make(1).handle(&[lane(0, 20..22), lane(1, 30..32)]), []);
+    assert_eq!(seen(3), [vec![20, 30], vec![21, 31]]);
 }
 
 #[test]

@@ -37,9 +37,10 @@ pub(super) struct WriteError {
     pub(super) is_final: bool,
 }
 
+/// The output is at fault, not a record.
 impl From<WriteError> for RecordFailure {
     fn from(error: WriteError) -> Self {
-        Self::new(error.text, if error.is_final { Advice::Stop } else { Advice::Retry })
+        Self::new(error.text, if error.is_final { Advice::Stop } else { Advice::Unable })
     }
 }
 

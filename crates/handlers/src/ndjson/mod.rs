@@ -164,7 +164,10 @@ impl NdjsonHandler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{lane, record};
+    use crate::{
+        Advice,
+        testing::{lane, record},
+    };
 
     fn handler(path: &Path) -> NdjsonHandler {
         let context = HandlerSetup::testing(&[TopicPartition::new("a", 0), TopicPartition::new("b", 1)]);
@@ -202,9 +205,10 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_failed_write_fails_every_run() {
+    fn a_failed_write_fails_every_run_and_blames_no_record() {
         let failures = handler(Path::new("/dev/full")).handle(&[lane(0, 2), lane(1, 1)]);
-        assert_eq!(failures.iter().map(|f| (f.run, f.done)).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
+        let ends: Vec<_> = failures.iter().map(|f| (f.run, f.done, f.advice)).collect();
+        assert_eq!(ends, [(0, 0, Advice::Unable), (1, 0, Advice::Unable)]);
         assert!(failures[1].error.contains("/dev/full"), "{}", failures[1].error);
     }
 

@@ -192,7 +192,7 @@ fn choose_position_group(settings: &TopicSettings, context: &HandlerSetup) -> Po
 fn look_up_targets(router: &Router) -> Result<(), HandlerError> {
     for (topic, partitions) in router.known_channels() {
         let found = router.targets.of(topic.as_bytes()).map_err(|RecordFailure { error, advice }| match advice {
-            Advice::Retry => target_error(error),
+            Advice::Unable => target_error(error),
             _ => settings_error(error),
         })?;
         if router.keeps_partitions() && found.partitions < partitions {

@@ -95,7 +95,8 @@ impl Republisher {
                 AttemptEnd::Transient(error) => {
                     attempts += 1;
                     if attempts == MAX_ATTEMPTS || self.stopped.load(Relaxed) {
-                        work.fail_left(error);
+                        // The cluster is at fault, not a record.
+                        work.fail_left(RecordFailure::new(error, Advice::Unable));
                     } else {
                         std::thread::sleep(RETRY_DELAY);
                     }

@@ -23,6 +23,9 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{Advice, RecordFailure};
 
+/// The maximum number of channels whose topics are remembered. A topic may have any number of channels, for example one
+/// for each key.
+const MAX_REMEMBERED_CHANNELS: usize = 65_536;
 /// How long describing or creating a topic may take.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -78,6 +81,7 @@ pub(super) struct TargetTopics {
     missing: MissingTopic,
     /// Topics of that cluster that are read and must not be written to.
     forbidden: RwLock<HashSet<String>>,
+    /// The topics of channels, so that the strategy is not applied to each record. Emptied when it is full.
     by_channel: RwLock<HashMap<Vec<u8>, Arc<TargetTopic>>>,
     all: Mutex<BTreeMap<String, Arc<TargetTopic>>>,
     loop_error: Mutex<Option<String>>,
@@ -130,7 +134,11 @@ impl TargetTopics {
             target
         };
         drop(all);
-        self.by_channel.write().insert(channel.to_vec(), Arc::clone(&target));
+        let mut by_channel = self.by_channel.write();
+        if by_channel.len() >= MAX_REMEMBERED_CHANNELS {
+            by_channel.clear();
+        }
+        by_channel.insert(channel.to_vec(), Arc::clone(&target));
         Ok(target)
     }
 
@@ -155,18 +163,7 @@ impl TargetTopics {
             }
             found => found,
         };
-        found.map(|topic| topic.partitions).map_err(|error| match error {
-            CatalogError::UnknownTopic(_) => permanent(format!(
-                "topic {name} does not exist; create it (kreplay topics create), or set topic.create = true"
-            )),
-            CatalogError::NotAuthorized(_) => RecordFailure {
-                error: format!("not authorized for topic {name}; grant WRITE and DESCRIBE on it"),
-                advice: Advice::Stop,
-            },
-            other => {
-                RecordFailure { error: format!("topic {name} cannot be written to: {other}"), advice: Advice::Retry }
-            }
-        })
+        found.map(|topic| topic.partitions).map_err(|error| lookup_failure(name, &error))
     }
 
     /// Looks up the limits of all known topics with one request.
@@ -234,11 +231,31 @@ impl TargetTopics {
         self.all.lock().values().map(count).collect()
     }
 
+    /// The number of channels whose topics are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered_channels(&self) -> usize {
+        self.by_channel.read().len()
+    }
+
     /// Adds a topic without a lookup.
     #[cfg(test)]
     pub(super) fn add_known(&self, name: &str, partitions: i32) {
         let target = Arc::new(TargetTopic::new(name.into(), partitions));
         self.all.lock().insert(name.into(), target);
+    }
+}
+
+/// Why the records of a topic fail that cannot be looked up.
+pub(super) fn lookup_failure(name: &str, error: &CatalogError) -> RecordFailure {
+    match error {
+        CatalogError::UnknownTopic(_) => permanent(format!(
+            "topic {name} does not exist; create it (kreplay topics create), or set topic.create = true"
+        )),
+        CatalogError::NotAuthorized(_) => {
+            RecordFailure::new(format!("not authorized for topic {name}; grant WRITE and DESCRIBE on it"), Advice::Stop)
+        }
+        // The cluster is at fault, not a record.
+        other => RecordFailure::new(format!("topic {name} cannot be written to: {other}"), Advice::Unable),
     }
 }
 

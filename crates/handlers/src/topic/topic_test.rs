@@ -1,18 +1,30 @@
-//! Tests of routing, without a broker.
+//! Tests without a broker: of routing, and of a cluster that cannot be reached.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use kreplay_engine::rules::Rules;
-use kreplay_kafka::{Client, KafkaConfig};
-use kreplay_model::domain::{KeyHash, Record, TopicPartition};
+use kreplay_kafka::{CatalogError, Client, ClientError, KafkaConfig, producer::Timestamps};
+use kreplay_model::{
+    domain::{KeyHash, Record, TopicPartition},
+    feed::EventLog,
+};
 use kreplay_topics::{Channel, Strategy};
 
 use super::{
     outgoing::Router,
-    settings::TopicSettings,
-    targets::{MissingTopic, TargetTopics},
+    pool::{Pool, ProducerTemplate},
+    republish::{Republisher, TopicHandler},
+    settings::{Timeouts, TopicSettings},
+    targets::{MissingTopic, TargetTopics, lookup_failure},
 };
-use crate::{Advice, RecordFailure, testing::record};
+use crate::{
+    Advice, Handler as _, RecordFailure,
+    testing::{lane, record},
+};
 
 /// A router for partition 3 of `orders.eu`, with targets that need no lookup.
 fn router(settings: &TopicSettings, strategy: Strategy, topics: &[(&str, i32)]) -> Router {
@@ -85,4 +97,44 @@ fn source_topics_are_not_written_to() {
     // A run that follows the log discovers a new matching topic.
     router.targets.forbid("copy");
     assert!(router.targets.loop_error().unwrap().contains("never ends"));
+}
+
+#[test]
+fn a_cluster_that_cannot_be_reached_is_not_the_fault_of_a_record() {
+    let outage = CatalogError::Client(ClientError::Refused("away".into()));
+    assert_eq!(lookup_failure("copy", &outage).advice, Advice::Unable);
+    let missing = CatalogError::UnknownTopic("copy".into());
+    assert_eq!(lookup_failure("copy", &missing).advice, Advice::GiveUp);
+
+    let settings = TopicSettings { timestamps: Timestamps::Now, ..TopicSettings::default() };
+    let template = ProducerTemplate {
+        bootstrap_servers: "127.0.0.1:1".into(),
+        properties: BTreeMap::new(),
+        id_prefix: Some("test".into()),
+        shared_ids: false,
+        init_timeout: Duration::from_millis(20),
+    };
+    let republisher = Republisher {
+        router: router(&settings, all_to("copy"), &[("copy", 1)]),
+        pool: Pool::new(template),
+        timeouts: Timeouts::of(&BTreeMap::new()).unwrap(),
+        ledger: None,
+        shared_ids: false,
+        events: EventLog::default(),
+        stopped: AtomicBool::new(false),
+    };
+    let failures = TopicHandler(Arc::new(republisher)).handle(&[lane(0, 2), lane(1, 1)]);
+    let ends: Vec<_> = failures.iter().map(|failure| (failure.run, failure.done, failure.advice)).collect();
+    assert_eq!(ends, [(0, 0, Advice::Unable), (1, 0, Advice::Unable)], "{failures:?}");
+}
+
+#[test]
+fn the_number_of_remembered_channels_is_bounded() {
+    const LIMIT: u32 = 65_536;
+    let router = router(&TopicSettings::default(), all_to("copy"), &[("copy", 1)]);
+    for channel in 0..LIMIT + 10 {
+        router.targets.of(&channel.to_be_bytes()).unwrap();
+    }
+    assert_eq!(router.targets.remembered_channels(), 10);
+    assert_eq!(router.targets.of(b"one more").unwrap().name, "copy");
 }

@@ -6,7 +6,8 @@ use super::{MASK, is_secret};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretFormat {
     /// An address: `scheme://user:PASSWORD@host/path?name=value`, or `name=value` pairs separated by spaces, as
-    /// `PostgreSQL` accepts them. The password and values with secret names are masked.
+    /// `PostgreSQL` accepts them. The password and values with secret names are masked, and the user of an HTTP address
+    /// without a password, because it may be a token.
     Address,
     /// A header, `Name: value`. Its name determines whether the value is secret.
     Header,
@@ -22,7 +23,7 @@ impl SecretFormat {
         let (text, references) = extract_references(written);
         let shown = match self {
             Self::Address => match text.split_once("://") {
-                Some((scheme, rest)) => format!("{scheme}://{}", mask_url(rest)),
+                Some((scheme, rest)) => format!("{scheme}://{}", mask_url(rest, is_http(scheme))),
                 None => mask_pairs(&text),
             },
             Self::Header => mask_named(&text, ':'),
@@ -127,8 +128,14 @@ fn mask_named(text: &str, separator: char) -> String {
     format!("{name}{separator}{space}{}", mask(value.trim_start()))
 }
 
+/// Whether the part before `://` is that of an HTTP address, possibly after the name of a handler.
+fn is_http(scheme: &str) -> bool {
+    let scheme = scheme.rsplit(':').next().unwrap_or(scheme);
+    ["http", "https"].iter().any(|one| scheme.eq_ignore_ascii_case(one))
+}
+
 /// The part after `scheme://`.
-fn mask_url(rest: &str) -> String {
+fn mask_url(rest: &str, is_http: bool) -> String {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let at = rest[..end].rfind('@').or_else(|| {
         // The password contains a character that should be escaped, such as `/` as %2F: the part before the `@` is not
@@ -137,11 +144,13 @@ fn mask_url(rest: &str) -> String {
         if port.chars().all(|c| c.is_ascii_digit()) { None } else { rest.rfind('@') }
     });
     let (user, rest) = at.map_or((None, rest), |at| (Some(&rest[..at]), &rest[at..]));
-    let mut out = match user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
-        None => String::new(),
-        Some((name, "")) => name.to_owned(),
-        Some((name, password)) => format!("{name}:{}", mask(password)),
-    };
+    let mut out = String::new();
+    if let Some(user) = user {
+        let (name, colon, password) =
+            user.split_once(':').map_or((user, "", ""), |(name, password)| (name, ":", password));
+        let is_token = is_http && password.is_empty();
+        out.extend([if is_token { mask(name) } else { name }, colon, mask(password)]);
+    }
     let Some((path, query)) = rest.split_once('?') else { return out + rest };
     let (query, fragment) = query.find('#').map_or((query, ""), |at| query.split_at(at));
     out.push_str(path);
@@ -205,7 +214,11 @@ mod tests {
             ("postgres://ada:hun/ter2@db/app", "postgres://ada:***@db/app"),
             ("https://host:8080/a@b", "https://host:8080/a@b"),
             ("https://h/x?a=1&access_token=hunter2&b=2#f", "https://h/x?a=1&access_token=***&b=2#f"),
-            ("https://token@h/x", "https://token@h/x"),
+            ("https://t0ken@h/x", "https://***@h/x"),
+            ("https://t0ken:@h/x", "https://***:@h/x"),
+            ("http:HTTP://t0ken@h/x", "http:HTTP://***@h/x"),
+            ("https://${env:TOKEN}@h/x", "https://${env:TOKEN}@h/x"),
+            ("postgres://ada@db/app", "postgres://ada@db/app"),
             ("${env:DATABASE}", "${env:DATABASE}"),
             ("host=db user=ada password=hunter2 dbname=app", "host=db user=ada password=*** dbname=app"),
             ("password = 'hun ter\\'2' host=db", "password = *** host=db"),

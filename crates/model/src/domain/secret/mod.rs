@@ -88,6 +88,9 @@ mod tests {
         assert_eq!(secrets(SecretFormat::Variable, "PGPASSWORD=hunter2"), ["hunter2"]);
         assert_eq!(secrets(SecretFormat::Header, "Authorization: Bearer hunter2"), ["hunter2"]);
         assert_eq!(secrets(SecretFormat::Address, "https://ada:hunter2@h/x?token=12345&b=c"), ["hunter2", "12345"]);
+        for token in ["https://t0ken@h/x", "https://t0ken:@h/x"] {
+            assert_eq!(secrets(SecretFormat::Address, token), ["t0ken"]);
+        }
         let referenced =
             Secret::new(SecretFormat::Address, "https://h/pre-hunter2/${x}".into(), "https://h/pre-${env:A}/$${x}");
         assert_eq!(referenced.secrets(), ["hunter2"]);
