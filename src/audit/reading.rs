@@ -56,6 +56,7 @@ pub fn audit(request: &AuditRequest<'_>, progress: &mut dyn FnMut(Planning)) -> 
         Err(ScanError::Cancelled) => None,
         result => Some(result?),
     };
+    observer.mark_unread();
     let coverage = AuditCoverage {
         full: full == Some(true),
         stopped: full.is_none(),
@@ -65,10 +66,21 @@ pub fn audit(request: &AuditRequest<'_>, progress: &mut dyn FnMut(Planning)) -> 
     Ok(observer.auditor.result(coverage))
 }
 
+/// What was read of a partition.
+#[derive(Clone, Copy, Debug, Default)]
+struct PartitionReading {
+    /// The offsets covered, with or without records.
+    offsets: u64,
+    has_records: bool,
+}
+
 struct Observer<'a> {
     auditor: Auditor,
+    plan: &'a Plan,
     /// The index of the topic of each partition of the plan.
     topic_of: Vec<usize>,
+    /// What was read of each partition of the plan.
+    readings: Vec<PartitionReading>,
     rules: &'a Rules,
     sequence: Option<&'a Field>,
     rehearse_key: Option<&'a KeyTemplate>,
@@ -100,7 +112,9 @@ impl<'a> Observer<'a> {
         let sequence = request.sequence.map(ToString::to_string);
         Self {
             auditor: Auditor::new(&topics, template, sequence, rehearsal),
+            plan,
             topic_of,
+            readings: vec![PartitionReading::default(); plan.partitions.len()],
             rules,
             sequence: request.sequence,
             rehearse_key: request.rehearse_key,
@@ -109,10 +123,23 @@ impl<'a> Observer<'a> {
             coverage: AuditCoverage { offsets: plan.records(), ..AuditCoverage::default() },
         }
     }
+
+    /// Marks the partitions that may have records, of which none was read: the time for a sample was over, or the audit
+    /// was stopped. A partition of which every offset is covered is known to have none.
+    fn mark_unread(&mut self) {
+        for ((planned, topic), reading) in self.plan.partitions.iter().zip(&self.topic_of).zip(&self.readings) {
+            if !reading.has_records && reading.offsets < planned.span() {
+                self.auditor.mark_unread(*topic, planned.id.partition.0);
+            }
+        }
+    }
 }
 
 impl ScanVisitor for Observer<'_> {
     fn record(&mut self, at: usize, record: &RawRecord<'_>) -> Result<(), ScanError> {
+        if let Some(reading) = self.readings.get_mut(at) {
+            reading.has_records = true;
+        }
         let wanted = || !self.cancel.load(Relaxed);
         let route = retry_until(self.silence, wanted, |_| {}, || self.rules.route(record))
             .map_err(|reason| ScanError::Undecodable(reason.to_string()))?;
@@ -140,7 +167,10 @@ impl ScanVisitor for Observer<'_> {
         Ok(())
     }
 
-    fn covered(&mut self, _at: usize, offsets: u64) {
+    fn covered(&mut self, at: usize, offsets: u64) {
         self.coverage.offsets_read += offsets;
+        if let Some(reading) = self.readings.get_mut(at) {
+            reading.offsets += offsets;
+        }
     }
 }

@@ -112,11 +112,35 @@ pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: 
     Ok(exit(&run, &found))
 }
 
-/// `Done` if both are equal, `Failed` if they differ. If the run did not complete, its own exit code takes precedence.
+/// `Done` if both are equal, `Failed` if they differ, and `Skipped` if no record differs but some fail with both, about
+/// which nothing is known. If the run did not complete, its own exit code takes precedence.
 fn exit(run: &RunView, found: &ComparisonReport) -> Exit {
     match run.state {
-        RunState::Done if found.is_equal() => Exit::of_view(run),
-        RunState::Done => Exit::Failed,
+        RunState::Done if !found.is_equal() => Exit::Failed,
+        RunState::Done if found.has_uncompared_records() => Exit::Skipped,
         _ => Exit::of_view(run),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::feed::{ComparisonView, DryRunFindings};
+
+    use super::*;
+
+    #[test]
+    fn records_that_fail_with_both_are_not_a_success() {
+        for (state, differing_records, failed_with_both, expected) in [
+            (RunState::Done, 0, 0, Exit::Done),
+            (RunState::Done, 0, 1, Exit::Skipped),
+            (RunState::Done, 1, 1, Exit::Failed),
+            (RunState::Failed, 0, 1, Exit::Failed),
+            (RunState::Cancelled, 1, 1, Exit::Stopped),
+        ] {
+            let found = ComparisonView { records: 2, differing_records, failed_with_both, ..ComparisonView::default() };
+            let rehearsal = Some(DryRunFindings::Comparison(found));
+            let run = RunView { state, rehearsal, ..RunView::default() };
+            assert_eq!(exit(&run, &ComparisonReport::new(&run).unwrap()), expected, "{state} {failed_with_both}");
+        }
     }
 }

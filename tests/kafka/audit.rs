@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use kreplay::audit::{AuditRequest, audit};
 use kreplay::kafka::{Catalog, Client, KafkaConfig};
@@ -251,6 +252,36 @@ fn a_sample_says_so_and_reads_part_of_the_topic() {
     assert!(!report.coverage.full && (2500..3500).contains(&report.coverage.records), "{:?}", report.coverage);
     assert_eq!(report.topics[0].partitioner.best.unwrap().partitioner, Partitioner::Murmur2);
     assert!(broker.groups().iter().all(|group| !group.id.contains(&topic)), "an audit uses no group");
+}
+
+#[test]
+fn partitions_that_were_not_reached_in_the_time_of_a_sample_are_not_reported_as_unused() {
+    const PARTITIONS: i32 = 12;
+    let broker = broker::shared();
+    let topic = broker.topic("audit", PARTITIONS);
+    let records: Vec<_> = (0..24_000).map(|number| NewRecord::keyed(key(number, 9000), "v")).collect();
+    broker.produce(&topic, &records);
+    let client = Client::new(&KafkaConfig::new(broker.bootstrap()), &<_>::default()).unwrap();
+    let timeout = REQUEST_TIMEOUT;
+    let plan = resolve(&Catalog::new(&client, timeout), &Selection::topics([&topic]).unwrap()).unwrap();
+    let request = AuditRequest {
+        client: &client,
+        tier: kreplay::domain::Tier::Auto,
+        plan: &plan,
+        size: ScanSize::Offsets(u64::MAX),
+        // Reading ends after the first batch, which is half as long as a partition.
+        timeouts: ScanTimeouts { sample: Duration::ZERO, silence: timeout },
+        sequence: None,
+        rehearse_partitions: None,
+        rehearse_key: None,
+        cancel: &AtomicBool::new(false),
+    };
+    let report = audit(&request, &mut |_| {}).unwrap();
+    let found = &report.topics[0];
+    let unread = found.partitions.iter().filter(|one| one.counts.records == 0).count();
+    assert!(unread > 0 && report.coverage.offsets_read < report.coverage.offsets, "{:?}", report.coverage);
+    assert!(found.unused_partitions.is_empty(), "{:?}: {unread} were not read", found.unused_partitions);
+    assert!(report.findings.iter().all(|finding| finding.check != Check::Unused), "{:?}", report.findings);
 }
 
 #[test]

@@ -202,6 +202,23 @@ fn statements_for_postgresql_are_compared_with_several_workers() {
 }
 
 #[test]
+fn records_that_fail_with_both_handlers_are_not_reported_as_equal() {
+    let setup = Comparison::new();
+    setup.fill(500);
+    for (handler, result) in [
+        ("simulate:0,poison=1", "result    nothing was compared: every record fails with both\n"),
+        (
+            "simulate:0,poison=0.5",
+            "result    both have the same effects for every record that does not fail with both\n",
+        ),
+    ] {
+        let compared = setup.compare(handler, handler, &[]);
+        assert_eq!(compared.code(), Some(3), "{compared:?}");
+        assert!(compared.stdout.contains(result), "{compared:?}");
+    }
+}
+
+#[test]
 fn handlers_of_different_kinds_are_refused() {
     let setup = Comparison::new();
     let sqlite = setup.define("sqlite", &FIRST_DEFINITION.replace("TARGET", "sqlite:a.db"));

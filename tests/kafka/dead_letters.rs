@@ -376,6 +376,34 @@ fn a_dead_letter_has_its_template_key_in_a_header_and_is_retried_with_its_own_ke
     assert_eq!((back.key.as_deref(), back.headers.len()), (Some(&b"a"[..]), 1), "{back:?}");
 }
 
+/// A command that cannot record what it sends would send it again each time. What it can record expires unless each
+/// command commits it, so partitions without letters are committed as well.
+#[test]
+fn a_retry_sends_nothing_if_it_cannot_commit_and_otherwise_commits_every_partition() {
+    let broker = broker::shared();
+    let (topic, dead_letters) = topic_with_dead_letters(broker, "retry-committed", 2);
+    broker.produce(&topic, &[NewRecord::keyed("a", "bad-1").in_partition(0)]);
+    run_with(with_dead_letters(options(broker, &topic, 2)), PoisonHandler::default().source()).expect_done(0);
+    let retry = |group: &str| {
+        let args =
+            ["dlq", "retry", "--bootstrap-server", broker.bootstrap(), "--topics", &dead_letters, "--group", group];
+        Program::kreplay().args(args).timeout(RUN_TIMEOUT).run()
+    };
+    let records = || (0..2).map(|partition| broker.records(&topic, partition).len()).sum::<usize>();
+    let denied = unique_name("retry-denied");
+    allow(broker, Resource::Group(&denied), Operation::Describe);
+    deny(broker, Resource::Group(&denied), Operation::Read);
+    let refused = retry(&denied);
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
+    assert!(refused.stderr.to_lowercase().contains("group authorization failed"), "{refused:?}");
+    assert_eq!(records(), 1, "{refused:?}");
+
+    let group = unique_name("retry-committed");
+    retry(&group).expect_success();
+    assert_eq!(records(), 2);
+    assert_eq!([0, 1].map(|partition| broker.committed(&group, &dead_letters, partition)), [Some(1), Some(0)]);
+}
+
 /// At whatever point `dlq retry` is killed, the next one sends the rest back and repeats only records that were in
 /// flight.
 #[test]

@@ -12,11 +12,13 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
+use crate::fixtures::cluster::{allow, deny};
+use crate::support::admin_requests::{Operation, Resource};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::build::kreplay_binary;
 use crate::support::local;
 use crate::support::process::{Finished, Program};
-use crate::support::produce::NewRecord;
+use crate::support::produce::{Ending, NewRecord};
 use crate::support::pty::Terminal;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
@@ -324,6 +326,43 @@ fn skip_moves_one_offset_past_one_record() {
     expect_refusal(&skip("0@10"), "is 11, not 10");
     fixture.execute("undo", &[]).expect_success();
     assert_eq!(fixture.committed(), [Some(10), Some(10), None]);
+}
+
+/// A consumer reads on from there, so moving the offset by one would leave the group stuck on the same record.
+#[test]
+fn skip_at_a_transaction_marker_moves_past_the_record_that_a_consumer_reads_next() {
+    let fixture = Fixture::new("skip-marker");
+    let (broker, topic) = (fixture.broker, &fixture.topic);
+    let pair = [(); 2].map(|()| NewRecord::unkeyed("x").in_partition(2));
+    for end in [7, 10] {
+        broker.transaction(topic, Ending::Commit, &pair);
+        // The broker writes the marker after it has acknowledged the end of the transaction.
+        wait::until("the marker", RUN_TIMEOUT, || (broker.watermarks(topic, 2).1 == end).then_some(()));
+    }
+    // The log: records 0 to 5, a marker, records 7 and 8, a marker.
+    let record = |offset: i64| format!("{topic}-2@{offset}");
+    let skip = |offset: i64| fixture.execute("skip", &["--partition", &record(offset), "--json"]);
+    for named in [6, 7] {
+        fixture.commit(&[(2, 6)]);
+        let done = json(&skip(named).expect_success());
+        let row = &done["partitions"][0];
+        assert_eq!((row["from"].as_i64(), row["to"].as_i64()), (Some(6), Some(8)), "{named}: {done:#}");
+        assert_eq!(row["adjustment"], serde_json::json!({ "kind": "next_record", "asked": 6 }), "{named}");
+        assert_eq!(fixture.committed()[2], Some(8), "{named}");
+    }
+    fixture.commit(&[(2, 6)]);
+    expect_refusal(&skip(8), "is 6, not 8: only the record at the committed offset, or the next one");
+    fixture.commit(&[(2, 9)]);
+    expect_refusal(&skip(9), "has no record at offset 9: its log is 0..10");
+    assert_eq!(fixture.committed()[2], Some(9));
+
+    // Where the record may not be read, it is taken to be at the offset.
+    fixture.commit(&[(2, 6)]);
+    allow(broker, Resource::Topic(topic), Operation::Describe);
+    deny(broker, Resource::Topic(topic), Operation::Read);
+    let plan = json(&fixture.kreplay("skip", &["--partition", &record(6), "--json"]).expect_success());
+    let row = &plan["partitions"][0];
+    assert_eq!((row["to"].as_i64(), &row["adjustment"]), (Some(7), &Value::Null), "{plan:#}");
 }
 
 #[test]

@@ -54,6 +54,14 @@ impl Auditor {
         }
     }
 
+    /// Marks a partition of the topic at this index: it has offsets, but none of them was read. Whether it is used is
+    /// unknown.
+    pub fn mark_unread(&mut self, topic: usize, partition: i32) {
+        if let Some(auditor) = self.topics.get_mut(topic) {
+            auditor.mark_unread(partition);
+        }
+    }
+
     /// What was found so far.
     #[must_use]
     pub fn result(&self, coverage: AuditCoverage) -> AuditReport {
@@ -70,5 +78,37 @@ impl Auditor {
         };
         report.findings = findings(&report);
         report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::audit::{Check, Partitioner};
+
+    use super::*;
+    use crate::key_hashes::KeyHashes;
+
+    #[test]
+    fn partitions_of_which_nothing_was_read_are_not_judged() {
+        let mut auditor = Auditor::new(&[("t", 5)], None, None, RehearsalPlan::default());
+        for offset in 0..1000_i64 {
+            let key = format!("key-{offset}");
+            let partition = KeyHashes::of(key.as_bytes()).partition(Partitioner::Murmur2, 5).unwrap();
+            if partition < 3 {
+                let key = Some(key.as_bytes());
+                auditor.observe(0, &ObservedRecord { partition, offset, key, ..ObservedRecord::default() });
+            }
+        }
+        let judged = |auditor: &Auditor| {
+            let report = auditor.result(AuditCoverage::default());
+            let is_found = report.findings.iter().any(|finding| finding.check == Check::Unused);
+            let topic = &report.topics[0];
+            (topic.unused_partitions.clone(), topic.unreachable_partitions.clone(), is_found)
+        };
+        assert_eq!(judged(&auditor), (vec![3, 4], Some(vec![3, 4]), true));
+        auditor.mark_unread(0, 4);
+        assert_eq!(judged(&auditor), (vec![3], Some(vec![3]), true));
+        auditor.mark_unread(0, 3);
+        assert_eq!(judged(&auditor), (Vec::new(), Some(Vec::new()), false));
     }
 }

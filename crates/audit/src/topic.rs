@@ -1,5 +1,7 @@
 //! Audits the records of one topic.
 
+use std::collections::BTreeSet;
+
 use kreplay_model::{
     audit::{Bounds, HotKey, Partitioner, PartitionerAudit, PartitionerVerdict, TopicAudit},
     domain::{HeavyHitters, hash_key},
@@ -29,6 +31,8 @@ pub struct TopicAuditor {
     name: String,
     partitions: i32,
     counts: Counts,
+    /// Partitions that have offsets, of which none was read.
+    not_read: BTreeSet<i32>,
     heavy: HeavyHitters,
     keys: KeyTable,
     template_keys: Option<KeyTable>,
@@ -45,6 +49,7 @@ impl TopicAuditor {
             name: name.to_owned(),
             partitions,
             counts: Counts::new(partitions),
+            not_read: BTreeSet::new(),
             heavy: HeavyHitters::new(TRACKED_KEYS),
             keys: KeyTable::new(key_sample),
             template_keys: has_template.then(|| KeyTable::new(key_sample / 2)),
@@ -86,12 +91,18 @@ impl TopicAuditor {
         }
     }
 
+    /// Marks a partition that has offsets, of which none was read.
+    pub fn mark_unread(&mut self, partition: i32) {
+        self.not_read.insert(partition);
+    }
+
     /// The result. `has_sequence`: a field for sequence numbers was given. `is_full`: all records were observed.
     pub fn result(&self, has_sequence: bool, is_full: bool, rehearsed_key: Option<&str>) -> TopicAudit {
         let counts = self.counts.total();
         let facts = Facts { partitions: self.partitions, keyed: counts.keyed, matches: &self.matches };
         let partitioner = partitioner::detect(&self.keys, facts);
-        let unused_partitions = self.counts.unused();
+        let mut unused_partitions = self.counts.unused();
+        unused_partitions.retain(|partition| !self.not_read.contains(partition));
         let unreachable_partitions = self.unreachable(&partitioner, &unused_partitions);
         let ordered = self.template_keys.as_ref().unwrap_or(&self.keys);
         TopicAudit {

@@ -142,18 +142,35 @@ pub enum GroupsError {
         "it is unknown whether group `{}` was changed: {}; the previous offsets are stored; restore them with: {}",
         printable(group),
         printable(reason),
-        printable(&undo_command(group))
+        printable(&(undo_command(group) + cluster_flags))
     )]
     Unknown {
         /// The group.
         group: String,
         /// Why.
         reason: String,
+        /// The flags of the command that restores the offsets: see [`GroupsError::with_cluster_flags`].
+        cluster_flags: String,
     },
 }
 
+impl GroupsError {
+    /// The same error. The command that it names, if any, ends with these flags, which begin with a space unless there
+    /// are none.
+    #[must_use]
+    pub fn with_cluster_flags(self, cluster_flags: &str) -> Self {
+        match self {
+            Self::Unknown { group, reason, .. } => {
+                Self::Unknown { group, reason, cluster_flags: cluster_flags.to_owned() }
+            }
+            error => error,
+        }
+    }
+}
+
 impl Classified for GroupsError {
-    /// A change that a guard refuses is an invalid request: it has to wait, or to be planned again.
+    /// A change that a guard refuses is an invalid request: it has to wait, or to be planned again. Whether a guard or
+    /// the broker notices the members of a group is a matter of time, so it makes no difference.
     fn class(&self) -> ErrorClass {
         match self {
             Self::Group(error) => error.class(),
@@ -195,4 +212,38 @@ fn named(members: &[DescribedMember]) -> String {
         let _ = write!(text, " and {} more", members.len() - MAX_NAMED_MEMBERS);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unknown() -> GroupsError {
+        GroupsError::Unknown { group: "billing".into(), reason: "no answer".into(), cluster_flags: String::new() }
+    }
+
+    #[test]
+    fn an_unknown_result_names_the_command_that_restores_the_offsets_on_the_same_cluster() {
+        let text = unknown().to_string();
+        assert!(text.ends_with("with: kreplay groups undo billing --execute --confirm billing"), "{text}");
+        let text = unknown().with_cluster_flags(" --bootstrap-server broker1:9092").to_string();
+        assert!(text.ends_with("undo billing --execute --confirm billing --bootstrap-server broker1:9092"), "{text}");
+        let other = GroupsError::ReadOnly.with_cluster_flags(" --bootstrap-server broker1:9092");
+        assert_eq!(other.to_string(), GroupsError::ReadOnly.to_string());
+    }
+
+    /// As `docs/groups.md` says.
+    #[test]
+    fn members_are_a_refusal_and_another_rejection_is_a_failure() {
+        let (group, topic) = (String::from("g"), String::from("t"));
+        let active = GroupsError::Active { group: group.clone(), state: "Stable".into(), members: Vec::new() };
+        for refused in
+            [active, GroupsError::HasMembers(group.clone()), GroupsError::Subscribed { group: group.clone(), topic }]
+        {
+            assert!(refused.class().is_usage(), "{refused}");
+        }
+        for failed in [GroupsError::NotChanged { group, reason: "not authorized".into() }, unknown()] {
+            assert!(!failed.class().is_usage(), "{failed}");
+        }
+    }
 }

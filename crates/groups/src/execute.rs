@@ -74,6 +74,7 @@ pub fn execute(
     let committed = admin.offsets_after_change().map_err(|error| GroupsError::Unknown {
         group: plan.group.clone(),
         reason: written.as_ref().err().unwrap_or(&error).to_string(),
+        cluster_flags: String::new(),
     })?;
     let (failures, failed) = match written {
         Ok(results) => (results.into_iter().filter_map(|(id, result)| Some((id, result.err()?))).collect(), None),
@@ -89,7 +90,8 @@ pub fn execute(
     if nothing {
         // A request without an answer may still take effect.
         if let Some(error @ GroupAdminError::Client(_)) = &failed {
-            return Err(GroupsError::Unknown { group: plan.group.clone(), reason: error.to_string() });
+            let (group, reason) = (plan.group.clone(), error.to_string());
+            return Err(GroupsError::Unknown { group, reason, cluster_flags: String::new() });
         }
         store.discard(&change)?;
         return Err(rejected(plan, failures, failed));

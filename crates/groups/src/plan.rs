@@ -14,7 +14,7 @@ use super::target::{Adjustment, LogRange};
 pub enum Action {
     /// Offsets are set.
     Reset,
-    /// One offset is moved past one record.
+    /// One offset is moved past the record that a consumer reads from it on.
     Skip,
     /// The offsets of topics are deleted.
     Forget,
@@ -82,6 +82,7 @@ impl PlannedRow {
             Some(Adjustment::LoweredToLogEnd { asked }) => format!("log ends before {asked}"),
             Some(Adjustment::NoLaterRecord) => "no later record: log end".to_owned(),
             Some(Adjustment::NeverCommitted) => "never committed: log end".to_owned(),
+            Some(Adjustment::NextRecord { asked }) => format!("no record at {asked}: skips the next"),
             None if self.log.is_none() => "the topic does not exist".to_owned(),
             None if !self.is_change() => "unchanged".to_owned(),
             None => String::new(),

@@ -1,9 +1,15 @@
 //! Plans of `reset`, `skip`, `forget` and `delete`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use kreplay_kafka::{CatalogError, DescribedGroup, GroupAdmin, StoredOffset};
-use kreplay_model::domain::{Offset, TopicPartition};
+use kreplay_kafka::{CatalogError, DescribedGroup, GroupAdmin, RecordLookup, RecordLookupError, StoredOffset};
+use kreplay_model::{
+    domain::{Offset, TopicPartition},
+    inspect::RecordId,
+};
 
 use super::{
     error::GroupsError,
@@ -11,8 +17,11 @@ use super::{
     inspect::{add_times, catalog, cluster, logs},
     plan::{Action, GroupPlan, LeftOut, PlannedRow},
     scope::{Scope, SkippedRecord, TopicScope},
-    target::{LogRange, PartitionFacts, Target, place},
+    target::{Adjustment, LogRange, PartitionFacts, Target, place},
 };
+
+/// Maximum time of each request for the record to skip: a user waits for the plan.
+const MAX_RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A plan that sets offsets. Without a scope, it concerns the partitions that the target lists.
 ///
@@ -60,33 +69,57 @@ pub fn plan_reset(admin: &GroupAdmin, target: &Target, scope: Option<&Scope>) ->
     Ok(plan(admin, Action::Reset, rows, left_out))
 }
 
-/// A plan that moves one offset past one record.
+/// A plan that moves one offset past one record: the one that a consumer reads from the committed offset on.
 ///
 /// # Errors
-/// The committed offset is another one, the log has no record there, or as for [`plan_reset`].
+/// The offset given is neither the committed one nor that of the record, the log has no record from there on, or as for
+/// [`plan_reset`].
 pub fn plan_skip(admin: &GroupAdmin, record: &SkippedRecord) -> Result<GroupPlan, GroupsError> {
     require_no_members(admin.group(), admin.describe()?)?;
     let from = admin.offsets()?.remove(&record.id);
     let found = from.as_ref().map(|stored| stored.offset);
-    if found != Some(record.offset) {
-        return Err(GroupsError::Moved {
-            id: record.id.clone(),
-            expected: Some(record.offset),
-            found,
-            what: "only the record at the committed offset can be skipped",
-        });
-    }
+    let moved = || GroupsError::Moved {
+        id: record.id.clone(),
+        expected: Some(record.offset),
+        found,
+        what: "only the record at the committed offset, or the next one if there is none, can be skipped",
+    };
+    let Some(committed) = found.filter(|committed| *committed <= record.offset) else { return Err(moved()) };
     let log = one_log(admin, &record.id)?;
-    if record.offset < log.start || record.offset >= log.end {
-        let (id, offset) = (record.id.clone(), record.offset);
-        return Err(GroupsError::NoRecord { id, offset, start: log.start, end: log.end });
+    let next = next_record(admin, &record.id, committed, log);
+    if record.offset != committed && !next.as_ref().is_ok_and(|next| *next == record.offset) {
+        return Err(moved());
     }
-    let to = StoredOffset { offset: record.offset.next(), metadata: String::new() };
+    let skipped = next?;
+    let to = StoredOffset { offset: skipped.next(), metadata: String::new() };
     let mut row = PlannedRow::new(record.id.clone(), from, Some(to));
     row.log = Some(log);
+    row.adjustment = (skipped != committed).then_some(Adjustment::NextRecord { asked: committed.get() });
     let mut rows = vec![row];
     add_times(admin, &mut rows);
     Ok(plan(admin, Action::Skip, rows, Vec::new()))
+}
+
+/// The offset of the record that a consumer reads from this offset on: there is none at the offset itself if compaction
+/// has removed it, or if a transaction marker is there.
+///
+/// # Errors
+/// The log has no such record.
+fn next_record(admin: &GroupAdmin, id: &TopicPartition, offset: Offset, log: LogRange) -> Result<Offset, GroupsError> {
+    let none = |log: LogRange| GroupsError::NoRecord { id: id.clone(), offset, start: log.start, end: log.end };
+    if offset < log.start || offset >= log.end {
+        return Err(none(log));
+    }
+    let asked = RecordId { partition: id.clone(), offset };
+    let timeout = admin.timeout().min(MAX_RECORD_TIMEOUT);
+    match RecordLookup::new(admin.client().config(), timeout, &|| false).find(&asked) {
+        Ok(found) => Ok(Offset::new(found.record.offset).unwrap_or(offset)),
+        Err(RecordLookupError::Deleted { first, .. }) => Err(none(LogRange { start: first, ..log })),
+        Err(RecordLookupError::BeyondEnd { end, .. }) => Err(none(LogRange { end, ..log })),
+        Err(RecordLookupError::NothingFollows { .. }) => Err(none(log)),
+        // The record cannot be read: READ on the topic may be missing, or the group may be stuck on damaged data.
+        Err(_) => Ok(offset),
+    }
 }
 
 /// A plan that deletes the offsets of topics, or of some of their partitions. The group may have members that do not

@@ -59,12 +59,13 @@ fn number(text: &str) -> Result<i32, String> {
     parsed.ok_or_else(|| format!("`{text}` is not the number of a partition; use numbers, as in TOPIC:0,1"))
 }
 
-/// A record to skip: a partition, and the offset that must be committed for it.
+/// A record to skip: a partition, and the offset that is committed for it. If there is no record at that offset, the
+/// offset of the next one is accepted as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedRecord {
     /// The partition.
     pub id: TopicPartition,
-    /// The offset of the record.
+    /// The committed offset, or that of the record.
     pub offset: Offset,
 }
 

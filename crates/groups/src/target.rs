@@ -64,6 +64,11 @@ pub enum Adjustment {
     NoLaterRecord,
     /// Nothing is committed, so the end of the log is used.
     NeverCommitted,
+    /// There is no record at the offset to skip, so the next one is skipped.
+    NextRecord {
+        /// The offset without a record.
+        asked: i64,
+    },
 }
 
 /// The new offset of a partition, and why it is not the one asked for. `None` if the target has none for it: there is

@@ -11,8 +11,8 @@ use std::{
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 use kreplay_groups::{
-    ChangeStore, ChangeSummary, GroupPlan, GroupsError, PlanView, SkippedRecord, TopicScope, WriteAccess, change_list,
-    execute, plan_delete, plan_forget, plan_skip, plan_undo, stored_changes, write_csv,
+    ChangeOutcome, ChangeStore, ChangeSummary, GroupPlan, GroupsError, PlanView, SkippedRecord, TopicScope,
+    WriteAccess, change_list, execute, plan_delete, plan_forget, plan_skip, plan_undo, stored_changes, write_csv,
 };
 use kreplay_kafka::{GroupAdmin, KafkaConfig};
 use kreplay_model::domain::printable;
@@ -148,14 +148,23 @@ impl Change {
             return Ok(Exit::Done);
         };
         self.is_executing.store(true, Relaxed);
-        let outcome = execute(&self.admin, &plan, self.store()?, access);
-        if format == PlanFormat::Json {
-            print(&json(&PlanView::new(&plan, outcome.as_ref().ok()))?)?;
+        let outcome = execute(&self.admin, &plan, self.store()?, access)
+            .map_err(|error| error.with_cluster_flags(&self.cluster_flags));
+        if let Some(view) = executed_view(&plan, &outcome).filter(|_| format == PlanFormat::Json) {
+            print(&json(&view)?)?;
         }
         let outcome = outcome.map_err(|error| CliError::of(&error))?;
         report(&outcome.text(&plan, &self.cluster_flags), format)?;
         let is_complete = outcome.is_complete() && plan.left_out.is_empty();
         Ok(if is_complete { Exit::Done } else { Exit::Skipped })
+    }
+}
+
+/// An executed plan with its result. `None` if the result is unknown: a plan would say that nothing was changed.
+fn executed_view(plan: &GroupPlan, outcome: &Result<ChangeOutcome, GroupsError>) -> Option<PlanView> {
+    match outcome {
+        Err(GroupsError::Unknown { .. }) => None,
+        outcome => Some(PlanView::new(plan, outcome.as_ref().ok())),
     }
 }
 
@@ -186,7 +195,7 @@ fn csv(plan: &GroupPlan) -> Result<String, CliError> {
 pub(super) struct SkipArgs {
     #[command(flatten)]
     change: ChangeArgs,
-    /// The record to skip: its partition and offset, such as orders-3@1205
+    /// The record to skip: its partition, and its offset or the committed one, such as orders-3@1205
     #[arg(long, value_name = "TOPIC-P@OFFSET")]
     partition: SkippedRecord,
     #[command(flatten)]
@@ -279,4 +288,34 @@ fn list_json(changes: &[kreplay_groups::Change]) -> Result<String, CliError> {
     let changes: Vec<ChangeSummary> = changes.iter().map(ChangeSummary::from).collect();
     let text = serde_json::to_string_pretty(&serde_json::json!({ "schema": 1, "changes": changes }));
     text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("cannot print the list of changes: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay_groups::{Action, RowOutcome};
+
+    use super::*;
+
+    #[test]
+    fn a_plan_whose_result_is_unknown_is_not_printed() {
+        let plan = GroupPlan {
+            cluster: "c".into(),
+            group: "billing".into(),
+            action: Action::Delete,
+            rows: Vec::new(),
+            left_out: Vec::new(),
+            undoes: None,
+        };
+        let (group, reason) = (plan.group.clone(), String::from("no answer"));
+        let unknown =
+            GroupsError::Unknown { group: group.clone(), reason: reason.clone(), cluster_flags: String::new() };
+        assert_eq!(executed_view(&plan, &Err(unknown)), None);
+        for (outcome, executed) in [
+            (Err(GroupsError::NotChanged { group, reason }), false),
+            (Ok(ChangeOutcome { change: Some("c1".into()), rows: vec![RowOutcome::Changed] }), true),
+        ] {
+            let view = serde_json::to_value(executed_view(&plan, &outcome)).unwrap();
+            assert_eq!((&view["executed"], view["change"].is_null()), (&executed.into(), !executed));
+        }
+    }
 }

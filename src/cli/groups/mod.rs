@@ -35,7 +35,9 @@ enum GroupsCommand {
     Reset(reset::ResetArgs),
     /// Move the committed offset of a partition past one record
     ///
-    /// Refused unless the committed offset is exactly the one given. Without --execute, this only shows the plan.
+    /// Skips the record that `describe --record` prints. Refused unless the offset given is the committed one; if there
+    /// is no record at that offset, the next one is skipped, and its offset may be given instead. Without --execute,
+    /// this only shows the plan.
     Skip(change::SkipArgs),
     /// Delete the committed offsets of topics that a group no longer reads
     ///

@@ -1,7 +1,9 @@
 //! `kreplay dlq retry`: sends dead letters back to their source topics.
 //!
 //! The committed offsets of a group record what was sent; their metadata lists letters above the offset. Progress is
-//! committed after the broker has acknowledged a batch, so a crash in between repeats at most one batch.
+//! committed after the broker has acknowledged a batch, so a crash in between repeats at most one batch. It is also
+//! committed before anything is sent: brokers delete offsets that have not been committed for long, and a command that
+//! may not commit must not send.
 
 mod known_letters;
 mod outgoing;
@@ -89,8 +91,8 @@ pub type Warn<'a> = &'a mut dyn FnMut(&str);
 /// are sent.
 ///
 /// # Errors
-/// Brokers do not answer, or a source topic accepts no records. Letters sent so far are recorded. A letter that its
-/// topic refuses is counted and does not stop the others.
+/// Brokers do not answer, or a source topic accepts no records. Letters sent so far are recorded. If the offsets of the
+/// group cannot be committed, nothing is sent. A letter that its topic refuses is counted and does not stop the others.
 pub fn retry(
     client: &Client,
     topics: &DeadLetterTopics,
@@ -117,6 +119,8 @@ pub fn retry(
         warn,
         done: RetryResult::default(),
     };
+    // If the group cannot be committed, each further command would send the same letters again.
+    retrier.commit_progress()?;
     let reading = Client::new(&config, client.health())?;
     let burst = retrier.pacer.burst(MAX_BATCH_RECORDS);
     scan(reading, &sections, |records| {

@@ -14,7 +14,8 @@ pub(super) struct PartitionProgress {
     pub(super) first_pending: i64,
     /// Letters above `first_pending` that earlier commands have sent.
     sent_before: HandledOffsets,
-    committed: (i64, String),
+    /// What this command has committed last.
+    committed: Option<(i64, String)>,
 }
 
 impl PartitionProgress {
@@ -27,7 +28,9 @@ impl PartitionProgress {
         };
         let first_pending = first_pending.get();
         let position = Position::starting_at(first_pending);
-        Self { id, position, first_pending, sent_before, committed: (first_pending, String::new()) }
+        // Each command commits every partition, even if nothing has changed there: the group has no members, so brokers
+        // delete an offset some time after its last commit.
+        Self { id, position, first_pending, sent_before, committed: None }
     }
 
     /// Whether an earlier command has sent the letter.
@@ -35,7 +38,7 @@ impl PartitionProgress {
         offset < self.first_pending || self.sent_before.contains(offset)
     }
 
-    /// The commit to make, if anything changed, and whether its metadata covers everything.
+    /// The commit to make, if it is the first one or anything changed, and whether its metadata covers everything.
     fn commit(&mut self) -> (Option<Commit>, bool) {
         let at = self.position.get();
         let mut handled = self.position.handled_from(at);
@@ -44,15 +47,16 @@ impl PartitionProgress {
         }
         let note = handled.encode(at);
         let is_complete = HandledOffsets::decode(at, &note) == handled;
-        if self.committed == (at, note.clone()) {
+        let current = Some((at, note.clone()));
+        if self.committed == current {
             return (None, is_complete);
         }
-        self.committed = (at, note.clone());
+        self.committed = current;
         (Offset::new(at).map(|offset| (self.id.clone(), offset, note)), is_complete)
     }
 }
 
-/// Commits what changed.
+/// Commits every partition the first time, and then what changed.
 pub(super) fn commit_all(all: &mut [PartitionProgress], offsets: &GroupOffsets, group: &str) -> Result<(), DlqError> {
     let mut commits = Vec::new();
     let mut full = None;
@@ -72,4 +76,29 @@ pub(super) fn commit_all(all: &mut [PartitionProgress], offsets: &GroupOffsets, 
         offsets.commit(&commits)?;
     }
     full.map_or(Ok(()), |id| Err(DlqError::NotesTooLong(id, group.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_commits_each_partition_once_and_then_only_what_changed() {
+        let offset = |raw: i64| Offset::new(raw).unwrap();
+        let id = TopicPartition::new("orders.dlq", 0);
+        let note = HandledOffsets::from_iter([(7, 9)]).encode(5);
+        for (found, committed) in [
+            (None, (2, String::new())),
+            (Some((offset(10), String::new())), (10, String::new())),
+            (Some((offset(5), note.clone())), (5, note)),
+            // Retention has overtaken the group, or the topic was recreated.
+            (Some((offset(1), String::new())), (2, String::new())),
+            (Some((offset(11), String::new())), (2, String::new())),
+        ] {
+            let (at, text) = committed;
+            let mut progress = PartitionProgress::new(id.clone(), (offset(2), offset(10)), found);
+            assert_eq!(progress.commit(), (Some((id.clone(), offset(at), text)), true));
+            assert_eq!(progress.commit(), (None, true), "nothing has changed since");
+        }
+    }
 }

@@ -57,6 +57,12 @@ impl ComparisonReport {
         self.equal
     }
 
+    /// Whether records failed with both handlers, so that there were no effects of them to compare.
+    #[must_use]
+    pub fn has_uncompared_records(&self) -> bool {
+        self.found.failed_with_both > 0
+    }
+
     /// The report, ending with a line feed.
     ///
     /// # Errors
@@ -92,8 +98,7 @@ impl ComparisonReport {
             line("", &counted_as(found.failed_with_both, "fails with both", "fail with both"));
         }
         if self.equal {
-            let done = self.state == RunState::Done;
-            line("result", if done { "both have the same effects for every record" } else { "no difference so far" });
+            line("result", self.no_difference());
             return out;
         }
         let at_least = if found.more_keys { "more than " } else { "" };
@@ -118,6 +123,18 @@ impl ComparisonReport {
             let _ = writeln!(out, "\nand {at_least}{more} (--limit)");
         }
         out
+    }
+
+    /// The result without a difference. Records that fail with both handlers prove nothing about their effects.
+    fn no_difference(&self) -> &'static str {
+        match self.state {
+            RunState::Done if !self.has_uncompared_records() => "both have the same effects for every record",
+            RunState::Done if self.found.failed_with_both < self.found.records => {
+                "both have the same effects for every record that does not fail with both"
+            }
+            RunState::Done => "nothing was compared: every record fails with both",
+            _ => "no difference so far",
+        }
     }
 }
 
@@ -192,5 +209,22 @@ mod tests {
         run.rehearsal = Some(DryRunFindings::Comparison(ComparisonView { differing_records: 0, ..found }));
         let report = ComparisonReport::new(&run).unwrap();
         assert!(report.is_equal() && report.render(false).unwrap().contains("both have the same effects"));
+    }
+
+    #[test]
+    fn records_that_fail_with_both_are_not_said_to_have_the_same_effects() {
+        for (state, failed_with_both, result) in [
+            (RunState::Done, 0, "both have the same effects for every record\n"),
+            (RunState::Done, 9, "both have the same effects for every record that does not fail with both\n"),
+            (RunState::Done, 10, "nothing was compared: every record fails with both\n"),
+            (RunState::Cancelled, 10, "no difference so far\n"),
+        ] {
+            let found = ComparisonView { records: 10, failed_with_both, ..ComparisonView::default() };
+            let rehearsal = Some(DryRunFindings::Comparison(found));
+            let report = ComparisonReport::new(&RunView { state, rehearsal, ..RunView::default() }).unwrap();
+            assert_eq!(report.has_uncompared_records(), failed_with_both > 0);
+            let text = report.render(false).unwrap();
+            assert!(text.ends_with(&format!("result    {result}")), "{text}");
+        }
     }
 }
