@@ -73,6 +73,17 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
+    /// What is wrong, for a sentence that is about the handler already.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Settings { reason, .. } | Self::Target { reason, .. } | Self::OtherLog { reason, .. } => {
+                reason.clone()
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// Whether a retry would fail in the same way.
     #[must_use]
     pub fn is_final(&self) -> bool {

@@ -171,11 +171,11 @@ impl ShadowRebuild {
             .events
             .push(EventKind::Notice { text: "the rebuild is complete; reading the log again to verify it".into() });
         let log = read_log(&self.context.kafka, &self.context.rules, &ranges)?;
-        let sums = store.sums().map_err(|error| error.to_string())?;
+        let sums = store.sums().map_err(|error| error.reason())?;
         compare(&ranges, &log, &sums)?;
         let Some(check) = &self.check else { return Ok(()) };
         let error_rows =
-            store.check(check, MAX_CHECK_ROWS).map_err(|error| format!("the check query fails: {error}"))?;
+            store.check(check, MAX_CHECK_ROWS).map_err(|error| format!("the check query fails: {}", error.reason()))?;
         if error_rows.is_empty() {
             Ok(())
         } else {
