@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     // A session that has ended already ignores it.
     session.control.send(Command::Shutdown);
-    // Bounded by the run's drain timeout and ten seconds.
+    // Bounded by the run's drain timeout plus ten seconds.
     let run = tokio::task::spawn_blocking(move || session.finish()).await??;
     println!("{} records handled", run.totals.handled);
     Ok(())

@@ -170,7 +170,7 @@ impl GroupsError {
 
 impl Classified for GroupsError {
     /// A change that a guard refuses is an invalid request: it has to wait, or to be planned again. Whether a guard or
-    /// the broker notices the members of a group is a matter of time, so it makes no difference.
+    /// the broker notices the members of a group is a matter of timing, so both count as a refusal.
     fn class(&self) -> ErrorClass {
         match self {
             Self::Group(error) => error.class(),

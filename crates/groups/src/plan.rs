@@ -83,6 +83,7 @@ impl PlannedRow {
             Some(Adjustment::NoLaterRecord) => "no later record: log end".to_owned(),
             Some(Adjustment::NeverCommitted) => "never committed: log end".to_owned(),
             Some(Adjustment::NextRecord { asked }) => format!("no record at {asked}: skips the next"),
+            Some(Adjustment::NotRead) => "the record could not be read: moved by one".to_owned(),
             None if self.log.is_none() => "the topic does not exist".to_owned(),
             None if !self.is_change() => "unchanged".to_owned(),
             None => String::new(),

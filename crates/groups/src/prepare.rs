@@ -87,25 +87,30 @@ pub fn plan_skip(admin: &GroupAdmin, record: &SkippedRecord) -> Result<GroupPlan
     let Some(committed) = found.filter(|committed| *committed <= record.offset) else { return Err(moved()) };
     let log = one_log(admin, &record.id)?;
     let next = next_record(admin, &record.id, committed, log);
-    if record.offset != committed && !next.as_ref().is_ok_and(|next| *next == record.offset) {
+    if record.offset != committed && !next.as_ref().is_ok_and(|(next, _)| *next == record.offset) {
         return Err(moved());
     }
-    let skipped = next?;
+    let (skipped, adjustment) = next?;
     let to = StoredOffset { offset: skipped.next(), metadata: String::new() };
     let mut row = PlannedRow::new(record.id.clone(), from, Some(to));
     row.log = Some(log);
-    row.adjustment = (skipped != committed).then_some(Adjustment::NextRecord { asked: committed.get() });
+    row.adjustment = adjustment;
     let mut rows = vec![row];
     add_times(admin, &mut rows);
     Ok(plan(admin, Action::Skip, rows, Vec::new()))
 }
 
 /// The offset of the record that a consumer reads from this offset on: there is none at the offset itself if compaction
-/// has removed it, or if a transaction marker is there.
+/// has removed it, or if a transaction marker is there. Also whether that is another offset, or unknown.
 ///
 /// # Errors
 /// The log has no such record.
-fn next_record(admin: &GroupAdmin, id: &TopicPartition, offset: Offset, log: LogRange) -> Result<Offset, GroupsError> {
+fn next_record(
+    admin: &GroupAdmin,
+    id: &TopicPartition,
+    offset: Offset,
+    log: LogRange,
+) -> Result<(Offset, Option<Adjustment>), GroupsError> {
     let none = |log: LogRange| GroupsError::NoRecord { id: id.clone(), offset, start: log.start, end: log.end };
     if offset < log.start || offset >= log.end {
         return Err(none(log));
@@ -113,12 +118,15 @@ fn next_record(admin: &GroupAdmin, id: &TopicPartition, offset: Offset, log: Log
     let asked = RecordId { partition: id.clone(), offset };
     let timeout = admin.timeout().min(MAX_RECORD_TIMEOUT);
     match RecordLookup::new(admin.client().config(), timeout, &|| false).find(&asked) {
-        Ok(found) => Ok(Offset::new(found.record.offset).unwrap_or(offset)),
+        Ok(found) => {
+            let next = Offset::new(found.record.offset).unwrap_or(offset);
+            Ok((next, (next != offset).then_some(Adjustment::NextRecord { asked: offset.get() })))
+        }
         Err(RecordLookupError::Deleted { first, .. }) => Err(none(LogRange { start: first, ..log })),
         Err(RecordLookupError::BeyondEnd { end, .. }) => Err(none(LogRange { end, ..log })),
         Err(RecordLookupError::NothingFollows { .. }) => Err(none(log)),
         // The record cannot be read: READ on the topic may be missing, or the group may be stuck on damaged data.
-        Err(_) => Ok(offset),
+        Err(_) => Ok((offset, Some(Adjustment::NotRead))),
     }
 }
 

@@ -69,6 +69,8 @@ pub enum Adjustment {
         /// The offset without a record.
         asked: i64,
     },
+    /// The record to skip could not be read, so the offset is moved by one.
+    NotRead,
 }
 
 /// The new offset of a partition, and why it is not the one asked for. `None` if the target has none for it: there is

@@ -13,7 +13,9 @@ use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 use crate::wire::heartbeat::join_streams_group;
 
-use super::{CONSUMER_GROUPS, SHARE_CONSUMER, SHARE_GROUPS, STREAMS_GROUPS, kreplay, member, new_topic, watched};
+use super::{
+    CONFIGS, CONSUMER_GROUPS, SHARE_CONSUMER, SHARE_GROUPS, STREAMS_GROUPS, kreplay, member, new_topic, watched,
+};
 
 const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 const VERIFIABLE_CONSUMER: &str = "org.apache.kafka.tools.VerifiableConsumer";
@@ -199,6 +201,10 @@ fn state_and_epochs_of_a_streams_group_are_those_of_kafkas_tool() {
 fn a_member_that_does_not_answer_is_named_while_its_group_waits_for_it() {
     let broker = broker::shared();
     let (topic, group) = (new_topic(broker, "watch-stopped", 4), unique_name("watch-stopped"));
+    // The stopped member stays until Kafka's tools have shown it, however long they take.
+    let stays = "consumer.session.timeout.ms=600000";
+    let args = ["--alter", "--entity-type", "groups", "--entity-name", &group, "--add-config", stays];
+    broker.kafka_tool(CONFIGS, &args, b"").expect_success();
     let stopped = verifiable_consumer(broker, &group, &topic, "consumer", &[]);
     let before = stable(broker, &group, 1);
     let holder = &before["members"][0];

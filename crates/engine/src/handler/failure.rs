@@ -26,6 +26,8 @@ pub enum Advice {
     /// The target is unavailable for every record. Retry by the schedule; if that is exhausted, the run pauses or
     /// fails. No record is skipped or dead-lettered for it, and no key is quarantined.
     Unable,
+    /// As `Unable`, but not before this delay.
+    UnableFor(Duration),
     /// The record can never be handled: it fails for good without another attempt.
     GiveUp,
     /// No further record can be handled: the run fails at once.

@@ -81,9 +81,12 @@ impl FailurePolicy {
         }
         let may_retry = advice != Advice::GiveUp;
         if let Some(delay) = may_retry.then(|| retry.delay(attempt, self.chance(record, attempt))).flatten() {
-            return FailureResponse::Retry(if let Advice::After(least) = advice { delay.max(least) } else { delay });
+            return FailureResponse::Retry(match advice {
+                Advice::After(least) | Advice::UnableFor(least) => delay.max(least),
+                _ => delay,
+            });
         }
-        let is_of_record = advice != Advice::Unable;
+        let is_of_record = !matches!(advice, Advice::Unable | Advice::UnableFor(_));
         if !is_of_record && *on_failure != OnFailure::Pause {
             // Skipping this record would skip all others as well, one after another.
             return FailureResponse::FailRun;

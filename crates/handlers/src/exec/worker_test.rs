@@ -294,7 +294,7 @@ fn a_batch_fails_quickly_if_the_command_stops_working() {
     // Only records that were alone at a new child are blamed. The others must not use up their retries.
     let blamed = failures.iter().filter(|it| it.advice == Advice::Retry).count();
     let others = failures.iter().filter(|it| it.advice == Advice::Unable).count();
-    assert!(blamed < 10 && blamed + others == 40, "{failures:?}");
+    assert!((1..10).contains(&blamed) && blamed + others == 40, "{failures:?}");
     assert!(it.effect("children.started") < 10);
 }
 

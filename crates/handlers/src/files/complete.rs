@@ -70,7 +70,7 @@ impl ExportWriter {
         })
     }
 
-    /// Completes all files, and makes the entries in the database few.
+    /// Completes all files, and merges the entries in the database.
     ///
     /// # Errors
     /// Some files could not be completed. Their rows are safe: the next run completes them.

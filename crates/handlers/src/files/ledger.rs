@@ -93,14 +93,14 @@ pub(super) struct PartitionNote {
     pub(super) upkeep: Upkeep,
 }
 
-/// What keeps the entries of a partition few. Each batch adds one.
+/// How the number of entries of a partition is kept small. Each batch adds one.
 #[derive(Clone, Debug)]
 pub(super) enum Upkeep {
     /// Nothing yet.
     NotDue,
     /// The run's position is stored, and the entries below it are removed: this run handles no offset below it again.
-    /// Not in a group. There the entries outlive the run, and records below its position may be in no file: those
-    /// before its start, and those that were filtered, skipped or dead-lettered.
+    /// In a group only if there are too many stretches: its entries outlive the run, and records below the position may
+    /// be in no file, namely those before the run's start, and those that were filtered, skipped or dead-lettered.
     Advance(i64),
     /// One entry with all exported offsets replaces the others.
     Merge(OffsetSet),

@@ -29,6 +29,9 @@ use crate::{Advice, LaneRun, Positions};
 
 /// The number of batches of a partition after which its entries in the database are made fewer.
 const BATCHES_PER_UPKEEP: u32 = 32;
+/// The maximum number of stretches of exported offsets that are kept for a partition of a group. Beyond it, everything
+/// below the run's position counts as exported: memory and database must stay bounded. About 3 MB.
+pub(super) const MAX_STRETCHES_IN_GROUP: usize = 100_000;
 /// With more stretches of exported offsets than this number per batch, that is done less often, because it may write
 /// all of them.
 const STRETCHES_PER_BATCH: usize = 32;
@@ -93,7 +96,7 @@ impl ClaimedPartition {
         Self { row, owner, epoch, written, entries, max_entries }
     }
 
-    /// What keeps the entries few, in a batch with these offsets. `position` is the run's position; `None` in a group.
+    /// How the number of entries is kept small, in a batch with these offsets. `position` is the run's position.
     fn upkeep(&self, offsets: &OffsetSet, position: Option<i64>, in_group: bool) -> Upkeep {
         if self.entries.saturating_add(1) < self.max_entries {
             return Upkeep::NotDue;
@@ -101,7 +104,9 @@ impl ClaimedPartition {
         if in_group {
             let mut all = self.written.clone();
             all.merge(offsets);
-            return Upkeep::Merge(all);
+            if all.runs().count() <= MAX_STRETCHES_IN_GROUP {
+                return Upkeep::Merge(all);
+            }
         }
         position.map_or(Upkeep::NotDue, Upkeep::Advance)
     }
@@ -175,7 +180,7 @@ impl ExportWriter {
         // Read before the lock is taken, to prevent a deadlock: the answer may wait for threads that wait for this
         // lock.
         let mut positions: HashMap<u32, i64> = HashMap::new();
-        if let Some(run) = self.positions.get().filter(|_| !self.in_group) {
+        if let Some(run) = self.positions.get() {
             for (partition, _) in batch_offsets.iter() {
                 positions.entry(*partition).or_insert_with(|| run.position(*partition));
             }

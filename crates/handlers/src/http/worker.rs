@@ -33,6 +33,8 @@ struct Delivery<'a> {
     progress: BatchProgress,
     backoff_budget: Duration,
     endpoint_failures: u32,
+    /// Whether the server has accepted records of this batch.
+    has_accepted: bool,
 }
 
 impl Handler for HttpHandler {
@@ -44,6 +46,7 @@ impl Handler for HttpHandler {
             progress,
             backoff_budget: BATCH_BACKOFF_BUDGET,
             endpoint_failures: 0,
+            has_accepted: false,
         };
         while let Some((records, content)) = it.next_request() {
             it.send_request(&records, content);
@@ -99,7 +102,8 @@ impl<'a> Delivery<'a> {
     fn send_request(&mut self, records: &[RecordIndex], content: RequestContent<'_>) {
         if let Err(wait) = self.shared.gate.wait(&mut self.backoff_budget) {
             let error = format!("{} asked to back off; retrying later", self.shared.client.request());
-            return self.progress.fail_left(RecordFailure::new(error, Advice::After(wait)));
+            // These records were not sent.
+            return self.progress.fail_left(RecordFailure::new(error, Advice::UnableFor(wait)));
         }
         let settings = &self.shared.settings;
         let options = AnswerOptions {
@@ -117,12 +121,14 @@ impl<'a> Delivery<'a> {
         match outcome {
             RequestOutcome::Accepted => {
                 self.endpoint_failures = 0;
+                self.has_accepted = true;
                 for at in records {
                     self.progress.handle_through(*at);
                 }
             }
             RequestOutcome::PerRecord(verdicts) => {
                 self.endpoint_failures = 0;
+                self.has_accepted = true;
                 for (at, verdict) in records.iter().zip(verdicts) {
                     match verdict {
                         Verdict::Handled => self.progress.handle_through(*at),
@@ -136,12 +142,13 @@ impl<'a> Delivery<'a> {
                 {
                     failure.error = format!("{}; {explanation}", failure.error);
                 }
-                self.request_failed(records, &failure);
+                self.request_failed(records, &failure, status.is_some());
             }
         }
     }
 
-    fn request_failed(&mut self, records: &[RecordIndex], failed: &RequestFailure) {
+    /// `is_answered`: the server sent an answer.
+    fn request_failed(&mut self, records: &[RecordIndex], failed: &RequestFailure, is_answered: bool) {
         let RequestFailure { error, advice, scope } = failed;
         let failure = || RecordFailure::new(error.as_str(), *advice);
         match scope {
@@ -161,7 +168,9 @@ impl<'a> Delivery<'a> {
         } else {
             self.send_singly(records);
         }
-        if self.endpoint_failures >= MAX_ENDPOINT_FAILURES {
+        // A server that answers, and has accepted other records of this batch, is available.
+        let is_away = *scope == FailureScope::Endpoint || !is_answered || !self.has_accepted;
+        if self.endpoint_failures >= MAX_ENDPOINT_FAILURES && is_away {
             // These records were not sent, or only together with others.
             self.progress.fail_left(RecordFailure::new(error.as_str(), Advice::Unable));
         }

@@ -156,7 +156,7 @@ fn an_overloaded_endpoint_gets_no_requests_during_its_backoff() {
     let it = source(&endpoint, |_| ());
     let failures = handle(&it, &[lane(0, 0..2), lane(1, 10..12)]);
     assert_eq!(failures[0].advice, Advice::After(Duration::from_secs(600)));
-    assert!(matches!(failures[1].advice, Advice::After(wait) if wait > Duration::from_secs(500)));
+    assert!(matches!(failures[1].advice, Advice::UnableFor(wait) if wait > Duration::from_secs(500)));
     assert!(failures[1].error.contains("asked to back off"), "{}", failures[1].error);
     assert_eq!(endpoint.seen().len(), 1);
 }

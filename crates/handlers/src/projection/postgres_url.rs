@@ -42,7 +42,7 @@ pub(super) struct PostgresUrl<'a> {
 }
 
 impl<'a> PostgresUrl<'a> {
-    /// Splits a URL. `None` if the text is none, but keywords and values.
+    /// Splits a URL. `None` if the text is not a URL but keywords and values.
     pub(super) fn split(text: &'a str) -> Option<Self> {
         let scheme = SCHEMES.into_iter().find(|scheme| text.starts_with(*scheme))?;
         let rest = &text[scheme.len()..];

@@ -245,7 +245,7 @@ impl TargetTopics {
     }
 }
 
-/// Why the records of a topic fail that cannot be looked up.
+/// Why the records of a topic that cannot be looked up fail.
 pub(super) fn lookup_failure(name: &str, error: &CatalogError) -> RecordFailure {
     match error {
         CatalogError::UnknownTopic(_) => permanent(format!(

@@ -215,12 +215,15 @@ impl Migration<'_> {
         let written_ends = WrittenEnds::new(config, self.options.timeout)?;
         let positions = copier.positions(&self.old)?;
         let low: Vec<i64> = context.logs.iter().map(|log| log.low.get()).collect();
+        let mut starts: Vec<i64> =
+            positions.iter().zip(&low).map(|(at, low)| if at.is_some() { i64::MIN } else { *low }).collect();
         let never_written = written_ends.now(&new)?.iter().all(|end| *end == 0);
         let mut is_new = positions.iter().all(Option::is_none);
         let mut positions: Vec<i64> = positions.into_iter().zip(&low).map(|(at, low)| at.unwrap_or(*low)).collect();
         if never_written && !is_new {
             self.listener.notice("the new topics were recreated, so everything is copied again");
             copier.reset_positions(&self.old, &low)?;
+            starts = vec![i64::MIN; low.len()];
             (positions, is_new) = (low, true);
         }
         if !is_new {
@@ -232,7 +235,7 @@ impl Migration<'_> {
             }
             // Lost sync points cannot be made up for: later records may be copied already.
             let sync_points = log.load(&self.old, &new)?.unwrap_or_default();
-            return Ok(CopyState { copier, log, written_ends, sync_points, new, positions });
+            return Ok(CopyState { copier, log, written_ends, sync_points, new, positions, starts });
         }
         // An aborted transaction leaves markers in the log, but no readable records.
         if !never_written && self.compare_topics(&positions, &[])?.verified.new_records > 0 {
@@ -244,7 +247,7 @@ impl Migration<'_> {
         }
         let sync_points = SyncPoints { points: context.sync_plan.points.clone(), ends: Vec::new() };
         log.save(&self.old, &new, &sync_points)?;
-        Ok(CopyState { copier, log, written_ends, sync_points, new, positions })
+        Ok(CopyState { copier, log, written_ends, sync_points, new, positions, starts })
     }
 
     /// Copies up to each sync point, and then the rest.
@@ -330,6 +333,8 @@ impl Migration<'_> {
                 copied += self.copy(state, &logs, &ends, "following", &NEVER_CANCELLED)?;
                 was_at_end = false;
             } else if !was_at_end || last_notice.elapsed() >= LAG_NOTICE_INTERVAL {
+                // Otherwise this would be noticed only after producers and consumers have been stopped.
+                self.check_old_topics()?;
                 (was_at_end, last_notice) = (true, Instant::now());
                 self.listener.notice(
                     "lag is zero: to cut over, stop the producers and the consumers of the old topics, wait for this \
@@ -356,6 +361,8 @@ struct CopyState {
     new: Vec<TopicPartition>,
     /// The position of each old partition.
     positions: Vec<i64>,
+    /// Where copying each old partition began; `i64::MIN` if its position was committed before.
+    starts: Vec<i64>,
 }
 
 impl CopyState {
@@ -370,7 +377,16 @@ impl CopyState {
     /// Commits the positions and the sync points again. The positions come first, because only their commit fails if
     /// another process has taken over.
     fn confirm(&self, old: &[TopicPartition]) -> Result<(), MigrateError> {
-        self.copier.confirm_positions(old, &self.positions)?;
+        // A partition of which nothing was copied needs no position: its log may still lose its first records.
+        let begun = old.iter().zip(&self.positions).zip(&self.starts).filter(|((_, at), start)| at > start);
+        let (ids, at): (Vec<TopicPartition>, Vec<i64>) = begun.map(|((id, at), _)| (id.clone(), *at)).unzip();
+        // Without any position, the transaction would not reach the coordinator, which tells whether another process
+        // has taken over.
+        if ids.is_empty() {
+            self.copier.confirm_positions(old, &self.positions)?;
+        } else {
+            self.copier.confirm_positions(&ids, &at)?;
+        }
         self.log.save(old, &self.new, &self.sync_points)
     }
 }

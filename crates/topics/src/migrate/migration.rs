@@ -342,8 +342,8 @@ fn addition(before: &[TopicInfo], now: &[TopicInfo]) -> Option<String> {
     let before: BTreeMap<&str, i32> = before.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
     now.iter().find_map(|TopicInfo { name, partitions, .. }| match before.get(name.as_str()) {
         None => Some(format!(
-            "topic {name} belongs to the old topics, too, but did not when this command began, so it was not copied; \
-             select the old topics without it to continue, or delete the new topics and migrate all old ones together. \
+            "topic {name} matches the selection of old topics, but was created after this command began, so it was not \
+             copied; select the old topics without it to continue, or delete the new topics and migrate all old ones together. \
              No offsets were carried over"
         )),
         Some(had) if partitions > had => Some(format!(
@@ -408,6 +408,6 @@ mod tests {
         let text = addition(&[("a", 1), ("b", 3)]).unwrap();
         assert!(text.starts_with("topic b had 2 partitions when this command began and has 3 "), "{text}");
         let text = addition(&[("a", 1), ("ab", 1), ("b", 2)]).unwrap();
-        assert!(text.starts_with("topic ab belongs to the old topics, too"), "{text}");
+        assert!(text.starts_with("topic ab matches the selection of old topics"), "{text}");
     }
 }

@@ -74,6 +74,7 @@ impl RunCounters {
         self.dead_lettered.store(before.dead_lettered, Relaxed);
         self.unjudged.store(before.unjudged, Relaxed);
         self.unjudged_dropped.store(before.unjudged_dropped, Relaxed);
+        self.unjudged_reported.store(before.unjudged > 0, Relaxed);
         self.unkeyed.store(before.unkeyed, Relaxed);
         self.barriers.store(before.barriers, Relaxed);
     }
@@ -127,8 +128,8 @@ impl RunCounters {
         }
     }
 
-    /// Whether an unjudged record is the first one, which is reported.
-    pub(super) fn is_first_unjudged(&self) -> bool {
+    /// Notes an unjudged record. Returns whether it is the first one; only that one is reported.
+    pub(super) fn note_unjudged(&self) -> bool {
         !self.unjudged_reported.swap(true, Relaxed)
     }
 

@@ -29,7 +29,7 @@ impl Engine {
                         self.counters.note_settled(&record.route);
                     }
                     let is_judged_now = matches!(delivery, Delivery::New | Delivery::Filtered);
-                    if record.route.unjudged && is_judged_now && self.counters.is_first_unjudged() {
+                    if record.route.unjudged && is_judged_now && self.counters.note_unjudged() {
                         unjudged = Some(record.clone());
                     }
                     keep.push(delivery == Delivery::New);

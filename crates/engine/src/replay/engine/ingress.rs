@@ -18,7 +18,8 @@ use crate::{
 
 /// The way of records into their lanes.
 pub struct RecordIngress {
-    /// Held for reading while a batch is delivered, so that partitions are added between batches only.
+    /// Held for reading while a batch is delivered. Partitions are added, and waiting records are checked, between
+    /// batches only.
     delivering: RwLock<()>,
     /// Holds records back until earlier ones have been read.
     pub reorder_buffer: ReorderBuffer,

@@ -16,8 +16,8 @@ impl Engine {
         self.handlers.get().map_or(PositionStore::Run, |handlers| handlers.position_store())
     }
 
-    /// Tells the target which of these partitions are released, so that it can complete its bookkeeping: those without
-    /// records in flight.
+    /// Tells the target that those of these partitions without records in flight are released, so that it can complete
+    /// its bookkeeping.
     pub fn release_drained(&self, partitions: &[u32]) {
         let Some(positions) = self.handlers.get().and_then(|handlers| handlers.positions()) else { return };
         let is_drained = |index: &u32| self.scheduler.wait_drained(&[*index], Duration::ZERO);

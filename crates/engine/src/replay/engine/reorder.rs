@@ -1,5 +1,7 @@
 //! Records that pass through the reorder buffer before they go into their lanes.
 
+use std::collections::BTreeSet;
+
 use kreplay_model::domain::{Ordering, Record, TopicPartition};
 
 use super::Engine;
@@ -12,13 +14,18 @@ impl Engine {
     /// Adds a partition to a topic that is already being read. Keys move to it, so its records wait for those of the
     /// older partitions.
     pub(super) fn reorder_new_partition(&self, id: &TopicPartition) {
-        let new_partition = self.partitions.count();
+        // The keys of a topic that was just found have not moved.
+        let is_known = self.topics.names().any(|topic| **topic == *id.topic);
+        if self.settings.ordering != Ordering::Key || !is_known {
+            return;
+        }
+        let (new_partition, quarantined) = (self.partitions.count(), self.quarantined_partitions());
         let older: Vec<(u32, Option<i64>)> = (0..new_partition)
             .filter(|index| self.partitions.id(*index).topic == id.topic)
             .filter(|index| !self.partitions.lock(*index).has_failed())
-            .map(|index| (index, self.safe_below(index)))
+            .map(|index| (index, self.safe_below(index, &quarantined)))
             .collect();
-        if self.settings.ordering == Ordering::Key && !older.is_empty() {
+        if !older.is_empty() {
             self.ingress.reorder_buffer.join(new_partition, older);
         }
     }
@@ -48,21 +55,28 @@ impl Engine {
         self.scheduler.put(released.drain(..).map(|record| (self.ingress.lane_of(&record, &self.partitions), record)));
     }
 
-    /// The offset below which no record of a partition can come behind the records of a new one any more; `None` while
-    /// this process does not have the partition. Without a group, records keep their place once they are in a lane. In
-    /// a group, the waiting records of a revoked partition are dropped, so only settled ones count. While the partition
+    /// No record of the partition below this offset can still be handled after records of a new one; `None` while this
+    /// process does not have the partition. Without a group, records keep their place once they are in a lane. In a
+    /// group, the waiting records of a revoked partition are dropped, so only settled ones count. While the partition
     /// has records in quarantine, the offset read counts instead: they may hold the position back for hours.
-    fn safe_below(&self, partition: u32) -> Option<i64> {
-        let may_be_revoked = self.settings.group.is_some() && self.scheduler.quarantined_of(partition).0.is_empty();
+    fn safe_below(&self, partition: u32, quarantined: &BTreeSet<u32>) -> Option<i64> {
+        let may_be_revoked = self.settings.group.is_some() && !quarantined.contains(&partition);
         let partition = self.partitions.lock(partition);
         let reached = partition.reached()?;
         Some(if may_be_revoked { partition.own_position() } else { reached })
     }
 
+    /// The partitions with records in quarantine; only in a group, where they matter here.
+    fn quarantined_partitions(&self) -> BTreeSet<u32> {
+        if self.settings.group.is_some() { self.scheduler.quarantined_partitions() } else { BTreeSet::new() }
+    }
+
     /// Passes on how far a partition has been read.
     pub(super) fn note_read_to(&self, buffer: &mut ReorderState, partition: u32, at_end_of_log: bool) {
-        if buffer.has_new_partitions()
-            && let Some(offset) = self.safe_below(partition)
+        // In a group, the tick passes on what is settled.
+        if self.settings.group.is_none()
+            && buffer.has_new_partitions()
+            && let Some(offset) = self.safe_below(partition, &BTreeSet::new())
         {
             buffer.note_read_to(partition, offset);
         }
@@ -90,7 +104,7 @@ impl Engine {
         self.update_reorder_buffer(|buffer| buffer.begin(partition, epoch, start));
     }
 
-    /// A partition was revoked, and may be assigned to this process again. Has no effect if it was already.
+    /// A partition was revoked, and may be assigned to this process again. Has no effect if it has been assigned again.
     pub fn reorder_away(&self, partition: u32) {
         self.update_reorder_buffer(|buffer| {
             if self.partitions.lock(partition).reached().is_none() {
@@ -121,9 +135,12 @@ impl Engine {
         }
         // In the middle of a batch, records count as read before they are in their lanes.
         let _between_batches = self.ingress.between_batches();
+        let quarantined = self.quarantined_partitions();
         self.update_reorder_buffer(|buffer| {
             for partition in buffer.awaited_partitions() {
-                self.note_read_to(buffer, partition, false);
+                if let Some(offset) = self.safe_below(partition, &quarantined) {
+                    buffer.note_read_to(partition, offset);
+                }
             }
         });
     }

@@ -63,7 +63,7 @@ impl Engine {
             let (late, waiting_late) = self.partitions.with(first.partition, |partition| {
                 let before = partition.fenced;
                 for (record, completed) in chunk.iter().zip(completed) {
-                    // Noted when its late result was counted.
+                    // It was noted when its late result was counted.
                     let is_noted = partition.was_handled_late(record.epoch, record.offset);
                     if partition.complete(record.epoch, completed) && !is_noted {
                         self.counters.note_settled(&record.route);

@@ -282,8 +282,8 @@ impl<'a> MemberLoop<'a> {
     }
 
     /// Whether the member has to leave and join again. After an offset that was out of range, librdkafka reads a
-    /// partition on only under a new assignment. A new member then gets it from its committed position. Everything read
-    /// so far is settled first, including quarantined keys.
+    /// partition on only under a new assignment. A new member then reads it from the committed position.
+    /// Everything read so far is settled first, including quarantined keys.
     fn must_rejoin(&mut self) -> bool {
         let engine = &self.context.engine;
         self.needs_new_assignment.retain(|index| engine.partitions.lock(*index).reached().is_some());

@@ -7,7 +7,11 @@
 //!
 //! Pure, as the lanes are (the times are only displayed).
 
-use std::{borrow::Cow, collections::HashMap, time::Instant};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+    time::Instant,
+};
 
 use kreplay_model::domain::Record;
 use xxhash_rust::xxh3::Xxh3Builder;
@@ -336,6 +340,17 @@ impl Lanes {
             }
         }
         (keys, all)
+    }
+
+    /// The partitions with records of keys that wait for a decision.
+    #[must_use]
+    pub fn quarantined_partitions(&self) -> BTreeSet<u32> {
+        if self.quarantined_keys.keys == 0 {
+            return BTreeSet::new();
+        }
+        let lanes = self.quarantined_keys.lanes.values().map(|lane| &self.all[*lane as usize]);
+        let waiting = lanes.filter(|lane| lane.state == LaneState::Quarantined);
+        waiting.flat_map(|lane| &lane.records).map(|record| record.partition).collect()
     }
 
     /// Totals of the quarantine.

@@ -63,7 +63,8 @@ impl PartitionRun {
     /// Whether no more is read under this assignment, although the end is not reached.
     #[must_use]
     pub fn needs_new_assignment(&self) -> bool {
-        self.needs_new_assignment
+        let is_read = !self.follows && self.reached().is_some_and(|reached| reached >= self.end);
+        self.needs_new_assignment && !is_read
     }
 
     /// Where an assignment at `wanted` would begin to read: after the records from there on that this process has

@@ -21,7 +21,7 @@ pub enum LateResults {
     /// Those of records that no other process has handled.
     #[default]
     UnlessHandledElsewhere,
-    /// All of them: the target rejects those of a process that has lost the partition, and it has accepted these.
+    /// Those that the target has accepted: it rejects results of a process that has lost the partition.
     AcceptedByTarget,
 }
 

@@ -169,15 +169,21 @@ impl Discovery<'_> {
             return;
         }
         // One lookup serves all requests: their records were read before it.
-        let ends = if older.is_empty() { None } else { self.ends_of(&older) };
+        let look_up = |older: &[u32]| if older.is_empty() { None } else { self.ends_of(older) };
+        let ends = look_up(&older).or_else(|| {
+            // A partition without a leader fails the whole lookup, and it may belong to another process.
+            older.retain(|index| engine.partitions.lock(*index).reached().is_some());
+            look_up(&older)
+        });
         let ends: BTreeMap<u32, i64> = ends.unwrap_or_default().into_iter().collect();
         for request in requests {
-            // A partition without an answer is requested again: its end decides which records came first. Partitions
-            // of other processes have ends, too, because they may be assigned to this one before the records are
-            // released, but need none.
+            // A partition without an answer is requested again: its end decides which records came first. The ends of
+            // other processes' partitions are looked up as well, since these may be assigned here before the records
+            // are released; they are not required.
             let is_missing = |index: &u32| {
-                let partition = engine.partitions.lock(*index);
-                !ends.contains_key(index) && partition.reached().is_some() && !partition.has_failed()
+                !ends.contains_key(index)
+                    && engine.ingress.reorder_buffer.is_awaited(*index)
+                    && !engine.partitions.lock(*index).has_failed()
             };
             if !request.older.iter().any(is_missing) {
                 let of_request = |index: &u32| Some((*index, *ends.get(index)?));

@@ -78,6 +78,12 @@ impl ReorderBuffer {
         })
     }
 
+    /// Whether records of new partitions wait for this older one.
+    #[must_use]
+    pub fn is_awaited(&self, partition: u32) -> bool {
+        self.lock().is_some_and(|state| state.new_partitions.is_awaited(partition, Instant::now()))
+    }
+
     /// The new partitions that need the current end offsets of the older partitions.
     #[must_use]
     pub fn end_offsets_requests(&self) -> Vec<EndOffsetsRequest> {
@@ -107,7 +113,7 @@ impl ReorderState {
         !self.new_partitions.is_empty()
     }
 
-    /// Notes that no record of a partition below this offset can come into a lane any more.
+    /// Notes that no record of an older partition below this offset can still enter a lane.
     pub fn note_read_to(&mut self, partition: u32, offset: i64) {
         self.new_partitions.note_read_to(partition, offset);
     }

@@ -104,10 +104,10 @@ impl Sim {
         }
         let Some(epoch) = self.epochs[number].take() else { return };
         let index = u32::try_from(number).unwrap();
-        self.engine.reorder_away(index);
         self.engine.scheduler.fence(std::iter::once((index, epoch + 1)));
         self.settle();
         self.engine.partitions.with(index, |one| one.end_assignment(epoch + 1, PositionSource::Own));
+        self.engine.reorder_away(index);
     }
 
     /// Assigns a revoked partition again, at its position.

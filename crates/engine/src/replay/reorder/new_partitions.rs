@@ -8,7 +8,7 @@
 //! that.
 //!
 //! An older partition may itself be new, after a second expansion: its buffered records count as unread. It may also be
-//! revoked, and return in the same rebalance: records wait for its return for a while.
+//! revoked, and return in the same rebalance: records wait a while for its return.
 //!
 //! Pure: the caller passes the time, looks up the end offsets, and stops reading a partition whose share of the buffer
 //! is full.
@@ -20,10 +20,11 @@ use std::{
 
 use kreplay_model::domain::Record;
 
-/// End offsets of the older partitions, looked up after the first `count` buffered records had been read.
+/// End offsets of the older partitions, looked up after the records before `until` had been read.
 #[derive(Debug)]
 struct EndOffsets {
-    count: usize,
+    /// The number of records that had arrived by then.
+    until: u64,
     ends: Vec<(u32, i64)>,
     /// Looked up after [`NewPartitionBuffer::SETTLING_TIME`]: the last lookup that the partition needs.
     is_last: bool,
@@ -35,15 +36,26 @@ struct NewPartition {
     older: Vec<u32>,
     records: VecDeque<Record>,
     bytes: u64,
-    end_offsets: Option<EndOffsets>,
+    /// The number of records that were released or dropped.
+    released: u64,
+    /// Lookups whose records still wait, the oldest first. The next lookup does not wait for their release: otherwise
+    /// each further new partition would double the time that its records wait.
+    end_offsets: VecDeque<EndOffsets>,
     /// Incremented when buffered records are dropped; earlier requests are then void.
     generation: u32,
+}
+
+impl NewPartition {
+    /// The number of records that have arrived.
+    fn arrived(&self) -> u64 {
+        self.released + self.records.len() as u64
+    }
 }
 
 /// How far an older partition has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReadTo {
-    /// No record below this offset can come into a lane any more, except those buffered here.
+    /// No record below this offset can still enter a lane, except those buffered here.
     Offset(i64),
     /// Not assigned to this process since this time.
     Away(Instant),
@@ -66,8 +78,8 @@ pub struct EndOffsetsRequest {
     pub partition: u32,
     /// The older partitions of its topic.
     pub older: Vec<u32>,
-    /// The number of its records that were buffered when the request was made.
-    count: usize,
+    /// The number of its records that had arrived when the request was made.
+    until: u64,
     is_last: bool,
     generation: u32,
 }
@@ -81,7 +93,7 @@ impl NewPartitionBuffer {
     pub const RETURN_TIME: Duration = Duration::from_secs(10);
 
     /// Adds a new partition. `older` lists the older partitions of its topic, each with the offset below which none of
-    /// its records can come into a lane any more, or `None` if this process does not have it.
+    /// its records can still enter a lane, or `None` if this process does not have it.
     pub fn join(&mut self, partition: u32, older: impl IntoIterator<Item = (u32, Option<i64>)>, now: Instant) {
         let mut numbers = Vec::new();
         for (number, read_to) in older {
@@ -96,7 +108,8 @@ impl NewPartitionBuffer {
             older: numbers,
             records: VecDeque::new(),
             bytes: 0,
-            end_offsets: None,
+            released: 0,
+            end_offsets: VecDeque::new(),
             generation: 0,
         };
         self.partitions.insert(partition, new);
@@ -116,10 +129,11 @@ impl NewPartitionBuffer {
         None
     }
 
-    /// Notes that no record of a partition below this offset can come into a lane any more, except those buffered here.
+    /// Notes that no record of an older partition below this offset can still enter a lane, except those buffered here.
+    /// This process has the partition.
     pub fn note_read_to(&mut self, number: u32, offset: i64) {
-        if let ReadTo::Offset(read_to) = self.read_to.entry(number).or_insert(ReadTo::Offset(offset)) {
-            *read_to = offset;
+        if let Some(read_to) = self.read_to.get_mut(&number).filter(|read_to| **read_to != ReadTo::Ended) {
+            *read_to = ReadTo::Offset(offset);
         }
     }
 
@@ -153,9 +167,11 @@ impl NewPartitionBuffer {
     /// Drops the records of assignments older than `epoch`.
     pub fn drop_below(&mut self, number: u32, epoch: u32) {
         if let Some(new) = self.partitions.get_mut(&number) {
+            let before = new.records.len();
             new.records.retain(|record| record.epoch >= epoch);
+            new.released += (before - new.records.len()) as u64;
             new.bytes = new.records.iter().map(Record::footprint).sum();
-            new.end_offsets = None;
+            new.end_offsets.clear();
             new.generation += 1;
         }
     }
@@ -165,14 +181,17 @@ impl NewPartitionBuffer {
     pub fn end_offsets_requests(&self, now: Instant) -> Vec<EndOffsetsRequest> {
         let needs_request = |new: &NewPartition| {
             let is_settled = now.saturating_duration_since(new.joined_at) >= Self::SETTLING_TIME;
-            (new.end_offsets.is_none() && (is_settled || !new.records.is_empty())).then_some(is_settled)
+            let last = new.end_offsets.back();
+            let has_more = is_settled || new.arrived() > last.map_or(new.released, |last| last.until);
+            let has_room = new.end_offsets.len() <= new.older.len();
+            (has_more && has_room && !last.is_some_and(|last| last.is_last)).then_some(is_settled)
         };
         self.partitions
             .iter()
             .filter_map(|(partition, new)| {
                 let is_last = needs_request(new)?;
-                let (older, count, generation) = (new.older.clone(), new.records.len(), new.generation);
-                Some(EndOffsetsRequest { partition: *partition, older, count, is_last, generation })
+                let (older, until, generation) = (new.older.clone(), new.arrived(), new.generation);
+                Some(EndOffsetsRequest { partition: *partition, older, until, is_last, generation })
             })
             .collect()
     }
@@ -183,8 +202,8 @@ impl NewPartitionBuffer {
         let asked = self.partitions.get_mut(&request.partition);
         // Records that were read again may have arrived after the lookup.
         if let Some(new) = asked.filter(|new| new.generation == request.generation) {
-            let (count, ends) = (request.count, ends.into_iter().collect());
-            new.end_offsets = Some(EndOffsets { count, ends, is_last: request.is_last });
+            let ends = ends.into_iter().collect();
+            new.end_offsets.push_back(EndOffsets { until: request.until, ends, is_last: request.is_last });
         }
     }
 
@@ -199,20 +218,20 @@ impl NewPartitionBuffer {
         // An older partition has a lower number, so its own records are released first.
         let numbers: Vec<u32> = self.partitions.keys().copied().collect();
         for number in numbers {
-            let may_release = self.partitions.get(&number).is_some_and(|new| {
-                let end_offsets = new.end_offsets.as_ref();
-                end_offsets.is_some_and(|offsets| offsets.ends.iter().all(|end| self.is_reached(*end, now)))
-            });
-            let Some(new) = self.partitions.get_mut(&number).filter(|_| may_release) else { continue };
-            let Some(end_offsets) = new.end_offsets.take() else { continue };
-            for record in new.records.drain(..end_offsets.count) {
-                new.bytes -= record.footprint();
-                out(record);
-            }
-            if end_offsets.is_last {
-                // Records that came after the request are as safe as those of any other partition.
-                new.records.drain(..).for_each(&mut out);
-                self.partitions.remove(&number);
+            while self.may_release(number, now) {
+                let Some(new) = self.partitions.get_mut(&number) else { break };
+                let Some(EndOffsets { until, is_last, .. }) = new.end_offsets.pop_front() else { break };
+                // Records that came after the last request are as safe as those of any other partition.
+                let until = if is_last { new.arrived() } else { until };
+                let count = usize::try_from(until - new.released).unwrap_or(usize::MAX).min(new.records.len());
+                for record in new.records.drain(..count) {
+                    new.bytes -= record.footprint();
+                    out(record);
+                }
+                new.released += count as u64;
+                if is_last {
+                    self.partitions.remove(&number);
+                }
             }
         }
         if self.partitions.is_empty() {
@@ -220,7 +239,23 @@ impl NewPartitionBuffer {
         }
     }
 
-    /// Whether no record of an older partition below `end` can come into a lane any more, or it is not waited for.
+    /// Whether the older partitions have reached the ends of a new partition's first lookup.
+    fn may_release(&self, number: u32, now: Instant) -> bool {
+        let first = self.partitions.get(&number).and_then(|new| new.end_offsets.front());
+        first.is_some_and(|offsets| offsets.ends.iter().all(|end| self.is_reached(*end, now)))
+    }
+
+    /// Whether records wait for an older partition: this process has it, or may get it back.
+    #[must_use]
+    pub fn is_awaited(&self, number: u32, now: Instant) -> bool {
+        match self.read_to.get(&number) {
+            Some(ReadTo::Offset(_)) => true,
+            Some(ReadTo::Away(since)) => now.saturating_duration_since(*since) < Self::RETURN_TIME,
+            Some(ReadTo::Ended) | None => false,
+        }
+    }
+
+    /// Whether no record of an older partition below `end` can still enter a lane, or it is not waited for.
     fn is_reached(&self, (number, end): (u32, i64), now: Instant) -> bool {
         let buffered = self.partitions.get(&number).and_then(|new| new.records.front());
         if buffered.is_some_and(|first| first.offset < end) {
@@ -284,14 +319,14 @@ mod tests {
         assert_eq!((request.partition, request.older.clone()), (2, vec![0, 1]));
         assert!(buffer.put(record(2, 2)).is_none());
         buffer.answer(&request, [(0, 8), (1, 9)]);
-        assert_eq!(buffer.end_offsets_requests(now), [], "one request at a time");
+        let later = buffer.end_offsets_requests(now).remove(0);
         buffer.note_read_to(0, 7);
         assert_eq!(released(&mut buffer), [0; 0]);
         buffer.note_read_to(0, 8);
         assert_eq!(released(&mut buffer), [0, 1], "but not the record that came after the request");
         assert!(buffer.is_starved());
-        let request = buffer.end_offsets_requests(now).remove(0);
-        buffer.answer(&request, [(0, 12), (1, 9)]);
+        buffer.answer(&later, [(0, 12), (1, 9)]);
+        assert_eq!(buffer.end_offsets_requests(now), [], "all of its records have a lookup");
         buffer.finish(0);
         assert_eq!(released(&mut buffer), [2]);
         assert!(!buffer.is_starved() && !buffer.is_empty());
@@ -359,6 +394,36 @@ mod tests {
         assert_eq!(released(&mut buffer), [0; 0]);
         buffer.note_read_to(0, 5);
         assert_eq!(released(&mut buffer), [10, 20]);
+    }
+
+    /// Their records arrive all the time. A record waits for one lookup, and for the records of lower partitions.
+    #[test]
+    fn many_new_partitions_do_not_hold_each_other_back() {
+        const PARTITIONS: u32 = 12;
+        let now = Instant::now();
+        let mut buffer = NewPartitionBuffer::default();
+        for number in 1..=PARTITIONS {
+            buffer.join(number, (0..number).map(|older| (older, Some(0))), now);
+        }
+        let mut first_release = BTreeMap::new();
+        for round in 0..100_i64 {
+            for number in 1..=PARTITIONS {
+                assert!(buffer.put(record(number, round)).is_none());
+                buffer.note_read_to(number, round + 1);
+            }
+            buffer.note_read_to(0, round + 1);
+            let requests = buffer.end_offsets_requests(now);
+            // The next records are written before the lookup.
+            for request in requests {
+                let ends: Vec<_> = request.older.iter().map(|number| (*number, round + 2)).collect();
+                buffer.answer(&request, ends);
+            }
+            buffer.release(now, |record| {
+                first_release.entry(record.partition).or_insert(round);
+            });
+        }
+        let last = first_release.get(&PARTITIONS).copied();
+        assert!(last.is_some_and(|round| round <= 2 * i64::from(PARTITIONS)), "{first_release:?}");
     }
 
     #[test]

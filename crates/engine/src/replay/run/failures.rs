@@ -43,7 +43,7 @@ pub struct Failures {
     quiet_since: Option<Instant>,
     /// Whether it was reported that the run waits for a decision.
     is_reported: bool,
-    /// Partitions of which this was reported: they are read on after a decision.
+    /// Partitions for which the need for a decision was reported.
     reported_partitions: BTreeSet<u32>,
 }
 
@@ -186,8 +186,8 @@ impl Run {
         ));
     }
 
-    /// A partition that retention has overtaken is read on once everything read so far is settled. If only quarantined
-    /// records are left of it, they are decided now: until then, retention deletes more records.
+    /// Reading of a partition that retention has overtaken continues once everything read so far is settled. If only
+    /// quarantined records are left of it, they are decided now, because retention goes on deleting.
     fn decide_quarantine_of_overtaken_partitions(&mut self) {
         for (index, partition) in (0_u32..).zip(self.engine.partitions.iter()) {
             let (is_overtaken, unfinished) = {
@@ -219,7 +219,8 @@ impl Run {
                 Some(QuarantineResponse::FailRun) => {
                     let mut waiting = self.engine.scheduler.quarantined();
                     waiting.retain(|one| keys.contains(&one.reason.hash));
-                    let what = format!("{id} cannot be read after the gap before these quarantined keys are handled");
+                    let what =
+                        format!("{id}: reading cannot continue after the gap until these quarantined keys are handled");
                     return self.fail_because_of_quarantine(&what, &waiting);
                 }
             }
@@ -249,6 +250,7 @@ impl Run {
             }
         };
         self.failures.is_reported = false;
+        self.failures.reported_partitions.clear();
         self.failures.quiet_since = None;
         self.engine.events.notice(text);
     }

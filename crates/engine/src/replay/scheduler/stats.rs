@@ -1,6 +1,9 @@
 //! Statistics of the scheduler.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use super::Scheduler;
 use crate::{
@@ -34,6 +37,12 @@ impl Scheduler {
     #[must_use]
     pub fn quarantined(&self) -> Vec<QuarantineEntry> {
         self.inner.lock().lanes.quarantined()
+    }
+
+    /// The partitions with records of keys in quarantine.
+    #[must_use]
+    pub fn quarantined_partitions(&self) -> BTreeSet<u32> {
+        self.inner.lock().lanes.quarantined_partitions()
     }
 
     /// The keys in quarantine with records of a partition, and the number of these records.

@@ -11,6 +11,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The maximum time that sent data may stay unacknowledged by TCP, unless the URL sets `tcp_user_timeout`.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may be idle before TCP checks it, unless the URL says otherwise. A script may take an hour,
+/// and nothing is sent meanwhile; some networks drop connections that are idle for a few minutes.
+const KEEPALIVES_IDLE: Duration = Duration::from_secs(60);
 
 /// How the server's certificate is checked, in terms of libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +88,9 @@ impl ServerAddress {
         }
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(TCP_USER_TIMEOUT);
+        }
+        if !passed_on.iter().any(|parameter| parameter.starts_with("keepalives_idle=")) {
+            config.keepalives_idle(KEEPALIVES_IDLE);
         }
         Ok(Self { config, certificate_check, authorities })
     }

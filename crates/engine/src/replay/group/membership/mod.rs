@@ -34,6 +34,8 @@ use crate::{
 
 /// The same commit error is reported again after this time.
 const REPEATED_WARNING_INTERVAL: Duration = Duration::from_secs(10);
+/// How often partitions that are away are kept awaited while a member waits for its records in flight.
+const DRAIN_STEP: Duration = Duration::from_secs(1);
 /// How long a rebalance may wait for the group's committed offsets while brokers are unreachable. The member reads
 /// nothing meanwhile.
 const COMMITTED_OFFSETS_TIMEOUT: Duration = Duration::from_secs(120);
@@ -162,6 +164,22 @@ impl RunMembership {
         self.engine.scheduler.fence(current_assignments.iter().map(|(index, epoch)| (*index, epoch + 1)));
     }
 
+    /// Waits for records in flight. The group assigns the partitions of this rebalance only after that, so those that
+    /// are away are still waited for.
+    fn wait_drained(&self, indexes: &[u32], wait: Duration) -> bool {
+        let deadline = Instant::now() + wait;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.engine.scheduler.wait_drained(indexes, left.min(DRAIN_STEP)) {
+                return true;
+            }
+            if left <= DRAIN_STEP {
+                return false;
+            }
+            self.engine.reorder_assigned();
+        }
+    }
+
     fn note_change(&self, indexes: &[u32], owner: Option<u32>) {
         // Members leaving at the end of a run are not reported as a rebalance.
         if indexes.is_empty() || self.engine.reading_stopped() {
@@ -227,7 +245,7 @@ impl Membership for RunMembership {
         let is_ending = self.engine.reading_stopped();
         let longest = self.engine.settings.drain_timeout.min(self.longest_wait);
         let wait = if is_ending { Duration::ZERO } else { longest };
-        let is_drained = self.engine.scheduler.wait_drained(&indexes, wait);
+        let is_drained = self.wait_drained(&indexes, wait);
         self.engine.release_drained(&indexes);
         if !is_drained && !is_ending {
             self.engine.events.warn(format!(

@@ -158,6 +158,10 @@ impl RunMembership {
         indexes: &[Option<u32>],
     ) -> BegunPartitions {
         let wanted: Vec<u32> = indexes.iter().copied().flatten().collect();
+        // However long the claim takes, records of new partitions wait for these.
+        for index in &wanted {
+            self.engine.reorder_begin(*index, 0, i64::MIN);
+        }
         let Some(states) = self.claim(&wanted) else {
             // The run is about to end. Whatever is read of these partitions does not count.
             return (
