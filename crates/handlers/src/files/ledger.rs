@@ -99,8 +99,8 @@ pub(super) enum Upkeep {
     /// Nothing yet.
     NotDue,
     /// The run's position is stored, and the entries below it are removed: this run handles no offset below it again.
-    /// In a group only if there are too many stretches: its entries outlive the run, and records below the position may
-    /// be in no file, namely those before the run's start, and those that were filtered, skipped or dead-lettered.
+    /// Not in a group. There the entries outlive the run, and records below its position may be in no file: those
+    /// before its start, and those that were filtered, skipped or dead-lettered.
     Advance(i64),
     /// One entry with all exported offsets replaces the others.
     Merge(OffsetSet),

@@ -29,12 +29,12 @@ use crate::{Advice, LaneRun, Positions};
 
 /// The number of batches of a partition after which its entries in the database are made fewer.
 const BATCHES_PER_UPKEEP: u32 = 32;
-/// The maximum number of stretches of exported offsets that are kept for a partition of a group. Beyond it, everything
-/// below the run's position counts as exported: memory and database must stay bounded. About 3 MB.
-pub(super) const MAX_STRETCHES_IN_GROUP: usize = 100_000;
 /// With more stretches of exported offsets than this number per batch, that is done less often, because it may write
 /// all of them.
 const STRETCHES_PER_BATCH: usize = 32;
+/// The maximum number of stretches of exported offsets that are kept for a partition of a group. Beyond it, everything
+/// below the run's position counts as exported, so that memory and database stay bounded. That is about 3 MB.
+const MAX_STRETCHES_IN_GROUP: usize = 100_000;
 
 /// The export writer that all workers of a run share.
 pub(super) struct ExportWriter {
@@ -96,7 +96,7 @@ impl ClaimedPartition {
         Self { row, owner, epoch, written, entries, max_entries }
     }
 
-    /// How the number of entries is kept small, in a batch with these offsets. `position` is the run's position.
+    /// What a batch with these offsets does to keep the entries few. `position` is the run's position.
     fn upkeep(&self, offsets: &OffsetSet, position: Option<i64>, in_group: bool) -> Upkeep {
         if self.entries.saturating_add(1) < self.max_entries {
             return Upkeep::NotDue;
@@ -104,9 +104,12 @@ impl ClaimedPartition {
         if in_group {
             let mut all = self.written.clone();
             all.merge(offsets);
-            if all.runs().count() <= MAX_STRETCHES_IN_GROUP {
-                return Upkeep::Merge(all);
+            if let Some(position) = position
+                && all.runs().count() > MAX_STRETCHES_IN_GROUP
+            {
+                all.merge(&below(position));
             }
+            return Upkeep::Merge(all);
         }
         position.map_or(Upkeep::NotDue, Upkeep::Advance)
     }

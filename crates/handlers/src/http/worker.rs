@@ -128,7 +128,7 @@ impl<'a> Delivery<'a> {
             }
             RequestOutcome::PerRecord(verdicts) => {
                 self.endpoint_failures = 0;
-                self.has_accepted = true;
+                self.has_accepted |= verdicts.iter().any(|verdict| matches!(verdict, Verdict::Handled));
                 for (at, verdict) in records.iter().zip(verdicts) {
                     match verdict {
                         Verdict::Handled => self.progress.handle_through(*at),
@@ -142,12 +142,14 @@ impl<'a> Delivery<'a> {
                 {
                     failure.error = format!("{}; {explanation}", failure.error);
                 }
-                self.request_failed(records, &failure, status.is_some());
+                // The answer of a gateway says nothing about the server behind it.
+                let is_answered = status.is_some_and(|status| !matches!(status, 502 | 504));
+                self.request_failed(records, &failure, is_answered);
             }
         }
     }
 
-    /// `is_answered`: the server sent an answer.
+    /// `is_answered`: the server itself sent an answer.
     fn request_failed(&mut self, records: &[RecordIndex], failed: &RequestFailure, is_answered: bool) {
         let RequestFailure { error, advice, scope } = failed;
         let failure = || RecordFailure::new(error.as_str(), *advice);

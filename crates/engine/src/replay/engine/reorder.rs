@@ -1,6 +1,9 @@
 //! Records that pass through the reorder buffer before they go into their lanes.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use kreplay_model::domain::{Ordering, Record, TopicPartition};
 
@@ -123,9 +126,13 @@ impl Engine {
         self.update_reorder_buffer(|buffer| buffer.gone(partition));
     }
 
-    /// Takes in the end offsets for a request of the reorder buffer.
-    pub fn reorder_end_offsets(&self, request: &EndOffsetsRequest, ends: impl IntoIterator<Item = (u32, i64)>) {
-        self.update_reorder_buffer(|buffer| buffer.answer(request, ends));
+    /// Takes in the end offsets for requests of the reorder buffer, by partition.
+    pub fn reorder_end_offsets(&self, requests: &[EndOffsetsRequest], ends: &Arc<BTreeMap<u32, i64>>) {
+        self.update_reorder_buffer(|buffer| {
+            for request in requests {
+                buffer.answer(request, ends);
+            }
+        });
     }
 
     /// Releases records that waited for time to pass, or for records to be settled.

@@ -60,9 +60,15 @@ impl PartitionRun {
         self.needs_new_assignment |= epoch == self.epoch && self.position.is_some();
     }
 
-    /// Whether no more is read under this assignment, although the end is not reached.
+    /// Whether no more is read under this assignment.
     #[must_use]
     pub fn needs_new_assignment(&self) -> bool {
+        self.needs_new_assignment
+    }
+
+    /// Whether that holds up reading: the end is not reached.
+    #[must_use]
+    pub fn waits_for_new_assignment(&self) -> bool {
         let is_read = !self.follows && self.reached().is_some_and(|reached| reached >= self.end);
         self.needs_new_assignment && !is_read
     }

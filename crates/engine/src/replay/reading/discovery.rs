@@ -160,7 +160,7 @@ impl Discovery<'_> {
 
     fn answer_end_offsets_requests(&self) {
         let engine = self.engine;
-        let requests = engine.ingress.reorder_buffer.end_offsets_requests();
+        let mut requests = engine.ingress.reorder_buffer.end_offsets_requests();
         let mut older: Vec<u32> = requests.iter().flat_map(|request| request.older.iter().copied()).collect();
         older.sort_unstable();
         older.dedup();
@@ -172,24 +172,21 @@ impl Discovery<'_> {
         let look_up = |older: &[u32]| if older.is_empty() { None } else { self.ends_of(older) };
         let ends = look_up(&older).or_else(|| {
             // A partition without a leader fails the whole lookup, and it may belong to another process.
+            let all = older.len();
             older.retain(|index| engine.partitions.lock(*index).reached().is_some());
-            look_up(&older)
+            if older.len() == all { None } else { look_up(&older) }
         });
-        let ends: BTreeMap<u32, i64> = ends.unwrap_or_default().into_iter().collect();
-        for request in requests {
-            // A partition without an answer is requested again: its end decides which records came first. The ends of
-            // other processes' partitions are looked up as well, since these may be assigned here before the records
-            // are released; they are not required.
-            let is_missing = |index: &u32| {
-                !ends.contains_key(index)
-                    && engine.ingress.reorder_buffer.is_awaited(*index)
-                    && !engine.partitions.lock(*index).has_failed()
-            };
-            if !request.older.iter().any(is_missing) {
-                let of_request = |index: &u32| Some((*index, *ends.get(index)?));
-                engine.reorder_end_offsets(&request, request.older.iter().filter_map(of_request));
-            }
-        }
+        let ends: Arc<BTreeMap<u32, i64>> = Arc::new(ends.unwrap_or_default().into_iter().collect());
+        // A partition without an answer is requested again: its end decides which records came first. The ends of
+        // other processes' partitions are looked up as well, since these may be assigned here before the records are
+        // released; they are not required.
+        let is_missing = |index: &u32| {
+            !ends.contains_key(index)
+                && engine.ingress.reorder_buffer.is_awaited(*index)
+                && !engine.partitions.lock(*index).has_failed()
+        };
+        requests.retain(|request| !request.older.iter().any(is_missing));
+        engine.reorder_end_offsets(&requests, &ends);
     }
 
     fn find_new_partitions(&mut self) {

@@ -1,7 +1,11 @@
 //! The reorder buffer, between reading and the lanes: holds records back until earlier records have been read.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -166,7 +170,7 @@ impl ReorderState {
     }
 
     /// Takes in the end offsets for a request.
-    pub fn answer(&mut self, request: &EndOffsetsRequest, ends: impl IntoIterator<Item = (u32, i64)>) {
+    pub fn answer(&mut self, request: &EndOffsetsRequest, ends: &Arc<BTreeMap<u32, i64>>) {
         self.new_partitions.answer(request, ends);
     }
 

@@ -277,8 +277,8 @@ proptest! {
                 if answers {
                     let older: Vec<u32> = (0..request.partition).collect();
                     prop_assert_eq!(&request.older, &older);
-                    let ends = older.into_iter().map(|number| (number, ends[number as usize]));
-                    sim.engine.reorder_end_offsets(&request, ends);
+                    let ends = older.into_iter().map(|number| (number, ends[number as usize])).collect();
+                    sim.engine.reorder_end_offsets(&[request], &Arc::new(ends));
                 }
             }
             if works {

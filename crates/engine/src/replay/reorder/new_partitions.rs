@@ -15,6 +15,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -25,7 +26,8 @@ use kreplay_model::domain::Record;
 struct EndOffsets {
     /// The number of records that had arrived by then.
     until: u64,
-    ends: Vec<(u32, i64)>,
+    /// By partition; one lookup serves all requests of that time.
+    ends: Arc<BTreeMap<u32, i64>>,
     /// Looked up after [`NewPartitionBuffer::SETTLING_TIME`]: the last lookup that the partition needs.
     is_last: bool,
 }
@@ -196,14 +198,14 @@ impl NewPartitionBuffer {
             .collect()
     }
 
-    /// Takes in the end offsets for a request. An older partition without an end offset is not waited for: it was
-    /// deleted.
-    pub fn answer(&mut self, request: &EndOffsetsRequest, ends: impl IntoIterator<Item = (u32, i64)>) {
+    /// Takes in the end offsets for a request, by partition. An older partition without an end offset is not waited
+    /// for: it was deleted.
+    pub fn answer(&mut self, request: &EndOffsetsRequest, ends: &Arc<BTreeMap<u32, i64>>) {
         let asked = self.partitions.get_mut(&request.partition);
         // Records that were read again may have arrived after the lookup.
         if let Some(new) = asked.filter(|new| new.generation == request.generation) {
-            let ends = ends.into_iter().collect();
-            new.end_offsets.push_back(EndOffsets { until: request.until, ends, is_last: request.is_last });
+            let (until, ends) = (request.until, Arc::clone(ends));
+            new.end_offsets.push_back(EndOffsets { until, ends, is_last: request.is_last });
         }
     }
 
@@ -241,8 +243,10 @@ impl NewPartitionBuffer {
 
     /// Whether the older partitions have reached the ends of a new partition's first lookup.
     fn may_release(&self, number: u32, now: Instant) -> bool {
-        let first = self.partitions.get(&number).and_then(|new| new.end_offsets.front());
-        first.is_some_and(|offsets| offsets.ends.iter().all(|end| self.is_reached(*end, now)))
+        let Some(new) = self.partitions.get(&number) else { return false };
+        let Some(first) = new.end_offsets.front() else { return false };
+        let mut ends = new.older.iter().filter_map(|older| Some((*older, *first.ends.get(older)?)));
+        ends.all(|end| self.is_reached(end, now))
     }
 
     /// Whether records wait for an older partition: this process has it, or may get it back.
@@ -283,8 +287,6 @@ impl NewPartitionBuffer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use kreplay_model::domain::{RecordBufferBuilder, Route};
 
     use super::*;
@@ -295,6 +297,10 @@ mod tests {
         let mut out = Vec::new();
         builder.finish(&Arc::default(), &mut out);
         out.remove(0)
+    }
+
+    fn ends(of: impl IntoIterator<Item = (u32, i64)>) -> Arc<BTreeMap<u32, i64>> {
+        Arc::new(of.into_iter().collect())
     }
 
     fn released(buffer: &mut NewPartitionBuffer) -> Vec<i64> {
@@ -318,14 +324,14 @@ mod tests {
         let request = buffer.end_offsets_requests(now).remove(0);
         assert_eq!((request.partition, request.older.clone()), (2, vec![0, 1]));
         assert!(buffer.put(record(2, 2)).is_none());
-        buffer.answer(&request, [(0, 8), (1, 9)]);
+        buffer.answer(&request, &ends([(0, 8), (1, 9)]));
         let later = buffer.end_offsets_requests(now).remove(0);
         buffer.note_read_to(0, 7);
         assert_eq!(released(&mut buffer), [0; 0]);
         buffer.note_read_to(0, 8);
         assert_eq!(released(&mut buffer), [0, 1], "but not the record that came after the request");
         assert!(buffer.is_starved());
-        buffer.answer(&later, [(0, 12), (1, 9)]);
+        buffer.answer(&later, &ends([(0, 12), (1, 9)]));
         assert_eq!(buffer.end_offsets_requests(now), [], "all of its records have a lookup");
         buffer.finish(0);
         assert_eq!(released(&mut buffer), [2]);
@@ -340,7 +346,7 @@ mod tests {
         let later = now + NewPartitionBuffer::SETTLING_TIME;
         let request = buffer.end_offsets_requests(later).remove(0);
         assert!(buffer.put(record(1, 0)).is_none());
-        buffer.answer(&request, [(0, 3)]);
+        buffer.answer(&request, &ends([(0, 3)]));
         assert_eq!(released(&mut buffer), [0; 0]);
         buffer.note_read_to(0, 3);
         assert_eq!(released(&mut buffer), [0]);
@@ -355,7 +361,7 @@ mod tests {
         assert!(buffer.put(record(1, 0)).is_none());
         let request = buffer.end_offsets_requests(now).remove(0);
         buffer.drop_below(1, 1);
-        buffer.answer(&request, [(0, 0)]);
+        buffer.answer(&request, &ends([(0, 0)]));
         assert_eq!((released(&mut buffer), buffer.bytes_of(1)), (vec![], 0));
     }
 
@@ -369,10 +375,10 @@ mod tests {
         buffer.drop_below(1, 1);
         // Read again, after another record of its key had been written to the older partition.
         assert!(buffer.put(record(1, 0)).is_none());
-        buffer.answer(&request, [(0, 3)]);
+        buffer.answer(&request, &ends([(0, 3)]));
         assert_eq!(released(&mut buffer), [0; 0]);
         let request = buffer.end_offsets_requests(now).remove(0);
-        buffer.answer(&request, [(0, 4)]);
+        buffer.answer(&request, &ends([(0, 4)]));
         assert_eq!(released(&mut buffer), [0; 0]);
         buffer.note_read_to(0, 4);
         assert_eq!(released(&mut buffer), [0]);
@@ -387,10 +393,10 @@ mod tests {
         assert!(buffer.put(record(1, 10)).is_none() && buffer.put(record(2, 20)).is_none());
         buffer.note_read_to(1, 11);
         let requests = buffer.end_offsets_requests(now);
-        buffer.answer(&requests[0], [(0, 5)]);
+        buffer.answer(&requests[0], &ends([(0, 5)]));
         buffer.note_read_to(0, 4);
         // The older partition was read to its end, but its record is still here.
-        buffer.answer(&requests[1], [(0, 4), (1, 11)]);
+        buffer.answer(&requests[1], &ends([(0, 4), (1, 11)]));
         assert_eq!(released(&mut buffer), [0; 0]);
         buffer.note_read_to(0, 5);
         assert_eq!(released(&mut buffer), [10, 20]);
@@ -415,8 +421,7 @@ mod tests {
             let requests = buffer.end_offsets_requests(now);
             // The next records are written before the lookup.
             for request in requests {
-                let ends: Vec<_> = request.older.iter().map(|number| (*number, round + 2)).collect();
-                buffer.answer(&request, ends);
+                buffer.answer(&request, &ends(request.older.iter().map(|number| (*number, round + 2))));
             }
             buffer.release(now, |record| {
                 first_release.entry(record.partition).or_insert(round);
@@ -433,7 +438,7 @@ mod tests {
         buffer.join(1, [(0, Some(8))], now);
         assert!(buffer.put(record(1, 0)).is_none());
         let request = buffer.end_offsets_requests(now).remove(0);
-        buffer.answer(&request, [(0, 8)]);
+        buffer.answer(&request, &ends([(0, 8)]));
         buffer.away(0, now);
         let away = now + NewPartitionBuffer::RETURN_TIME;
         assert_eq!(released_at(&mut buffer, now + NewPartitionBuffer::RETURN_TIME / 2), [0; 0]);
@@ -446,7 +451,7 @@ mod tests {
         assert_eq!(released_at(&mut buffer, away), [0], "counted from when it was revoked");
         assert!(buffer.put(record(1, 1)).is_none());
         let request = buffer.end_offsets_requests(now).remove(0);
-        buffer.answer(&request, [(0, 8)]);
+        buffer.answer(&request, &ends([(0, 8)]));
         buffer.extend_absences(away);
         assert_eq!(released_at(&mut buffer, away), [0; 0], "it may return in this round");
     }

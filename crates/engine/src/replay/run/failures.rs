@@ -189,10 +189,12 @@ impl Run {
     /// Reading of a partition that retention has overtaken continues once everything read so far is settled. If only
     /// quarantined records are left of it, they are decided now, because retention goes on deleting.
     fn decide_quarantine_of_overtaken_partitions(&mut self) {
+        // A member rejoins only once all of its overtaken partitions are settled, also those read to their ends.
+        let is_any_waiting = self.engine.partitions.iter().any(|one| one.lock().waits_for_new_assignment());
         for (index, partition) in (0_u32..).zip(self.engine.partitions.iter()) {
             let (is_overtaken, unfinished) = {
                 let partition = partition.lock();
-                (partition.needs_new_assignment(), partition.unfinished())
+                (is_any_waiting && partition.needs_new_assignment(), partition.unfinished())
             };
             if !is_overtaken {
                 self.failures.reported_partitions.remove(&index);

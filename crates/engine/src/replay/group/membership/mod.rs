@@ -34,7 +34,7 @@ use crate::{
 
 /// The same commit error is reported again after this time.
 const REPEATED_WARNING_INTERVAL: Duration = Duration::from_secs(10);
-/// How often partitions that are away are kept awaited while a member waits for its records in flight.
+/// How often the wait for absent partitions is extended while a member waits for its records in flight.
 const DRAIN_STEP: Duration = Duration::from_secs(1);
 /// How long a rebalance may wait for the group's committed offsets while brokers are unreachable. The member reads
 /// nothing meanwhile.

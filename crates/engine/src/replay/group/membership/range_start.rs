@@ -158,7 +158,7 @@ impl RunMembership {
         indexes: &[Option<u32>],
     ) -> BegunPartitions {
         let wanted: Vec<u32> = indexes.iter().copied().flatten().collect();
-        // However long the claim takes, records of new partitions wait for these.
+        // Records of new partitions wait for these, however long the claim takes: nothing of them counts as read.
         for index in &wanted {
             self.engine.reorder_begin(*index, 0, i64::MIN);
         }
