@@ -28,7 +28,8 @@ fn number(report: &Value, path: &str) -> u64 {
 
 #[test]
 fn a_report_can_be_one_html_page() {
-    let finished = demo(&["--report", "html", "--concurrency", "6", "--events", "2000", "--work", "1ms"]).run();
+    // Long enough for several points of the chart over time.
+    let finished = demo(&["--report", "html", "--concurrency", "6", "--events", "2000", "--work", "10ms"]).run();
     assert_eq!(finished.code(), Some(0), "{finished:?}");
     let page = &finished.stdout;
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{page}");
