@@ -73,7 +73,7 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
-    /// What is wrong, for a sentence that is about the handler already.
+    /// What is wrong, without the name of the handler, for a sentence that already names it.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {

@@ -37,6 +37,14 @@ pub enum Advice {
     Fenced,
 }
 
+impl Advice {
+    /// Whether the record may be the cause, rather than a target that is unavailable for every record.
+    #[must_use]
+    pub fn blames_record(self) -> bool {
+        !matches!(self, Self::Unable | Self::UnableFor(_))
+    }
+}
+
 /// Why a record failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordFailure {

@@ -86,7 +86,7 @@ impl FailurePolicy {
                 _ => delay,
             });
         }
-        let is_of_record = !matches!(advice, Advice::Unable | Advice::UnableFor(_));
+        let is_of_record = advice.blames_record();
         if !is_of_record && *on_failure != OnFailure::Pause {
             // Skipping this record would skip all others as well, one after another.
             return FailureResponse::FailRun;

@@ -27,9 +27,9 @@ use super::{
 };
 use crate::{Advice, LaneRun, Positions};
 
-/// The number of batches of a partition after which its entries in the database are made fewer.
+/// The number of batches of a partition after which its entries in the database are merged or removed.
 const BATCHES_PER_UPKEEP: u32 = 32;
-/// With more stretches of exported offsets than this number per batch, that is done less often, because it may write
+/// With more stretches of exported offsets than this number per batch, that is done less often, because a merge writes
 /// all of them.
 const STRETCHES_PER_BATCH: usize = 32;
 /// The maximum number of stretches of exported offsets that are kept for a partition of a group. Beyond it, everything
@@ -83,9 +83,9 @@ pub(super) struct ClaimedPartition {
     /// The epoch of the assignment under which it was claimed.
     epoch: u32,
     pub(super) written: OffsetSet,
-    /// The number of entries in the database since they were last made fewer.
+    /// The number of entries in the database since they were last merged or removed.
     pub(super) entries: u32,
-    /// The number of entries at which they are made fewer.
+    /// The number of entries at which they are merged or removed.
     max_entries: u32,
 }
 

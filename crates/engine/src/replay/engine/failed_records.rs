@@ -173,7 +173,7 @@ impl Engine {
     /// Pauses the run until it is resumed.
     fn pause_for(&self, record: &Record, attempt: u32, failure: &LaneFailure) {
         let reason = self.failure_of(record, attempt, &failure.error).to_string();
-        let record = (!matches!(failure.advice, Advice::Unable | Advice::UnableFor(_))).then(|| PausingRecord {
+        let record = failure.advice.blames_record().then(|| PausingRecord {
             partition: record.partition,
             offset: record.offset,
             key: record.key().map(|_| shown_key(record)),

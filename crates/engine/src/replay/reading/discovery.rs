@@ -161,13 +161,13 @@ impl Discovery<'_> {
     fn answer_end_offsets_requests(&self) {
         let engine = self.engine;
         let mut requests = engine.ingress.reorder_buffer.end_offsets_requests();
+        if requests.is_empty() {
+            return;
+        }
         let mut older: Vec<u32> = requests.iter().flat_map(|request| request.older.iter().copied()).collect();
         older.sort_unstable();
         older.dedup();
         older.retain(|index| !engine.partitions.lock(*index).has_failed());
-        if requests.is_empty() {
-            return;
-        }
         // One lookup serves all requests: their records were read before it.
         let look_up = |older: &[u32]| if older.is_empty() { None } else { self.ends_of(older) };
         let ends = look_up(&older).or_else(|| {

@@ -4,4 +4,6 @@ pub mod buffer;
 #[cfg(test)]
 mod buffer_test;
 pub mod new_partitions;
+#[cfg(test)]
+mod new_partitions_test;
 pub mod time_order;
