@@ -38,10 +38,10 @@ pub enum Advice {
 }
 
 impl Advice {
-    /// Whether the record may be the cause, rather than a target that is unavailable for every record.
+    /// Whether the record may be the cause, rather than the target, which would accept no other record either.
     #[must_use]
     pub fn blames_record(self) -> bool {
-        !matches!(self, Self::Unable | Self::UnableFor(_))
+        matches!(self, Self::Retry | Self::After(_) | Self::GiveUp)
     }
 }
 

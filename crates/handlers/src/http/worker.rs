@@ -168,7 +168,8 @@ impl<'a> Delivery<'a> {
                 self.progress.fail(*at, failure());
             }
         } else {
-            self.send_singly(records);
+            // These requests decide by their own answers whether the server is available.
+            return self.send_singly(records);
         }
         // A server that answers, and has accepted other records of this batch, is available.
         let is_away = *scope == FailureScope::Endpoint || !is_answered || !self.has_accepted;

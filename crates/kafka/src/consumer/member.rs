@@ -8,7 +8,7 @@ use std::{
 use kreplay_model::domain::{Offset, TopicPartition};
 use rdkafka::{
     Offset as NativeOffset,
-    consumer::{BaseConsumer, CommitMode, Consumer},
+    consumer::{BaseConsumer, Consumer},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     ids_of, list_of,
     member_config::MemberConfig,
     membership::Membership,
-    offsets::{commit, committed},
+    offsets::{commit, commit_and_wait, committed},
     rebalance::MemberCallbacks,
     source::{self, Source},
     tiers::open_source,
@@ -135,7 +135,7 @@ impl Member {
     /// [`Membership::commit_again`].
     pub fn commit(&self, positions: &[(TopicPartition, Offset)]) {
         // It fails immediately only if the client is not a member of a group.
-        drop(commit(&self.consumer, self.callbacks.membership(), positions, CommitMode::Async));
+        drop(commit(&self.consumer, self.callbacks.membership(), positions));
     }
 
     /// Commits positions and waits for the answer. If the coordinator is unavailable, waits for it up to the session
@@ -144,8 +144,7 @@ impl Member {
     /// # Errors
     /// It is unknown whether the positions were committed. The broker's or librdkafka's message.
     pub fn commit_now(&self, positions: &[(TopicPartition, Offset)]) -> Result<(), String> {
-        commit(&self.consumer, self.callbacks.membership(), positions, CommitMode::Sync)
-            .map_err(|error| error.to_string())
+        commit_and_wait(&self.consumer, self.callbacks.membership(), positions).map_err(|error| error.to_string())
     }
 
     /// The group's committed offsets of some partitions; `None` where there is none.

@@ -1,6 +1,6 @@
 //! Commits and fetches a group's offsets.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use kreplay_model::domain::{Offset, TopicPartition};
 use rdkafka::{
@@ -15,30 +15,65 @@ use crate::{
     native::{commit_async, committed_note},
 };
 
-/// Commits positions, each with its note from the membership. If the broker rejects the notes as too long, a
-/// synchronous commit is repeated without them.
+/// Commits positions without waiting for the answer, each with its note from the membership.
 ///
 /// # Errors
-/// librdkafka's error; with `Sync` also the error of a single partition.
+/// librdkafka's error.
 pub(super) fn commit(
     consumer: &BaseConsumer<ReadContext>,
     membership: &dyn Membership,
     positions: &[(TopicPartition, Offset)],
-    mode: CommitMode,
 ) -> Result<(), KafkaError> {
     if positions.is_empty() {
         return Ok(());
     }
-    match mode {
-        CommitMode::Async => commit_async(consumer, &with_notes(Some(membership), positions)?),
-        CommitMode::Sync => match commit_and_wait(consumer, &with_notes(Some(membership), positions)?) {
-            Err(error) if is_note_too_long(&error) => {
-                membership.notes_refused();
-                commit_and_wait(consumer, &with_notes(None, positions)?)
+    commit_async(consumer, &with_notes(Some(membership), positions)?)
+}
+
+/// Commits positions, each with its note from the membership, waits for the answer, and tells the membership what was
+/// committed. If the broker rejects the notes as too long, the commit is repeated without them.
+///
+/// # Errors
+/// librdkafka's error, or that of one partition. In the second case the positions in other topics are committed.
+pub(super) fn commit_and_wait(
+    consumer: &BaseConsumer<ReadContext>,
+    membership: &dyn Membership,
+    positions: &[(TopicPartition, Offset)],
+) -> Result<(), KafkaError> {
+    let result = commit_together(consumer, membership, positions);
+    let topics: BTreeSet<&str> = positions.iter().map(|(id, _)| &*id.topic).collect();
+    match result {
+        // One topic may be the reason, for example because it may not be read any more. librdkafka returns its error
+        // for all partitions, also for those whose offsets the broker has stored.
+        Err(error) if is_rejection(&error) && topics.len() > 1 => {
+            for topic in topics {
+                let of_topic: Vec<_> = positions.iter().filter(|(id, _)| *id.topic == *topic).cloned().collect();
+                // The first error is reported.
+                drop(commit_together(consumer, membership, &of_topic));
             }
-            result => result,
-        },
+            Err(error)
+        }
+        result => result,
     }
+}
+
+fn commit_together(
+    consumer: &BaseConsumer<ReadContext>,
+    membership: &dyn Membership,
+    positions: &[(TopicPartition, Offset)],
+) -> Result<(), KafkaError> {
+    if positions.is_empty() {
+        return Ok(());
+    }
+    match commit_list(consumer, &with_notes(Some(membership), positions)?) {
+        Err(error) if is_note_too_long(&error) => {
+            membership.notes_refused();
+            commit_list(consumer, &with_notes(None, positions)?)?;
+        }
+        result => result?,
+    }
+    membership.committed(positions);
+    Ok(())
 }
 
 fn with_notes(
@@ -56,7 +91,7 @@ fn with_notes(
     Ok(list)
 }
 
-fn commit_and_wait(consumer: &BaseConsumer<ReadContext>, list: &TopicPartitionList) -> Result<(), KafkaError> {
+fn commit_list(consumer: &BaseConsumer<ReadContext>, list: &TopicPartitionList) -> Result<(), KafkaError> {
     consumer.commit(list, CommitMode::Sync)?;
     // The commit as a whole succeeds even if single partitions were rejected.
     check_committed(list)
@@ -94,6 +129,11 @@ pub(super) fn report_commit_failure(membership: &dyn Membership, error: &KafkaEr
         Some(code) if is_outage(code) || is_temporary(code) => membership.commit_again(),
         _ => membership.commit_failed(&error.to_string()),
     }
+}
+
+/// Whether the broker has rejected a commit that it would reject again.
+fn is_rejection(error: &KafkaError) -> bool {
+    error.rdkafka_error_code().is_some_and(|code| !is_outage(code) && !is_temporary(code))
 }
 
 /// Whether a commit failed only because of the current state of the group or its coordinator. A later commit will

@@ -9,7 +9,7 @@ use kreplay_model::domain::{Offset, TopicPartition};
 use parking_lot::Mutex;
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol},
+    consumer::{BaseConsumer, Consumer, RebalanceProtocol},
     error::KafkaError,
     types::RDKafkaRespErr,
 };
@@ -17,7 +17,7 @@ use rdkafka::{
 use super::{
     ids_of, list_of,
     membership::{Membership, StartAt},
-    offsets::{CommittedError, check_committed, commit, committed, positions_of, report_commit_failure},
+    offsets::{CommittedError, check_committed, commit_and_wait, committed, positions_of, report_commit_failure},
 };
 use crate::{
     client::{GroupCallbacks, ReadContext},
@@ -106,10 +106,7 @@ impl GroupCallbacks for MemberCallbacks {
             if incremental { consumer.incremental_unassign(partitions) } else { consumer.unassign() }
         } else {
             let positions = membership.revoking(&ids);
-            let result = commit(consumer, membership, &positions, CommitMode::Sync);
-            if result.is_ok() {
-                membership.committed(&positions);
-            }
+            let result = commit_and_wait(consumer, membership, &positions);
             membership.revoked(&ids, result.err().map(|error| error.to_string()));
             if incremental { consumer.incremental_unassign(partitions) } else { consumer.unassign() }
         };

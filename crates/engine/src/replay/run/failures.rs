@@ -24,6 +24,7 @@ use crate::replay::{
     engine::DeadLetterBatch,
     failure_policy::{FailurePolicy, QuarantineResponse},
     lanes::quarantine::QuarantineEntry,
+    partition::owner::Owner,
     scheduler::pause::{PauseCause, PausingRecord},
     shown_key::shown_key,
 };
@@ -31,6 +32,8 @@ use crate::replay::{
 /// Nothing but the quarantine must have been left for this long before the run decides about it: a batch may be on its
 /// way into the lanes.
 const QUARANTINE_SETTLING_TIME: Duration = Duration::from_millis(100);
+/// How long a request about a dead-letter topic may take after a decision in the console, which waits for it.
+const DEAD_LETTER_TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most keys named in the error of a run that fails because of its quarantine.
 const MAX_NAMED_KEYS: usize = 5;
 
@@ -190,11 +193,20 @@ impl Run {
     /// quarantined records are left of it, they are decided now, because retention goes on deleting.
     fn decide_quarantine_of_overtaken_partitions(&mut self) {
         // A member rejoins only once all of its overtaken partitions are settled, also those read to their ends.
-        let is_any_waiting = self.engine.partitions.iter().any(|one| one.lock().waits_for_new_assignment());
+        let waiting: Vec<Owner> = self
+            .engine
+            .partitions
+            .iter()
+            .filter_map(|one| {
+                let partition = one.lock();
+                partition.waits_for_new_assignment().then_some(partition.owner)
+            })
+            .collect();
         for (index, partition) in (0_u32..).zip(self.engine.partitions.iter()) {
             let (is_overtaken, unfinished) = {
                 let partition = partition.lock();
-                (is_any_waiting && partition.needs_new_assignment(), partition.unfinished())
+                let holds_up_reading = partition.needs_new_assignment() && waiting.contains(&partition.owner);
+                (holds_up_reading, partition.unfinished())
             };
             if !is_overtaken {
                 self.failures.reported_partitions.remove(&index);
@@ -296,7 +308,8 @@ impl Run {
         }
         let health = Arc::<ClientHealth>::default();
         let client = Client::new(&self.kafka, &health).map_err(|error| error.to_string())?;
-        let targets = topics::find(&client, &self.engine.plan, &self.engine.settings.dead_letter)?;
+        let targets =
+            topics::find(&client, &self.engine.plan, &self.engine.settings.dead_letter, DEAD_LETTER_TOPIC_TIMEOUT)?;
         drop(dead_letters::spawn(&self.engine, &self.kafka, &self.id, targets)?);
         Ok(())
     }

@@ -258,8 +258,6 @@ impl Membership for RunMembership {
         let again = !self.is_confirmed.load(Relaxed);
         current_assignments
             .into_iter()
-            // A failed partition may be why the last commit was refused, and would have this one refused, too.
-            .filter(|(index, _)| !(again && self.engine.partitions.lock(*index).has_failed()))
             .filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again))
             .collect()
     }
