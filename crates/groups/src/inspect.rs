@@ -49,8 +49,8 @@ pub(super) fn logs(
     Ok(ends.into_iter().map(|ends| (ends.id, LogRange { start: ends.low, end: ends.end })).collect())
 }
 
-/// Adds logs and timestamps to the rows. A timestamp stays unknown if the record cannot be read within a short time,
-/// for example without READ on the topic, or if the log has none there.
+/// Adds logs and timestamps to the rows. A timestamp stays unknown if the record cannot be read, for example without
+/// READ on the topic, or if the log has none there.
 pub(super) fn add_times(admin: &GroupAdmin, rows: &mut [PlannedRow]) {
     let at = |row: &PlannedRow, offset: Option<&StoredOffset>| {
         let (log, offset) = (row.log?, offset?.offset);

@@ -72,6 +72,17 @@ pub enum CatalogError {
         /// The broker's message.
         reason: String,
     },
+    /// The topic's creation was requested, but no broker shows it.
+    #[error(
+        "no broker shows topic `{topic}` within {seconds} s after its creation was requested; check that all brokers are \
+         running and that DESCRIBE on it is granted, and run the same command again"
+    )]
+    NotVisible {
+        /// Its name.
+        topic: String,
+        /// The time waited.
+        seconds: u64,
+    },
     /// The group's offsets cannot be read.
     #[error("the offsets of group `{group}` cannot be read: {reason}")]
     Group {
@@ -86,7 +97,11 @@ impl Classified for CatalogError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::UnknownTopic(_) => ErrorClass::Usage,
-            Self::Client(_) | Self::NotAuthorized(_) | Self::Topic { .. } | Self::Group { .. } => ErrorClass::Failed,
+            Self::Client(_)
+            | Self::NotAuthorized(_)
+            | Self::Topic { .. }
+            | Self::NotVisible { .. }
+            | Self::Group { .. } => ErrorClass::Failed,
         }
     }
 }

@@ -3,11 +3,15 @@
 use std::time::{Duration, Instant};
 
 use kreplay_model::domain::{Offset, TopicPartition};
-use rdkafka::{Offset as NativeOffset, TopicPartitionList, consumer::Consumer, error::RDKafkaErrorCode};
+use rdkafka::{
+    Offset as NativeOffset, TopicPartitionList,
+    consumer::Consumer,
+    error::{KafkaError, RDKafkaErrorCode},
+};
 
 use super::{
     catalog::{Catalog, CatalogError},
-    client::Client,
+    client::{Client, is_final_for_group},
 };
 
 /// Timeout of one attempt. It is short so that a rejection is noticed soon.
@@ -32,14 +36,14 @@ impl Catalog<'_> {
             let answer = client.consumer.committed_offsets(list.clone(), left);
             // If access to the group is denied, no coordinator is found, and only an event of the client carries the
             // reason.
+            let is_final = |error: &KafkaError| error.rdkafka_error_code().is_some_and(is_final_for_group);
             let refused = std::iter::from_fn(|| client.consumer.poll(Duration::ZERO))
-                .find_map(|event| event.err().filter(|error| error.rdkafka_error_code().is_some_and(is_permanent)));
+                .find_map(|event| event.err().filter(is_final));
             match (answer, refused) {
                 (Err(_), Some(refused)) => break Err(refused),
                 // The coordinator may be moving, or being created for the cluster's first group.
                 (Err(error), None)
-                    if Instant::now() < deadline
-                        && error.rdkafka_error_code().is_some_and(|code| !is_permanent(code)) =>
+                    if Instant::now() < deadline && error.rdkafka_error_code().is_some() && !is_final(&error) =>
                 {
                     std::thread::sleep(Duration::from_millis(100));
                 }
@@ -49,10 +53,7 @@ impl Catalog<'_> {
         client.close();
         let group_error = |reason: String| CatalogError::Group { group: group.into(), reason };
         let answer = answer.map_err(|error| match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
-                group_error("not authorized; DESCRIBE on the group is required".into())
-            }
-            Some(code) if is_permanent(code) => group_error(code.to_string()),
+            Some(code) if is_final_for_group(code) => group_error(refusal(code)),
             _ => self.failure(&error),
         })?;
         partitions
@@ -70,16 +71,10 @@ impl Catalog<'_> {
     }
 }
 
-/// Whether a retry would fail with the same error.
-fn is_permanent(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::InvalidGroupId
-            | RDKafkaErrorCode::UnsupportedFeature
-            | RDKafkaErrorCode::UnsupportedVersion
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-    )
+/// Why the broker does not return the offsets of a group.
+pub(super) fn refusal(code: RDKafkaErrorCode) -> String {
+    match code {
+        RDKafkaErrorCode::GroupAuthorizationFailed => "not authorized; DESCRIBE on the group is required".to_owned(),
+        code => code.to_string(),
+    }
 }

@@ -22,7 +22,8 @@ pub fn create_topic(config: &KafkaConfig, name: &str, partitions: i32, within: D
     let results = block_on(admin.create_topics([&topic], &options(within)))?;
     for result in results {
         match result {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            // After a timeout the controller may still create it.
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists | RDKafkaErrorCode::RequestTimedOut)) => {}
             Err((_, code)) => return Err(ClientError::Refused(code.to_string())),
         }
     }
@@ -44,7 +45,7 @@ pub struct NewTopicSpec {
 const MAX_TOPICS_PER_REQUEST: usize = 200;
 
 /// Creates topics, many per request; with `validate_only`, the brokers only check whether they could. Returns one
-/// result per topic, in order: `true` if it was created, `false` if it already existed.
+/// result per topic, in order: `true` if it was created or is still being created, `false` if it already existed.
 ///
 /// # Errors
 /// No broker answers. Errors of single topics are in the result.
@@ -72,6 +73,8 @@ pub fn create_topics(
             .map(|answer| match answer {
                 Ok(name) => (name, Ok(true)),
                 Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => (name, Ok(false)),
+                // The controller may still create it.
+                Err((name, RDKafkaErrorCode::RequestTimedOut)) if !validate_only => (name, Ok(true)),
                 Err((name, code)) => (name, Err(code.to_string())),
             })
             .collect();

@@ -13,7 +13,7 @@ use kreplay_model::domain::{Classified, ErrorClass, Offset, TopicPartition};
 use rdkafka::{Offset as NativeOffset, TopicPartitionList, consumer::Consumer as _, error::RDKafkaErrorCode};
 
 use super::{
-    client::{Client, ClientError, ClientHealth, KafkaConfig, is_outage},
+    client::{Client, ClientError, ClientHealth, KafkaConfig, is_coordinator_away, is_outage},
     create::{admin, block_on, options},
     native::{
         group_description::{NativeGroup, NativeMember, describe_group},
@@ -321,15 +321,7 @@ fn member(member: NativeMember) -> DescribedMember {
 }
 
 fn is_temporary(code: RDKafkaErrorCode) -> bool {
-    is_outage(code)
-        || matches!(
-            code,
-            RDKafkaErrorCode::CoordinatorLoadInProgress
-                | RDKafkaErrorCode::CoordinatorNotAvailable
-                | RDKafkaErrorCode::NotCoordinator
-                | RDKafkaErrorCode::UnstableOffsetCommit
-                | RDKafkaErrorCode::WaitingForCoordinator
-        )
+    is_coordinator_away(code) || code == RDKafkaErrorCode::UnstableOffsetCommit
 }
 
 /// A group of the consumer protocol answers a commit without membership with another code than one of the classic

@@ -13,15 +13,18 @@ use rdkafka::{
 };
 
 use super::{
-    client::{Client, ClientError, ClientHealth, KafkaConfig, drop_in_background, is_final},
+    client::{
+        Client, ClientError, ClientHealth, KafkaConfig, drop_in_background, is_coordinator_away, is_final_for_group,
+    },
     consumer::check_committed,
     group_member::GroupMetadata,
-    native::{committed_by, committed_note},
+    native::committed_note,
 };
 
 /// Delay before a retry: the coordinator of a new group takes a moment to become available.
-const RETRY_DELAY: Duration = Duration::from_millis(200);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const RETRY_DELAY: Duration = Duration::from_millis(200);
+/// The least time of an attempt, as far as there is time left.
+const MIN_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A position to commit, and the note to store with it.
 pub type Commit = (TopicPartition, Offset, String);
@@ -42,23 +45,6 @@ impl GroupOffsets {
         Ok(Self { client, group: group.to_owned() })
     }
 
-    /// All committed offsets of the group, over all topics, in no particular order. Empty if the group does not exist.
-    ///
-    /// # Errors
-    /// The broker's message, if no request succeeded `within` the given time.
-    pub fn all(&self, within: Duration) -> Result<Vec<(TopicPartition, Offset)>, ClientError> {
-        let deadline = Instant::now() + within;
-        loop {
-            match committed_by(&self.client.consumer, &self.group, REQUEST_TIMEOUT.min(within)) {
-                Ok(offsets) => return Ok(offsets),
-                Err(code) if Instant::now() >= deadline => {
-                    return Err(ClientError::Refused(format!("the offsets of group {}: {code}", self.group)));
-                }
-                Err(_) => std::thread::sleep(RETRY_DELAY),
-            }
-        }
-    }
-
     /// The committed offsets and notes of some partitions, in the order given; `None` where nothing is committed.
     ///
     /// # Errors
@@ -74,13 +60,14 @@ impl GroupOffsets {
         }
         let deadline = Instant::now() + within;
         let answer = loop {
-            match self.client.consumer.committed_offsets(list.clone(), REQUEST_TIMEOUT) {
+            let error = match self.client.consumer.committed_offsets(list.clone(), attempt_timeout(deadline)) {
                 Ok(answer) => break answer,
-                Err(error) if Instant::now() >= deadline || error.rdkafka_error_code().is_some_and(is_final) => {
-                    return Err(self.refused(&error));
-                }
-                Err(_) => std::thread::sleep(RETRY_DELAY),
+                Err(error) => error,
+            };
+            if Instant::now() >= deadline || error.rdkafka_error_code().is_some_and(is_final_for_group) {
+                return Err(self.refused(&error));
             }
+            std::thread::sleep(RETRY_DELAY);
         };
         partitions
             .iter()
@@ -93,11 +80,12 @@ impl GroupOffsets {
             .collect()
     }
 
-    /// Commits positions synchronously.
+    /// Commits positions synchronously. While the coordinator is away, the commit is repeated until the time `within`
+    /// is over: the same positions may be committed twice. An attempt ends when librdkafka ends it, which can be later.
     ///
     /// # Errors
     /// [`ClientError::NotesTooLong`], in which case none is committed; otherwise the broker's message.
-    pub fn commit(&self, commits: &[Commit]) -> Result<(), ClientError> {
+    pub fn commit(&self, commits: &[Commit], within: Duration) -> Result<(), ClientError> {
         if commits.is_empty() {
             return Ok(());
         }
@@ -111,8 +99,17 @@ impl GroupOffsets {
                 element.set_metadata(note.as_str());
             }
         }
-        let committed = self.client.consumer.commit(&list, CommitMode::Sync).and_then(|()| check_committed(&list));
-        committed.map_err(|error| self.refused(&error))
+        let deadline = Instant::now() + within;
+        loop {
+            // A list of its own, without the errors of the attempt before.
+            let attempt = list.clone();
+            let committed = self.client.consumer.commit(&attempt, CommitMode::Sync);
+            let Err(error) = committed.and_then(|()| check_committed(&attempt)) else { return Ok(()) };
+            if Instant::now() >= deadline || !error.rdkafka_error_code().is_some_and(is_coordinator_away) {
+                return Err(self.refused(&error));
+            }
+            std::thread::sleep(RETRY_DELAY);
+        }
     }
 
     /// Group metadata for a transaction that commits for the group without being a member: only the group's id. The
@@ -133,5 +130,27 @@ impl GroupOffsets {
 impl Drop for GroupOffsets {
     fn drop(&mut self) {
         drop_in_background(Arc::clone(&self.client.consumer));
+    }
+}
+
+/// The timeout of the next attempt at a request that is repeated until the deadline: half of the time that is left, so
+/// that a slow answer arrives, and a request that got lost is repeated.
+pub(super) fn attempt_timeout(deadline: Instant) -> Duration {
+    part_of(deadline.saturating_duration_since(Instant::now()))
+}
+
+fn part_of(left: Duration) -> Duration {
+    left.min(MIN_ATTEMPT_TIMEOUT.max(left / 2)).max(RETRY_DELAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_has_half_of_the_time_that_is_left() {
+        let seconds = Duration::from_secs;
+        assert_eq!([60, 30, 7, 3].map(|left| part_of(seconds(left))), [30, 15, 5, 3].map(seconds));
+        assert_eq!(part_of(Duration::ZERO), RETRY_DELAY, "the last attempt has a moment");
     }
 }

@@ -32,7 +32,7 @@ use super::{
     client::{Client, ClientError, ClientHealth, KafkaConfig, is_outage},
     native::{
         group_description::describe_groups,
-        group_offsets::list_committed_of,
+        group_offsets::{Committed, list_committed_of},
         groups::{NativeListing, list_groups},
     },
 };
@@ -128,9 +128,6 @@ impl GroupViewer {
     /// left out; a group that does not exist has none.
     #[must_use]
     pub fn committed(&self, groups: &[&str], patience: Patience<'_>) -> Vec<Result<SeenCommits, SeenError>> {
-        let client = self.client();
-        let answers = list_committed_of(&client.consumer, groups, patience.within, patience.stop);
-        self.renew_after(answers.iter().filter_map(|answer| answer.as_ref().err()), patience);
         let commit = |(partition, found): (TopicPartition, Result<_, RDKafkaErrorCode>)| {
             (partition, found.map(SeenCommit::from).map_err(SeenError::from))
         };
@@ -138,7 +135,19 @@ impl GroupViewer {
             Ok(offsets) => Ok(offsets.into_iter().map(commit).collect()),
             Err(code) => Err(SeenError::from(code)),
         };
-        answers.into_iter().map(answer).collect()
+        self.list_committed(groups, patience).into_iter().map(answer).collect()
+    }
+
+    /// Like [`GroupViewer::committed`], as librdkafka returns it.
+    pub(super) fn list_committed(
+        &self,
+        groups: &[&str],
+        patience: Patience<'_>,
+    ) -> Vec<Result<Committed, RDKafkaErrorCode>> {
+        let client = self.client();
+        let answers = list_committed_of(&client.consumer, groups, patience.within, patience.stop);
+        self.renew_after(answers.iter().filter_map(|answer| answer.as_ref().err()), patience);
+        answers
     }
 
     /// The present client, after its pending callbacks.

@@ -13,12 +13,10 @@ use rdkafka::{consumer::Consumer as _, error::KafkaError};
 use super::{
     Consumer as _, Fetched, Reader,
     catalog::{Catalog, CatalogError},
-    client::{Client, is_outage},
+    client::{Client, is_final, is_out_of_range, is_outage},
     native::log_offsets::high_watermarks,
 };
 
-/// Timeout for reading the first held-back records.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
 
 impl Catalog<'_> {
@@ -42,30 +40,41 @@ impl Catalog<'_> {
     }
 
     /// The timestamps of the first records at or after these offsets, in milliseconds since 1970, whether or not their
-    /// transactions have ended. `None` if a timestamp cannot be read within a short timeout; the timestamps are only
-    /// displayed.
+    /// transactions have ended. `None` where there is none, the user may not read it, or it is not read within the
+    /// catalog's timeout; the timestamps are only displayed.
     #[must_use]
     pub fn uncommitted_timestamps(&self, positions: &[(TopicPartition, Offset)]) -> Vec<Option<i64>> {
         let mut found = vec![None; positions.len()];
         let mut config = self.client.config().clone();
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
         let Ok(client) = Client::new(&config, &Arc::default()) else { return found };
+        let deadline = Instant::now() + self.timeout;
         // Fetches the metadata up front, so that no partition waits for librdkafka's periodic refresh.
-        drop(Catalog::new(&client, LOOKUP_TIMEOUT).topics());
+        drop(Catalog::new(&client, self.timeout).topics());
         let Ok(mut reader) = Reader::new(client, Tier::default()) else { return found };
-        for (id, offset) in positions {
+        let mut pending: HashMap<TopicPartition, usize> = HashMap::new();
+        for (index, (id, offset)) in positions.iter().enumerate() {
             // A partition that cannot be started gets no timestamp.
-            drop(reader.start(id, *offset));
+            if reader.start(id, *offset).is_ok() {
+                pending.insert(id.clone(), index);
+            }
         }
-        let end = Instant::now() + LOOKUP_TIMEOUT;
-        while found.iter().any(Option::is_none) && Instant::now() < end {
-            reader.read(READ_TIMEOUT, 1000, &mut |fetched| {
-                if let Fetched::Record(record) = fetched {
+        while !pending.is_empty() && Instant::now() < deadline {
+            reader.read(READ_TIMEOUT, 1000, &mut |fetched| match fetched {
+                Fetched::Record(record) => {
                     let id = TopicPartition::new(record.topic(), record.partition());
-                    if let Some(index) = positions.iter().position(|(known, _)| *known == id) {
-                        found[index].get_or_insert(record.timestamp_ms());
+                    if let Some(index) = pending.remove(&id) {
+                        found[index] = Some(record.timestamp_ms());
                     }
                 }
+                // There is no record, or it cannot be read later either.
+                Fetched::End { topic, partition, .. } => {
+                    pending.remove(&TopicPartition::new(topic, partition));
+                }
+                Fetched::Error { topic, partition, code, .. } if is_final(code) || is_out_of_range(code) => {
+                    pending.remove(&TopicPartition::new(topic, partition));
+                }
+                Fetched::Error { .. } => {}
             });
         }
         reader.close();

@@ -3,6 +3,7 @@
 mod catalog;
 mod client;
 mod committed;
+mod committed_groups;
 mod consumer;
 mod create;
 pub mod embedded;

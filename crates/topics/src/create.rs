@@ -1,6 +1,9 @@
 //! Creates topics. Existing topics are compared and never changed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use kreplay_kafka::{Catalog, CatalogError, Client, KafkaConfig, NewTopicSpec, TopicInfo, create_topics};
 use kreplay_model::domain::PartitionCount;
@@ -8,9 +11,9 @@ use serde::Serialize;
 
 use super::{Replication, Strategy};
 
-/// How long a new topic may take to become visible.
-const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a new topic may be invisible at least.
+const MIN_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A topic to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +73,9 @@ pub fn compare(wanted: &[WantedTopic], existing: &[TopicInfo]) -> Vec<TopicOutco
     wanted.iter().map(outcome).collect()
 }
 
-/// Creates the missing topics and waits until they are visible. With `dry_run`, the broker only validates the request.
+/// Creates the missing topics and waits until they are visible. A topic that stays invisible has failed. With
+/// `dry_run`, the broker only validates the request. Each request takes `timeout` at most; the wait takes as long, or
+/// 30 s if that is longer.
 ///
 /// # Errors
 /// No broker answers.
@@ -97,21 +102,30 @@ pub fn create(
         };
     }
     if !dry_run {
-        wait_until_visible(&catalog, &mut outcomes)?;
+        wait_until_visible(&catalog, &mut outcomes, timeout.max(MIN_VISIBILITY_TIMEOUT))?;
     }
     Ok(outcomes)
 }
 
 /// Waits until new topics are visible, and compares topics that another client has created.
-fn wait_until_visible(catalog: &Catalog<'_>, outcomes: &mut [TopicOutcome]) -> Result<(), CatalogError> {
-    let deadline = std::time::Instant::now() + VISIBILITY_TIMEOUT;
+fn wait_until_visible(
+    catalog: &Catalog<'_>,
+    outcomes: &mut [TopicOutcome],
+    timeout: Duration,
+) -> Result<(), CatalogError> {
+    let deadline = Instant::now() + timeout;
     loop {
         let existing: BTreeMap<String, i32> =
             catalog.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
-        let unseen = |one: &&TopicOutcome| one.state == TopicState::Created && !existing.contains_key(&one.topic);
-        if outcomes.iter().any(|one| unseen(&one)) && std::time::Instant::now() < deadline {
-            std::thread::sleep(POLL_INTERVAL);
-            continue;
+        if outcomes.iter().any(|one| is_invisible(one, &existing)) {
+            if Instant::now() < deadline {
+                std::thread::sleep(POLL_INTERVAL);
+                continue;
+            }
+            for one in outcomes.iter_mut().filter(|one| is_invisible(one, &existing)) {
+                let error = CatalogError::NotVisible { topic: one.topic.clone(), seconds: timeout.as_secs() };
+                one.state = TopicState::Failed { reason: error.to_string() };
+            }
         }
         for one in outcomes.iter_mut().filter(|one| one.state == TopicState::Exists) {
             if let Some(has) = existing.get(&one.topic)
@@ -122,6 +136,11 @@ fn wait_until_visible(catalog: &Catalog<'_>, outcomes: &mut [TopicOutcome]) -> R
         }
         return Ok(());
     }
+}
+
+/// Whether a topic that this or another client has created is not shown yet.
+fn is_invisible(one: &TopicOutcome, existing: &BTreeMap<String, i32>) -> bool {
+    matches!(one.state, TopicState::Created | TopicState::Exists) && !existing.contains_key(&one.topic)
 }
 
 fn spec(wanted: &TopicOutcome, replication: Replication) -> NewTopicSpec {
@@ -202,5 +221,23 @@ mod tests {
         let states: Vec<_> =
             compare(&wanted, &[topic("a", 6), topic("b", 5)]).into_iter().map(|one| one.state).collect();
         assert_eq!(states, [TopicState::Exists, TopicState::Differs { has: 5 }, TopicState::Missing]);
+    }
+
+    #[test]
+    fn a_created_topic_that_no_broker_shows_is_waited_for() {
+        let outcome = |topic: &str, state| TopicOutcome { topic: topic.into(), partitions: 6, state };
+        let outcomes = [
+            outcome("a", TopicState::Failed { reason: "no".into() }),
+            outcome("b", TopicState::Created),
+            // The same command was run before, and the topic is still invisible.
+            outcome("c", TopicState::Exists),
+        ];
+        let existing = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 6)).collect::<BTreeMap<_, _>>();
+        let invisible = |names: &[&str]| outcomes.each_ref().map(|one| is_invisible(one, &existing(names)));
+        assert_eq!(invisible(&["b"]), [false, false, true]);
+        assert_eq!(invisible(&["c"]), [false, true, false]);
+        assert_eq!(invisible(&["b", "c"]), [false; 3]);
+        let error = CatalogError::NotVisible { topic: "c".into(), seconds: 30 }.to_string();
+        assert!(error.contains("topic `c` within 30 s") && error.contains("run the same command again"), "{error}");
     }
 }

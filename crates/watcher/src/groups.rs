@@ -24,6 +24,11 @@ impl Groups {
         Self { client, selection, known: KnownGroups::default() }
     }
 
+    /// Asks through another client from now on.
+    pub(crate) fn ask_through(&mut self, client: WatchClient) {
+        self.client = client;
+    }
+
     /// The selected groups, as `client` lists them. A group that it does not list any more is as in the last list that
     /// has it, until its coordinator says that it does not exist.
     ///

@@ -76,6 +76,11 @@ impl Logs {
         Self { client, topics: BTreeMap::new(), retention: SettingsRequests::default() }
     }
 
+    /// Asks through another client from now on.
+    pub(crate) fn ask_through(&mut self, client: WatchClient) {
+        self.client = client;
+    }
+
     /// The number of partitions of a topic, if known.
     pub(crate) fn partition_count(&self, topic: &str) -> Option<u32> {
         self.topics.get(topic).and_then(|topic| topic.partitions)

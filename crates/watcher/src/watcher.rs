@@ -34,8 +34,8 @@ const MAX_TIME_ROUNDS: u32 = 6;
 const FURTHER_ROUNDS_FOR: Duration = Duration::from_secs(2);
 /// Time between the looks of [`Watcher::look_closely`].
 const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
-/// How long one request of a look may take with its retries: a broker that does not answer must not hold up the others
-/// for long. The first list of groups has the client's own deadline.
+/// How long one request of a look may take with its retries, unless more is allowed: a broker that does not answer must
+/// not hold up the others for long. The first list of groups has the client's own deadline.
 const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The settings of a watcher.
@@ -56,6 +56,8 @@ pub struct WatcherOptions {
 /// Looks at the groups of a cluster. Every call ends, whatever the cluster does, and can be dropped at any time.
 pub struct Watcher {
     client: WatchClient,
+    /// How long one request of a look may take with its retries.
+    deadline: Duration,
     groups: Groups,
     logs: Logs,
     schedule: Schedule,
@@ -94,6 +96,7 @@ impl Watcher {
             groups: Groups::new(short.clone(), options.selection),
             logs: Logs::new(short.clone()),
             client: short,
+            deadline: LOOK_DEADLINE,
             schedule: Schedule::new(options.interval),
             observer: Observer::with_rules(options.rules),
             wants: Wants::default(),
@@ -112,6 +115,25 @@ impl Watcher {
         let mut first = watcher.observer.observe(&look);
         watcher.after(&look, &mut first);
         Ok((watcher, first))
+    }
+
+    /// Allows each request of the following looks this time if it is longer than 5 s: a single look must not lack
+    /// figures that a busy broker returns late. Once requests have taken half of it, the others have 5 s again: the
+    /// broker may not answer at all, and a look has many requests.
+    pub fn allow_requests(&mut self, deadline: Duration) {
+        let deadline = deadline.max(LOOK_DEADLINE);
+        self.deadline = deadline;
+        self.client = self.client.within(deadline);
+        self.groups.ask_through(self.client.clone());
+        self.logs.ask_through(self.client.clone());
+    }
+
+    /// Notes that requests have ended that began then.
+    fn requests_ended(&mut self, began: Instant) {
+        let next = next_deadline(self.deadline, began.elapsed());
+        if next != self.deadline {
+            self.allow_requests(next);
+        }
     }
 
     /// Takes what happened before the watch. It must precede the first look.
@@ -190,8 +212,12 @@ impl Watcher {
         for page in names.chunks(MAX_GROUPS_PER_LOOK) {
             self.look_at_groups(page, &mut look).await;
         }
+        let began = Instant::now();
         look.offsets_retention_minutes = self.logs.offsets_retention().await;
+        self.requests_ended(began);
+        let began = Instant::now();
         self.complete(&mut look).await;
+        self.requests_ended(began);
         look.marker_probes = self.probes.probe(&self.wants.marker_probes, &look).await;
         look.at = Utc::now();
         let taken = self.observer.take(&look);
@@ -206,8 +232,10 @@ impl Watcher {
         &mut self,
         client: &WatchClient,
     ) -> Result<Answer<Vec<kreplay_monitor::look::ListedGroup>>, WatchError> {
-        let at = self.began.elapsed();
-        let listed = self.groups.list(client).await?;
+        let (at, began) = (self.began.elapsed(), Instant::now());
+        let listed = self.groups.list(client).await;
+        self.requests_ended(began);
+        let listed = listed?;
         self.schedule.listed(listed.iter().map(|group| group.group.clone()), at);
         Ok(Answer::Known(Utc::now(), listed))
     }
@@ -229,13 +257,16 @@ impl Watcher {
         if names.is_empty() {
             return;
         }
-        let at = self.began.elapsed();
+        let (at, began) = (self.began.elapsed(), Instant::now());
         let answers = self.groups.ask(names).await;
+        self.requests_ended(began);
         self.schedule.looked(names, at);
         if answers.values().any(|answer| matches!(answer.described, Err(Reason::GroupGone))) {
             self.schedule.list_again();
         }
+        let began = Instant::now();
         look.topics.extend(self.logs.topics(&topics(&answers)).await);
+        self.requests_ended(began);
         let described_at = Utc::now();
         let mut partitions = BTreeSet::new();
         for (name, answer) in answers {
@@ -253,9 +284,13 @@ impl Watcher {
         }
         // Each partition once, however many groups read it.
         partitions.retain(|partition| !look.partitions.contains_key(partition));
+        let began = Instant::now();
         let offsets = if partitions.is_empty() { BTreeMap::new() } else { self.logs.offsets(partitions).await };
         look.partitions.extend(offsets);
+        self.requests_ended(began);
+        let began = Instant::now();
         self.look_again(look).await;
+        self.requests_ended(began);
     }
 
     /// The partitions of a group.
@@ -312,11 +347,19 @@ impl Watcher {
             if queries.is_empty() {
                 return;
             }
+            let round_began = Instant::now();
             let requests = one_each(queries).into_iter().map(|queries| self.logs.times(queries));
             answers = join_all(requests).await.concat();
+            self.requests_ended(round_began);
         }
         self.observer.answer_times(&answers);
     }
+}
+
+/// The deadline of the next requests after some have taken this long. A client can give up some time before its
+/// deadline: it does not begin another attempt that would end later.
+fn next_deadline(deadline: Duration, took: Duration) -> Duration {
+    if took < deadline / 2 { deadline } else { LOOK_DEADLINE }
 }
 
 /// Splits queries so that no list has a partition twice: a request asks for one time of a partition.
@@ -347,6 +390,14 @@ fn topics(answers: &BTreeMap<Arc<str>, GroupAnswer>) -> BTreeSet<Arc<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broker_that_does_not_answer_is_waited_for_only_once() {
+        let seconds = Duration::from_secs;
+        assert_eq!(next_deadline(seconds(30), seconds(8)), seconds(30), "a busy broker");
+        assert_eq!(next_deadline(seconds(30), seconds(26)), LOOK_DEADLINE);
+        assert_eq!(next_deadline(LOOK_DEADLINE, seconds(5)), LOOK_DEADLINE);
+    }
 
     #[test]
     fn a_partition_is_asked_once_in_each_request() {

@@ -124,10 +124,12 @@ async fn watcher(
     Watcher::open(chosen.client.clone(), options).await
 }
 
-/// Looks at groups until their verdicts are known.
+/// Looks at groups until their verdicts are known. No later look can show what is missing in these, so a busy broker
+/// has the time that the user allows.
 pub(in crate::cli) fn close_look(config: &Config, selection: &GroupSelection) -> Result<WatchSnapshot, CliError> {
     run(async {
         let (mut watcher, _) = open(config, selection.clone()).await?;
+        watcher.allow_requests(config.kafka.connect_timeout);
         Ok(watcher.look_closely().await.snapshot)
     })
 }

@@ -254,7 +254,7 @@ impl Retrier<'_> {
         if self.options.dry_run {
             return Ok(());
         }
-        commit_all(&mut self.progress, &self.offsets, &self.options.group)
+        commit_all(&mut self.progress, &self.offsets, &self.options.group, self.options.timeout)
     }
 
     fn wait(&mut self) {

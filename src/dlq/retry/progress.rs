@@ -1,5 +1,7 @@
 //! What was sent: positions, committed as the offsets of a group.
 
+use std::time::Duration;
+
 use kreplay_engine::replay::{HandledOffsets, Position};
 use kreplay_kafka::{ClientError, Commit, GroupOffsets};
 use kreplay_model::domain::{Offset, TopicPartition};
@@ -56,8 +58,14 @@ impl PartitionProgress {
     }
 }
 
-/// Commits every partition the first time, and then what changed.
-pub(super) fn commit_all(all: &mut [PartitionProgress], offsets: &GroupOffsets, group: &str) -> Result<(), DlqError> {
+/// Commits every partition the first time, and then what changed. Each commit is repeated for up to `timeout` while the
+/// coordinator of the group is away.
+pub(super) fn commit_all(
+    all: &mut [PartitionProgress],
+    offsets: &GroupOffsets,
+    group: &str,
+    timeout: Duration,
+) -> Result<(), DlqError> {
     let mut commits = Vec::new();
     let mut full = None;
     for progress in all {
@@ -67,13 +75,13 @@ pub(super) fn commit_all(all: &mut [PartitionProgress], offsets: &GroupOffsets, 
             full = Some(progress.id.clone());
         }
     }
-    if let Err(error) = offsets.commit(&commits) {
+    if let Err(error) = offsets.commit(&commits, timeout) {
         let ClientError::NotesTooLong(_) = error else { return Err(error.into()) };
         full = full.or_else(|| commits.iter().find(|(_, _, note)| !note.is_empty()).map(|(id, _, _)| id.clone()));
         for (_, _, note) in &mut commits {
             note.clear();
         }
-        offsets.commit(&commits)?;
+        offsets.commit(&commits, timeout)?;
     }
     full.map_or(Ok(()), |id| Err(DlqError::NotesTooLong(id, group.to_owned())))
 }

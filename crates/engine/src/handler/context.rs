@@ -1,6 +1,6 @@
 //! The context from which the handlers of one run are created.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kreplay_kafka::KafkaConfig;
 use kreplay_model::{
@@ -22,6 +22,8 @@ pub struct HandlerContext {
     pub rules: Arc<Rules>,
     /// The source cluster.
     pub kafka: KafkaConfig,
+    /// How long to wait for each response from a cluster.
+    pub cluster_timeout: Duration,
     /// The run's consumer group.
     pub group: Option<String>,
     /// Whether the run follows the log and therefore has no end.
@@ -43,6 +45,7 @@ impl HandlerContext {
             partitions: Arc::new(partitions.iter().cloned().collect()),
             rules: Arc::default(),
             kafka: KafkaConfig::default(),
+            cluster_timeout: Duration::from_secs(30),
             group: None,
             follow: false,
             events: EventLog::default(),

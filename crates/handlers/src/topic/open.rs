@@ -77,7 +77,7 @@ pub(crate) fn open(name: Option<&TopicTemplate>, context: &HandlerSetup) -> Resu
         (true, false) => MissingTopic::Create,
         (true, true) => MissingTopic::AssumeCreated,
     };
-    let targets = TargetTopics::new(client, strategy, missing);
+    let targets = TargetTopics::new(client, context.cluster_timeout, strategy, missing);
     if guard_loops {
         context.partitions.iter().for_each(|id| targets.forbid(&id.topic));
     }
@@ -210,14 +210,14 @@ fn look_up_targets(router: &Router) -> Result<(), HandlerError> {
 impl Republisher {
     /// The error if transactions cannot be initialized.
     pub(super) fn init_error(&self, error: &PoolError) -> HandlerError {
-        let PoolError::Init(TransactionError::Refused(text)) = error else {
+        let PoolError::Init(refused @ TransactionError::Refused(text)) = error else {
             return match error {
                 PoolError::Create(_) => settings_error(error),
                 _ => target_error(format!("transactions cannot be used: {error}")),
             };
         };
         let ms = self.timeouts.transaction.as_millis();
-        if text.to_lowercase().contains("transaction timeout") {
+        if refused.exceeds_max_timeout() {
             settings_error(format!(
                 "transaction.timeout.ms ({ms}) is above the broker's transaction.max.timeout.ms ({text}); set a lower \
                  value in topic.properties, still above delivery.timeout.ms"

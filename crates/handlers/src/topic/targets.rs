@@ -10,7 +10,7 @@ use std::{
 };
 
 use chrono::Utc;
-use kreplay_kafka::{Catalog, CatalogError, Client, TopicLimits, span, topic_limits};
+use kreplay_kafka::{Catalog, CatalogError, Client, ClientError, TopicLimits, span, topic_limits};
 use kreplay_model::{
     domain::PartitionCount,
     feed::{EffectCount, EventKind, EventLog},
@@ -26,8 +26,8 @@ use crate::{Advice, RecordFailure};
 /// The maximum number of channels whose topics are remembered. A topic may have any number of channels, for example one
 /// for each key.
 const MAX_REMEMBERED_CHANNELS: usize = 65_536;
-/// How long describing or creating a topic may take.
-const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long describing or creating a topic may take at least.
+const MIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A target topic.
 #[derive(Debug)]
@@ -77,25 +77,32 @@ pub(super) enum MissingTopic {
 pub(super) struct TargetTopics {
     /// A client of the target cluster.
     client: Client,
+    /// How long each request to it may take.
+    timeout: Duration,
     strategy: Strategy,
     missing: MissingTopic,
     /// Topics of that cluster that are read and must not be written to.
     forbidden: RwLock<HashSet<String>>,
     /// The topics of channels, so that the strategy is not applied to each record. Emptied when it is full.
     by_channel: RwLock<HashMap<Vec<u8>, Arc<TargetTopic>>>,
+    /// Never locked during a request: views show it.
     all: Mutex<BTreeMap<String, Arc<TargetTopic>>>,
+    /// Held during a lookup.
+    lookup: Mutex<()>,
     loop_error: Mutex<Option<String>>,
 }
 
 impl TargetTopics {
-    pub(super) fn new(client: Client, strategy: Strategy, missing: MissingTopic) -> Self {
+    pub(super) fn new(client: Client, timeout: Duration, strategy: Strategy, missing: MissingTopic) -> Self {
         Self {
             client,
+            timeout: timeout.max(MIN_TIMEOUT),
             strategy,
             missing,
             forbidden: RwLock::default(),
             by_channel: RwLock::default(),
             all: Mutex::default(),
+            lookup: Mutex::default(),
             loop_error: Mutex::default(),
         }
     }
@@ -124,16 +131,21 @@ impl TargetTopics {
             return Err(RecordFailure { error: loop_text(&name), advice: Advice::Stop });
         }
         // One lookup at a time: other workers usually need the same topic.
-        let mut all = self.all.lock();
-        let target = if let Some(known) = all.get(&name) {
-            Arc::clone(known)
+        let lookup = self.lookup.lock();
+        let known = self.all.lock().get(&name).map(Arc::clone);
+        let target = if let Some(known) = known {
+            known
         } else {
             let partitions = self.find(&name, destination.partitions)?;
             let target = Arc::new(TargetTopic::new(name.clone(), partitions));
-            all.insert(name, Arc::clone(&target));
+            self.all.lock().insert(name.clone(), Arc::clone(&target));
+            // It may have become a source topic during the lookup.
+            if self.forbidden.read().contains(&name) {
+                self.loop_error.lock().get_or_insert_with(|| loop_text(&name));
+            }
             target
         };
-        drop(all);
+        drop(lookup);
         let mut by_channel = self.by_channel.write();
         if by_channel.len() >= MAX_REMEMBERED_CHANNELS {
             by_channel.clear();
@@ -144,22 +156,21 @@ impl TargetTopics {
 
     /// The number of partitions of a topic. Creates the topic if it is missing and that is allowed.
     fn find(&self, name: &str, partitions: PartitionCount) -> Result<i32, RecordFailure> {
-        let catalog = Catalog::new(&self.client, ADMIN_TIMEOUT);
+        let catalog = Catalog::new(&self.client, self.timeout);
         let found = match catalog.topic(name) {
             Err(CatalogError::UnknownTopic(_)) if self.missing == MissingTopic::AssumeCreated => {
                 return Ok(i32::try_from(partitions.get()).unwrap_or(i32::MAX));
             }
             Err(CatalogError::UnknownTopic(_)) if self.missing == MissingTopic::Create => {
                 let wanted = [WantedTopic { name: name.to_owned(), partitions }];
-                let made = create::create(&self.client, &wanted, self.strategy.replication, false, ADMIN_TIMEOUT);
-                let failed = |error: &dyn std::fmt::Display| RecordFailure {
-                    error: format!("topic {name} cannot be created: {error}"),
-                    advice: Advice::Stop,
-                };
-                match made.map_err(|error| failed(&error))?.into_iter().next().map(|one| one.state) {
-                    Some(TopicState::Failed { reason }) => return Err(failed(&reason)),
-                    _ => catalog.topic(name),
+                let made = create::create(&self.client, &wanted, self.strategy.replication, false, self.timeout);
+                let made = made.map_err(|error| creation_failure(name, &error))?;
+                if let Some(TopicState::Failed { reason }) = made.into_iter().next().map(|one| one.state) {
+                    return Err(RecordFailure::new(not_created(name, &reason), Advice::Stop));
                 }
+                // Another broker may not show it yet.
+                let found = catalog.topic(name).map(|topic| topic.partitions);
+                return found.map_err(|error| creation_failure(name, &error));
             }
             found => found,
         };
@@ -168,18 +179,18 @@ impl TargetTopics {
 
     /// Looks up the limits of all known topics with one request.
     pub(super) fn look_up_limits(&self) {
-        let all = self.all.lock();
-        let names: Vec<&str> = all.keys().map(String::as_str).collect();
-        let mut found = topic_limits(self.client.config(), &names, ADMIN_TIMEOUT);
-        for (name, target) in all.iter() {
-            let _ = target.limits.set(found.remove(name).unwrap_or_default());
+        let all: Vec<Arc<TargetTopic>> = self.all.lock().values().cloned().collect();
+        let names: Vec<&str> = all.iter().map(|target| target.name.as_str()).collect();
+        let mut found = topic_limits(self.client.config(), &names, self.timeout);
+        for target in &all {
+            let _ = target.limits.set(found.remove(&target.name).unwrap_or_default());
         }
     }
 
     /// The limits of a topic.
     pub(super) fn limits_of<'a>(&self, target: &'a TargetTopic) -> &'a TopicLimits {
         target.limits.get_or_init(|| {
-            topic_limits(self.client.config(), &[&target.name], ADMIN_TIMEOUT).remove(&target.name).unwrap_or_default()
+            topic_limits(self.client.config(), &[&target.name], self.timeout).remove(&target.name).unwrap_or_default()
         })
     }
 
@@ -257,6 +268,20 @@ pub(super) fn lookup_failure(name: &str, error: &CatalogError) -> RecordFailure 
         // The cluster is at fault, not a record.
         other => RecordFailure::new(format!("topic {name} cannot be written to: {other}"), Advice::Unable),
     }
+}
+
+/// Why the records of a topic fail if it is not known whether the topic is being created.
+pub(super) fn creation_failure(name: &str, error: &CatalogError) -> RecordFailure {
+    let advice = match error {
+        CatalogError::Client(ClientError::Configuration(_)) => Advice::Stop,
+        // The cluster is at fault, not the settings or a record.
+        _ => Advice::Unable,
+    };
+    RecordFailure::new(not_created(name, error), advice)
+}
+
+fn not_created(name: &str, reason: &dyn std::fmt::Display) -> String {
+    format!("topic {name} cannot be created: {reason}")
 }
 
 fn loop_text(topic: &str) -> String {

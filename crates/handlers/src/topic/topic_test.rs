@@ -19,7 +19,7 @@ use super::{
     pool::{Pool, ProducerTemplate},
     republish::{Republisher, TopicHandler},
     settings::{Timeouts, TopicSettings},
-    targets::{MissingTopic, TargetTopics, lookup_failure},
+    targets::{MissingTopic, TargetTopics, creation_failure, lookup_failure},
 };
 use crate::{
     Advice, Handler as _, RecordFailure,
@@ -29,7 +29,8 @@ use crate::{
 /// A router for partition 3 of `orders.eu`, with targets that need no lookup.
 fn router(settings: &TopicSettings, strategy: Strategy, topics: &[(&str, i32)]) -> Router {
     let kafka = KafkaConfig { bootstrap_servers: "127.0.0.1:1".into(), ..KafkaConfig::default() };
-    let targets = TargetTopics::new(Client::new(&kafka, &Arc::default()).unwrap(), strategy, MissingTopic::Refuse);
+    let client = Client::new(&kafka, &Arc::default()).unwrap();
+    let targets = TargetTopics::new(client, Duration::ZERO, strategy, MissingTopic::Refuse);
     for (name, partitions) in topics {
         targets.add_known(name, *partitions);
     }
@@ -105,6 +106,13 @@ fn a_cluster_that_cannot_be_reached_is_not_the_fault_of_a_record() {
     assert_eq!(lookup_failure("copy", &outage).advice, Advice::Unable);
     let missing = CatalogError::UnknownTopic("copy".into());
     assert_eq!(lookup_failure("copy", &missing).advice, Advice::GiveUp);
+    let invisible = CatalogError::NotVisible { topic: "copy".into(), seconds: 30 };
+    for error in [&outage, &invisible] {
+        let failure = creation_failure("copy", error);
+        assert!(failure.advice == Advice::Unable && failure.error.contains("copy"), "{failure:?}");
+    }
+    let unusable = CatalogError::Client(ClientError::Configuration("no".into()));
+    assert_eq!(creation_failure("copy", &unusable).advice, Advice::Stop);
 
     let settings = TopicSettings { timestamps: Timestamps::Now, ..TopicSettings::default() };
     let template = ProducerTemplate {

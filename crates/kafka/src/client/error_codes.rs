@@ -16,6 +16,32 @@ pub fn is_final(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+/// Whether a request about a group or its offsets would fail with the same error again.
+pub(crate) fn is_final_for_group(code: RDKafkaErrorCode) -> bool {
+    is_final(code)
+        || matches!(
+            code,
+            RDKafkaErrorCode::InvalidGroupId
+                | RDKafkaErrorCode::UnsupportedFeature
+                | RDKafkaErrorCode::UnsupportedVersion
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+        )
+}
+
+/// Whether the coordinator of a group cannot answer now: it is being looked up, moves, loads, or is not reachable. It
+/// may accept the same request later.
+pub(crate) fn is_coordinator_away(code: RDKafkaErrorCode) -> bool {
+    is_outage(code)
+        || matches!(
+            code,
+            RDKafkaErrorCode::WaitingForCoordinator
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::NotCoordinator
+        )
+}
+
 /// Whether a code means that the user may not read the topic.
 #[must_use]
 pub fn is_not_authorized(code: RDKafkaErrorCode) -> bool {
@@ -55,4 +81,21 @@ pub(crate) fn is_outage(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::OperationTimedOut
             | RDKafkaErrorCode::RequestTimedOut
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_a_group_pass_or_stay() {
+        for code in [RDKafkaErrorCode::NotCoordinator, RDKafkaErrorCode::OperationTimedOut] {
+            assert!(is_coordinator_away(code) && !is_final_for_group(code), "{code:?}");
+        }
+        for code in [RDKafkaErrorCode::GroupAuthorizationFailed, RDKafkaErrorCode::InvalidGroupId] {
+            assert!(is_final_for_group(code) && !is_coordinator_away(code), "{code:?}");
+        }
+        // The group has members: a commit without membership is rejected as long as it has.
+        assert!(!is_coordinator_away(RDKafkaErrorCode::UnknownMemberId));
+    }
 }

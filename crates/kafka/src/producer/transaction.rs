@@ -37,6 +37,15 @@ pub enum TransactionError {
     Refused(String),
 }
 
+impl TransactionError {
+    /// Whether the broker refused the producer because its `transaction.timeout.ms` is above the broker's
+    /// `transaction.max.timeout.ms`.
+    #[must_use]
+    pub fn exceeds_max_timeout(&self) -> bool {
+        matches!(self, Self::Refused(text) if text.to_lowercase().contains("transaction timeout"))
+    }
+}
+
 impl BatchProducer {
     /// Takes the id over from any previous producer: its open transaction is aborted, and its later writes are
     /// rejected.
@@ -145,5 +154,17 @@ fn classify(error: &KafkaError) -> TransactionError {
         | RDKafkaErrorCode::UnsupportedFeature => TransactionError::Refused(text),
         _ if native.txn_requires_abort() => TransactionError::Abort(text),
         _ => TransactionError::Broken(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_timeout_above_the_limit_of_the_broker_is_recognised() {
+        let refused = |code: RDKafkaErrorCode| TransactionError::Refused(code.to_string());
+        assert!(refused(RDKafkaErrorCode::InvalidTransactionTimeout).exceeds_max_timeout());
+        assert!(!refused(RDKafkaErrorCode::TransactionalIdAuthorizationFailed).exceeds_max_timeout());
     }
 }

@@ -133,7 +133,7 @@ fn state(
     if dry_run {
         return Ok(CarryState::WouldBeCarried);
     }
-    if let Err(error) = offsets.commit(commits) {
+    if let Err(error) = offsets.commit(commits, migration.options.timeout) {
         // A member may have joined in the meantime.
         return Ok(CarryState::Failed { reason: error.to_string() });
     }

@@ -8,10 +8,7 @@ use std::{
 
 use kreplay_kafka::{
     Commit, GroupOffsets, KafkaConfig, RawRecord, TopicLimits,
-    producer::{
-        BatchProducer, NewRecord, NotSent, RecordFacts, Refusal, Rejection, Timestamps, TransactionError,
-        forwarding_properties,
-    },
+    producer::{BatchProducer, NewRecord, NotSent, RecordFacts, Refusal, Rejection, Timestamps},
 };
 use kreplay_model::domain::{Header, Offset, TopicPartition};
 
@@ -19,14 +16,13 @@ use super::{
     error::MigrateError,
     read::{RecordVisitor, Section},
     routes::Routes,
+    transaction::{STEP_TIMEOUT, init_error, producer_properties, transaction_error},
 };
 
 /// A transaction is committed after this number of records, bytes, or this time.
 const MAX_TRANSACTION_RECORDS: usize = 20_000;
 const MAX_TRANSACTION_BYTES: u64 = 16 << 20;
 const MAX_TRANSACTION_AGE: Duration = Duration::from_secs(1);
-/// How long the broker may take for each step of a transaction.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Copies the records of one migration. Fences off any earlier copier of the same migration.
 pub struct Copier {
@@ -41,7 +37,8 @@ impl Copier {
     /// Takes over the migration with this id. `limits` is what the new topics accept.
     ///
     /// # Errors
-    /// librdkafka rejects a property, or the broker does not allow transactions.
+    /// librdkafka rejects a property, the broker does not allow transactions, or its limit is below
+    /// `transaction.timeout.ms`.
     pub fn new(
         config: &KafkaConfig,
         id: &str,
@@ -49,9 +46,9 @@ impl Copier {
         timestamps: Timestamps,
     ) -> Result<Self, MigrateError> {
         let batch_bytes = limits.values().filter_map(|one| one.max_message_bytes).min();
-        let properties = forwarding_properties(&config.properties, batch_bytes);
+        let properties = producer_properties(&config.properties, batch_bytes);
         let producer = BatchProducer::new(&config.bootstrap_servers, &properties, Some(id))?;
-        producer.init(TRANSACTION_TIMEOUT).map_err(|error| transaction_error(&error))?;
+        producer.init(STEP_TIMEOUT).map_err(|error| init_error(&error, &properties))?;
         Ok(Self { producer, offsets: GroupOffsets::new(config, id)?, limits, timestamps })
     }
 
@@ -60,7 +57,7 @@ impl Copier {
     /// # Errors
     /// The offsets could not be read.
     pub fn positions(&self, ids: &[TopicPartition]) -> Result<Vec<Option<i64>>, MigrateError> {
-        let committed = self.offsets.committed(ids, TRANSACTION_TIMEOUT)?;
+        let committed = self.offsets.committed(ids, STEP_TIMEOUT)?;
         Ok(committed.into_iter().map(|one| one.map(|(offset, _)| offset.get())).collect())
     }
 
@@ -71,7 +68,7 @@ impl Copier {
     pub fn reset_positions(&self, ids: &[TopicPartition], at: &[i64]) -> Result<(), MigrateError> {
         let commit = |(id, at): (&TopicPartition, &i64)| Some((id.clone(), Offset::new(*at)?, String::new()));
         let commits: Vec<Commit> = ids.iter().zip(at).filter_map(commit).collect();
-        Ok(self.offsets.commit(&commits)?)
+        Ok(self.offsets.commit(&commits, STEP_TIMEOUT)?)
     }
 
     /// Commits all positions again, in a transaction of their own. Kafka expires each committed offset some days after
@@ -86,7 +83,7 @@ impl Copier {
         let result = self.commit_transaction(&positions);
         if result.is_err() {
             // The result does not matter: the next copier with this id aborts it first.
-            drop(self.producer.abort(TRANSACTION_TIMEOUT));
+            drop(self.producer.abort(STEP_TIMEOUT));
         }
         result
     }
@@ -95,10 +92,8 @@ impl Copier {
     fn commit_transaction(&self, positions: &[(TopicPartition, Offset)]) -> Result<(), MigrateError> {
         let group = self.offsets.metadata();
         let group = group.ok_or_else(|| MigrateError::Transaction("the group has no metadata".into()))?;
-        self.producer
-            .send_offsets(positions, &group, TRANSACTION_TIMEOUT)
-            .map_err(|error| transaction_error(&error))?;
-        self.producer.commit(TRANSACTION_TIMEOUT).map_err(|error| transaction_error(&error))
+        self.producer.send_offsets(positions, &group, STEP_TIMEOUT).map_err(|error| transaction_error(&error))?;
+        self.producer.commit(STEP_TIMEOUT).map_err(|error| transaction_error(&error))
     }
 
     /// Starts a pass over sections, which the caller reads from their starts.
@@ -180,7 +175,7 @@ impl CopyPass<'_> {
     pub fn abort(mut self) {
         if self.open.take().is_some() {
             // The result does not matter: the next copier with this id aborts it first.
-            drop(self.copier.producer.abort(TRANSACTION_TIMEOUT));
+            drop(self.copier.producer.abort(STEP_TIMEOUT));
         }
     }
 
@@ -195,7 +190,7 @@ impl CopyPass<'_> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let result = self.try_commit(&open);
         if result.is_err() {
-            drop(self.copier.producer.abort(TRANSACTION_TIMEOUT));
+            drop(self.copier.producer.abort(STEP_TIMEOUT));
         }
         result?;
         self.copied += open.sent.len() as u64;
@@ -204,7 +199,7 @@ impl CopyPass<'_> {
     }
 
     fn try_commit(&mut self, open: &OpenTransaction) -> Result<(), MigrateError> {
-        let refused = self.copier.producer.settle(TRANSACTION_TIMEOUT).map_err(MigrateError::Transaction)?;
+        let refused = self.copier.producer.settle(STEP_TIMEOUT).map_err(MigrateError::Transaction)?;
         if !refused.is_empty() {
             return Err(self.refusal_error(open, NotSent { refused, sent: open.sent.len() }));
         }
@@ -306,17 +301,5 @@ impl RecordVisitor for CopyPass<'_> {
             self.commit()?;
         }
         Ok(())
-    }
-}
-
-fn transaction_error(error: &TransactionError) -> MigrateError {
-    match error {
-        TransactionError::Fenced(text) => {
-            MigrateError::Refused(format!("another process has taken over this migration, so this one stops ({text})"))
-        }
-        TransactionError::Refused(text) => {
-            MigrateError::Refused(format!("the broker does not allow this migration to write: {text}"))
-        }
-        TransactionError::Abort(text) | TransactionError::Broken(text) => MigrateError::Transaction(text.clone()),
     }
 }

@@ -314,7 +314,7 @@ impl Migration<'_> {
     /// Copies new records of the old topics until it is stopped, and then the rest.
     fn follow(&mut self, state: &mut CopyState) -> Result<u64, MigrateError> {
         let (mut copied, mut was_at_end, mut last_notice) = (0, false, Instant::now());
-        let (mut last_confirmed, mut last_check) = (Instant::now(), None::<Instant>);
+        let mut last_confirmed = Instant::now();
         loop {
             let last = self.cancel.load(Relaxed);
             if last_confirmed.elapsed() >= CONFIRM_INTERVAL {
@@ -333,11 +333,8 @@ impl Migration<'_> {
                 copied += self.copy(state, &logs, &ends, "following", &NEVER_CANCELLED)?;
                 was_at_end = false;
             } else if !was_at_end || last_notice.elapsed() >= LAG_NOTICE_INTERVAL {
-                if last_check.is_none_or(|at| at.elapsed() >= LAG_NOTICE_INTERVAL) {
-                    // Otherwise added topics would be noticed only after producers and consumers have been stopped.
-                    self.check_old_topics()?;
-                    last_check = Some(Instant::now());
-                }
+                // Otherwise added topics would be noticed only after producers and consumers have been stopped.
+                self.check_old_topics()?;
                 (was_at_end, last_notice) = (true, Instant::now());
                 self.listener.notice(
                     "lag is zero: to cut over, stop the producers and the consumers of the old topics, wait for this \

@@ -8,8 +8,8 @@ use std::{
 
 use kreplay_engine::plan::{HeldBack, PlanError, TopicSet, held_back::held_back};
 use kreplay_kafka::{
-    Catalog, Client, GroupInfo, GroupOffsets, KafkaConfig, LogEnds, TopicInfo, TopicLimits, default_limits,
-    producer::Timestamps, topic_limits,
+    Catalog, Client, GroupInfo, KafkaConfig, LogEnds, TopicInfo, TopicLimits, default_limits, producer::Timestamps,
+    topic_limits,
 };
 use kreplay_model::domain::{Offset, TopicPartition, number::counted, stores_own_positions};
 
@@ -208,7 +208,7 @@ impl<'a> Migration<'a> {
     /// The groups whose offsets are carried over, with their committed offsets on the old topics.
     ///
     /// # Errors
-    /// A given group has committed no offset there, or brokers do not answer.
+    /// A given group has committed no offset there, the offsets of a group cannot be read, or brokers do not answer.
     pub fn groups(&self) -> Result<Vec<Group>, MigrateError> {
         let listed = match &self.options.carry {
             Carry::None => return Ok(Vec::new()),
@@ -225,9 +225,10 @@ impl<'a> Migration<'a> {
                 .collect(),
             _ => listed.into_iter().filter(|group| !stores_own_positions(&group.id)).collect(),
         };
+        let ids: Vec<&str> = wanted.iter().map(|group| group.id.as_str()).collect();
+        let offsets = self.catalog().committed_by_groups(&ids)?;
         let mut groups = Vec::new();
-        for GroupInfo { id, empty } in wanted {
-            let all = GroupOffsets::new(self.client.config(), &id)?.all(self.options.timeout)?;
+        for (GroupInfo { id, empty }, all) in wanted.into_iter().zip(offsets) {
             let all: BTreeMap<&TopicPartition, Offset> = all.iter().map(|(id, offset)| (id, *offset)).collect();
             let committed: Vec<Option<i64>> = self.old.iter().map(|id| all.get(id).map(|at| at.get())).collect();
             if committed.iter().any(Option::is_some) {

@@ -14,6 +14,7 @@ pub mod routes;
 pub mod sync_point_log;
 pub mod sync_points;
 mod text;
+mod transaction;
 pub mod translate;
 pub mod verify;
 mod view;

@@ -99,7 +99,7 @@ impl SyncPointLog {
         };
         let mut commits = rows(old, &sync_points.points);
         commits.extend(rows(new, &sync_points.ends));
-        Ok(self.offsets.commit(&commits)?)
+        Ok(self.offsets.commit(&commits, self.timeout)?)
     }
 }
 

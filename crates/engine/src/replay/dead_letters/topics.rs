@@ -1,22 +1,28 @@
 //! Finds or creates the dead-letter topics of a run before it starts.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use kreplay_kafka::{Catalog, CatalogError, Client, create_topic};
+use kreplay_kafka::{Catalog, CatalogError, Client, TopicInfo, create_topic};
 use kreplay_model::domain::number::counted;
 
 use super::DeadLetterTarget;
 use crate::{plan::Plan, settings::DeadLetterSettings};
 
-/// How long describing or creating one topic may take.
-const TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The dead-letter target of each partition of a plan. Creates missing topics if the settings allow it.
+/// The dead-letter target of each partition of a plan. Creates missing topics if the settings allow it. Describing or
+/// creating a topic may take `timeout`, and a new one may be invisible for as long.
 ///
 /// # Errors
 /// One sentence with the next step: a topic is missing, or access is denied, or it is itself replayed.
-pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Result<Vec<DeadLetterTarget>, String> {
-    let catalog = Catalog::new(client, TOPIC_TIMEOUT);
+pub fn find(
+    client: &Client,
+    plan: &Plan,
+    settings: &DeadLetterSettings,
+    timeout: Duration,
+) -> Result<Vec<DeadLetterTarget>, String> {
+    let catalog = Catalog::new(client, timeout);
     let mut partitions: BTreeMap<&str, i32> = BTreeMap::new();
     for one in &plan.partitions {
         let count = partitions.entry(&*one.id.topic).or_default();
@@ -33,10 +39,9 @@ pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Resu
         }
         let found = match catalog.topic(&name) {
             Err(CatalogError::UnknownTopic(_)) if settings.create => {
-                create_topic(client.config(), &name, count, TOPIC_TIMEOUT)
+                create_topic(client.config(), &name, count, timeout)
                     .map_err(|error| format!("the dead-letter topic {name} cannot be created: {error}"))?;
-                // A new topic takes a moment to be known on all brokers.
-                catalog.topic(&name)
+                new_topic(&catalog, &name, timeout)
             }
             found => found,
         };
@@ -58,4 +63,19 @@ pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Resu
         Some(DeadLetterTarget { topic: name.clone(), partition: (partition < *count).then_some(partition) })
     };
     Ok(plan.partitions.iter().filter_map(|one| target(&one.id.topic, one.id.partition.0)).collect())
+}
+
+/// A topic that was just created. It takes a moment to be known on all brokers.
+fn new_topic(catalog: &Catalog<'_>, name: &str, timeout: Duration) -> Result<TopicInfo, CatalogError> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        match catalog.topic(name) {
+            // Each of these requests has waited for a second.
+            Err(CatalogError::UnknownTopic(_)) if Instant::now() < deadline => {}
+            Err(CatalogError::UnknownTopic(topic)) => {
+                return Err(CatalogError::NotVisible { topic, seconds: timeout.as_secs() });
+            }
+            found => return found,
+        }
+    }
 }

@@ -72,6 +72,8 @@ pub struct Connection {
     pub protocol: GroupProtocol,
     /// The cluster is the embedded broker. It is recreated each time, with new ids for the same topics.
     pub embedded: bool,
+    /// How long to wait for each response from the cluster.
+    pub timeout: Duration,
 }
 
 impl Connection {

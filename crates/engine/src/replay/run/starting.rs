@@ -1,6 +1,9 @@
 //! Starts a run: checks the settings and creates its parts.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::Utc;
 use kreplay_kafka::{KafkaConfig, MemberConfig};
@@ -109,6 +112,9 @@ fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
     Ok(())
 }
 
+/// How long a request about a dead-letter topic may take at least.
+const MIN_DEAD_LETTER_TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The dead-letter targets of each partition, if the run can dead-letter records.
 fn dead_letter_targets(
     plan: &Plan,
@@ -121,7 +127,8 @@ fn dead_letter_targets(
     if !settings.dead_letters() {
         return Ok(None);
     }
-    let found = topics::find(&connection.client, plan, &settings.dead_letter);
+    let timeout = connection.timeout.max(MIN_DEAD_LETTER_TOPIC_TIMEOUT);
+    let found = topics::find(&connection.client, plan, &settings.dead_letter, timeout);
     found.map(Some).map_err(RunError::DeadLetters)
 }
 

@@ -132,6 +132,7 @@ impl SessionLoop {
                 partitions: Arc::new(partitions),
                 rules: Arc::clone(&plan.selection.scope.rules),
                 kafka: self.options.kafka.clone(),
+                cluster_timeout: self.options.timeout,
                 group: settings.group.clone(),
                 follow: plan.follow,
                 events: self.events.clone(),
@@ -159,6 +160,7 @@ impl SessionLoop {
             kafka: self.options.kafka.clone(),
             protocol: self.options.protocol,
             embedded: self.options.embedded,
+            timeout: self.options.timeout,
         };
         // A reader keeps its client until it is closed, so the next run creates another one.
         self.client = None;
