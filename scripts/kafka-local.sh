@@ -19,7 +19,7 @@ set -euo pipefail
 # shellcheck source=scripts/kafka/jars.sh
 . "$(dirname "$0")/kafka/jars.sh"
 
-READY_SECONDS=90
+READY_SECONDS=300
 STOP_SECONDS=30
 READY_LINE='Kafka Server started'
 MARK=made-by-kafka-local # a folder without this file is not ours: never written to, never removed

@@ -32,11 +32,13 @@ fn title_and_focus_reports_are_restored_at_the_end() {
 fn the_end_of_a_run_rings_the_bell_if_the_terminal_has_lost_the_keyboard() {
     let rings = |focus: &str| {
         // With another theme, the request for the background ends with a bell character.
-        let args = ["demo", "--theme", "dark", "--events", "2000", "--work", "2ms", "--concurrency", "2"];
+        let args = ["demo", "--theme", "dark", "--events", "2000", "--work", "20ms", "--concurrency", "2"];
+        // Twenty seconds with two workers, and one with a worker for each of 40 keys.
+        let args = [&args[..], &["--datasets", "40", "--partitions", "1"]].concat();
         let mut console = Terminal::kreplay(&args, 24, 80);
         console.wait_for("run under way", RUN_TIMEOUT, |screen| screen.contains("► running"));
         console.send(focus);
-        console.send("n16\r");
+        console.send("n40\r");
         console.wait_for("end of the run", RUN_TIMEOUT, |screen| screen.contains("✓ done"));
         console.send("q");
         count(&console.finish(RUN_TIMEOUT).raw, "\x07")

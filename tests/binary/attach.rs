@@ -13,8 +13,10 @@ use crate::support::{
     wait,
 };
 
-/// A demo that takes half a minute with one worker.
-const LONG: [&str; 4] = ["--events", "5000", "--work", "6ms"];
+/// A demo that takes five minutes with one worker.
+const LONG: [&str; 4] = ["--events", "5000", "--work", "60ms"];
+/// A demo that takes two minutes with one worker and three seconds with fifty: its records have 40 keys.
+const SHARED: [&str; 8] = ["--events", "5000", "--work", "24ms", "--datasets", "40", "--partitions", "1"];
 
 fn socket(folder: &tempfile::TempDir) -> PathBuf {
     folder.path().join("demo.sock")
@@ -43,37 +45,52 @@ fn quit(mut console: Terminal) {
     assert_eq!((left.status.exit_code(), left.traces), (0, Traces::default()), "{}", left.text);
 }
 
+/// Lets a run of [`SHARED`] end soon.
+fn add_workers(console: &mut Terminal) {
+    console.send("n50\r");
+    wait_for_text(console, "concurrency 1 to 50");
+}
+
+/// Waits until the session of a console with control has ended, and leaves the console.
+fn leave_after_end(mut console: Terminal) {
+    wait_for_text(&console, "✓ done");
+    wait_for_text(&console, "session ended");
+    console.send("q");
+    assert_eq!(console.finish(RUN_TIMEOUT).status.exit_code(), 0);
+}
+
 #[test]
 fn a_console_watches_a_run_and_leaves_it_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let running = demo(&socket(&folder), &["--events", "2000", "--work", "2ms"]);
+    let running = demo(&socket(&folder), &[&SHARED[..], &["--serve-control"]].concat());
     let mut console = attach(&socket(&folder), &[]);
     wait_for_text(&console, "attached, read-only");
     wait_for_text(&console, "► running");
     console.send("p");
     wait_for_text(&console, "attached read-only; attach with --control");
     quit(console);
+    // Only now may the run end.
+    let mut other = attach(&socket(&folder), &["--control"]);
+    wait_for_text(&other, "► running");
+    add_workers(&mut other);
+    leave_after_end(other);
     let finished = running.finish().expect_success();
     let report = crate::report(&finished);
-    assert_eq!((&report["state"], &report["totals"]["handled"]), (&"done".into(), &2000.into()), "{report}");
+    assert_eq!((&report["state"], &report["totals"]["handled"]), (&"done".into(), &5000.into()), "{report}");
     assert!(!socket(&folder).exists());
 }
 
 #[test]
 fn a_console_with_control_pauses_the_run_and_sees_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    let running = demo(&socket(&folder), &[&LONG[..], &["--serve-control"]].concat());
+    let running = demo(&socket(&folder), &[&SHARED[..], &["--serve-control"]].concat());
     let mut console = attach(&socket(&folder), &["--control"]);
     wait_for_text(&console, "► running");
     console.send("p");
     wait_for_text(&console, "‖ paused");
-    console.send("n50\r");
-    wait_for_text(&console, "concurrency 1 to 50");
+    add_workers(&mut console);
     console.send("p");
-    wait_for_text(&console, "✓ done");
-    wait_for_text(&console, "session ended");
-    console.send("q");
-    assert_eq!(console.finish(RUN_TIMEOUT).status.exit_code(), 0);
+    leave_after_end(console);
     let report = crate::report(&running.finish().expect_success());
     assert_eq!(report["totals"]["handled"], 5000, "{report}");
 }
@@ -100,11 +117,11 @@ fn a_lost_connection_is_shown_and_opened_again() {
     drop(first.kill());
     wait_for_text(&console, "connection lost");
     assert!(socket(&folder).exists(), "a killed process leaves its socket");
-    let second = demo(&socket(&folder), &["--events", "5000", "--work", "7ms"]);
+    let second = demo(&socket(&folder), &["--events", "5000", "--work", "70ms"]);
     // Until the first snapshot of the new process, the run before is shown.
     console.wait_for("the new run", RUN_TIMEOUT, |screen| {
         let header = screen.lines().next().unwrap_or_default();
-        header.contains("► running") && header.contains("simulate:7ms") && !header.contains("connection lost")
+        header.contains("► running") && header.contains("simulate:70ms") && !header.contains("connection lost")
     });
     quit(console);
     second.signal("INT");

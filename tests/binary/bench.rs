@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::{RUN_TIMEOUT, support::process::Program};
+use crate::support::{process::Program, timeouts::LONG_RUN_TIMEOUT};
 
 fn bench(args: &[&str]) -> Program {
-    Program::kreplay().args(["bench"]).args(args).timeout(RUN_TIMEOUT)
+    Program::kreplay().args(["bench"]).args(args).timeout(LONG_RUN_TIMEOUT)
 }
 
 fn cases(report: &Value, section: &str) -> Vec<Value> {

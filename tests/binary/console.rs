@@ -9,8 +9,8 @@ use crate::{
     },
 };
 
-/// A demo that takes a minute with one worker.
-const LONG_DEMO: [&str; 5] = ["demo", "--events", "10000", "--work", "6ms"];
+/// A demo that takes five minutes with one worker.
+const LONG_DEMO: [&str; 5] = ["demo", "--events", "10000", "--work", "30ms"];
 
 fn wait_until_running(terminal: &Terminal) {
     terminal.wait_for("run under way", RUN_TIMEOUT, |screen| screen.contains("► running"));
@@ -24,6 +24,14 @@ fn wait_for_text(terminal: &Terminal, text: &str) {
 fn handled(screen: &str) -> String {
     let (_, rest) = screen.split_once("handled ").unwrap_or_else(|| panic!("{screen}"));
     rest.split_once(" of").map_or_else(|| panic!("{screen}"), |(number, _)| number.to_owned())
+}
+
+/// Asks to quit during a run, and then does not.
+fn reject_quit(console: &mut Terminal) {
+    console.send("q");
+    wait_for_text(console, "Quit?");
+    console.send("n");
+    console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("Quit?"));
 }
 
 #[test]
@@ -64,14 +72,14 @@ fn a_whole_session_with_three_runs() {
 
     console.send("-[");
     wait_for_text(&console, "next run 3 ");
+    // Three workers could end the run before it is paused.
+    console.send("n1\r");
+    wait_for_text(&console, "next run 1 ");
     console.send("r");
     wait_until_running(&console);
-    console.send("q");
-    wait_for_text(&console, "Quit?");
-    console.send("n");
-    console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("Quit?"));
     console.send("p");
     wait_for_text(&console, "‖ paused");
+    reject_quit(&mut console);
     console.send("q");
     wait_for_text(&console, "Quit?");
     console.send("y");
@@ -93,6 +101,7 @@ fn quitting_without_an_active_run_asks_nothing() {
 fn a_stopped_run_can_be_run_again() {
     let mut console = Terminal::kreplay(&LONG_DEMO, 30, 100);
     wait_until_running(&console);
+    reject_quit(&mut console);
     console.send("x");
     wait_for_text(&console, "Stop the run?");
     console.send("y");

@@ -114,6 +114,8 @@ fn a_moment_of_the_timeline_is_the_one_that_was_recorded() {
     });
     let (_, clock) = shown.split_once("VIEW AT 00:").unwrap();
     let at_s: f64 = clock.split([',', ' ']).next().unwrap().parse().unwrap();
+    let (_, elapsed) = shown.split_once("elapsed ").unwrap_or_else(|| panic!("{shown}"));
+    let elapsed_s: f64 = elapsed.split(' ').next().unwrap().parse().unwrap();
     let on_screen = number_after(&shown, "handled ");
     assert!(on_screen < 3_000, "{shown}");
     console.send("F");
@@ -125,16 +127,27 @@ fn a_moment_of_the_timeline_is_the_one_that_was_recorded() {
     let last: Value = serde_json::from_str(&open(&recording, &["--frame", "json"])).unwrap();
     let started = last["snapshot"]["run"]["started_at"].as_str().unwrap();
     let started: chrono::DateTime<chrono::Utc> = started.parse().unwrap();
-    let handled_at = |seconds: f64| {
-        let at = started + chrono::TimeDelta::from_std(Duration::from_secs_f64(seconds)).unwrap();
+    // The elapsed time and the handled records of the last frame up to a moment.
+    let recorded = |seconds: f64| {
+        let at = started + chrono::TimeDelta::from_std(Duration::from_secs_f64(seconds.max(0.0))).unwrap();
         let at = at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
         let frame: Value = serde_json::from_str(&open(&recording, &["--frame", "json", "--at", &at])).unwrap();
-        frame["snapshot"]["run"]["totals"]["handled"].as_u64().unwrap_or(0)
+        let run = &frame["snapshot"]["run"];
+        (run["elapsed_s"].as_f64().unwrap_or(0.0), run["totals"]["handled"].as_u64().unwrap_or(0))
     };
-    // The banner has tenths of a second, and the recording a frame in each: the console may have seen the one before
-    // or after.
-    let (before, after) = (handled_at((at_s - 0.3).max(0.0)), handled_at(at_s + 0.4));
+    // The screen has tenths of a second. So often are there frames in the recording and in the console, but fewer on a
+    // busy machine: then frames that are certainly before and after the one on the screen are farther away.
+    let steps = || (0_u32..100).map(|step| f64::from(step) * 0.3);
+    let (_, before) = steps()
+        .map(|back| recorded(at_s - 0.3 - back))
+        .find(|(elapsed, _)| *elapsed <= (elapsed_s - 0.05).max(0.0))
+        .unwrap_or_else(|| panic!("no frame before {elapsed_s} s"));
+    let (_, after) = steps()
+        .map(|on| recorded(at_s + 0.4 + on))
+        .find(|(elapsed, handled)| *elapsed >= elapsed_s + 0.05 || *handled == 3_000)
+        .unwrap_or_else(|| panic!("no frame after {elapsed_s} s"));
     assert!((before..=after).contains(&on_screen), "{on_screen} at {at_s} s is not between {before} and {after}");
+    assert!((at_s - elapsed_s).abs() < 1.5, "{elapsed_s} s is not the time at {at_s} s: {shown}");
     assert!(before < 3_000, "the moment is not inside of the run");
 }
 
@@ -233,13 +246,36 @@ fn settled(console: &Terminal, more_than: usize) -> String {
     })
 }
 
+/// Waits until the screen is settled and as expected. A console that gets no processor is silent as well, so that a
+/// settled screen alone can be an earlier one.
+fn expect_settled(console: &Terminal, more_than: usize, expected: &str, what: &str) {
+    let mut last = String::new();
+    wait::try_until(OPERATION_TIMEOUT, || {
+        last = settled(console, more_than);
+        (last == expected).then_some(())
+    });
+    assert_eq!(last, expected, "{what}");
+}
+
+/// Asks for a new picture. Returns the number of bytes that were written before.
+fn redraw(console: &mut Terminal) -> usize {
+    let written = console.raw().len();
+    console.send("\x0c");
+    written
+}
+
 /// A terminal drops what is outside of a smaller size, also if the larger one is back before the next frame.
 #[test]
 fn many_changes_of_size_leave_a_whole_picture() {
     let (rows, columns) = (30, 100);
     let mut console = Terminal::kreplay(&["demo", "--events", "300", "--work", "10us"], rows, columns);
     wait_for_text(&console, "✓ done");
-    let before = settled(&console, 0);
+    let before = wait::until("the same picture twice", RUN_TIMEOUT, || {
+        let first = settled(&console, 0);
+        let written = redraw(&mut console);
+        let second = settled(&console, written);
+        (first == second).then_some(second)
+    });
     for pause in [0, 1, 3, 8] {
         for step in 0..39_u16 {
             // Each second size is the last one again, and the others are smaller or larger.
@@ -250,12 +286,10 @@ fn many_changes_of_size_leave_a_whole_picture() {
         }
         let written = console.raw().len();
         console.resize(rows, columns);
-        let after = settled(&console, written);
-        let written = console.raw().len();
-        console.send("\x0c");
-        let fresh = settled(&console, written);
-        assert_eq!(after, fresh, "with {pause} ms between the changes");
-        assert_eq!(after, before, "with {pause} ms between the changes");
+        let changes = format!("with {pause} ms between the changes");
+        expect_settled(&console, written, &before, &changes);
+        let written = redraw(&mut console);
+        expect_settled(&console, written, &before, &changes);
     }
     leave(console);
 }

@@ -78,6 +78,7 @@ fn kreplay(command: &str, broker: &Broker, topic: &str, registry: &str) -> Progr
     Program::kreplay()
         .args([command, "--bootstrap-server", broker.bootstrap(), "--topics", topic])
         .args(["--decode", "registry", "--schema-registry", registry])
+        .env("KREPLAY_DECODE_TIMEOUT", "2m")
         .timeout(RUN_TIMEOUT)
 }
 
@@ -185,6 +186,7 @@ fn schema_ids_in_headers_take_precedence(broker: &Broker, registry: &Registry, s
     let finished = Program::kreplay()
         .args(["run", "--headless", "--no-journal", "--bootstrap-server", broker.bootstrap(), "--topics", &topic])
         .args(["--decode-key", "registry", "--schema-registry", registry.address(), "--handler", "ndjson"])
+        .env("KREPLAY_DECODE_TIMEOUT", "2m")
         .timeout(RUN_TIMEOUT)
         .run();
     assert_eq!(lines(&expect_code(finished, 0).stdout)[0]["key"], json!({"team": "red", "n": 9, "color": "BLUE"}));

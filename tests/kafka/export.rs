@@ -271,17 +271,18 @@ fn a_stopped_export_leaves_complete_files_and_can_be_resumed() {
     let broker = broker::shared();
     for format in ["csv", "parquet"] {
         let export = Export::new(broker, format, &SMALL_FILES);
-        // Its records last for ten seconds, so that the stop comes before it has caught up.
-        let following = [&["run", "--concurrency", "4", "--rate", "2k/s"][..], &FOLLOW].concat();
+        // Its records last for minutes, so that the stop comes before it has caught up.
+        let following = [&["run", "--concurrency", "4", "--rate", "200/s"][..], &FOLLOW].concat();
         let running = export.program(&following).spawn();
-        wait::until("progress before the stop", RUN_TIMEOUT, || (export.rows() >= 2_000).then_some(()));
+        wait::until("progress before the stop", RUN_TIMEOUT, || (export.rows() >= 200).then_some(()));
         running.signal("TERM");
         let stopped = running.finish();
         assert_eq!(stopped.code(), Some(4), "{stopped:?}");
         assert_eq!(export.open_files(), Vec::<String>::new(), "{stopped:?}");
         let read: usize = files(&export.out()).iter().map(|path| read(path).len()).sum();
         assert_eq!(read, export.rows());
-        export.expect_exactly_once(&export.finish_following(export.program(&["resume", "last"]).spawn()));
+        let resumed = export.program(&["resume", "last", "--rate", "off"]).spawn();
+        export.expect_exactly_once(&export.finish_following(resumed));
     }
 }
 

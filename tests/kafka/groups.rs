@@ -22,8 +22,8 @@ use crate::support::produce::{Ending, NewRecord};
 use crate::support::pty::Terminal;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
+use crate::wire::heartbeat::join_share_group;
 
-const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
 const GROUP_TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 /// The timestamp of the first record; each later record is a second younger.
 const FIRST_TIME_MS: i64 = 1_769_853_600_000;
@@ -464,9 +464,7 @@ fn a_partition_that_does_not_exist_is_left_out_or_refused() {
 fn a_share_group_is_refused() {
     let mut fixture = Fixture::new("not-shared");
     fixture.group = unique_name("shared");
-    let args = ["--bootstrap-server", fixture.broker.bootstrap(), "--topic", &fixture.topic, "--group", &fixture.group];
-    // It reads from the end of the log, so it ends without a record, and its exit code says so.
-    local::tool(SHARE_CONSUMER, &[&args[..], &["--timeout-ms", "15000"]].concat(), b"");
+    join_share_group(fixture.broker, &fixture.group, &fixture.topic);
     wait::until("share group", RUN_TIMEOUT, || fixture.broker.group(&fixture.group));
     let reset = fixture.execute("reset", &["--topic", &fixture.topic, "--to-earliest"]);
     expect_refusal(&reset, "is not a consumer group, but may be a share group");

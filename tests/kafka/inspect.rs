@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::broker::{self, Broker, REQUEST_TIMEOUT, unique_name};
 use crate::support::build::kreplay_binary;
 use crate::support::produce::{Ending, NewRecord};
-use crate::support::timeouts::OPERATION_TIMEOUT;
+use crate::support::timeouts::{LONG_RUN_TIMEOUT, OPERATION_TIMEOUT};
 use crate::support::wait;
 
 fn offset(raw: i64) -> Offset {
@@ -28,7 +28,20 @@ fn inspect_at(
     timeout: Duration,
 ) -> Result<InspectedRecord, RecordLookupError> {
     let inspector = RecordInspector::new(KafkaConfig::new(bootstrap), DecodeSettings::default().into(), timeout);
-    inspector.read(&RecordId { partition: TopicPartition::new(topic, partition), offset: offset(raw) }, &|| false)
+    let id = RecordId { partition: TopicPartition::new(topic, partition), offset: offset(raw) };
+    // The cleanup policy only explains a gap, so a lookup waits for it for two seconds. A busy broker needs longer.
+    wait::until("the cleanup policy", OPERATION_TIMEOUT, || {
+        let found = inspector.read(&id, &|| false);
+        (!lacks_policy(&found)).then_some(found)
+    })
+}
+
+/// Whether there is no record at the offset, and the cleanup policy, which tells why, is not known.
+fn lacks_policy(found: &Result<InspectedRecord, RecordLookupError>) -> bool {
+    match found {
+        Ok(found) => matches!(found.placement, Placement::Next { compacts: None, .. }),
+        Err(error) => matches!(error, RecordLookupError::NothingFollows { compacts: None, .. }),
+    }
 }
 
 fn inspect(broker: &Broker, topic: &str, raw: i64) -> Result<InspectedRecord, RecordLookupError> {
@@ -119,7 +132,7 @@ fn where_compaction_removed_a_record_the_next_one_is_shown() {
     let topic = broker.topic_with("inspect-compacted", 1, &settings);
     let mut written = 0;
     // The first record is kept; a record of another key after it is replaced by later ones.
-    let found = wait::until("compaction", OPERATION_TIMEOUT, || {
+    let found = wait::until("compaction", LONG_RUN_TIMEOUT, || {
         if written < 100 {
             let key = if written == 0 { "kept" } else { "replaced" };
             broker.produce(&topic, &[NewRecord::keyed(key, written.to_string())]);
@@ -159,7 +172,10 @@ fn the_record_that_a_group_is_stuck_on_can_be_printed() {
     let mut list = rdkafka::TopicPartitionList::new();
     list.add_partition_offset(&topic, 0, rdkafka::Offset::Offset(2)).unwrap();
     list.add_partition_offset(&topic, 1, rdkafka::Offset::Offset(0)).unwrap();
-    rdkafka::consumer::Consumer::commit(&consumer, &list, rdkafka::consumer::CommitMode::Sync).unwrap();
+    // Commits fail until the client has found the group's coordinator.
+    wait::until("the commit", OPERATION_TIMEOUT, || {
+        rdkafka::consumer::Consumer::commit(&consumer, &list, rdkafka::consumer::CommitMode::Sync).ok()
+    });
     let describe = |more: &[&str]| {
         let mut command = Command::new(kreplay_binary());
         command.args(["groups", "describe", &group, "--record", "--bootstrap-server", broker.bootstrap()]).args(more);

@@ -8,7 +8,7 @@ use crate::fixtures::recorder::Recorder;
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
 use crate::support::sessions::{finish, in_group, options, ordered, run_with, wait_for};
-use crate::support::timeouts::OPERATION_TIMEOUT;
+use crate::support::timeouts::LONG_RUN_TIMEOUT;
 use crate::support::wait;
 
 #[test]
@@ -27,7 +27,7 @@ fn a_compacted_topic_is_replayed_across_its_gaps() {
     );
     // One key of each round is never written again, so that gaps lie between surviving records.
     let mut written = 0;
-    let stored = wait::until("compaction", OPERATION_TIMEOUT, || {
+    let stored = wait::until("compaction", LONG_RUN_TIMEOUT, || {
         let versions: Vec<_> = (0..200)
             .map(|n| NewRecord::keyed(format!("key-{}", n % 5), n.to_string()))
             .chain([NewRecord::keyed(format!("once-{written}"), "x")])

@@ -242,7 +242,17 @@ fn a_thousand_topics_are_merged_into_four() {
     let migration = Migration::new(
         1000,
         4,
-        &["--map", "*[0-3]=OWN.a:10", "--map", "*[45]=OWN.b:3", "--map", "*[67]=OWN.c", "--default-topic", "OWN.d:2"],
+        &[
+            "--map",
+            "*[0-3]=OWN.a:10",
+            "--map",
+            "*[45]=OWN.b:3",
+            "--map",
+            "*[67]=OWN.c",
+            "--default-topic",
+            "OWN.d:2",
+            "--no-carry",
+        ],
     );
     let plan = migration.json(&[]);
     assert_eq!((plan["progress"].as_str(), plan["old"]["topics"].as_u64()), (Some("not_begun"), Some(1000)));

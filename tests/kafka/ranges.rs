@@ -14,7 +14,7 @@ use crate::support::groups::Group;
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::sessions::{Ended, in_group, options, problem, run, run_with};
-use crate::support::timeouts::OPERATION_TIMEOUT;
+use crate::support::timeouts::{LONG_RUN_TIMEOUT, OPERATION_TIMEOUT};
 use crate::support::wait;
 
 const OFFSET_TOOL: &str = "org.apache.kafka.tools.GetOffsetShell";
@@ -153,7 +153,7 @@ fn times_select_the_same_offsets_on_a_compacted_log() {
     ];
     let topic = broker.topic_with("times-compacted", 1, &compact);
     let mut second = 0;
-    wait::until("compaction with gaps between surviving records", OPERATION_TIMEOUT, || {
+    wait::until("compaction with gaps between surviving records", LONG_RUN_TIMEOUT, || {
         if second < 20_000 {
             let once = NewRecord::keyed(format!("once-{second}"), "x").in_partition(0).at(START_MS + second * 1000);
             let records: Vec<_> = at_seconds(0, second..second + 100).into_iter().chain([once]).collect();
@@ -168,7 +168,7 @@ fn times_select_the_same_offsets_on_a_compacted_log() {
     for (from, to) in [(second - 99, second - 50), (second - 1, second + 5)] {
         let (from_ms, to_ms) = (START_MS + from * 1000, START_MS + to * 1000);
         // Compaction may continue between two readings of the log. Then compare again.
-        wait::until("equal results of two readings", OPERATION_TIMEOUT, || {
+        wait::until("equal results of two readings", LONG_RUN_TIMEOUT, || {
             let expected = || {
                 let log = Log::of(broker, &topic, 1);
                 (log.offsets(from_ms), log.offsets(to_ms))

@@ -9,10 +9,11 @@ use kreplay::kafka::GroupProtocol;
 use kreplay::replay::{Command, Session};
 
 use crate::fixtures::recorder::Recorder;
-use crate::support::broker::{self, SETTLE_TIMEOUT, unique_name};
+use crate::fixtures::slow_broker::{SESSION_TIMEOUT_MS, in_lasting_group};
+use crate::support::broker::{self, unique_name};
 use crate::support::process::{Program, Running};
 use crate::support::produce::NewRecord;
-use crate::support::sessions::{finish, in_group, options, ordered, run_with, wait_for};
+use crate::support::sessions::{finish, options, ordered, run_with, wait_for};
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
@@ -33,14 +34,20 @@ fn expect_nothing_repeated_while_workers_change(ordering: Ordering, protocol: Gr
     let reference = run_with(options(broker, &topic, 1), Recorder::default().source()).expect_done(RECORDS as u64);
 
     let recorder = Recorder::slow(Duration::from_millis(1));
-    let mut options = in_group(ordered(options(broker, &topic, 1), ordering), &unique_name("growth"));
+    let mut options = in_lasting_group(ordered(options(broker, &topic, 1), ordering), &unique_name("growth"));
     options.protocol = protocol;
-    // The rate keeps the run from ending before the last change, even if each takes long.
+    // The rate keeps the run from ending before the last change.
     options.settings.rate = Some("400/s".parse().unwrap());
     let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
+    let mut is_slowed = false;
     for concurrency in [1_u32, 6, 12, 3, 12] {
         session.control.send(Command::SetConcurrency(Concurrency::new(concurrency.into()).unwrap()));
         wait_for(&session, &format!("{concurrency} members share the partitions"), |snapshot| {
+            // If the changes take minutes, the second half of the records must last for the others.
+            if !is_slowed && recorder.count() > RECORDS / 2 {
+                is_slowed = true;
+                session.control.send(Command::SetRate(Some("10/s".parse().unwrap())));
+            }
             snapshot.run.as_ref().is_some_and(|run| {
                 run.state.is_over()
                     || (!run.rebalancing && owners(run).len() == concurrency as usize && run.concurrency == concurrency)
@@ -95,10 +102,11 @@ fn each_process_of_a_group_gets_partitions_although_it_has_a_member_for_each_par
     const PROCESSES: usize = 3;
     let broker = broker::shared();
     let (topic, group) = (broker.topic("each-process", PROCESSES as i32), unique_name("each-process"));
+    let session_timeout = format!("session.timeout.ms={SESSION_TIMEOUT_MS}");
     let start = || {
         let run = Program::kreplay().args(["run", "--bootstrap-server", broker.bootstrap(), "--topics", &topic]);
         let run = run.args(["--group", &group, "--concurrency", "3", "--handler", "simulate:0ns", "--no-journal"]);
-        run.args(["--to", "never", "--headless"]).timeout(RUN_TIMEOUT).spawn()
+        run.args(["--to", "never", "--headless", "-X", &session_timeout]).timeout(RUN_TIMEOUT).spawn()
     };
     let processes: Vec<Running> = std::iter::repeat_with(start).take(PROCESSES).collect();
     let partition = |number: usize| format!("{topic}-{number}");
@@ -111,14 +119,14 @@ fn each_process_of_a_group_gets_partitions_although_it_has_a_member_for_each_par
                 }
                 if line.contains("assigned to ") {
                     owned.insert(one);
-                } else if line.contains("revoked from ") {
+                } else if line.contains("revoked from ") || line.contains("lost by ") {
                     owned.remove(&one);
                 }
             }
         }
         owned
     };
-    wait::until("one partition for each process", SETTLE_TIMEOUT, || {
+    wait::until("one partition for each process", RUN_TIMEOUT, || {
         processes.iter().all(|process| owned(process).len() == 1).then_some(())
     });
 }

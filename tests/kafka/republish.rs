@@ -37,8 +37,14 @@ fn republishing_with(options: SessionOptions, target: &str, change: impl FnOnce(
     options.handled_by(HandlerChoice::new(handler))
 }
 
-/// All records of a topic by partition.
+/// All records of a topic by partition, once no transaction is open in it.
 fn contents(broker: &Broker, topic: &str, partitions: i32) -> Vec<Vec<StoredRecord>> {
+    broker.wait_for_open_transactions(topic, partitions);
+    current_contents(broker, topic, partitions)
+}
+
+/// The same with what can be read now.
+fn current_contents(broker: &Broker, topic: &str, partitions: i32) -> Vec<Vec<StoredRecord>> {
     let ids: Vec<_> = (0..partitions).map(|partition| (topic.to_owned(), partition)).collect();
     broker.records_of(&ids).into_values().collect()
 }
@@ -396,7 +402,7 @@ fn is_complete(broker: &Broker, topic: &str, expected: &Sequences) -> bool {
     let count = expected.values().map(Vec::len).sum::<usize>();
     // Reading takes long, so it waits until the log is long enough.
     log_length(broker, topic) >= i64::try_from(count).unwrap()
-        && contents(broker, topic, PARTITIONS).iter().map(Vec::len).sum::<usize>() == count
+        && current_contents(broker, topic, PARTITIONS).iter().map(Vec::len).sum::<usize>() == count
 }
 
 /// Waits until a topic has this length, or the process has ended. Returns whether the length was reached.
@@ -408,19 +414,6 @@ fn wait_for_log_length(broker: &Broker, topic: &str, least: i64, running: &mut R
         running.ended().then_some(false)
     })
     .unwrap_or(false)
-}
-
-/// Waits until no transaction is open in a topic. The transactions of a killed process are aborted after their timeout;
-/// until then readers of committed records cannot get past them.
-fn wait_for_open_transactions(broker: &Broker, topic: &str) {
-    let all: BaseConsumer = broker.client().set("isolation.level", "read_uncommitted").create().unwrap();
-    wait::until("the end of open transactions", RUN_TIMEOUT, || {
-        let is_stable = |partition| {
-            let (_, end) = broker::watermarks(&all, topic, partition);
-            broker.watermarks(topic, partition).1 == end
-        };
-        (0..PARTITIONS).all(is_stable).then_some(())
-    });
 }
 
 /// Kills and resumes a run several times, lets it catch up, and checks that each record was republished once. The run
@@ -464,7 +457,6 @@ fn kill_and_resume(group: bool, kills: usize) {
 
 /// Checks that each record was republished once, and in the order of its key.
 fn expect_republished(broker: &Broker, target: &str, expected: &Sequences, output: &str) {
-    wait_for_open_transactions(broker, target);
     let there = by_key(&contents(broker, target, PARTITIONS));
     assert!(there == *expected, "{}\n{output}", first_difference(&there, expected));
 }

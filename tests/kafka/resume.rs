@@ -394,16 +394,19 @@ fn a_resumed_run_in_a_group_continues_from_the_committed_offsets() {
     attempt.read_lines(50);
     let mut lines = attempt.kill();
     let id = workspace.run_id();
+    // What was handled after the last checkpoint is not in it, but its positions may be committed.
+    let counted = workspace.runs()[0]["handled"].as_u64().unwrap();
     // Records that are written later are not in the plan.
     broker.produce(&topic, &[NewRecord::keyed("late", "late")]);
     let (rest, code, errors) = workspace.attempt(&["resume", &id, "--rate", "20k/s"]).finish();
     assert_eq!(code, Some(0), "{errors}");
+    let resumed = rest.len() as u64;
     lines.extend(rest);
     assert_eq!(lines.iter().map(place_of).collect::<BTreeSet<_>>().len(), 6000);
     assert!(lines.iter().all(|line| line["key"] != "late"), "a record beyond the end of the plan was handled");
     assert_eq!(workspace.runs()[0]["state"], "done");
     let handled = workspace.runs()[0]["handled"].as_u64().unwrap();
-    assert!(handled >= 6000, "the counts of both attempts add up: {handled}");
+    assert_eq!(handled, counted + resumed, "the counts of both attempts add up");
     let committed: i64 = (0..2).map(|partition| broker.committed(&group, &topic, partition).unwrap_or(0)).sum();
     assert_eq!(committed, 6000, "the group is not at the end of the plan");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::{Offset, TopicPartitionList};
 
+use crate::fixtures::cluster::commit_offset;
 use crate::support::broker::{self, REQUEST_TIMEOUT, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::guardian::Guardian;
@@ -87,10 +87,7 @@ fn a_committed_offset_can_be_read() {
     let broker = broker::shared();
     let (topic, group) = (broker.topic("smoke", 1), unique_name("smoke"));
     assert_eq!(broker.committed(&group, &topic, 0), None);
-    let consumer: BaseConsumer = broker.client().set("group.id", &group).create().unwrap();
-    let mut offsets = TopicPartitionList::new();
-    offsets.add_partition_offset(&topic, 0, Offset::Offset(0)).unwrap();
-    consumer.commit(&offsets, rdkafka::consumer::CommitMode::Sync).unwrap();
+    commit_offset(broker, &group, &topic, 0);
     assert_eq!(broker.committed(&group, &topic, 0), Some(0));
 }
 

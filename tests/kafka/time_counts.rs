@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use kreplay::kafka::{Catalog, Client, KafkaConfig};
+use kreplay::kafka::{Catalog, CatalogError, Client, KafkaConfig};
 use kreplay::plan::{Range, Scope, Selection, resolve};
 use kreplay::time_counts::{ClusterCounter, CountError, MAX_BUCKETS, MAX_LOOKUPS};
+use kreplay_model::time_counts::TimeCounts;
 
 use crate::support::broker::{self, Broker, REQUEST_TIMEOUT};
 use crate::support::produce::NewRecord;
+use crate::support::timeouts::RUN_TIMEOUT;
+use crate::support::wait;
 
 /// 2026-01-01T00:00:00Z in milliseconds since 1970.
 const START_MS: i64 = 1_767_225_600_000;
@@ -24,6 +27,21 @@ fn produced(broker: &Broker, times: &[i64]) -> String {
         |(at, time): (usize, &i64)| NewRecord::unkeyed("x").in_partition(i32::try_from(at % 3).unwrap()).at(*time);
     broker.produce(&topic, &times.iter().enumerate().map(record).collect::<Vec<_>>());
     topic
+}
+
+/// The counts and the number of lookups. A lookup has at most ten seconds, and all of them together have a limit, too:
+/// if the broker does not keep to that, they begin again.
+fn counted(broker: &Broker, topics: &[String], is_stopped: bool) -> Result<(TimeCounts, u32), CountError> {
+    let counter = ClusterCounter::new(kafka(broker), REQUEST_TIMEOUT);
+    wait::until("answers of the broker", RUN_TIMEOUT, || {
+        let mut lookups = 0;
+        let counts = counter.count(topics, &AtomicBool::new(is_stopped), &mut |done| lookups = done);
+        let is_late = matches!(
+            counts,
+            Err(CountError::TooSlow { .. } | CountError::Catalog(CatalogError::Client(_) | CatalogError::Topic { .. }))
+        );
+        (!is_late).then(|| counts.map(|counts| (counts, lookups)))
+    })
 }
 
 /// The offsets that a run from one time to another would read.
@@ -43,9 +61,7 @@ fn each_bucket_has_the_records_that_were_produced_in_its_time() {
     let second: Vec<i64> = (0..300).map(|at| START_MS + 7_300_000 + at * at * 30).collect();
     let topics = [produced(broker, &first), produced(broker, &second), broker.topic("time-counts-empty", 2)];
     let times: Vec<i64> = first.into_iter().chain(second).collect();
-    let mut lookups = 0;
-    let counter = ClusterCounter::new(kafka(broker), REQUEST_TIMEOUT);
-    let counts = counter.count(&topics, &AtomicBool::new(false), &mut |done| lookups = done).unwrap();
+    let (counts, lookups) = counted(broker, &topics, false).unwrap();
     assert!((1..=MAX_BUCKETS).contains(&counts.counts.len()), "{counts:?}");
     assert!((1..=MAX_LOOKUPS).contains(&(lookups as usize)), "{lookups}");
     for (bucket, borders) in counts.borders_ms.windows(2).enumerate() {
@@ -65,18 +81,16 @@ fn records_that_were_deleted_are_not_counted() {
     let times: Vec<i64> = (0..90).map(|at| START_MS + at * 1_000).collect();
     let topic = produced(broker, &times);
     broker.delete_records(&topic, 0, 10);
-    let counter = ClusterCounter::new(kafka(broker), REQUEST_TIMEOUT);
-    let counts = counter.count(&[topic], &AtomicBool::new(false), &mut |_| {}).unwrap();
+    let (counts, _) = counted(broker, &[topic], false).unwrap();
     assert_eq!(counts.total(), 80);
 }
 
 #[test]
 fn empty_and_missing_topics_and_a_stop_are_told_apart() {
     let broker = broker::shared();
-    let counter = ClusterCounter::new(kafka(broker), REQUEST_TIMEOUT);
-    let count = |topic: &str, stop: bool| counter.count(&[topic.to_owned()], &AtomicBool::new(stop), &mut |_| {});
+    let count = |topic: &str, is_stopped: bool| counted(broker, &[topic.to_owned()], is_stopped);
     let empty = broker.topic("time-counts-empty", 1);
-    assert_eq!(count(&empty, false).unwrap().borders_ms, [] as [i64; 0]);
+    assert_eq!(count(&empty, false).unwrap().0.borders_ms, [] as [i64; 0]);
     assert!(count("no.such.topic", false).unwrap_err().to_string().contains("no.such.topic"));
     assert!(matches!(count(&produced(broker, &[START_MS]), true), Err(CountError::Stopped)));
 }

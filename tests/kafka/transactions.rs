@@ -114,7 +114,7 @@ fn a_migration_reports_records_held_back_by_an_open_transaction() {
     let migrate = |more: &[&str]| {
         Program::kreplay()
             .args(["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", &topic])
-            .args(["--default-topic", &target, "--key", "keep"])
+            .args(["--default-topic", &target, "--key", "keep", "--no-carry"])
             .args(more)
             .run()
             .expect_success()

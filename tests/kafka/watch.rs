@@ -28,7 +28,6 @@ const CONSUMER_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGro
 const SHARE_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ShareGroupCommand";
 const STREAMS_GROUPS: &str = "org.apache.kafka.tools.streams.StreamsGroupCommand";
 const GROUPS: &str = "org.apache.kafka.tools.GroupsCommand";
-const CONFIGS: &str = "kafka.admin.ConfigCommand";
 const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
 
 /// A topic that keeps records however old they are.
@@ -58,6 +57,8 @@ fn member(broker: &Broker, group: &str, topic: &str, protocol: &str) -> BaseCons
     let mut config = broker.client();
     config.set("group.id", group).set("group.protocol", protocol).set("enable.auto.commit", "false");
     config.set("client.id", format!("{protocol}-client")).set("auto.offset.reset", "earliest");
+    // It stays a member although it is not polled any more, while tools run.
+    config.set("max.poll.interval.ms", "86400000");
     let consumer: BaseConsumer = config.create().unwrap();
     consumer.subscribe(&[topic]).unwrap();
     wait::until(&format!("assignment of {group}"), SETTLE_TIMEOUT, || {
@@ -72,10 +73,35 @@ fn kreplay(broker: &Broker, args: &[&str]) -> Finished {
     Program::kreplay().args(args).timeout(RUN_TIMEOUT).run()
 }
 
+/// What a command prints that looks once, in JSON. The time of each request is limited: if a broker has not answered in
+/// time, the command is run again. If that never changes, the last snapshot is returned, which says so.
+fn answered(look: impl Fn() -> Finished) -> (Finished, Value) {
+    let mut last = None;
+    wait::try_until(SETTLE_TIMEOUT, || {
+        let finished = look().expect_success();
+        let snapshot: Value = serde_json::from_str(&finished.stdout).unwrap();
+        let is_answered = !lacks_answers(&snapshot);
+        last = Some((finished, snapshot));
+        is_answered.then_some(())
+    });
+    last.unwrap()
+}
+
+/// Whether something is not known because a broker has not answered in time.
+fn lacks_answers(value: &Value) -> bool {
+    let is_late = |name: &str, value: &Value| {
+        ["why_unknown", "listing_failed"].contains(&name) && matches!(value.as_str(), Some("timed_out" | "no_leader"))
+    };
+    match value {
+        Value::Object(fields) => fields.iter().any(|(name, value)| is_late(name, value) || lacks_answers(value)),
+        Value::Array(values) => values.iter().any(lacks_answers),
+        _ => false,
+    }
+}
+
 /// The group as `watch --once --json` shows it.
 fn watched(broker: &Broker, group: &str) -> Value {
-    let finished = kreplay(broker, &["watch", group, "--once", "--json"]).expect_success();
-    let snapshot: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let (_, snapshot) = answered(|| kreplay(broker, &["watch", group, "--once", "--json"]));
     let [found] = &snapshot["groups"].as_array().unwrap()[..] else { panic!("{snapshot}") };
     check_sums(found);
     found.clone()
@@ -106,11 +132,18 @@ fn tool_rows(broker: &Broker, tool: &str, args: &[&str], group: &str) -> BTreeSe
     lines.filter(|words| words.first().is_some_and(|first| first == group)).collect()
 }
 
-/// The rows of `groups describe --csv`, without its titles.
-fn csv_rows(broker: &Broker, group: &str) -> BTreeSet<Vec<String>> {
-    let finished = kreplay(broker, &["groups", "describe", group, "--csv"]).expect_success();
-    let mut reader = csv::Reader::from_reader(finished.stdout.as_bytes());
-    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+/// The rows of `groups describe --csv`, without its titles. The logs of the groups exist: if there is no row, or no end
+/// of a log, a broker has not answered in time, and the command is run again.
+fn csv_rows(broker: &Broker, groups: &str) -> BTreeSet<Vec<String>> {
+    const LOG_END: usize = 4;
+    let mut last: BTreeSet<Vec<String>> = BTreeSet::new();
+    wait::try_until(SETTLE_TIMEOUT, || {
+        let finished = kreplay(broker, &["groups", "describe", groups, "--csv"]).expect_success();
+        let mut reader = csv::Reader::from_reader(finished.stdout.as_bytes());
+        last = reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
+        (!last.is_empty() && last.iter().all(|row| row[LOG_END] != "-")).then_some(())
+    });
+    last
 }
 
 #[test]
@@ -127,7 +160,11 @@ fn rows_of_classic_and_consumer_groups_are_those_of_kafkas_tool() {
         member.commit(&offsets, CommitMode::Sync).unwrap();
         let tool = tool_rows(broker, CONSUMER_GROUPS, &["--describe", "--group", &group], &group);
         assert_eq!(csv_rows(broker, &group), tool, "{protocol}");
-        let group = watched(broker, &group);
+        // The time of a record is looked up last, and may be unknown if the broker is slow.
+        let group = wait::until("the age of the group", SETTLE_TIMEOUT, || {
+            let found = watched(broker, &group);
+            row(&found, 0)["age_s"]["value"].is_f64().then_some(found)
+        });
         assert_eq!((group["type"].as_str(), group["state"].as_str()), (Some(protocol), Some("Stable")));
         assert_eq!((group["lag"]["total"].as_i64(), group["lag"]["unknown_partitions"].as_u64()), (Some(2), Some(1)));
         // Offset 3 has the fourth record.
@@ -171,10 +208,8 @@ fn offsets_of_a_share_group_are_those_of_kafkas_tool() {
     let broker = broker::shared();
     let (topic, group) = (new_topic(broker, "watch", 1), unique_name("watch-share"));
     produce(broker, &topic, 0, 5);
-    let reset = ["--add-config", "share.auto.offset.reset=earliest"];
-    let earliest = [&["--alter", "--entity-type", "groups", "--entity-name", &group], &reset[..]].concat();
-    broker.kafka_tool(CONFIGS, &earliest, b"").expect_success();
-    let three = ["--topic", &topic, "--group", &group, "--max-messages", "3", "--timeout-ms", "60000"];
+    broker.set_group_setting(&group, "share.auto.offset.reset", "earliest");
+    let three = ["--topic", &topic, "--group", &group, "--max-messages", "3", "--timeout-ms", "240000"];
     broker.kafka_tool(SHARE_CONSUMER, &three, b"").expect_success();
     let found = watched(broker, &group);
     let tool = tool_rows(broker, SHARE_GROUPS, &["--describe", "--group", &group, "--offsets"], &group);
@@ -196,7 +231,7 @@ fn a_condition_ends_the_watch_when_it_is_true_or_the_time_is_over() {
     };
     let over = until("lag = 0", "3s");
     assert_eq!(over.code(), Some(4), "{over:?}");
-    let finished = until("lag = 1 and state = empty and lost = 0 for 1s", "60s");
+    let finished = until("lag = 1 and state = empty and lost = 0 for 1s", "4m");
     assert_eq!(finished.code(), Some(0), "{finished:?}");
     let mut running = Program::kreplay()
         .args(["watch", &group, "--until", "lag = 0", "--json", "--bootstrap-server", broker.bootstrap()])

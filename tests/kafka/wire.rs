@@ -23,7 +23,6 @@ use crate::support::wait;
 const CONSUMER_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 const SHARE_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ShareGroupCommand";
 const GROUPS: &str = "org.apache.kafka.tools.GroupsCommand";
-const CONFIGS: &str = "kafka.admin.ConfigCommand";
 const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
 
 fn client(broker: &Broker) -> WireClient {
@@ -240,17 +239,8 @@ fn offsets_of_a_share_group_are_those_of_kafkas_tool() {
     let broker = broker::shared();
     let (topic, group) = (broker.topic("wire", 1), unique_name("wire-share"));
     produce(broker, &topic, 0, 5);
-    let earliest = [
-        "--alter",
-        "--entity-type",
-        "groups",
-        "--entity-name",
-        &group,
-        "--add-config",
-        "share.auto.offset.reset=earliest",
-    ];
-    broker.kafka_tool(CONFIGS, &earliest, b"").expect_success();
-    let three = ["--topic", &topic, "--group", &group, "--max-messages", "3", "--timeout-ms", "60000"];
+    broker.set_group_setting(&group, "share.auto.offset.reset", "earliest");
+    let three = ["--topic", &topic, "--group", &group, "--max-messages", "3", "--timeout-ms", "240000"];
     broker.kafka_tool(SHARE_CONSUMER, &three, b"").expect_success();
     let client = client(broker);
     let id = GroupId::from(group.as_str());

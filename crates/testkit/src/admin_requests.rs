@@ -35,6 +35,8 @@ const OFFSET_COMMIT: i16 = 8;
 const OFFSET_DELETE: i16 = 47;
 const TOPIC: i8 = 2;
 const GROUP: i8 = 3;
+/// Of a group's settings; access rules have another number for groups.
+const GROUP_SETTINGS: i8 = 32;
 const LITERAL_NAME: i8 = 3;
 const SET: i8 = 0;
 
@@ -64,12 +66,21 @@ impl Broker {
 
     /// Changes one setting of a topic.
     pub fn set_topic_setting(&self, topic: &str, setting: &str, value: &str) {
-        let change = Request::new(INCREMENTAL_ALTER_CONFIGS, 0).count(1).int8(TOPIC).text(topic);
+        self.change_setting(TOPIC, topic, setting, value);
+    }
+
+    /// Changes one setting of a group.
+    pub fn set_group_setting(&self, group: &str, setting: &str, value: &str) {
+        self.change_setting(GROUP_SETTINGS, group, setting, value);
+    }
+
+    fn change_setting(&self, kind: i8, name: &str, setting: &str, value: &str) {
+        let change = Request::new(INCREMENTAL_ALTER_CONFIGS, 0).count(1).int8(kind).text(name);
         let change = change.count(1).text(setting).int8(SET).text(value).int8(0);
         let mut answer = change.send(self);
         answer.skip(4);
         assert_eq!(answer.count(), 1);
-        assert_eq!(answer.int16(), 0, "{setting}={value} of topic {topic} is refused");
+        assert_eq!(answer.int16(), 0, "{setting}={value} of {name} is refused");
     }
 
     /// Commits the same offset in the first `partitions` partitions of a topic, for a group without members. This takes

@@ -8,16 +8,17 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, Resourc
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::process::Finished;
 use super::server::{self, Server};
-use super::{local, timeouts::OPERATION_TIMEOUT, wait};
+use super::{local, timeouts::OPERATION_TIMEOUT, tool_limits::without_own_limits, wait};
 
 /// Bound of one request to the broker.
 pub const REQUEST_TIMEOUT: Duration = OPERATION_TIMEOUT;
 /// Bound of a change to be visible to all clients, even on a busy machine.
-pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
+pub const SETTLE_TIMEOUT: Duration = OPERATION_TIMEOUT;
 
 /// The number of replicas that stands for the broker's `default.replication.factor`.
 const DEFAULT_REPLICATION: i32 = -1;
@@ -29,7 +30,10 @@ pub struct Broker {
     client_settings: Vec<(String, String)>,
     /// `None` if the broker was not started by the tests.
     server: Option<Server>,
-    /// Reads watermarks. It is kept, because waits read them again and again, and a client is expensive to start.
+    /// Reads last stable offsets. It is kept, because waits read them again and again, and a client is expensive to
+    /// start.
+    stable_client: OnceLock<BaseConsumer>,
+    /// The same for high watermarks.
     watermark_client: OnceLock<BaseConsumer>,
 }
 
@@ -72,7 +76,13 @@ impl Broker {
 
     /// Brokers that something else has started.
     pub(super) fn at(bootstrap: String) -> Self {
-        Self { bootstrap, client_settings: Vec::new(), server: None, watermark_client: OnceLock::new() }
+        Self {
+            bootstrap,
+            client_settings: Vec::new(),
+            server: None,
+            stable_client: OnceLock::new(),
+            watermark_client: OnceLock::new(),
+        }
     }
 
     /// Brokers that something else has started, as a user with these settings of librdkafka sees them.
@@ -141,10 +151,15 @@ impl Broker {
         let options =
             AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let answer = runtime.block_on(admin.create_topics([&topic], &options)).expect("the broker creates topics");
-        for result in answer {
-            result.unwrap_or_else(|(topic, code)| panic!("topic {topic} cannot be created: {code}"));
-        }
+        wait::until(&format!("live broker for topic {name}"), SETTLE_TIMEOUT, || {
+            let answer = runtime.block_on(admin.create_topics([&topic], &options)).expect("the broker creates topics");
+            match answer.into_iter().next().expect("an answer") {
+                Ok(_) => Some(()),
+                // A broker whose heartbeats were late counts as dead until it has registered again.
+                Err((_, RDKafkaErrorCode::InvalidReplicationFactor)) => None,
+                Err((topic, code)) => panic!("topic {topic} cannot be created: {code}"),
+            }
+        });
         wait_for_leaders(&admin, name, partitions);
     }
 
@@ -206,10 +221,30 @@ impl Broker {
         settings
     }
 
-    /// The low and the high watermark of a partition.
+    /// The low watermark and the last stable offset of a partition: consumers see the latter as its end.
     pub fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
-        let client = self.watermark_client.get_or_init(|| self.client().create().expect("a consumer"));
+        let client = self.stable_client.get_or_init(|| self.client().create().expect("a consumer"));
         watermarks(client, topic, partition)
+    }
+
+    /// The high watermark of a partition: the end of its log, with open transactions.
+    pub fn high_watermark(&self, topic: &str, partition: i32) -> i64 {
+        let client = self
+            .watermark_client
+            .get_or_init(|| self.client().set("isolation.level", "read_uncommitted").create().expect("a consumer"));
+        watermarks(client, topic, partition).1
+    }
+
+    /// Waits until no transaction is open in the first `partitions` partitions of a topic. The broker ends a
+    /// transaction a moment after it has answered the producer, and those of a killed process after their timeout.
+    pub fn wait_for_open_transactions(&self, topic: &str, partitions: i32) {
+        wait::until(&format!("end of all transactions in {topic}"), SETTLE_TIMEOUT, || {
+            let is_stable = |partition| {
+                let end = self.high_watermark(topic, partition);
+                self.watermarks(topic, partition).1 >= end
+            };
+            (0..partitions).all(is_stable).then_some(())
+        });
     }
 
     /// The offset that a group has committed for a partition.
@@ -230,11 +265,12 @@ impl Broker {
     /// Runs one of Kafka's own tools by its class, such as `org.apache.kafka.tools.TopicCommand`, with this broker's
     /// address added as `--bootstrap-server`. Java comes from the broker's container, or from this machine.
     pub fn kafka_tool(&self, class: &str, args: &[&str], input: &[u8]) -> Finished {
+        let args = without_own_limits(class, args);
         match &self.server {
             Some(server) => {
-                server.tool(class, &[&["--bootstrap-server", server.tool_bootstrap()], args].concat(), input)
+                server.tool(class, &[&["--bootstrap-server", server.tool_bootstrap()], &args[..]].concat(), input)
             }
-            None => local::tool(class, &[&["--bootstrap-server", &self.bootstrap], args].concat(), input),
+            None => local::tool(class, &[&["--bootstrap-server", &self.bootstrap], &args[..]].concat(), input),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers as _, Message};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
@@ -47,7 +48,7 @@ impl StoredRecord {
 }
 
 /// A reader that receives nothing for this time is replaced by a new one.
-const STALL_TIMEOUT: Duration = Duration::from_secs(20);
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A topic and a partition number.
 type PartitionId = (String, i32);
@@ -75,7 +76,7 @@ impl Broker {
 
     /// All committed records of a partition up to its current high watermark. Waits for open transactions to end.
     pub fn records(&self, topic: &str, partition: i32) -> Vec<StoredRecord> {
-        let (_, end) = self.watermarks(topic, partition);
+        let end = self.high_watermark(topic, partition);
         self.records_to(&BTreeMap::from([((topic.to_owned(), partition), end)])).into_values().flatten().collect()
     }
 
@@ -89,7 +90,7 @@ impl Broker {
         wait::until(&format!("end of {ends:?}"), SETTLE_TIMEOUT * 4, || self.read_to(ends))
     }
 
-    /// `None` if the consumer stalls before it reaches all ends.
+    /// `None` if the consumer stalls, or loses all connections, before it reaches all ends.
     fn read_to(&self, ends: &BTreeMap<PartitionId, i64>) -> Option<BTreeMap<PartitionId, Vec<StoredRecord>>> {
         let mut records: BTreeMap<PartitionId, Vec<StoredRecord>> =
             ends.keys().map(|id| (id.clone(), Vec::new())).collect();
@@ -105,7 +106,11 @@ impl Broker {
         while !left.is_empty() {
             // Take everything that is available before checking the positions.
             while let Some(result) = consumer.poll(Duration::from_millis(100)) {
-                let message = result.unwrap_or_else(|error| panic!("{error}"));
+                let message = match result {
+                    Ok(message) => message,
+                    Err(error) if is_transient(&error) => return None,
+                    Err(error) => panic!("{error}"),
+                };
                 let id = (message.topic().to_owned(), message.partition());
                 records.get_mut(&id).expect("an assigned partition").push(StoredRecord::of(&message));
                 last_received = Instant::now();
@@ -123,4 +128,10 @@ impl Broker {
         }
         Some(records)
     }
+}
+
+/// Whether an error of a consumer says that brokers do not answer at the moment.
+fn is_transient(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut};
+    matches!(error.rdkafka_error_code(), Some(AllBrokersDown | BrokerTransportFailure | OperationTimedOut))
 }

@@ -11,10 +11,11 @@ use testcontainers::{Container, GenericImage, ImageExt as _};
 use super::guardian::Guardian;
 use super::jvm::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 use super::process::{Finished, Program};
+use super::timeouts::OPERATION_TIMEOUT;
 
 const IMAGE: &str = "apache/kafka";
 pub const TAG: &str = "4.3.1";
-const START_TIMEOUT: Duration = Duration::from_secs(120);
+const START_TIMEOUT: Duration = OPERATION_TIMEOUT;
 const PULL_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The label that says which process started a container: `host/pid/start of the process`.
@@ -35,12 +36,12 @@ pub fn missing() -> Option<String> {
     if Program::named("sh").args(["-c", "command -v docker"]).run().code() != Some(0) {
         return Some("docker not found".to_owned());
     }
-    let version = docker(&["version", "--format", "{{.Server.Version}}"], Duration::from_secs(20));
+    let version = docker(&["version", "--format", "{{.Server.Version}}"], OPERATION_TIMEOUT);
     if version.code() != Some(0) {
         return Some("no Docker engine answers".to_owned());
     }
     let image = format!("{IMAGE}:{TAG}");
-    if docker(&["image", "inspect", &image], Duration::from_secs(20)).code() == Some(0) {
+    if docker(&["image", "inspect", &image], OPERATION_TIMEOUT).code() == Some(0) {
         return None;
     }
     let seconds = PULL_TIMEOUT.as_secs().to_string();
@@ -116,18 +117,18 @@ impl ContainerServer {
     /// Stops the broker and keeps its log. `crash` kills it.
     pub fn stop(&self, crash: bool) {
         let verb: &[&str] = if crash { &["kill"] } else { &["stop", "--time", "30"] };
-        docker(&[verb, &[self.container.id()]].concat(), Duration::from_secs(60)).expect_success();
+        docker(&[verb, &[self.container.id()]].concat(), OPERATION_TIMEOUT).expect_success();
     }
 
     /// Starts it again at the same address.
     pub fn restart(&self) {
-        docker(&["start", self.container.id()], Duration::from_secs(60)).expect_success();
+        docker(&["start", self.container.id()], OPERATION_TIMEOUT).expect_success();
     }
 
     /// Runs one of Kafka's own tools in the container.
     pub fn tool(&self, class: &str, args: &[&str], input: &[u8]) -> Finished {
         let run = ["exec", "--interactive", self.container.id(), "/opt/kafka/bin/kafka-run-class.sh", class];
-        Program::named("docker").args(run).args(args).input(input).timeout(Duration::from_secs(120)).run()
+        Program::named("docker").args(run).args(args).input(input).run()
     }
 }
 
@@ -197,7 +198,7 @@ fn remove_leftovers() {
             "--format",
             &format!("{{{{.ID}}}} {{{{.Label \"{OWNER_LABEL}\"}}}}"),
         ],
-        Duration::from_secs(20),
+        OPERATION_TIMEOUT,
     );
     let host = host();
     for (id, owner) in list.stdout.lines().filter_map(|line| line.split_once(' ')) {
@@ -206,7 +207,7 @@ fn remove_leftovers() {
         let Some(pid) = pid else { continue };
         // Another machine may use the same engine. Its processes cannot be checked from here.
         if on == Some(host.as_str()) && started(pid).as_deref() != start {
-            docker(&["rm", "--force", "--volumes", id], Duration::from_secs(60));
+            docker(&["rm", "--force", "--volumes", id], OPERATION_TIMEOUT);
         }
     }
 }

@@ -8,10 +8,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
-use super::wait;
+use super::{timeouts::OPERATION_TIMEOUT, wait};
 
 /// Bound of the clean-up after a guardian was dropped.
-const CLEANUP_TIMEOUT: Duration = Duration::from_secs(60);
+const CLEANUP_TIMEOUT: Duration = OPERATION_TIMEOUT;
 
 /// A child process that runs a command when this value is dropped or this process ends.
 pub struct Guardian {

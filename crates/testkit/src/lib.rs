@@ -35,4 +35,5 @@ pub mod registry;
 pub mod server;
 pub mod sessions;
 pub mod timeouts;
+pub mod tool_limits;
 pub mod wait;

@@ -11,7 +11,7 @@ use super::jvm::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 use super::process::{Finished, Program};
 
 /// Bound of the start. The script has shorter timeouts; this one also covers the first download of the jars.
-const START_TIMEOUT: Duration = Duration::from_secs(300);
+const START_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A broker that stops when this value is dropped or this process ends.
 pub struct LocalServer {
@@ -112,5 +112,5 @@ impl Program {
 /// Runs one of Kafka's own tools from the jars.
 pub fn tool(class: &str, args: &[&str], input: &[u8]) -> Finished {
     assert!(missing().is_none(), "Kafka's own tools need a JDK and Maven: install default-jdk-headless and maven");
-    Program::named(script()).args(["tool", class]).args(args).input(input).timeout(Duration::from_secs(120)).run()
+    Program::named(script()).args(["tool", class]).args(args).input(input).run()
 }

@@ -1,5 +1,6 @@
 //! Writes records with rdkafka directly, not with the code under test.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,11 +11,14 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::broker::{Broker, REQUEST_TIMEOUT, unique_name};
+use super::{timeouts::OPERATION_TIMEOUT, wait};
 
 /// How long a transaction may stay open: as long as brokers allow by default, so that it outlasts the test.
 const OPEN_TRANSACTION_TIMEOUT_MS: &str = "900000";
 /// Bound of the delivery of all records of one call.
-const DELIVERY_TIMEOUT: Duration = Duration::from_secs(180);
+const DELIVERY_TIMEOUT: Duration = OPERATION_TIMEOUT;
+/// How long a topic may be unknown to a producer. A topic that was just created may be, for a while on a busy machine.
+const UNKNOWN_TOPIC_TIMEOUT_MS: &str = "180000";
 
 /// A record to write. Without a partition the producer's partitioner chooses one: `murmur2_random`, like Java's
 /// default.
@@ -101,7 +105,7 @@ impl Broker {
         }
     }
 
-    /// Writes records in one transaction of a new producer.
+    /// Writes records in one transaction of a new producer. Readers see its end when this returns.
     pub fn transaction(&self, topic: &str, ending: Ending, records: &[NewRecord]) -> Vec<Placed> {
         let open = self.open_transaction();
         let placed = open.write(topic, records);
@@ -114,31 +118,52 @@ impl Broker {
     }
 
     /// Begins a transaction of a new producer. It stays open if the result is dropped.
-    pub fn open_transaction(&self) -> OpenTransaction {
+    pub fn open_transaction(&self) -> OpenTransaction<'_> {
         let id = unique_name("transaction");
         let settings = [("transactional.id", id.as_str()), ("transaction.timeout.ms", OPEN_TRANSACTION_TIMEOUT_MS)];
         let writer = Writer::new(self.client(), &settings);
         writer.producer.init_transactions(DELIVERY_TIMEOUT).expect("transactions can be used");
         writer.producer.begin_transaction().expect("a transaction begins");
-        OpenTransaction(writer)
+        OpenTransaction { broker: self, writer, written: Mutex::default() }
     }
 }
 
 /// A transaction that has begun.
-pub struct OpenTransaction(Writer);
+pub struct OpenTransaction<'a> {
+    broker: &'a Broker,
+    writer: Writer,
+    /// The partitions with its records.
+    written: Mutex<BTreeSet<(String, i32)>>,
+}
 
-impl OpenTransaction {
+impl OpenTransaction<'_> {
     /// Writes records and waits until all are acknowledged.
     pub fn write(&self, topic: &str, records: &[NewRecord]) -> Vec<Placed> {
-        self.0.write(topic, records)
+        let placed = self.writer.write(topic, records);
+        self.written.lock().unwrap().extend(placed.iter().map(|one| (topic.to_owned(), one.partition)));
+        placed
     }
 
     pub fn commit(self) {
-        self.0.producer.commit_transaction(DELIVERY_TIMEOUT).expect("the transaction commits");
+        self.end(|producer| producer.commit_transaction(DELIVERY_TIMEOUT).expect("the transaction commits"));
     }
 
     pub fn abort(self) {
-        self.0.producer.abort_transaction(DELIVERY_TIMEOUT).expect("the transaction aborts");
+        self.end(|producer| producer.abort_transaction(DELIVERY_TIMEOUT).expect("the transaction aborts"));
+    }
+
+    /// The broker answers before it has written the markers that end the transaction in each partition. Readers see the
+    /// end of the transaction only then.
+    fn end(self, end: impl FnOnce(&ThreadedProducer<DeliveryReports>)) {
+        let written = self.written.lock().unwrap();
+        let end_of = |(topic, partition): &(String, i32)| self.broker.high_watermark(topic, *partition);
+        let before: Vec<_> = written.iter().map(|one| (one, end_of(one))).collect();
+        end(&self.writer.producer);
+        for (partition, before) in before {
+            wait::until(&format!("marker in {partition:?}"), OPERATION_TIMEOUT, || {
+                (end_of(partition) > before).then_some(())
+            });
+        }
     }
 }
 
@@ -150,6 +175,7 @@ struct Writer {
 impl Writer {
     fn new(mut config: ClientConfig, settings: &[(&str, &str)]) -> Self {
         config.set("partitioner", "murmur2_random").set("linger.ms", "5").set("enable.idempotence", "true");
+        config.set("topic.metadata.propagation.max.ms", UNKNOWN_TOPIC_TIMEOUT_MS);
         for (name, value) in settings {
             config.set(*name, *value);
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, SlavePty, native_pty_system};
 
 use super::process::{send_signal, shielded_environment};
-use super::timeouts::scaled;
+use super::timeouts::{OPERATION_TIMEOUT, scaled};
 use super::wait;
 
 /// A terminal with a program in it. The program is killed when this value is dropped.
@@ -81,7 +81,7 @@ impl Terminal {
     pub fn hang_up(mut self, keys: &str) -> Orphan {
         self.display.change(|content| content.closing = true);
         self.send(keys);
-        wait::until("the end of reading", Duration::from_secs(60), || self.display.content().ended.then_some(()));
+        wait::until("the end of reading", OPERATION_TIMEOUT, || self.display.content().ended.then_some(()));
         let Self { master, slave, keyboard, child, .. } = self;
         drop((master, slave, keyboard));
         Orphan { child }
@@ -160,9 +160,7 @@ impl Terminal {
             .unwrap_or_else(|| panic!("the program still ran after {timeout:?}; the screen:\n{}", self.text()));
         let raw_mode = self.is_raw();
         drop(self.slave.take());
-        wait::until("end of the terminal's output", Duration::from_secs(10), || {
-            self.display.content().ended.then_some(())
-        });
+        wait::until("end of the terminal's output", OPERATION_TIMEOUT, || self.display.content().ended.then_some(()));
         Ended { status, traces: self.traces(raw_mode), text: self.text(), raw: self.raw() }
     }
 

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use super::guardian::Guardian;
 use super::server::report;
+use super::timeouts::OPERATION_TIMEOUT;
 
 /// Bound of the start. The script has shorter timeouts; this one also covers the first download.
 const START_TIMEOUT: Duration = Duration::from_secs(600);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = OPERATION_TIMEOUT;
 
 /// A schema registry that stops when this value is dropped or this process ends.
 pub struct Registry {

@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Bound of one operation, such as the start of a program or the answer to a request.
-pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(300);
 /// Bound of one run.
-pub const RUN_TIMEOUT: Duration = Duration::from_secs(300);
+pub const RUN_TIMEOUT: Duration = Duration::from_secs(600);
 /// Bound of a run over far more records than in other tests.
-pub const LONG_RUN_TIMEOUT: Duration = Duration::from_secs(600);
+pub const LONG_RUN_TIMEOUT: Duration = Duration::from_secs(1200);
 
 /// A timeout multiplied by `KREPLAY_TEST_TIMEOUT_FACTOR`. The waits of [`wait`](super::wait), of processes, and of
 /// terminals call it, so a test passes its timeouts without the factor.

@@ -10,7 +10,7 @@ use crate::support::cluster::Cluster;
 use crate::support::process::Program;
 use crate::support::timeouts::RUN_TIMEOUT;
 
-use super::{commit, kreplay, new_topic, produce};
+use super::{answered, commit, kreplay, new_topic, produce};
 
 const BROKERS: u32 = 3;
 const GROUPS: usize = 9;
@@ -74,8 +74,7 @@ fn replace_coordinator(client: &str) {
         commit(&cluster, name, &topic, &[(0, COMMITTED[0]), (1, COMMITTED[1])]);
     }
     let pattern = format!("{prefix}-*");
-    let before = kreplay(&cluster, &["watch", &pattern, "--once", "--json"]).expect_success();
-    let before: Value = serde_json::from_str(&before.stdout).unwrap();
+    let (_, before) = answered(|| kreplay(&cluster, &["watch", &pattern, "--once", "--json"]));
     let coordinator = |group: &Value| u32::try_from(group["coordinator"].as_u64().unwrap()).unwrap();
     let found = groups(&before);
     let (moved, victim) = found

@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
-use crate::support::broker::{self, Broker, unique_name};
+use crate::support::broker::{self, Broker, REQUEST_TIMEOUT, unique_name};
 use crate::support::outage::Outage;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
@@ -19,6 +19,7 @@ use super::{commit, kreplay, member, new_topic, produce, row};
 const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 const OFFSETS_FORMATTER: &str = "org.apache.kafka.tools.consumer.OffsetsMessageFormatter";
 const GROUPS_FORMATTER: &str = "org.apache.kafka.tools.consumer.GroupMetadataMessageFormatter";
+const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// The group as a watch with a history shows it.
 fn watched_with_history(broker: &Broker, group: &str) -> Value {
@@ -47,17 +48,31 @@ fn polling<T>(member: &BaseConsumer, join: impl FnOnce() -> T) -> T {
 
 /// The records of a group, as one of Kafka's formatters prints them.
 fn formatted(broker: &Broker, formatter: &str, group: &str) -> Vec<Value> {
-    let args = ["--topic", "__consumer_offsets", "--from-beginning", "--timeout-ms", "8000", "--formatter", formatter];
-    // It ends with an error when the time is over.
-    let finished = broker.kafka_tool(CONSOLE_CONSUMER, &args, b"");
-    // One object follows the other, without a line break.
-    let records = serde_json::Deserializer::from_str(&finished.stdout).into_iter::<Value>().map_while(Result::ok);
-    records.filter(|record| record["key"]["data"]["group"].as_str() == Some(group)).collect()
+    let client: BaseConsumer = broker.client().create().unwrap();
+    let metadata = client.fetch_metadata(Some(OFFSETS_TOPIC), REQUEST_TIMEOUT).unwrap();
+    let mut found = Vec::new();
+    for partition in metadata.topics()[0].partitions() {
+        let (first, end) = broker.watermarks(OFFSETS_TOPIC, partition.id());
+        if first == end {
+            continue;
+        }
+        // The tool ends after this number of records. A time without records would also end it on a busy machine, where
+        // the first record takes long to come.
+        let (number, count) = (partition.id().to_string(), (end - first).to_string());
+        let from = ["--topic", OFFSETS_TOPIC, "--partition", &number, "--offset", "earliest"];
+        let until = ["--max-messages", &count, "--timeout-ms", "240000", "--formatter", formatter];
+        let args = [&from[..], &until[..]].concat();
+        let printed = broker.kafka_tool(CONSOLE_CONSUMER, &args, b"").expect_success().stdout;
+        // One object follows the other, without a line break.
+        let records = serde_json::Deserializer::from_str(&printed).into_iter::<Value>().map_while(Result::ok);
+        found.extend(records.filter(|record| record["key"]["data"]["group"].as_str() == Some(group)));
+    }
+    found
 }
 
 #[test]
 fn commits_and_generations_are_those_of_kafkas_formatters() {
-    // Kafka's formatters end when nothing is committed any more, so that no other test may use the broker.
+    // In a log that no other test uses, the offsets of the first and the last record tell how many records there are.
     let outage = Outage::start_broker();
     let broker: &Broker = &outage;
     let (topic, group) = (new_topic(broker, "history", 2), unique_name("history"));

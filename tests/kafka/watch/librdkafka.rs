@@ -13,7 +13,7 @@ use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 use crate::wire::heartbeat::{join_share_group, join_streams_group};
 
-use super::{check_sums, commit, member, new_topic, produce};
+use super::{answered, check_sums, commit, member, new_topic, produce};
 
 const CLIENT: &str = "KREPLAY_WATCH_CLIENT";
 
@@ -24,8 +24,7 @@ fn kreplay(broker: &Broker, client: &str, args: &[&str]) -> Finished {
 
 /// The groups as `watch --once --json` shows them with a client.
 fn watched(broker: &Broker, client: &str, pattern: &str) -> Vec<Value> {
-    let finished = kreplay(broker, client, &["watch", pattern, "--once", "--json"]).expect_success();
-    let snapshot: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let (_, snapshot) = answered(|| kreplay(broker, client, &["watch", pattern, "--once", "--json"]));
     assert_eq!(snapshot["librdkafka_because"].is_string(), client == "librdkafka", "{snapshot}");
     assert!(snapshot["listing_failed"].is_null(), "{snapshot}");
     let groups = snapshot["groups"].as_array().unwrap().clone();

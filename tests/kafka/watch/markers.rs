@@ -14,7 +14,7 @@ fn a_group_behind_a_marker_has_caught_up() {
     broker.transaction(&topic, Ending::Commit, &[NewRecord::keyed("k", "v").in_partition(0)]);
     commit(broker, &group, &topic, &[(0, 1)]);
     let with = |arguments: &[&str]| {
-        let args = ["watch", &group, "--interval", "500ms", "--headless", "--for", "20s"];
+        let args = ["watch", &group, "--interval", "500ms", "--headless", "--for", "4m"];
         let args = [&args[..], arguments, &["--bootstrap-server", broker.bootstrap()]].concat();
         Program::kreplay().args(args).timeout(RUN_TIMEOUT).run()
     };
@@ -30,7 +30,7 @@ fn a_record_that_is_left_is_counted() {
     broker.transaction(&topic, Ending::Commit, &[NewRecord::keyed("k", "v").in_partition(0)]);
     produce(broker, &topic, 0, 2);
     commit(broker, &group, &topic, &[(0, 1)]);
-    let args = ["watch", &group, "--interval", "500ms", "--headless", "--for", "20s", "--until", "records_left = 2"];
+    let args = ["watch", &group, "--interval", "500ms", "--headless", "--for", "4m", "--until", "records_left = 2"];
     let finished = kreplay(broker, &args);
     assert_eq!(finished.code(), Some(0), "{finished:?}");
 }

@@ -13,9 +13,7 @@ use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 use crate::wire::heartbeat::join_streams_group;
 
-use super::{
-    CONFIGS, CONSUMER_GROUPS, SHARE_CONSUMER, SHARE_GROUPS, STREAMS_GROUPS, kreplay, member, new_topic, watched,
-};
+use super::{CONSUMER_GROUPS, SHARE_CONSUMER, SHARE_GROUPS, STREAMS_GROUPS, kreplay, member, new_topic, watched};
 
 const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 const VERIFIABLE_CONSUMER: &str = "org.apache.kafka.tools.VerifiableConsumer";
@@ -130,16 +128,41 @@ fn verifiable_consumer(broker: &Broker, group: &str, topic: &str, protocol: &str
     running_tool(broker, VERIFIABLE_CONSUMER, &[&args, more].concat())
 }
 
-/// Looks at a group until it is stable, has this number of members, and each of them has partitions.
+/// Looks at a group until it is stable, has this number of members, and each of them has its partitions.
 fn stable(broker: &Broker, group: &str, members: usize) -> Value {
-    wait::until(&format!("{members} members of the stable group {group}"), SETTLE_TIMEOUT, || {
+    wait::until(&format!("{members} members of the stable group {group}"), RUN_TIMEOUT, || {
         let listed = kreplay(broker, &["groups", "list", group]);
         (listed.code() == Some(0)).then_some(())?;
         let found = watched(broker, group);
-        let is_assigned = |member: &Value| member["assigned"].as_array().is_some_and(|assigned| !assigned.is_empty());
+        // A share group is stable while members still have their assignments of an earlier epoch.
+        let is_assigned = |member: &Value| {
+            member["assigned"].as_array().is_some_and(|assigned| !assigned.is_empty())
+                && (member["epoch"].is_null() || member["epoch"] == found["group_epoch"])
+        };
         let rows = found["members"].as_array()?;
         let is_settled = found["state"].as_str() == Some("Stable") && rows.iter().all(is_assigned);
         (is_settled && rows.len() == members).then_some(found)
+    })
+}
+
+/// Compares the members and the state of a group with those that a tool prints. A tool takes seconds, and on a busy
+/// machine a member can expire and return meanwhile: if the group is not the same before and after, both look again.
+fn expect_same_members(broker: &Broker, tool: &str, look: impl Fn() -> Value) -> Value {
+    wait::until("group that stays the same", RUN_TIMEOUT, || {
+        let before = look();
+        let group = before["group"].as_str().unwrap();
+        let members: BTreeSet<Row> = tool_tables(broker, tool, group, &["--members"]).into_iter().collect();
+        let state = tool_tables(broker, tool, group, &["--state"]);
+        let after = look();
+        let about = |group: &Value| {
+            (our_members(group), ["state", "group_epoch", "assignment_epoch"].map(|name| group[name].clone()))
+        };
+        if about(&before) != about(&after) {
+            return None;
+        }
+        assert_eq!(our_members(&before), members, "{group}");
+        expect_same_state(&before, &state[0]);
+        Some(before)
     })
 }
 
@@ -162,10 +185,7 @@ fn members_of_java_clients_and_of_librdkafka_are_those_of_kafkas_tools() {
     for (group, members) in
         [(&console, 1), (&classic, 1), (&consumer, 2), (&rdkafka_classic, 1), (&rdkafka_consumer, 1)]
     {
-        let found = stable(broker, group, members);
-        let tool: BTreeSet<Row> = tool_tables(broker, CONSUMER_GROUPS, group, &["--members"]).into_iter().collect();
-        assert_eq!(our_members(&found), tool, "{group}");
-        expect_same_state(&found, &tool_tables(broker, CONSUMER_GROUPS, group, &["--state"])[0]);
+        let found = expect_same_members(broker, CONSUMER_GROUPS, || stable(broker, group, members));
         let rows = found["partitions"].as_array().unwrap();
         assert!(rows.len() == 5 && rows.iter().all(|row| row["owner"].is_object()), "{found}");
     }
@@ -177,10 +197,7 @@ fn members_of_a_share_group_are_those_of_kafkas_tool() {
     let broker = broker::shared();
     let (topic, group) = (new_topic(broker, "watch-members", 3), unique_name("watch-share-members"));
     let consumers = [(); 2].map(|()| running_tool(broker, SHARE_CONSUMER, &["--topic", &topic, "--group", &group]));
-    let found = stable(broker, &group, 2);
-    let tool: BTreeSet<Row> = tool_tables(broker, SHARE_GROUPS, &group, &["--members"]).into_iter().collect();
-    assert_eq!(our_members(&found), tool);
-    expect_same_state(&found, &tool_tables(broker, SHARE_GROUPS, &group, &["--state"])[0]);
+    expect_same_members(broker, SHARE_GROUPS, || stable(broker, &group, 2));
     drop(consumers);
 }
 
@@ -189,7 +206,11 @@ fn state_and_epochs_of_a_streams_group_are_those_of_kafkas_tool() {
     let broker = broker::shared();
     let (topic, group) = (new_topic(broker, "watch-members", 2), unique_name("watch-streams-members"));
     let member_id = join_streams_group(broker, &group, &topic);
-    let found = watched(broker, &group);
+    // The coordinator assigns the tasks a moment after the member has joined.
+    let found = wait::until("assignment of the group's epoch", SETTLE_TIMEOUT, || {
+        let found = watched(broker, &group);
+        (found["group_epoch"] == found["assignment_epoch"]).then_some(found)
+    });
     let state = &tool_tables(broker, STREAMS_GROUPS, &group, &["--state"])[0];
     let members = tool_tables(broker, STREAMS_GROUPS, &group, &["--members"]);
     assert_eq!(members.iter().map(|member| &member["MEMBER"]).collect::<Vec<_>>(), [&member_id]);
@@ -202,36 +223,40 @@ fn a_member_that_does_not_answer_is_named_while_its_group_waits_for_it() {
     let broker = broker::shared();
     let (topic, group) = (new_topic(broker, "watch-stopped", 4), unique_name("watch-stopped"));
     // The stopped member stays until Kafka's tools have shown it, however long they take.
-    let stays = "consumer.session.timeout.ms=600000";
-    let args = ["--alter", "--entity-type", "groups", "--entity-name", &group, "--add-config", stays];
-    broker.kafka_tool(CONFIGS, &args, b"").expect_success();
+    broker.set_group_setting(&group, "consumer.session.timeout.ms", "600000");
     let stopped = verifiable_consumer(broker, &group, &topic, "consumer", &[]);
     let before = stable(broker, &group, 1);
     let holder = &before["members"][0];
     assert_eq!(holder["assigned"].as_array().unwrap().len(), 4, "{before}");
     stopped.signal("STOP");
-    let joining: BaseConsumer = {
-        let mut config = broker.client();
-        config.set("group.id", &group).set("group.protocol", "consumer").set("client.id", "joining");
-        config.create().unwrap()
-    };
+    let mut config = broker.client();
+    config.set("group.id", &group).set("group.protocol", "consumer").set("client.id", "joining");
+    let joining: BaseConsumer = config.create().unwrap();
     joining.subscribe(&[&topic]).unwrap();
-    let waiting = wait::until("state Reconciling", SETTLE_TIMEOUT, || {
-        drop(joining.poll(Duration::from_millis(20)));
-        let found = watched(broker, &group);
-        (found["state"].as_str() == Some("Reconciling")).then_some(found)
+    // A rebalance needs several polls, and a look takes seconds. The client is not closed: librdkafka can wait forever
+    // for a revocation that it handles while it closes.
+    std::thread::spawn(move || {
+        loop {
+            drop(joining.poll(Duration::from_millis(20)));
+        }
     });
-    let state = &tool_tables(broker, CONSUMER_GROUPS, &group, &["--state"])[0];
-    expect_same_state(&waiting, state);
-    let tool: BTreeSet<Row> = tool_tables(broker, CONSUMER_GROUPS, &group, &["--members"]).into_iter().collect();
-    assert_eq!(our_members(&waiting), tool);
+    let reconciling = || {
+        wait::until("state Reconciling", RUN_TIMEOUT, || {
+            let found = watched(broker, &group);
+            let has_joined = |member: &Value| {
+                member["client_id"].as_str() == Some("joining") && member["epoch"] == found["assignment_epoch"]
+            };
+            let is_reconciling = found["state"].as_str() == Some("Reconciling");
+            (is_reconciling && found["members"].as_array()?.iter().any(has_joined)).then_some(found)
+        })
+    };
+    let waiting = expect_same_members(broker, CONSUMER_GROUPS, reconciling);
     let (client, host) = (holder["client_id"].as_str().unwrap(), holder["host"].as_str().unwrap());
     let name = format!("{client}@{}", host.trim_start_matches('/'));
     assert_eq!(waiting["rebalances"]["waiting_for"], serde_json::json!([name]), "{waiting}");
 
     stopped.signal("CONT");
-    let settled = wait::until("end of the rebalance", SETTLE_TIMEOUT, || {
-        drop(joining.poll(Duration::from_millis(20)));
+    let settled = wait::until("end of the rebalance", RUN_TIMEOUT, || {
         let found = watched(broker, &group);
         let members = found["members"].as_array()?.len();
         (found["state"].as_str() == Some("Stable") && members == 2).then_some(found)
@@ -240,6 +265,4 @@ fn a_member_that_does_not_answer_is_named_while_its_group_waits_for_it() {
     let shares =
         settled["members"].as_array().unwrap().iter().map(|member| member["assigned"].as_array().unwrap().len());
     assert_eq!(shares.collect::<Vec<_>>(), [2, 2], "{settled}");
-    // It is not closed: librdkafka can wait forever for a revocation that it handles while it closes.
-    std::mem::forget(joining);
 }

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
-use serde_json::Value;
 
 use crate::support::broker::{self, Broker, SETTLE_TIMEOUT, unique_name, watermarks};
 use crate::support::produce::NewRecord;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
-use super::{CONSUMER_GROUPS, commit, kreplay, member, new_topic, produce};
+use super::{CONSUMER_GROUPS, answered, commit, csv_rows, kreplay, member, new_topic, produce};
 
 /// Groups without members.
 const EMPTY_GROUPS: i32 = 48;
@@ -98,9 +97,7 @@ fn kafkas_rows(broker: &Broker, groups: &[String]) -> BTreeSet<Vec<String>> {
 }
 
 fn our_rows(broker: &Broker, pattern: &str, groups: &[String]) -> BTreeSet<Vec<String>> {
-    let printed = kreplay(broker, &["groups", "describe", pattern, "--csv"]).expect_success().stdout;
-    let mut reader = csv::Reader::from_reader(printed.as_bytes());
-    rows_of(reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()), groups)
+    rows_of(csv_rows(broker, pattern).into_iter(), groups)
 }
 
 /// A topic that is deleted and created again, after all groups had committed the end of each partition.
@@ -178,8 +175,7 @@ fn rows_of_fifty_groups_in_every_state_are_those_of_kafkas_tool() {
 
     let mut logs_of_all = logs(broker, &kept, KEPT_PARTITIONS);
     logs_of_all.extend(logs(broker, &recreated, RECREATED_PARTITIONS));
-    let finished = kreplay(broker, &["watch", &format!("{prefix}-*"), "--once", "--json"]).expect_success();
-    let snapshot: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let (_, snapshot) = answered(|| kreplay(broker, &["watch", &format!("{prefix}-*"), "--once", "--json"]));
     let mut seen = BTreeSet::new();
     for group in snapshot["groups"].as_array().unwrap() {
         super::check_sums(group);

@@ -8,11 +8,12 @@ use kreplay_wire::types::GroupFilter;
 use kreplay_wire::{WireClient, WireConfig, WireError};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use super::{CONFIGS, run};
+use super::run;
 use crate::support::broker::SETTLE_TIMEOUT;
 use crate::support::server::Server;
 use crate::support::wait;
 
+const CONFIGS: &str = "kafka.admin.ConfigCommand";
 const USER: &str = "ada";
 const PASSWORD: &str = "hunter2-secret";
 const ADMIN_PASSWORD: &str = "admin-secret";
