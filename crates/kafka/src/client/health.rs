@@ -19,6 +19,11 @@ impl ClientHealth {
         self.down.load(Ordering::Relaxed)
     }
 
+    /// Records that no broker answers, although librdkafka has not reported it.
+    pub fn note_outage(&self) {
+        self.down.store(true, Ordering::Relaxed);
+    }
+
     /// Records that a broker answered. Returns whether the connection was down before.
     pub fn answered(&self) -> bool {
         self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed)

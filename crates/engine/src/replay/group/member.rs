@@ -272,7 +272,8 @@ impl<'a> MemberLoop<'a> {
         }
         if self.number == 0 {
             let member = &self.member;
-            self.health_monitor.check(engine, &self.context.health, |topic| member.probe(topic, PROBE_TIMEOUT));
+            let now = self.last_housekeeping;
+            self.health_monitor.check(engine, &self.context.health, now, |topic| member.probe(topic, PROBE_TIMEOUT));
             self.stall_detector.check(engine, self.last_housekeeping, |topic| member.presence(topic, PROBE_TIMEOUT));
             if self.checked_elsewhere.elapsed() >= OTHER_PROCESSES_INTERVAL {
                 self.checked_elsewhere = Instant::now();

@@ -11,12 +11,21 @@ use crate::replay::engine::Engine;
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long one probe waits for an answer.
 pub const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
+/// A client without records for this long is probed although librdkafka has not reported an outage. It reports none
+/// while it has no request to send, for example because the buffer is full.
+const QUIET_TIME: Duration = Duration::from_secs(10);
+/// So many of these probes have to fail: a busy broker may take longer than [`PROBE_TIMEOUT`].
+const MAX_FAILED_PROBES: u32 = 5;
 
 /// Monitors one client's connection and reports outages to the event log.
 #[derive(Debug, Default)]
 pub struct BrokerHealthMonitor {
     outage: LastReport,
     last_probe: Option<Instant>,
+    /// When a broker has last sent something.
+    last_sign: Option<Instant>,
+    /// How many probes have failed since then.
+    failed_probes: u32,
     /// All records that were fetched before the outage have been read.
     is_queue_empty: bool,
 }
@@ -25,6 +34,9 @@ impl BrokerHealthMonitor {
     /// Notes how many records were read. During an outage they may come from the library's queue. Once that queue was
     /// seen empty, another record proves that a broker answers again.
     pub fn note_records(&mut self, engine: &Engine, health: &ClientHealth, records: usize) {
+        if records > 0 && !health.is_down() {
+            self.note_sign(Instant::now());
+        }
         if !health.is_down() {
             self.is_queue_empty = false;
         } else if records == 0 {
@@ -40,19 +52,33 @@ impl BrokerHealthMonitor {
         }
     }
 
-    /// Checks the connection. While all brokers are unreachable, `probe` is called with a topic at most once a second.
-    pub fn check(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce(&str) -> bool) {
-        let now = Instant::now();
+    fn note_sign(&mut self, now: Instant) {
+        (self.last_sign, self.failed_probes) = (Some(now), 0);
+    }
+
+    /// Checks the connection. While all brokers are unreachable, or silent for [`QUIET_TIME`], `probe` is called with a
+    /// topic at most once a second.
+    pub fn check(&mut self, engine: &Engine, health: &ClientHealth, now: Instant, probe: impl FnOnce(&str) -> bool) {
         let due = self.last_probe.is_none_or(|last_probe| now.saturating_duration_since(last_probe) >= PROBE_INTERVAL);
-        if health.is_down() && due {
+        let since_sign = now.saturating_duration_since(*self.last_sign.get_or_insert(now));
+        // Without a topic there is nothing to probe with, and no record to wait for.
+        let is_quiet = since_sign >= QUIET_TIME && !engine.plan.topics.is_empty();
+        if (health.is_down() || is_quiet) && due {
             self.last_probe = Some(now);
             // With many clients the down state may be late, or concern an idle connection that was closed. Only a
             // failed probe is reported.
             if any_broker_answers(engine, probe) {
+                self.note_sign(now);
                 health.answered();
-            } else if !self.outage.is_reported() {
-                let why = health.last_problem().map_or_else(String::new, |problem| format!(": {problem}"));
-                engine.events.warn_once(&mut self.outage, format!("no broker answers{why}; retrying"));
+            } else {
+                self.failed_probes += 1;
+                if self.failed_probes >= MAX_FAILED_PROBES {
+                    health.note_outage();
+                }
+                if health.is_down() && !self.outage.is_reported() {
+                    let why = health.last_problem().map_or_else(String::new, |problem| format!(": {problem}"));
+                    engine.events.warn_once(&mut self.outage, format!("no broker answers{why}; retrying"));
+                }
             }
         }
         if !health.is_down() {
@@ -72,4 +98,36 @@ impl BrokerHealthMonitor {
 /// Probes with any topic of the run.
 fn any_broker_answers(engine: &Engine, probe: impl FnOnce(&str) -> bool) -> bool {
     engine.plan.topics.first().is_some_and(|topic| probe(topic))
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::domain::Ordering;
+
+    use super::*;
+    use crate::replay::engine::fixture::Fixture;
+
+    /// The warnings of a client that librdkafka never reports as down.
+    #[test]
+    fn an_outage_without_a_report_is_noticed() {
+        let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 10]]);
+        let (mut monitor, health, start) = (BrokerHealthMonitor::default(), ClientHealth::default(), Instant::now());
+        let mut probes = 0;
+        let mut answers = |seconds: std::ops::Range<u64>, answer: bool| {
+            for second in seconds {
+                monitor.check(&fixture.engine, &health, start + Duration::from_secs(second), |_| {
+                    probes += 1;
+                    answer
+                });
+            }
+            let events = fixture.engine.events.since(0);
+            let texts: Vec<String> = events.iter().map(|event| event.kind.to_string()).collect();
+            (probes, texts)
+        };
+        assert_eq!(answers(0..30, true), (2, vec![]), "one probe in ten seconds");
+        assert_eq!(answers(30..34, false), (6, vec![]), "the broker may be busy");
+        assert_eq!(answers(34..40, false), (12, vec!["no broker answers; retrying".to_owned()]));
+        let (_, texts) = answers(40..41, true);
+        assert_eq!(texts.last().unwrap(), "the brokers answer again");
+    }
 }

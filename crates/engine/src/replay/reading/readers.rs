@@ -276,7 +276,8 @@ impl<'a> Fetcher<'a> {
                 if self.number == 0 {
                     self.start_joined();
                     if let Some(reader) = &self.reader {
-                        health_monitor.check(engine, &health, |topic| reader.probe(topic, PROBE_TIMEOUT));
+                        health_monitor
+                            .check(engine, &health, last_housekeeping, |topic| reader.probe(topic, PROBE_TIMEOUT));
                         stall_detector.check(engine, last_housekeeping, |topic| reader.presence(topic, PROBE_TIMEOUT));
                     }
                     if let Some(choice) = &mut choice {
