@@ -16,7 +16,6 @@ use super::{
     client::{
         Client, ClientError, ClientHealth, KafkaConfig, drop_in_background, is_coordinator_away, is_final_for_group,
     },
-    consumer::check_committed,
     group_member::GroupMetadata,
     native::committed_note,
 };
@@ -101,10 +100,7 @@ impl GroupOffsets {
         }
         let deadline = Instant::now() + within;
         loop {
-            // A list of its own, without the errors of the attempt before.
-            let attempt = list.clone();
-            let committed = self.client.consumer.commit(&attempt, CommitMode::Sync);
-            let Err(error) = committed.and_then(|()| check_committed(&attempt)) else { return Ok(()) };
+            let Err(error) = self.client.consumer.commit(&list, CommitMode::Sync) else { return Ok(()) };
             if Instant::now() >= deadline || !error.rdkafka_error_code().is_some_and(is_coordinator_away) {
                 return Err(self.refused(&error));
             }

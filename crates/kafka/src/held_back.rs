@@ -18,6 +18,8 @@ use super::{
 };
 
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
+/// How long timestamps are waited for at most: they are only displayed.
+const MAX_TIMESTAMP_WAIT: Duration = Duration::from_secs(10);
 
 impl Catalog<'_> {
     /// The high watermarks of partitions: where logs end without waiting for transactions. In the order given; `None`
@@ -41,16 +43,17 @@ impl Catalog<'_> {
 
     /// The timestamps of the first records at or after these offsets, in milliseconds since 1970, whether or not their
     /// transactions have ended. `None` where there is none, the user may not read it, or it is not read within the
-    /// catalog's timeout; the timestamps are only displayed.
+    /// catalog's timeout or 10 s; the timestamps are only displayed.
     #[must_use]
     pub fn uncommitted_timestamps(&self, positions: &[(TopicPartition, Offset)]) -> Vec<Option<i64>> {
         let mut found = vec![None; positions.len()];
         let mut config = self.client.config().clone();
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
         let Ok(client) = Client::new(&config, &Arc::default()) else { return found };
-        let deadline = Instant::now() + self.timeout;
+        let timeout = self.timeout.min(MAX_TIMESTAMP_WAIT);
+        let deadline = Instant::now() + timeout;
         // Fetches the metadata up front, so that no partition waits for librdkafka's periodic refresh.
-        drop(Catalog::new(&client, self.timeout).topics());
+        drop(Catalog::new(&client, timeout).topics());
         let Ok(mut reader) = Reader::new(client, Tier::default()) else { return found };
         let mut pending: HashMap<TopicPartition, usize> = HashMap::new();
         for (index, (id, offset)) in positions.iter().enumerate() {

@@ -128,12 +128,13 @@ impl Watcher {
         self.logs.ask_through(self.client.clone());
     }
 
-    /// Notes that requests have ended that began then.
-    fn requests_ended(&mut self, began: Instant) {
+    /// Notes that requests have ended that began then. Returns when the next ones begin.
+    fn requests_ended(&mut self, began: Instant) -> Instant {
         let next = next_deadline(self.deadline, began.elapsed());
         if next != self.deadline {
             self.allow_requests(next);
         }
+        Instant::now()
     }
 
     /// Takes what happened before the watch. It must precede the first look.
@@ -214,8 +215,7 @@ impl Watcher {
         }
         let began = Instant::now();
         look.offsets_retention_minutes = self.logs.offsets_retention().await;
-        self.requests_ended(began);
-        let began = Instant::now();
+        let began = self.requests_ended(began);
         self.complete(&mut look).await;
         self.requests_ended(began);
         look.marker_probes = self.probes.probe(&self.wants.marker_probes, &look).await;
@@ -257,16 +257,16 @@ impl Watcher {
         if names.is_empty() {
             return;
         }
-        let (at, began) = (self.began.elapsed(), Instant::now());
+        let at = self.began.elapsed();
+        let began = Instant::now();
         let answers = self.groups.ask(names).await;
-        self.requests_ended(began);
+        let began = self.requests_ended(began);
         self.schedule.looked(names, at);
         if answers.values().any(|answer| matches!(answer.described, Err(Reason::GroupGone))) {
             self.schedule.list_again();
         }
-        let began = Instant::now();
         look.topics.extend(self.logs.topics(&topics(&answers)).await);
-        self.requests_ended(began);
+        let began = self.requests_ended(began);
         let described_at = Utc::now();
         let mut partitions = BTreeSet::new();
         for (name, answer) in answers {
@@ -284,11 +284,9 @@ impl Watcher {
         }
         // Each partition once, however many groups read it.
         partitions.retain(|partition| !look.partitions.contains_key(partition));
-        let began = Instant::now();
         let offsets = if partitions.is_empty() { BTreeMap::new() } else { self.logs.offsets(partitions).await };
         look.partitions.extend(offsets);
-        self.requests_ended(began);
-        let began = Instant::now();
+        let began = self.requests_ended(began);
         self.look_again(look).await;
         self.requests_ended(began);
     }

@@ -82,6 +82,9 @@ fn text(outcomes: &[TopicOutcome]) -> String {
                 format!("already exists with {} instead of {wanted}; left unchanged", counted(*has, "partition"))
             }
             TopicState::Failed { reason } => format!("cannot be created: {reason}"),
+            TopicState::Invisible { seconds } => {
+                format!("created, but the brokers have not shown it within {seconds} s; run the same command again")
+            }
         };
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{topic}: {text}");
@@ -92,10 +95,13 @@ fn text(outcomes: &[TopicOutcome]) -> String {
 fn problem(outcomes: &[TopicOutcome]) -> Option<String> {
     let count = |has_state: fn(&TopicState) -> bool| outcomes.iter().filter(|one| has_state(&one.state)).count();
     let failed = count(|state| matches!(state, TopicState::Failed { .. }));
+    let invisible = count(|state| matches!(state, TopicState::Invisible { .. }));
     let differ = count(|state| matches!(state, TopicState::Differs { .. }));
     let of = counted(outcomes.len(), "topic");
     if failed > 0 {
         Some(format!("{failed} of {of} cannot be created; the reason is shown next to each"))
+    } else if invisible > 0 {
+        Some(format!("the brokers do not show {invisible} of {of} yet; run the same command again"))
     } else {
         (differ > 0).then(|| {
             format!(

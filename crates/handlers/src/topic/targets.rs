@@ -165,12 +165,22 @@ impl TargetTopics {
                 let wanted = [WantedTopic { name: name.to_owned(), partitions }];
                 let made = create::create(&self.client, &wanted, self.strategy.replication, false, self.timeout);
                 let made = made.map_err(|error| creation_failure(name, &error))?;
-                if let Some(TopicState::Failed { reason }) = made.into_iter().next().map(|one| one.state) {
-                    return Err(RecordFailure::new(not_created(name, &reason), Advice::Stop));
+                let invisible = |seconds| {
+                    let error = CatalogError::NotVisible { topic: name.to_owned(), seconds };
+                    creation_failure(name, &error)
+                };
+                match made.into_iter().next().map(|one| one.state) {
+                    Some(TopicState::Failed { reason }) => {
+                        return Err(RecordFailure::new(not_created(name, &reason), Advice::Stop));
+                    }
+                    Some(TopicState::Invisible { seconds }) => return Err(invisible(seconds)),
+                    _ => {}
                 }
-                // Another broker may not show it yet.
-                let found = catalog.topic(name).map(|topic| topic.partitions);
-                return found.map_err(|error| creation_failure(name, &error));
+                match catalog.topic(name) {
+                    // Another broker does not show it yet.
+                    Err(CatalogError::UnknownTopic(_)) => return Err(invisible(0)),
+                    found => found,
+                }
             }
             found => found,
         };

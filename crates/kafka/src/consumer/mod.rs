@@ -23,7 +23,6 @@ pub use membership::{Membership, StartAt};
 pub use reader::Reader;
 
 pub use super::native::{Fetched, RawRecord};
-pub(super) use offsets::check_committed;
 
 use std::time::Duration;
 

@@ -34,7 +34,7 @@ pub(super) fn commit(
 /// committed. If the broker rejects the notes as too long, the commit is repeated without them.
 ///
 /// # Errors
-/// librdkafka's error, or that of one partition. In the second case the positions in other topics are committed.
+/// That of the first topic whose positions are not committed.
 pub(super) fn commit_and_wait(
     consumer: &BaseConsumer<ReadContext>,
     membership: &dyn Membership,
@@ -46,12 +46,19 @@ pub(super) fn commit_and_wait(
         // One topic may be the reason, for example because it may not be read any more. librdkafka returns its error
         // for all partitions, also for those whose offsets the broker has stored.
         Err(error) if is_rejection(&error) && topics.len() > 1 => {
+            let mut first_error = None;
             for topic in topics {
                 let of_topic: Vec<_> = positions.iter().filter(|(id, _)| *id.topic == *topic).cloned().collect();
-                // The first error is reported.
-                drop(commit_together(consumer, membership, &of_topic));
+                match commit_together(consumer, membership, &of_topic) {
+                    Ok(()) => {}
+                    Err(error) if is_rejection(&error) => {
+                        first_error.get_or_insert(error);
+                    }
+                    // Each further commit would wait for the coordinator as long.
+                    Err(error) => return Err(first_error.unwrap_or(error)),
+                }
             }
-            Err(error)
+            first_error.map_or(Ok(()), Err)
         }
         result => result,
     }
@@ -65,10 +72,10 @@ fn commit_together(
     if positions.is_empty() {
         return Ok(());
     }
-    match commit_list(consumer, &with_notes(Some(membership), positions)?) {
+    match consumer.commit(&with_notes(Some(membership), positions)?, CommitMode::Sync) {
         Err(error) if is_note_too_long(&error) => {
             membership.notes_refused();
-            commit_list(consumer, &with_notes(None, positions)?)?;
+            consumer.commit(&with_notes(None, positions)?, CommitMode::Sync)?;
         }
         result => result?,
     }
@@ -91,18 +98,13 @@ fn with_notes(
     Ok(list)
 }
 
-fn commit_list(consumer: &BaseConsumer<ReadContext>, list: &TopicPartitionList) -> Result<(), KafkaError> {
-    consumer.commit(list, CommitMode::Sync)?;
-    // The commit as a whole succeeds even if single partitions were rejected.
-    check_committed(list)
-}
-
 fn is_note_too_long(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge)
 }
 
-/// Returns the error of the first partition whose offset was not committed, from the list that a commit returned.
-pub(crate) fn check_committed(list: &TopicPartitionList) -> Result<(), KafkaError> {
+/// Returns the error of the first partition whose offset was not committed, from the list that an asynchronous commit
+/// returned.
+pub(super) fn check_committed(list: &TopicPartitionList) -> Result<(), KafkaError> {
     for element in list.elements() {
         if let Err(error) = element.error() {
             return Err(KafkaError::ConsumerCommit(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));

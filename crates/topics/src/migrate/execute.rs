@@ -7,7 +7,7 @@ use std::{
 };
 
 use kreplay_engine::plan::held_back::{in_words, total};
-use kreplay_kafka::{LogEnds, topic_limits};
+use kreplay_kafka::{CatalogError, LogEnds, topic_limits};
 use kreplay_model::domain::{
     TopicPartition,
     number::{Count, counted, counted_as},
@@ -36,6 +36,8 @@ const FOLLOW_POLL_INTERVAL: Duration = Duration::from_millis(500);
 const SLEEP_STEP: Duration = Duration::from_millis(50);
 /// How often the lag is reported while nothing happens.
 const LAG_NOTICE_INTERVAL: Duration = Duration::from_secs(30);
+/// The least time between two reports: each is preceded by a look at all topics of the cluster.
+const MIN_NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often all positions are committed again with `--follow`. Kafka expires each of them some time after its last
 /// commit (`offsets.retention.minutes`, a week by default).
 const CONFIRM_INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -190,6 +192,9 @@ impl Migration<'_> {
                 TopicState::Failed { reason } => {
                     return Err(MigrateError::Refused(format!("topic {} cannot be created: {reason}", one.topic)));
                 }
+                TopicState::Invisible { seconds } => {
+                    return Err(CatalogError::NotVisible { topic: one.topic, seconds }.into());
+                }
                 TopicState::Missing | TopicState::Differs { .. } => {
                     return Err(MigrateError::Refused(format!(
                         "another client has created topic {} with another number of partitions; run the same command \
@@ -313,7 +318,7 @@ impl Migration<'_> {
 
     /// Copies new records of the old topics until it is stopped, and then the rest.
     fn follow(&mut self, state: &mut CopyState) -> Result<u64, MigrateError> {
-        let (mut copied, mut was_at_end, mut last_notice) = (0, false, Instant::now());
+        let (mut copied, mut was_at_end, mut last_notice) = (0, false, None::<Instant>);
         let mut last_confirmed = Instant::now();
         loop {
             let last = self.cancel.load(Relaxed);
@@ -332,10 +337,12 @@ impl Migration<'_> {
                 // If it is stopped during this copy, the records found so far are still copied.
                 copied += self.copy(state, &logs, &ends, "following", &NEVER_CANCELLED)?;
                 was_at_end = false;
-            } else if !was_at_end || last_notice.elapsed() >= LAG_NOTICE_INTERVAL {
+            } else if last_notice
+                .is_none_or(|at| at.elapsed() >= if was_at_end { LAG_NOTICE_INTERVAL } else { MIN_NOTICE_INTERVAL })
+            {
                 // Otherwise added topics would be noticed only after producers and consumers have been stopped.
                 self.check_old_topics()?;
-                (was_at_end, last_notice) = (true, Instant::now());
+                (was_at_end, last_notice) = (true, Some(Instant::now()));
                 self.listener.notice(
                     "lag is zero: to cut over, stop the producers and the consumers of the old topics, wait for this \
                      message again, and press Ctrl-C",

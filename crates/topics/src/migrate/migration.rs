@@ -226,10 +226,9 @@ impl<'a> Migration<'a> {
             _ => listed.into_iter().filter(|group| !stores_own_positions(&group.id)).collect(),
         };
         let ids: Vec<&str> = wanted.iter().map(|group| group.id.as_str()).collect();
-        let offsets = self.catalog().committed_by_groups(&ids)?;
+        let offsets = self.catalog().committed_by_groups(&ids, &self.old.iter().collect())?;
         let mut groups = Vec::new();
         for (GroupInfo { id, empty }, all) in wanted.into_iter().zip(offsets) {
-            let all: BTreeMap<&TopicPartition, Offset> = all.iter().map(|(id, offset)| (id, *offset)).collect();
             let committed: Vec<Option<i64>> = self.old.iter().map(|id| all.get(id).map(|at| at.get())).collect();
             if committed.iter().any(Option::is_some) {
                 groups.push(Group { id, active: !empty, committed });

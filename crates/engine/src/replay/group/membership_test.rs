@@ -136,6 +136,7 @@ fn a_run_ends_only_after_its_last_commit_is_acknowledged() {
     assert_eq!(fixture.engine.partitions.open(), 0);
     assert!(other.commit_all(|positions| {
         assert_eq!(positions, [(id.clone(), Offset::new(9).unwrap())]);
+        other.committed(positions);
         Ok(())
     }));
     assert!(other.is_acknowledged());

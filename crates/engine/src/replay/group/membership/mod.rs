@@ -267,7 +267,7 @@ impl Membership for RunMembership {
         self.release(partitions, &current_assignments);
         if let Some(reason) = failure {
             self.engine.events.warn(format!(
-                "{}: the last positions could not be committed; their records will be handled again: {reason}",
+                "{}: some of the last positions could not be committed; their records will be handled again: {reason}",
                 self.name
             ));
         }

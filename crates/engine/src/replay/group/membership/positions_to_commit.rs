@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use kreplay_kafka::Membership;
+use kreplay_kafka::Membership as _;
 use kreplay_model::domain::{Offset, TopicPartition};
 
 use super::RunMembership;
@@ -41,8 +41,9 @@ impl RunMembership {
         })
     }
 
-    /// Commits every position at the end of a run, moved or not. After a success, revoking commits only what has moved
-    /// since. Returns whether the commit succeeded. A failure is reported and can be retried.
+    /// Commits every position at the end of a run, moved or not. `commit` also acknowledges what it has committed.
+    /// After a success, revoking commits only what has moved since. Returns whether the commit succeeded. A failure is
+    /// reported and can be retried.
     #[must_use]
     pub fn commit_all(&self, commit: impl FnOnce(&[(TopicPartition, Offset)]) -> Result<(), String>) -> bool {
         let is_repeated = self.is_committing_final.swap(true, Relaxed);
@@ -54,9 +55,8 @@ impl RunMembership {
             .filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true))
             .collect();
         let result = commit(&positions);
-        match &result {
-            Ok(()) => self.committed(&positions),
-            Err(reason) => self.commit_failed(reason),
+        if let Err(reason) = &result {
+            self.commit_failed(reason);
         }
         self.is_confirmed.store(result.is_ok(), Relaxed);
         result.is_ok()
