@@ -8,7 +8,7 @@ use kreplay_attach::{Address, AttachOptions, Attachment};
 use kreplay_model::timeline::{Figure, TimeRange, Timeline};
 use tokio::task::JoinHandle;
 
-use crate::fixtures::slow_broker::SESSION_TIMEOUT_MS;
+use crate::fixtures::slow_broker::{SESSION_TIMEOUT_MS, session_timeout};
 use crate::support::{
     broker::{self, Broker, unique_name},
     process::{Program, Running},
@@ -105,7 +105,7 @@ fn a_killed_process_is_counted_once_and_others_take_over() {
     let folder = tempfile::tempdir().unwrap();
     let sockets = PROCESSES.map(|name| folder.path().join(format!("{name}.sock")));
     // Only the killed process may be removed from the group: more records would be repeated than those of its own.
-    let session_timeout = format!("session.timeout.ms={SESSION_TIMEOUT_MS}");
+    let session_timeout = session_timeout(SESSION_TIMEOUT_MS);
     let lasting = ["-X", session_timeout.as_str()];
     let killed = start(broker, &topic, &group, &sockets[0], &[]);
     let [b, c] = [&sockets[1], &sockets[2]].map(|socket| start(broker, &topic, &group, socket, &lasting));

@@ -38,7 +38,7 @@ fn positions_are_committed_without_metadata_after_one_rejection_and_one_warning(
     let group = unique_name("notes");
     // Keys alternate, so that records above each position are handled and commits have metadata.
     let recorder = Recorder::slow(Duration::from_millis(5)).slower_after(RECORDS / 2, Duration::from_millis(200));
-    let options = in_lasting_group(options(&broker, &topic, 8), &group);
+    let options = in_lasting_group(&broker, options(&broker, &topic, 8), &group);
     let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     wait_for_event(&session, "the warning", |event| warning(event).is_some_and(is_rejection));
     let committed = || (0..2).map(|partition| broker.committed(&group, &topic, partition).unwrap_or(0)).sum::<i64>();

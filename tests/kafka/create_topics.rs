@@ -6,7 +6,7 @@ use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::{Finished, Program};
 
 fn create(broker: &Broker, args: &[&str]) -> Finished {
-    Program::kreplay().args(["topics", "create", "--bootstrap-server", broker.bootstrap()]).args(args).run()
+    Program::patient_kreplay().args(["topics", "create", "--bootstrap-server", broker.bootstrap()]).args(args).run()
 }
 
 fn states(finished: &Finished) -> Vec<(String, u64, String)> {

@@ -271,7 +271,7 @@ fn a_stopped_export_leaves_complete_files_and_can_be_resumed() {
     let broker = broker::shared();
     for format in ["csv", "parquet"] {
         let export = Export::new(broker, format, &SMALL_FILES);
-        // Its records last for minutes, so that the stop comes before it has caught up.
+        // Its records last for 100 s, so that the stop comes before it has caught up.
         let following = [&["run", "--concurrency", "4", "--rate", "200/s"][..], &FOLLOW].concat();
         let running = export.program(&following).spawn();
         wait::until("progress before the stop", RUN_TIMEOUT, || (export.rows() >= 200).then_some(()));

@@ -38,7 +38,7 @@ fn a_following_run_handles_new_records_topics_and_partitions() {
         let mut options = options(broker, &first, 4);
         options.selection = Some(Selection::matching(&format!("{prefix}\\..*")).unwrap());
         let options = following(options);
-        let options = if let Some(group) = &group { in_lasting_group(options, group) } else { options };
+        let options = if let Some(group) = &group { in_lasting_group(broker, options, group) } else { options };
         let recorder = Recorder::default();
         let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "the backlog is handled", |snapshot| caught_up(snapshot, 100));
@@ -69,25 +69,16 @@ fn a_following_run_handles_new_records_topics_and_partitions() {
             "the event about the new partitions",
             |event| matches!(&event.kind, EventKind::PartitionsAdded { topic, added: 3, joined: true } if *topic == first),
         );
-        let committed_and_ends = |group: &str| -> (i64, i64) {
-            let committed = (0..6).filter_map(|number| broker.committed(group, &first, number)).sum();
-            (committed, (0..6).map(|number| broker.watermarks(&first, number).1).sum())
-        };
-        if let Some(group) = &group {
-            // The coordinator refuses commits during a rebalance, and after a stop they are repeated for a few seconds
-            // only.
-            wait_for(&session, "the commits include the markers", |_| {
-                let (committed, ends) = committed_and_ends(group);
-                committed == ends
-            });
-        }
+        // The coordinator refuses commits during a rebalance, and after a stop they are repeated only for seconds.
+        wait_for(&session, "the end of the rebalance", |now| now.run.as_ref().is_some_and(|run| !run.rebalancing));
         session.control.send(Command::Stop);
         let ended = finish(session).expect_done(300);
         assert!(ended.view.plan.follow && ended.view.eta_s.is_none() && ended.view.ideal.is_none());
         assert_eq!(ended.view.plan.topics, [first.clone(), second]);
         recorder.expect_each_once_in_order(300);
         if let Some(group) = &group {
-            let (committed, ends) = committed_and_ends(group);
+            let committed: i64 = broker.committed_all(group, &first, 6).into_iter().flatten().sum();
+            let ends: i64 = (0..6).map(|number| broker.watermarks(&first, number).1).sum();
             assert_eq!(committed, ends, "the commits do not include the markers");
         }
         println!("group {group:?}\n{}", ended.log());
@@ -142,7 +133,7 @@ fn a_deleted_topic_does_not_stop_the_other_topics_of_a_following_run() {
         let mut options = options(broker, &kept, 2);
         options.selection = Some(Selection::topics([&kept, &gone]).unwrap());
         let options = following(options);
-        let options = if let Some(group) = &group { in_lasting_group(options, group) } else { options };
+        let options = if let Some(group) = &group { in_lasting_group(broker, options, group) } else { options };
         let recorder = Recorder::default();
         let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "all records are handled", |snapshot| caught_up(snapshot, 80));
@@ -194,7 +185,7 @@ fn a_topic_whose_read_permission_is_revoked_fails_with_a_clear_error() {
         let mut options = options(broker, &open, 2);
         options.selection = Some(Selection::topics([&open, &closed]).unwrap());
         let options = following(options);
-        let options = if let Some(group) = &group { in_lasting_group(options, group) } else { options };
+        let options = if let Some(group) = &group { in_lasting_group(broker, options, group) } else { options };
         let recorder = Recorder::default();
         let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "all records are handled", |snapshot| caught_up(snapshot, 40));

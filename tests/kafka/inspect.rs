@@ -10,11 +10,15 @@ use kreplay::kafka::{KafkaConfig, RecordLookupError};
 use kreplay_model::inspect::{Decoded, InspectedRecord, MAX_VALUE_BYTES, Placement, RecordId};
 use serde_json::Value;
 
+use crate::fixtures::slow_broker::look_again;
 use crate::support::broker::{self, Broker, REQUEST_TIMEOUT, unique_name};
 use crate::support::build::kreplay_binary;
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::timeouts::{LONG_RUN_TIMEOUT, OPERATION_TIMEOUT};
 use crate::support::wait;
+
+/// How long a lookup waits for the cleanup policy, which only explains a gap.
+const POLICY_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn offset(raw: i64) -> Offset {
     Offset::new(raw).unwrap()
@@ -29,11 +33,8 @@ fn inspect_at(
 ) -> Result<InspectedRecord, RecordLookupError> {
     let inspector = RecordInspector::new(KafkaConfig::new(bootstrap), DecodeSettings::default().into(), timeout);
     let id = RecordId { partition: TopicPartition::new(topic, partition), offset: offset(raw) };
-    // The cleanup policy only explains a gap, so a lookup waits for it for two seconds. A busy broker needs longer.
-    wait::until("the cleanup policy", OPERATION_TIMEOUT, || {
-        let found = inspector.read(&id, &|| false);
-        (!lacks_policy(&found)).then_some(found)
-    })
+    // A busy broker may need longer for the cleanup policy.
+    look_again(POLICY_TIMEOUT, || inspector.read(&id, &|| false), |found| !lacks_policy(found))
 }
 
 /// Whether there is no record at the offset, and the cleanup policy, which tells why, is not known.

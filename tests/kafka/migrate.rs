@@ -44,7 +44,7 @@ impl Migration {
         let old: Vec<String> = (0..topics).map(|at| format!("{prefix}_user_{at}")).collect();
         let mut create = vec!["topics", "create", "--partitions", "1", "--bootstrap-server", broker.bootstrap()];
         create.extend(old.iter().map(String::as_str));
-        Program::kreplay().args(create).timeout(RUN_TIMEOUT).run().expect_success();
+        Program::patient_kreplay().args(create).timeout(RUN_TIMEOUT).run().expect_success();
         let migration = Self { broker, prefix, old, args: args.iter().map(|arg| (*arg).to_owned()).collect() };
         migration.fill(0, records);
         migration
@@ -89,7 +89,7 @@ impl Migration {
     fn program(&self, more: &[&str]) -> Program {
         let regex = format!("{}_user_.*", self.prefix);
         let args = self.args.iter().map(|arg| arg.replace("OWN", &self.prefix));
-        Program::kreplay()
+        Program::patient_kreplay()
             .args(["topics", "migrate", "--bootstrap-server", self.broker.bootstrap(), "--topics-regex", &regex])
             .args(args)
             .args(more)
@@ -169,7 +169,7 @@ fn commit<'a>(broker: &Broker, group: &str, offsets: impl Iterator<Item = (&'a s
 
 /// `topics migrate --execute` of one old topic whose records keep their keys.
 fn keeping(broker: &Broker, old: &str, target: &str, more: &[&str]) -> Program {
-    Program::kreplay()
+    Program::patient_kreplay()
         .args(["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", old])
         .args(["--key", "keep", "--default-topic", target, "--execute"])
         .args(more)
@@ -377,7 +377,7 @@ fn a_group_reads_nothing_again_of_keys_in_several_partitions() {
     commit(broker, &group, [(old.as_str(), 0, 60), (old.as_str(), 1, 70)].into_iter());
     let open = broker.open_transaction();
     open.write(&new, &[0, 1, 2].map(|partition| NewRecord::unkeyed("aborted").in_partition(partition)));
-    let mut running = Program::kreplay()
+    let mut running = Program::patient_kreplay()
         .args(["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", &old, "--key", "keep"])
         .args(["--default-topic", &format!("{new}:3"), "--carry-group", &group, "--execute", "--json"])
         .timeout(RUN_TIMEOUT)
@@ -607,7 +607,7 @@ fn a_topic_is_migrated_to_one_with_more_partitions() {
     let target = format!("{new}:7");
     let args = ["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", &old, "--key", "keep"];
     let run = |more: &[&str]| {
-        Program::kreplay()
+        Program::patient_kreplay()
             .args(args)
             .args(["--no-carry", "--json", "--default-topic", &target])
             .args(more)

@@ -9,7 +9,7 @@ use kreplay::kafka::GroupProtocol;
 use kreplay::replay::{Command, Session};
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::slow_broker::{SESSION_TIMEOUT_MS, in_lasting_group};
+use crate::fixtures::slow_broker::{SESSION_TIMEOUT_MS, in_lasting_group, session_timeout};
 use crate::support::broker::{self, unique_name};
 use crate::support::process::{Program, Running};
 use crate::support::produce::NewRecord;
@@ -34,8 +34,9 @@ fn expect_nothing_repeated_while_workers_change(ordering: Ordering, protocol: Gr
     let reference = run_with(options(broker, &topic, 1), Recorder::default().source()).expect_done(RECORDS as u64);
 
     let recorder = Recorder::slow(Duration::from_millis(1));
-    let mut options = in_lasting_group(ordered(options(broker, &topic, 1), ordering), &unique_name("growth"));
+    let mut options = ordered(options(broker, &topic, 1), ordering);
     options.protocol = protocol;
+    let mut options = in_lasting_group(broker, options, &unique_name("growth"));
     // The rate keeps the run from ending before the last change.
     options.settings.rate = Some("400/s".parse().unwrap());
     let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
@@ -102,7 +103,7 @@ fn each_process_of_a_group_gets_partitions_although_it_has_a_member_for_each_par
     const PROCESSES: usize = 3;
     let broker = broker::shared();
     let (topic, group) = (broker.topic("each-process", PROCESSES as i32), unique_name("each-process"));
-    let session_timeout = format!("session.timeout.ms={SESSION_TIMEOUT_MS}");
+    let session_timeout = session_timeout(SESSION_TIMEOUT_MS);
     let start = || {
         let run = Program::kreplay().args(["run", "--bootstrap-server", broker.bootstrap(), "--topics", &topic]);
         let run = run.args(["--group", &group, "--concurrency", "3", "--handler", "simulate:0ns", "--no-journal"]);

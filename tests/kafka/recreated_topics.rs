@@ -80,7 +80,7 @@ fn a_following_migration_fails_and_copies_nothing_of_the_recreated_topic() {
     let (topic, target) = (broker.topic("recreated", 1), unique_name("recreated-target"));
     broker.produce(&topic, &records("old", 20, 3));
     let args = ["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", &topic];
-    let mut migration = Program::kreplay()
+    let mut migration = Program::patient_kreplay()
         .args(args)
         .args(["--default-topic", &format!("{target}:2"), "--key", "keep", "--execute", "--follow", "--no-carry"])
         .spawn();

@@ -57,7 +57,7 @@ fn dead_letter(broker: &Broker, topic: &str) -> Ended {
 
 fn retry(broker: &Broker, letters: &str, group: &str, more: &[&str]) -> Finished {
     let args = ["dlq", "retry", "--bootstrap-server", broker.bootstrap(), "--topics", letters, "--group", group];
-    Program::kreplay().args(args).args(more).timeout(RUN_TIMEOUT).run()
+    Program::patient_kreplay().args(args).args(more).timeout(RUN_TIMEOUT).run()
 }
 
 fn counts(finished: &Finished) -> Value {
@@ -67,7 +67,7 @@ fn counts(finished: &Finished) -> Value {
 fn migrate(broker: &Broker, old: &str, new: &str, more: &[&str]) -> Finished {
     let args = ["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", old, "--default-topic", new];
     // Other tests change groups of this broker meanwhile.
-    Program::kreplay().args(args).args(["--key", "keep", "--no-carry"]).args(more).timeout(RUN_TIMEOUT).run()
+    Program::patient_kreplay().args(args).args(["--key", "keep", "--no-carry"]).args(more).timeout(RUN_TIMEOUT).run()
 }
 
 /// The records of partition 0 without their offsets, which differ between topics.

@@ -39,7 +39,7 @@ fn republishing_with(options: SessionOptions, target: &str, change: impl FnOnce(
 
 /// All records of a topic by partition, once no transaction is open in it.
 fn contents(broker: &Broker, topic: &str, partitions: i32) -> Vec<Vec<StoredRecord>> {
-    broker.wait_for_open_transactions(topic, partitions);
+    broker.wait_for_end_of_transactions(topic, partitions);
     current_contents(broker, topic, partitions)
 }
 

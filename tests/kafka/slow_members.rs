@@ -11,7 +11,7 @@ use crate::fixtures::recorder::Recorder;
 use crate::fixtures::second_process::{
     FileRecorder, SecondProcess, expect_all_in_order, hurry, member_options, read_handled,
 };
-use crate::fixtures::slow_broker::in_lasting_group;
+use crate::fixtures::slow_broker::{in_lasting_group, undisturbed};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
 use crate::support::sessions::{
@@ -22,26 +22,12 @@ use crate::support::wait;
 
 /// The shortest interval that the group's session timeout allows.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(6);
-/// How often a test begins again because the broker has disturbed it.
-const REPETITIONS: usize = 4;
+/// A delay of the broker that leaves the members' time limits alone.
+const TOLERATED_DELAY: Duration = Duration::from_secs(2);
 
 /// Whether the group has removed a member.
 fn was_removed(events: &[Event]) -> bool {
     events.iter().any(|event| matches!(event.kind, EventKind::Lost { .. }))
-}
-
-/// The first run that was not disturbed. The time limits of these runs are short, and a broker that is silent for
-/// longer has the same effect as the defect that a test is about. The last run counts in any case, so that a defect,
-/// which disturbs all of them, is found.
-fn undisturbed<T>(is_disturbed: impl Fn(&Ended) -> bool, mut run: impl FnMut() -> (Ended, T)) -> (Ended, T) {
-    for _ in 0..REPETITIONS {
-        let (ended, more) = run();
-        if !is_disturbed(&ended) {
-            return (ended, more);
-        }
-        println!("once more: the run was disturbed\n{}", ended.log());
-    }
-    run()
 }
 
 /// How many partitions the group assigned to a member the last time.
@@ -56,7 +42,8 @@ fn last_assigned(session: &Session, to: &str) -> Option<usize> {
 fn a_handler_slower_than_max_poll_interval_does_not_lose_its_partition() {
     let broker = broker::shared();
     let (ended, recorder) = undisturbed(
-        |ended| was_removed(&ended.events),
+        broker,
+        TOLERATED_DELAY,
         || {
             let (topic, group) = (broker.topic("slow", 2), unique_name("slow"));
             broker.produce(&topic, &[0, 1].map(|number| NewRecord::keyed("k", "v").in_partition(number)));
@@ -66,6 +53,7 @@ fn a_handler_slower_than_max_poll_interval_does_not_lose_its_partition() {
             options.kafka.properties.insert("max.poll.interval.ms".into(), MAX_POLL_INTERVAL.as_millis().to_string());
             (run_with(options, recorder.source()), recorder)
         },
+        |(ended, _)| !was_removed(&ended.events),
     );
     assert!(!was_removed(&ended.events), "{}", ended.log());
     let ended = ended.expect_done(2);
@@ -77,7 +65,8 @@ fn a_handler_slower_than_max_poll_interval_does_not_lose_its_partition() {
 fn a_slow_handler_delays_a_rebalance_no_longer_than_the_group_waits_for_its_member() {
     let broker = broker::shared();
     let (ended, recorder) = undisturbed(
-        |ended| was_removed(&ended.events),
+        broker,
+        TOLERATED_DELAY,
         || {
             let (topic, group) = (broker.topic("slow", 2), unique_name("slow"));
             let record = |number: i32| NewRecord::keyed(format!("k{number}"), "v").in_partition(number);
@@ -90,6 +79,7 @@ fn a_slow_handler_delays_a_rebalance_no_longer_than_the_group_waits_for_its_memb
             recorder.open();
             (finish(session), recorder)
         },
+        |(ended, _)| !was_removed(&ended.events),
     );
     println!("{}", ended.log());
     assert!(!was_removed(&ended.events), "{}", ended.log());
@@ -119,7 +109,8 @@ fn delay_a_rebalance(session: &Session) {
 
 /// A run of two members over two partitions.
 fn two_members(topic: &str, group: &str) -> SessionOptions {
-    in_lasting_group(ordered(options(broker::shared(), topic, 2), Ordering::Partition), group)
+    let broker = broker::shared();
+    in_lasting_group(broker, ordered(options(broker, topic, 2), Ordering::Partition), group)
 }
 
 /// Stops such a run when one partition is handled, and a record of the other is in flight for good.
@@ -151,11 +142,16 @@ fn a_handler_that_never_returns_does_not_keep_the_others_from_committing_and_lea
     let broker = broker::shared();
     let has_not_left = |ended: &Ended| ended.log().contains("could not leave the group");
     // The members have ten seconds to leave.
-    let (ended, (recorder, topic, group)) = undisturbed(has_not_left, || {
-        let (topic, group) = (broker.topic("stuck", 2), unique_name("stuck"));
-        let (ended, recorder) = stop_with_a_stuck_record(&topic, &group);
-        (ended, (recorder, topic, group))
-    });
+    let (ended, recorder, topic, group) = undisturbed(
+        broker,
+        TOLERATED_DELAY,
+        || {
+            let (topic, group) = (broker.topic("stuck", 2), unique_name("stuck"));
+            let (ended, recorder) = stop_with_a_stuck_record(&topic, &group);
+            (ended, recorder, topic, group)
+        },
+        |(ended, ..)| !has_not_left(ended),
+    );
     let log = ended.log();
     assert!(log.contains("records in flight did not finish within the drain timeout"), "{log}");
     assert!(!has_not_left(&ended), "{log}");

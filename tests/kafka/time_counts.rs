@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use kreplay::kafka::{Catalog, CatalogError, Client, KafkaConfig};
 use kreplay::plan::{Range, Scope, Selection, resolve};
 use kreplay::time_counts::{ClusterCounter, CountError, MAX_BUCKETS, MAX_LOOKUPS};
 use kreplay_model::time_counts::TimeCounts;
 
+use crate::fixtures::slow_broker::look_again;
 use crate::support::broker::{self, Broker, REQUEST_TIMEOUT};
 use crate::support::produce::NewRecord;
-use crate::support::timeouts::RUN_TIMEOUT;
-use crate::support::wait;
 
 /// 2026-01-01T00:00:00Z in milliseconds since 1970.
 const START_MS: i64 = 1_767_225_600_000;
+/// How long one lookup waits for the broker.
+const MAX_LOOKUP_TIME: Duration = Duration::from_secs(10);
 
 fn kafka(broker: &Broker) -> KafkaConfig {
     KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() }
@@ -29,18 +31,20 @@ fn produced(broker: &Broker, times: &[i64]) -> String {
     topic
 }
 
-/// The counts and the number of lookups. A lookup has at most ten seconds, and all of them together have a limit, too:
-/// if the broker does not keep to that, they begin again.
+/// The counts and the number of lookups. All lookups together have a limit, too: if the broker is slower, counting
+/// starts over.
 fn counted(broker: &Broker, topics: &[String], is_stopped: bool) -> Result<(TimeCounts, u32), CountError> {
     let counter = ClusterCounter::new(kafka(broker), REQUEST_TIMEOUT);
-    wait::until("answers of the broker", RUN_TIMEOUT, || {
+    let count = || {
         let mut lookups = 0;
         let counts = counter.count(topics, &AtomicBool::new(is_stopped), &mut |done| lookups = done);
-        let is_late = matches!(
+        counts.map(|counts| (counts, lookups))
+    };
+    look_again(MAX_LOOKUP_TIME, count, |counts| {
+        !matches!(
             counts,
             Err(CountError::TooSlow { .. } | CountError::Catalog(CatalogError::Client(_) | CatalogError::Topic { .. }))
-        );
-        (!is_late).then(|| counts.map(|counts| (counts, lookups)))
+        )
     })
 }
 

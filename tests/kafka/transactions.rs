@@ -78,7 +78,7 @@ fn records_held_back_by_an_open_transaction_are_reported_by_runs_and_plans() {
     bounded.selection.as_mut().unwrap().scope.range.to = "10".parse().unwrap();
     let ended = run(bounded).expect_done(10);
     assert_eq!((ended.view.plan.held_back, ended.log().contains("hold back")), (0, false), "{}", ended.log());
-    let plan = Program::kreplay()
+    let plan = Program::patient_kreplay()
         .args(["plan", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--report", "json"])
         .run()
         .expect_success();
@@ -112,7 +112,7 @@ fn a_migration_reports_records_held_back_by_an_open_transaction() {
     let topic = topic_with_open_transaction();
     let target = format!("{}:2", unique_name("held-back-target"));
     let migrate = |more: &[&str]| {
-        Program::kreplay()
+        Program::patient_kreplay()
             .args(["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", &topic])
             .args(["--default-topic", &target, "--key", "keep", "--no-carry"])
             .args(more)

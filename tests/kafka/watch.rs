@@ -17,6 +17,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
+use crate::fixtures::slow_broker::look_again;
 use crate::support::broker::{self, Broker, SETTLE_TIMEOUT, unique_name};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
@@ -29,6 +30,8 @@ const SHARE_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ShareGroupComm
 const STREAMS_GROUPS: &str = "org.apache.kafka.tools.streams.StreamsGroupCommand";
 const GROUPS: &str = "org.apache.kafka.tools.GroupsCommand";
 const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
+/// How long a look waits for the answer to a request.
+const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A topic that keeps records however old they are.
 fn new_topic(broker: &Broker, prefix: &str, partitions: i32) -> String {
@@ -73,18 +76,14 @@ fn kreplay(broker: &Broker, args: &[&str]) -> Finished {
     Program::kreplay().args(args).timeout(RUN_TIMEOUT).run()
 }
 
-/// What a command prints that looks once, in JSON. The time of each request is limited: if a broker has not answered in
-/// time, the command is run again. If that never changes, the last snapshot is returned, which says so.
+/// The JSON output of a one-shot command. If a broker has not answered in time, it is run again.
 fn answered(look: impl Fn() -> Finished) -> (Finished, Value) {
-    let mut last = None;
-    wait::try_until(SETTLE_TIMEOUT, || {
+    let parsed = || {
         let finished = look().expect_success();
         let snapshot: Value = serde_json::from_str(&finished.stdout).unwrap();
-        let is_answered = !lacks_answers(&snapshot);
-        last = Some((finished, snapshot));
-        is_answered.then_some(())
-    });
-    last.unwrap()
+        (finished, snapshot)
+    };
+    look_again(LOOK_DEADLINE, parsed, |(_, snapshot)| !lacks_answers(snapshot))
 }
 
 /// Whether something is not known because a broker has not answered in time.
@@ -136,14 +135,12 @@ fn tool_rows(broker: &Broker, tool: &str, args: &[&str], group: &str) -> BTreeSe
 /// of a log, a broker has not answered in time, and the command is run again.
 fn csv_rows(broker: &Broker, groups: &str) -> BTreeSet<Vec<String>> {
     const LOG_END: usize = 4;
-    let mut last: BTreeSet<Vec<String>> = BTreeSet::new();
-    wait::try_until(SETTLE_TIMEOUT, || {
+    let rows = || -> BTreeSet<Vec<String>> {
         let finished = kreplay(broker, &["groups", "describe", groups, "--csv"]).expect_success();
         let mut reader = csv::Reader::from_reader(finished.stdout.as_bytes());
-        last = reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
-        (!last.is_empty() && last.iter().all(|row| row[LOG_END] != "-")).then_some(())
-    });
-    last
+        reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+    };
+    look_again(LOOK_DEADLINE, rows, |rows| !rows.is_empty() && rows.iter().all(|row| row[LOG_END] != "-"))
 }
 
 #[test]

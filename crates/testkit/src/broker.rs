@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::process::Finished;
 use super::server::{self, Server};
-use super::{local, timeouts::OPERATION_TIMEOUT, tool_limits::without_own_limits, wait};
+use super::{local, timeouts::OPERATION_TIMEOUT, wait};
 
 /// Bound of one request to the broker.
 pub const REQUEST_TIMEOUT: Duration = OPERATION_TIMEOUT;
@@ -237,7 +237,7 @@ impl Broker {
 
     /// Waits until no transaction is open in the first `partitions` partitions of a topic. The broker ends a
     /// transaction a moment after it has answered the producer, and those of a killed process after their timeout.
-    pub fn wait_for_open_transactions(&self, topic: &str, partitions: i32) {
+    pub fn wait_for_end_of_transactions(&self, topic: &str, partitions: i32) {
         wait::until(&format!("end of all transactions in {topic}"), SETTLE_TIMEOUT, || {
             let is_stable = |partition| {
                 let end = self.high_watermark(topic, partition);
@@ -249,28 +249,44 @@ impl Broker {
 
     /// The offset that a group has committed for a partition.
     pub fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        self.committed_in(group, topic, std::iter::once(partition)).pop().flatten()
+    }
+
+    /// The offsets that a group has committed for the first `partitions` partitions of a topic, all at the same moment.
+    pub fn committed_all(&self, group: &str, topic: &str, partitions: i32) -> Vec<Option<i64>> {
+        self.committed_in(group, topic, 0..partitions)
+    }
+
+    fn committed_in(
+        &self,
+        group: &str,
+        topic: &str,
+        partitions: impl Iterator<Item = i32> + Clone,
+    ) -> Vec<Option<i64>> {
         let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
         let mut wanted = TopicPartitionList::new();
-        wanted.add_partition(topic, partition);
+        for partition in partitions.clone() {
+            wanted.add_partition(topic, partition);
+        }
         // The broker creates its coordinator when it sees its first group. Until then requests fail.
         let answer = wait::until(&format!("coordinator of group {group}"), SETTLE_TIMEOUT, || {
             consumer.committed_offsets(wanted.clone(), REQUEST_TIMEOUT).ok()
         });
-        match answer.find_partition(topic, partition)?.offset() {
+        let offset = |partition| match answer.find_partition(topic, partition)?.offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
-        }
+        };
+        partitions.map(offset).collect()
     }
 
     /// Runs one of Kafka's own tools by its class, such as `org.apache.kafka.tools.TopicCommand`, with this broker's
     /// address added as `--bootstrap-server`. Java comes from the broker's container, or from this machine.
     pub fn kafka_tool(&self, class: &str, args: &[&str], input: &[u8]) -> Finished {
-        let args = without_own_limits(class, args);
         match &self.server {
             Some(server) => {
-                server.tool(class, &[&["--bootstrap-server", server.tool_bootstrap()], &args[..]].concat(), input)
+                server.tool(class, &[&["--bootstrap-server", server.tool_bootstrap()], args].concat(), input)
             }
-            None => local::tool(class, &[&["--bootstrap-server", &self.bootstrap], &args[..]].concat(), input),
+            None => local::tool(class, &[&["--bootstrap-server", &self.bootstrap], args].concat(), input),
         }
     }
 
@@ -301,7 +317,7 @@ impl Broker {
 
 /// The low and the high watermark of a partition, with the isolation level of `consumer`. Metadata names the leader of
 /// a new partition a moment before that broker answers for it, so this waits for an answer.
-pub fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
     wait::until(&format!("watermarks of {topic}/{partition}"), SETTLE_TIMEOUT, || {
         consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT).ok()
     })

@@ -12,6 +12,7 @@ use super::guardian::Guardian;
 use super::jvm::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 use super::process::{Finished, Program};
 use super::timeouts::OPERATION_TIMEOUT;
+use super::tool_limits::with_longer_limits;
 
 const IMAGE: &str = "apache/kafka";
 pub const TAG: &str = "4.3.1";
@@ -128,7 +129,7 @@ impl ContainerServer {
     /// Runs one of Kafka's own tools in the container.
     pub fn tool(&self, class: &str, args: &[&str], input: &[u8]) -> Finished {
         let run = ["exec", "--interactive", self.container.id(), "/opt/kafka/bin/kafka-run-class.sh", class];
-        Program::named("docker").args(run).args(args).input(input).run()
+        Program::named("docker").args(run).args(with_longer_limits(class, args)).input(input).run()
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::guardian::Guardian;
 use super::jvm::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 use super::process::{Finished, Program};
+use super::tool_limits::with_longer_limits;
 
 /// Bound of the start. The script has shorter timeouts; this one also covers the first download of the jars.
 const START_TIMEOUT: Duration = Duration::from_secs(900);
@@ -112,5 +113,5 @@ impl Program {
 /// Runs one of Kafka's own tools from the jars.
 pub fn tool(class: &str, args: &[&str], input: &[u8]) -> Finished {
     assert!(missing().is_none(), "Kafka's own tools need a JDK and Maven: install default-jdk-headless and maven");
-    Program::named(script()).args(["tool", class]).args(args).input(input).run()
+    Program::named(script()).args(["tool", class]).args(with_longer_limits(class, args)).input(input).run()
 }

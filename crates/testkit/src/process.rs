@@ -37,6 +37,11 @@ impl Program {
         program
     }
 
+    /// The same for a cluster that other tests keep busy: it waits for minutes for each answer.
+    pub fn patient_kreplay() -> Self {
+        Self::kreplay().env("KREPLAY_KAFKA_CONNECT_TIMEOUT", "5m")
+    }
+
     /// Adds an argument.
     #[must_use]
     pub fn arg(self, arg: impl AsRef<OsStr>) -> Self {

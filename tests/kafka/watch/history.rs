@@ -30,18 +30,18 @@ fn watched_with_history(broker: &Broker, group: &str) -> Value {
     snapshot["groups"][0].clone()
 }
 
-/// Polls a member while another one joins, so that it gives up the partitions that are the other's.
-fn polling<T>(member: &BaseConsumer, join: impl FnOnce() -> T) -> T {
+/// Polls a member meanwhile. While another one joins, it gives up the partitions that are the other's.
+pub(super) fn polling<T>(member: &BaseConsumer, meanwhile: impl FnOnce() -> T) -> T {
     // The end of this sender, also by a panic, ends the thread.
-    let (joining, joined) = mpsc::channel::<()>();
+    let (running, ended) = mpsc::channel::<()>();
     thread::scope(|scope| {
         scope.spawn(move || {
-            while joined.try_recv() == Err(TryRecvError::Empty) {
+            while ended.try_recv() == Err(TryRecvError::Empty) {
                 drop(member.poll(Duration::from_millis(50)));
             }
         });
-        let result = join();
-        drop(joining);
+        let result = meanwhile();
+        drop(running);
         result
     })
 }

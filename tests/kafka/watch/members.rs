@@ -1,7 +1,7 @@
 //! Members, epochs and states of live groups, compared with Kafka's tools.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::mem::ManuallyDrop;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::Value;
@@ -13,6 +13,7 @@ use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 use crate::wire::heartbeat::join_streams_group;
 
+use super::history::polling;
 use super::{CONSUMER_GROUPS, SHARE_CONSUMER, SHARE_GROUPS, STREAMS_GROUPS, kreplay, member, new_topic, watched};
 
 const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
@@ -231,35 +232,33 @@ fn a_member_that_does_not_answer_is_named_while_its_group_waits_for_it() {
     stopped.signal("STOP");
     let mut config = broker.client();
     config.set("group.id", &group).set("group.protocol", "consumer").set("client.id", "joining");
-    let joining: BaseConsumer = config.create().unwrap();
+    // The client is never closed, not even by a panic: librdkafka can wait forever for a revocation that it handles
+    // while it closes.
+    let joining: ManuallyDrop<BaseConsumer> = ManuallyDrop::new(config.create().unwrap());
     joining.subscribe(&[&topic]).unwrap();
-    // A rebalance needs several polls, and a look takes seconds. The client is not closed: librdkafka can wait forever
-    // for a revocation that it handles while it closes.
-    std::thread::spawn(move || {
-        loop {
-            drop(joining.poll(Duration::from_millis(20)));
-        }
-    });
-    let reconciling = || {
-        wait::until("state Reconciling", RUN_TIMEOUT, || {
-            let found = watched(broker, &group);
-            let has_joined = |member: &Value| {
-                member["client_id"].as_str() == Some("joining") && member["epoch"] == found["assignment_epoch"]
-            };
-            let is_reconciling = found["state"].as_str() == Some("Reconciling");
-            (is_reconciling && found["members"].as_array()?.iter().any(has_joined)).then_some(found)
-        })
-    };
-    let waiting = expect_same_members(broker, CONSUMER_GROUPS, reconciling);
-    let (client, host) = (holder["client_id"].as_str().unwrap(), holder["host"].as_str().unwrap());
-    let name = format!("{client}@{}", host.trim_start_matches('/'));
-    assert_eq!(waiting["rebalances"]["waiting_for"], serde_json::json!([name]), "{waiting}");
+    // A rebalance needs several polls, and a look takes seconds.
+    let settled = polling(&joining, || {
+        let reconciling = || {
+            wait::until("state Reconciling", RUN_TIMEOUT, || {
+                let found = watched(broker, &group);
+                let has_joined = |member: &Value| {
+                    member["client_id"].as_str() == Some("joining") && member["epoch"] == found["assignment_epoch"]
+                };
+                let is_reconciling = found["state"].as_str() == Some("Reconciling");
+                (is_reconciling && found["members"].as_array()?.iter().any(has_joined)).then_some(found)
+            })
+        };
+        let waiting = expect_same_members(broker, CONSUMER_GROUPS, reconciling);
+        let (client, host) = (holder["client_id"].as_str().unwrap(), holder["host"].as_str().unwrap());
+        let name = format!("{client}@{}", host.trim_start_matches('/'));
+        assert_eq!(waiting["rebalances"]["waiting_for"], serde_json::json!([name]), "{waiting}");
 
-    stopped.signal("CONT");
-    let settled = wait::until("end of the rebalance", RUN_TIMEOUT, || {
-        let found = watched(broker, &group);
-        let members = found["members"].as_array()?.len();
-        (found["state"].as_str() == Some("Stable") && members == 2).then_some(found)
+        stopped.signal("CONT");
+        wait::until("end of the rebalance", RUN_TIMEOUT, || {
+            let found = watched(broker, &group);
+            let members = found["members"].as_array()?.len();
+            (found["state"].as_str() == Some("Stable") && members == 2).then_some(found)
+        })
     });
     assert_eq!(settled["rebalances"]["waiting_for"], serde_json::json!([]), "{settled}");
     let shares =

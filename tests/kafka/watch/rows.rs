@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::support::broker::{self, Broker, SETTLE_TIMEOUT, unique_name, watermarks};
+use crate::support::broker::{self, Broker, SETTLE_TIMEOUT, unique_name};
 use crate::support::produce::NewRecord;
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
@@ -74,11 +74,9 @@ fn commit_steps(broker: &Broker, group: &str, steps: &[Vec<(String, i32, i64)>])
 
 /// The logs of a topic, as librdkafka sees them.
 fn logs(broker: &Broker, topic: &str, partitions: i32) -> BTreeMap<(String, i32), Log> {
-    let reader = |level: &str| broker.client().set("isolation.level", level).create::<BaseConsumer>().unwrap();
-    let (all, committed) = (reader("read_uncommitted"), reader("read_committed"));
     let log = |partition| {
-        let (start, end) = watermarks(&all, topic, partition);
-        let (_, stable) = watermarks(&committed, topic, partition);
+        let (start, stable) = broker.watermarks(topic, partition);
+        let end = broker.high_watermark(topic, partition);
         ((topic.to_owned(), partition), Log { start, stable, end })
     };
     (0..partitions).map(log).collect()
