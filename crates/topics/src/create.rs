@@ -44,7 +44,7 @@ pub enum TopicState {
         /// The broker's message.
         reason: String,
     },
-    /// It was created, but the brokers have not shown it in time.
+    /// Its creation was requested, but the brokers have not shown it in time.
     Invisible {
         /// For how long no other topic has become visible.
         seconds: u64,

@@ -82,9 +82,10 @@ fn text(outcomes: &[TopicOutcome]) -> String {
                 format!("already exists with {} instead of {wanted}; left unchanged", counted(*has, "partition"))
             }
             TopicState::Failed { reason } => format!("cannot be created: {reason}"),
-            TopicState::Invisible { seconds } => {
-                format!("created, but the brokers have not shown it within {seconds} s; run the same command again")
-            }
+            TopicState::Invisible { seconds } => format!(
+                "the brokers do not show it within {seconds} s after its creation was requested; check that all are \
+                 running and that DESCRIBE on it is granted, and run the same command again"
+            ),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{topic}: {text}");
@@ -101,7 +102,7 @@ fn problem(outcomes: &[TopicOutcome]) -> Option<String> {
     if failed > 0 {
         Some(format!("{failed} of {of} cannot be created; the reason is shown next to each"))
     } else if invisible > 0 {
-        Some(format!("the brokers do not show {invisible} of {of} yet; run the same command again"))
+        Some(format!("the brokers do not show {invisible} of {of} yet; the next step is shown next to each"))
     } else {
         (differ > 0).then(|| {
             format!(

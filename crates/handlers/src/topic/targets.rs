@@ -6,7 +6,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::Utc;
@@ -176,10 +176,14 @@ impl TargetTopics {
                     Some(TopicState::Invisible { seconds }) => return Err(invisible(seconds)),
                     _ => {}
                 }
-                match catalog.topic(name) {
-                    // Another broker does not show it yet.
-                    Err(CatalogError::UnknownTopic(_)) => return Err(invisible(0)),
-                    found => found,
+                let deadline = Instant::now() + self.timeout;
+                loop {
+                    match catalog.topic(name) {
+                        // Another broker may not show it yet. Each of these requests has waited for a second.
+                        Err(CatalogError::UnknownTopic(_)) if Instant::now() < deadline => {}
+                        Err(CatalogError::UnknownTopic(_)) => return Err(invisible(self.timeout.as_secs())),
+                        found => break found,
+                    }
                 }
             }
             found => found,

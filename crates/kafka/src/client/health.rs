@@ -1,6 +1,9 @@
 //! The connection state of a client.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
 use rdkafka::error::RDKafkaErrorCode;
@@ -10,6 +13,7 @@ use rdkafka::error::RDKafkaErrorCode;
 pub struct ClientHealth {
     down: AtomicBool,
     last_problem: Mutex<Option<String>>,
+    last_sign: Mutex<Option<Instant>>,
 }
 
 impl ClientHealth {
@@ -17,6 +21,17 @@ impl ClientHealth {
     #[must_use]
     pub fn is_down(&self) -> bool {
         self.down.load(Ordering::Relaxed)
+    }
+
+    /// Records that a broker has sent something.
+    pub fn note_sign(&self, now: Instant) {
+        *self.last_sign.lock() = Some(now);
+    }
+
+    /// How long no broker has sent anything; at first, since this was asked first.
+    #[must_use]
+    pub fn quiet_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(*self.last_sign.lock().get_or_insert(now))
     }
 
     /// Records that no broker answers, although librdkafka has not reported it.

@@ -11,8 +11,8 @@ use crate::replay::engine::Engine;
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long one probe waits for an answer.
 pub const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
-/// A client without records for this long is probed although librdkafka has not reported an outage. It reports none
-/// while it has no request to send, for example because the buffer is full.
+/// If no client has read a record for this long although records are buffered, one is probed: librdkafka reports no
+/// outage while it has no request to send, and it fetches nothing while the buffer is full.
 const QUIET_TIME: Duration = Duration::from_secs(10);
 /// So many of these probes have to fail: a busy broker may take longer than [`PROBE_TIMEOUT`].
 const MAX_FAILED_PROBES: u32 = 5;
@@ -22,9 +22,7 @@ const MAX_FAILED_PROBES: u32 = 5;
 pub struct BrokerHealthMonitor {
     outage: LastReport,
     last_probe: Option<Instant>,
-    /// When a broker has last sent something.
-    last_sign: Option<Instant>,
-    /// How many probes have failed since then.
+    /// How many probes have failed since the last sign of a broker.
     failed_probes: u32,
     /// All records that were fetched before the outage have been read.
     is_queue_empty: bool,
@@ -34,11 +32,11 @@ impl BrokerHealthMonitor {
     /// Notes how many records were read. During an outage they may come from the library's queue. Once that queue was
     /// seen empty, another record proves that a broker answers again.
     pub fn note_records(&mut self, engine: &Engine, health: &ClientHealth, records: usize) {
-        if records > 0 && !health.is_down() {
-            self.note_sign(Instant::now());
-        }
         if !health.is_down() {
             self.is_queue_empty = false;
+            if records > 0 {
+                health.note_sign(Instant::now());
+            }
         } else if records == 0 {
             self.is_queue_empty = true;
         } else if self.is_queue_empty && health.answered() {
@@ -52,23 +50,21 @@ impl BrokerHealthMonitor {
         }
     }
 
-    fn note_sign(&mut self, now: Instant) {
-        (self.last_sign, self.failed_probes) = (Some(now), 0);
-    }
-
     /// Checks the connection. While all brokers are unreachable, or silent for [`QUIET_TIME`], `probe` is called with a
     /// topic at most once a second.
     pub fn check(&mut self, engine: &Engine, health: &ClientHealth, now: Instant, probe: impl FnOnce(&str) -> bool) {
         let due = self.last_probe.is_none_or(|last_probe| now.saturating_duration_since(last_probe) >= PROBE_INTERVAL);
-        let since_sign = now.saturating_duration_since(*self.last_sign.get_or_insert(now));
-        // Without a topic there is nothing to probe with, and no record to wait for.
-        let is_quiet = since_sign >= QUIET_TIME && !engine.plan.topics.is_empty();
-        if (health.is_down() || is_quiet) && due {
+        let is_quiet = health.quiet_for(now) >= QUIET_TIME && engine.memory.held_bytes() > 0;
+        if !is_quiet {
+            self.failed_probes = 0;
+        }
+        let is_reported_down = health.is_down();
+        if (is_reported_down || is_quiet) && due {
             self.last_probe = Some(now);
             // With many clients the down state may be late, or concern an idle connection that was closed. Only a
             // failed probe is reported.
             if any_broker_answers(engine, probe) {
-                self.note_sign(now);
+                health.note_sign(now);
                 health.answered();
             } else {
                 self.failed_probes += 1;
@@ -76,7 +72,9 @@ impl BrokerHealthMonitor {
                     health.note_outage();
                 }
                 if health.is_down() && !self.outage.is_reported() {
-                    let why = health.last_problem().map_or_else(String::new, |problem| format!(": {problem}"));
+                    // Without a report, the last problem is an old one.
+                    let problem = health.last_problem().filter(|_| is_reported_down);
+                    let why = problem.map_or_else(String::new, |problem| format!(": {problem}"));
                     engine.events.warn_once(&mut self.outage, format!("no broker answers{why}; retrying"));
                 }
             }
@@ -105,13 +103,17 @@ mod tests {
     use kreplay_model::domain::Ordering;
 
     use super::*;
-    use crate::replay::engine::fixture::Fixture;
+    use crate::replay::{engine::fixture::Fixture, partition::owner::Owner};
 
     /// The warnings of a client that librdkafka never reports as down.
     #[test]
     fn an_outage_without_a_report_is_noticed() {
         let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 10]]);
         let (mut monitor, health, start) = (BrokerHealthMonitor::default(), ClientHealth::default(), Instant::now());
+        let _ = fixture.engine.scheduler.set_workers(1);
+        fixture.engine.partitions.with(0, |partition| partition.begin(1, 0, Owner::Shared));
+        fixture.engine.scheduler.fence(std::iter::once((0, 1)));
+        fixture.deliver(0, 1, 0..10);
         let mut probes = 0;
         let mut answers = |seconds: std::ops::Range<u64>, answer: bool| {
             for second in seconds {
