@@ -11,7 +11,7 @@ use rdkafka::{
 
 use super::membership::Membership;
 use crate::{
-    client::{ReadContext, is_outage},
+    client::{ReadContext, is_coordinator_away},
     native::{commit_async, committed_note},
 };
 
@@ -128,32 +128,29 @@ pub(super) fn positions_of(list: &TopicPartitionList) -> Vec<(TopicPartition, Of
 pub(super) fn report_commit_failure(membership: &dyn Membership, error: &KafkaError) {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::OffsetMetadataTooLarge) => membership.notes_refused(),
-        Some(code) if is_outage(code) || is_temporary(code) => membership.commit_again(),
+        Some(code) if is_temporary(code) => membership.commit_again(),
         _ => membership.commit_failed(&error.to_string()),
     }
 }
 
 /// Whether the broker has rejected a commit that it would reject again.
 fn is_rejection(error: &KafkaError) -> bool {
-    error.rdkafka_error_code().is_some_and(|code| !is_outage(code) && !is_temporary(code))
+    error.rdkafka_error_code().is_some_and(|code| !is_temporary(code))
 }
 
 /// Whether a commit failed only because of the current state of the group or its coordinator. A later commit will
 /// succeed, unless the partitions belong to another member by then.
 fn is_temporary(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::RebalanceInProgress
-            | RDKafkaErrorCode::IllegalGeneration
-            | RDKafkaErrorCode::UnknownMemberId
-            | RDKafkaErrorCode::StaleMemberEpoch
-            | RDKafkaErrorCode::NoOffset
-            | RDKafkaErrorCode::WaitingForCoordinator
-            | RDKafkaErrorCode::CoordinatorLoadInProgress
-            | RDKafkaErrorCode::CoordinatorNotAvailable
-            | RDKafkaErrorCode::NotCoordinator
-            | RDKafkaErrorCode::RequestTimedOut
-    )
+    is_coordinator_away(code)
+        || matches!(
+            code,
+            RDKafkaErrorCode::RebalanceInProgress
+                | RDKafkaErrorCode::IllegalGeneration
+                | RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::StaleMemberEpoch
+                | RDKafkaErrorCode::NoOffset
+                | RDKafkaErrorCode::RequestTimedOut
+        )
 }
 
 /// Committed offsets could not be fetched.
@@ -169,17 +166,9 @@ impl CommittedError {
     /// Whether the cause is temporary: brokers are unreachable or still starting.
     pub(super) fn is_transient(&self) -> bool {
         let Self::Kafka(error) = self else { return false };
-        error.rdkafka_error_code().is_some_and(|code| {
-            is_outage(code)
-                || matches!(
-                    code,
-                    RDKafkaErrorCode::WaitingForCoordinator
-                        | RDKafkaErrorCode::CoordinatorLoadInProgress
-                        | RDKafkaErrorCode::CoordinatorNotAvailable
-                        | RDKafkaErrorCode::NotCoordinator
-                        | RDKafkaErrorCode::NetworkException
-                )
-        })
+        error
+            .rdkafka_error_code()
+            .is_some_and(|code| is_coordinator_away(code) || code == RDKafkaErrorCode::NetworkException)
     }
 }
 

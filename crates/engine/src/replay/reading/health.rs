@@ -14,7 +14,8 @@ pub const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// If no client has read a record for this long although records are buffered, one is probed: librdkafka reports no
 /// outage while it has no request to send, and it fetches nothing while the buffer is full.
 const QUIET_TIME: Duration = Duration::from_secs(10);
-/// So many of these probes have to fail: a busy broker may take longer than [`PROBE_TIMEOUT`].
+/// The number of these probes that must fail before an outage is reported: a busy broker may take longer than
+/// [`PROBE_TIMEOUT`].
 const MAX_FAILED_PROBES: u32 = 5;
 
 /// Monitors one client's connection and reports outages to the event log.
