@@ -25,8 +25,11 @@ impl Engine {
         let (new_partition, quarantined) = (self.partitions.count(), self.quarantined_partitions());
         let older: Vec<(u32, Option<i64>)> = (0..new_partition)
             .filter(|index| self.partitions.id(*index).topic == id.topic)
-            .filter(|index| !self.partitions.lock(*index).has_failed())
-            .map(|index| (index, self.safe_below(index, &quarantined)))
+            .map(|index| {
+                // No more of a failed one is read, but its buffered records come first, and it may be assigned again.
+                let has_failed = self.partitions.lock(index).has_failed();
+                (index, if has_failed { None } else { self.safe_below(index, &quarantined) })
+            })
             .collect();
         if !older.is_empty() {
             self.ingress.reorder_buffer.join(new_partition, older);
@@ -145,7 +148,10 @@ impl Engine {
         let quarantined = self.quarantined_partitions();
         self.update_reorder_buffer(|buffer| {
             for partition in buffer.awaited_partitions() {
-                if let Some(offset) = self.safe_below(partition, &quarantined) {
+                if self.partitions.lock(partition).has_failed() {
+                    // It may have failed while it was added or assigned.
+                    buffer.gone(partition);
+                } else if let Some(offset) = self.safe_below(partition, &quarantined) {
                     buffer.note_read_to(partition, offset);
                 }
             }

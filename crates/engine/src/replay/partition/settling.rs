@@ -11,7 +11,8 @@ pub enum Delivery {
     Duplicate,
     /// The filter excludes it: it is settled.
     Filtered,
-    /// Not for this run: it lies beyond the plan's end, belongs to an ended assignment, or arrived out of order.
+    /// Not for this run: it lies beyond the plan's end, belongs to an ended assignment or to a failed partition, or
+    /// arrived out of order.
     OutOfScope,
 }
 
@@ -43,7 +44,7 @@ pub struct SettledRecord {
 impl PartitionRun {
     /// Decides what happens to a record that was read.
     pub fn deliver(&mut self, epoch: u32, offset: i64, filtered: bool) -> Delivery {
-        let is_ours = epoch == self.epoch && !self.log_is_gone;
+        let is_ours = self.reads_under(epoch);
         let Some(position) = self.position.as_mut().filter(|_| is_ours) else { return Delivery::OutOfScope };
         if offset >= self.end && self.follows {
             self.end = offset.saturating_add(1);
@@ -80,9 +81,15 @@ impl PartitionRun {
         Delivery::New
     }
 
+    /// Whether records read under this assignment count. Those of a failed partition do not: librdkafka may go on
+    /// reading it, while records of other partitions no longer wait for them.
+    fn reads_under(&self, epoch: u32) -> bool {
+        epoch == self.epoch && !self.log_is_gone && !self.has_failed()
+    }
+
     /// Notes that the log has no unread records below `offset`.
     pub fn reach(&mut self, epoch: u32, offset: i64) {
-        let is_ours = epoch == self.epoch && !self.log_is_gone;
+        let is_ours = self.reads_under(epoch);
         if let Some(position) = self.position.as_mut().filter(|_| is_ours) {
             if self.follows {
                 self.end = self.end.max(offset);

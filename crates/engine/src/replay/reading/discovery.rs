@@ -283,7 +283,17 @@ impl Discovery<'_> {
             return;
         }
         engine.events.push(EventKind::PartitionsAdded { topic: name.clone(), added, joined: true });
-        if engine.settings.group.is_some() && engine.settings.ordering == Ordering::Key {
+        if engine.settings.ordering != Ordering::Key || engine.plan.selection.scope.time_order {
+            return;
+        }
+        if topic.partitions % before != 0 {
+            engine.events.warn(format!(
+                "{name}: its number of partitions, {}, is not a multiple of the old one, {before}, so keys also move \
+                 between old partitions; their order across these is not kept",
+                topic.partitions
+            ));
+        }
+        if engine.settings.group.is_some() {
             engine.events.warn(format!(
                 "{name}: keys move to its new partitions; their order across old and new partitions is kept within \
                      a process, but not between the processes of the group"

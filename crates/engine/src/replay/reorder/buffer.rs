@@ -150,6 +150,8 @@ impl ReorderState {
     pub fn away(&mut self, partition: u32) {
         // Groups do not read in time order.
         if !self.new_partitions.is_empty() {
+            // Its buffered records belong to the assignment that has ended.
+            self.new_partitions.drop_below(partition, u32::MAX);
             self.new_partitions.away(partition, Instant::now());
         }
     }

@@ -3,6 +3,8 @@
 pub mod buffer;
 #[cfg(test)]
 mod buffer_test;
+#[cfg(test)]
+mod moving_key_test;
 pub mod new_partitions;
 #[cfg(test)]
 mod new_partitions_test;

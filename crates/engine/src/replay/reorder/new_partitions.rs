@@ -43,7 +43,8 @@ struct NewPartition {
     /// Lookups whose records still wait, the oldest first. The next lookup does not wait for their release: otherwise
     /// each further new partition would double the time that its records wait.
     end_offsets: VecDeque<EndOffsets>,
-    /// Incremented when buffered records are dropped; earlier requests are then void.
+    /// Incremented when buffered records are dropped, or an older partition begins again; earlier requests are then
+    /// void.
     generation: u32,
 }
 
@@ -95,12 +96,12 @@ impl NewPartitionBuffer {
     pub const RETURN_TIME: Duration = Duration::from_secs(10);
 
     /// Adds a new partition. `older` lists the older partitions of its topic, each with the offset below which none of
-    /// its records can still enter a lane, or `None` if this process does not have it.
+    /// its records can still enter a lane, or `None` if this process does not have it or cannot read it.
     pub fn join(&mut self, partition: u32, older: impl IntoIterator<Item = (u32, Option<i64>)>, now: Instant) {
         let mut numbers = Vec::new();
         for (number, read_to) in older {
             match read_to {
-                Some(offset) => self.begin(number, offset),
+                Some(offset) => drop(self.read_to.insert(number, ReadTo::Offset(offset))),
                 None => self.away(number, now),
             }
             numbers.push(number);
@@ -142,6 +143,13 @@ impl NewPartitionBuffer {
     /// A partition begins again at this offset, which may be lower than before.
     pub fn begin(&mut self, number: u32, offset: i64) {
         self.read_to.insert(number, ReadTo::Offset(offset));
+        for new in self.partitions.values_mut().filter(|new| new.older.contains(&number)) {
+            // While it could not be read, its end was not looked up.
+            new.generation += 1;
+            if new.end_offsets.iter().any(|lookup| !lookup.ends.contains_key(&number)) {
+                new.end_offsets.clear();
+            }
+        }
     }
 
     /// This process does not have a partition at the moment.
@@ -198,11 +206,11 @@ impl NewPartitionBuffer {
             .collect()
     }
 
-    /// Takes in the end offsets for a request, by partition. An older partition without an end offset is not waited
-    /// for: it was deleted.
+    /// Takes in the end offsets for a request, by partition. An older partition without an end offset is read no
+    /// further: only its buffered records are waited for.
     pub fn answer(&mut self, request: &EndOffsetsRequest, ends: &Arc<BTreeMap<u32, i64>>) {
         let asked = self.partitions.get_mut(&request.partition);
-        // Records that were read again may have arrived after the lookup.
+        // Records that were read again may have arrived after the lookup, and it may lack a partition that began again.
         if let Some(new) = asked.filter(|new| new.generation == request.generation) {
             let (until, ends) = (request.until, Arc::clone(ends));
             new.end_offsets.push_back(EndOffsets { until, ends, is_last: request.is_last });
@@ -245,8 +253,15 @@ impl NewPartitionBuffer {
     fn may_release(&self, number: u32, now: Instant) -> bool {
         let Some(new) = self.partitions.get(&number) else { return false };
         let Some(first) = new.end_offsets.front() else { return false };
-        let mut ends = new.older.iter().filter_map(|older| Some((*older, *first.ends.get(older)?)));
-        ends.all(|end| self.is_reached(end, now))
+        new.older.iter().all(|older| match first.ends.get(older) {
+            Some(end) => self.is_reached((*older, *end), now),
+            None => !self.holds_records_of(*older),
+        })
+    }
+
+    /// Whether records of this partition are buffered.
+    fn holds_records_of(&self, number: u32) -> bool {
+        self.partitions.get(&number).is_some_and(|new| !new.records.is_empty())
     }
 
     /// Whether records wait for an older partition: this process has it, or may get it back.

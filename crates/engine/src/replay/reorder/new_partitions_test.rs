@@ -69,6 +69,25 @@ fn a_partition_stops_being_new_when_it_catches_up_after_the_settling_time() {
 }
 
 #[test]
+fn buffered_records_of_a_failed_partition_come_before_those_of_newer_ones() {
+    let now = Instant::now();
+    let mut buffer = NewPartitionBuffer::default();
+    buffer.join(1, [(0, Some(0))], now);
+    assert!(buffer.put(record(1, 0)).is_none());
+    buffer.finish(1);
+    buffer.join(2, [(0, Some(0)), (1, None)], now);
+    assert!(buffer.put(record(2, 10)).is_none());
+    for request in buffer.end_offsets_requests(now) {
+        // The end of a failed partition is not looked up.
+        buffer.answer(&request, &ends([(0, if request.partition == 1 { 5 } else { 3 })]));
+    }
+    buffer.note_read_to(0, 3);
+    assert_eq!(released(&mut buffer), [0; 0], "the failed partition's record still waits");
+    buffer.note_read_to(0, 5);
+    assert_eq!(released(&mut buffer), [0, 10]);
+}
+
+#[test]
 fn records_of_an_ended_assignment_are_dropped() {
     let now = Instant::now();
     let mut buffer = NewPartitionBuffer::default();
