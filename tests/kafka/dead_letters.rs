@@ -7,6 +7,7 @@ use kreplay::domain::{Offset, TopicPartition};
 use kreplay::feed::RunState;
 use kreplay::handler::is_poison;
 use kreplay::{
+    plan::Selection,
     replay::{Command, RecordDecision, Session},
     settings::OnFailure,
 };
@@ -22,7 +23,7 @@ use crate::support::consume::StoredRecord;
 use crate::support::process::Program;
 use crate::support::produce::NewRecord;
 use crate::support::random::seed;
-use crate::support::sessions::{finish, in_group, options, problem, run_with, wait_for};
+use crate::support::sessions::{finish, following, in_group, options, problem, run_with, wait_for};
 use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
@@ -104,6 +105,27 @@ fn a_missing_dead_letter_topic_is_refused_before_the_run_or_created() {
     assert_eq!(ended.view.totals.dead_lettered, 1);
     let made = format!("{topic}-made");
     assert_eq!((0..3).map(|partition| broker.records(&made, partition).len()).collect::<Vec<_>>(), [0, 1, 0]);
+}
+
+#[test]
+fn the_dead_letter_topic_of_a_topic_that_is_added_to_a_run_is_created() {
+    let broker = broker::shared();
+    let prefix = unique_name("added");
+    let (first, second) = (format!("{prefix}.a"), format!("{prefix}.b"));
+    broker.create_topic(&first, 1, &[]);
+    let mut options = with_dead_letters(options(broker, &first, 2));
+    options.selection = Some(Selection::matching(&format!("{prefix}\\..*")).unwrap());
+    options.settings.dead_letter.topic = "failed-{topic}".into();
+    options.settings.dead_letter.create = true;
+    let session = Session::spawn(following(options).handled_by(PoisonHandler::default().source())).unwrap();
+    wait_for(&session, "the run has begun", |now| now.run.is_some());
+    broker.create_topic(&second, 3, &[]);
+    broker.produce(&second, &[NewRecord::keyed("a", "bad-1").in_partition(2)]);
+    wait_for(&session, "the dead letter", |now| now.run.as_ref().is_some_and(|run| run.totals.dead_lettered == 1));
+    session.control.send(Command::Stop);
+    let ended = finish(session);
+    // A broker that creates topics by itself gives them one partition.
+    assert_eq!(broker.records(&format!("failed-{second}"), 2).len(), 1, "{}", ended.log());
 }
 
 #[test]

@@ -22,7 +22,7 @@ impl TopicSet {
     pub fn contains(&self, topic: &str) -> bool {
         match self {
             Self::Named(names) => names.iter().any(|name| name == topic),
-            Self::Matching(regex) => regex.is_match(topic),
+            Self::Matching(regex) => !topic.starts_with("__") && regex.is_match(topic),
         }
     }
 }

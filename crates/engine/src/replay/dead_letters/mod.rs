@@ -6,6 +6,7 @@
 //! sending is retried a few times. A record that will never be accepted fails the run at once and stays unsettled; the
 //! others are still sent.
 
+mod added_topics;
 pub mod header_names;
 mod letter;
 pub mod topics;
@@ -24,7 +25,10 @@ use kreplay_kafka::{
 };
 use kreplay_model::domain::{Record, number::counted};
 
-use self::letter::{Envelope, HeaderForm};
+use self::{
+    letter::{Envelope, HeaderForm},
+    topics::DeadLetterTopics,
+};
 use super::engine::{DeadLetterBatch, Engine};
 
 /// The delays before each retry. After the last retry the run fails.
@@ -49,7 +53,7 @@ const MAX_RECORDS_PER_SEND: usize = 2_000;
 /// How often a waiting thread checks whether the run has failed.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The dead-letter topic and partition for one partition of the plan.
+/// The dead-letter topic and partition for one partition of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetterTarget {
     /// The topic.
@@ -58,7 +62,8 @@ pub struct DeadLetterTarget {
     pub partition: Option<i32>,
 }
 
-/// Starts the sending thread of a run. `targets` has one entry for each partition of the plan.
+/// Starts the sending thread of a run. `topics` are the dead-letter topics of the plan; those of topics that are added
+/// later are found when their first letter is due.
 ///
 /// # Errors
 /// The producer cannot be created, or the operating system has no thread left.
@@ -66,19 +71,19 @@ pub fn spawn(
     engine: &Arc<Engine>,
     kafka: &KafkaConfig,
     run_id: &str,
-    targets: Vec<DeadLetterTarget>,
+    topics: DeadLetterTopics,
 ) -> Result<JoinHandle<()>, String> {
     let mut kafka = kafka.clone();
     for alias in ["request.required.acks", "delivery.timeout.ms"] {
         kafka.properties.remove(alias);
     }
-    let topics: BTreeSet<&str> = targets.iter().map(|target| target.topic.as_str()).collect();
-    let limits = topic_limits(&kafka, &topics.into_iter().collect::<Vec<_>>(), TOPIC_LIMITS_TIMEOUT);
+    let names: BTreeSet<&str> = topics.names().collect();
+    let limits = topic_limits(&kafka, &names.into_iter().collect::<Vec<_>>(), TOPIC_LIMITS_TIMEOUT);
     let mut producer = LaneSender::new(&kafka, &[("message.timeout.ms", MESSAGE_TIMEOUT_MS)]);
     producer.limit_batches(limits.values().filter_map(|one| one.max_message_bytes).min());
     producer.prepare().map_err(|error| error.to_string())?;
     let mut sender =
-        DeadLetterSender { engine: Arc::clone(engine), producer, targets, limits, run_id: run_id.to_owned() };
+        DeadLetterSender { engine: Arc::clone(engine), kafka, producer, topics, limits, run_id: run_id.to_owned() };
     let thread = std::thread::Builder::new()
         .name("dead-letters".into())
         .spawn(move || sender.run())
@@ -89,8 +94,9 @@ pub fn spawn(
 
 struct DeadLetterSender {
     engine: Arc<Engine>,
+    kafka: KafkaConfig,
     producer: LaneSender,
-    targets: Vec<DeadLetterTarget>,
+    topics: DeadLetterTopics,
     /// The limits of the topics, as far as the cluster returned them.
     limits: BTreeMap<String, TopicLimits>,
     run_id: String,
@@ -144,6 +150,20 @@ impl DeadLetterSender {
 
     /// Makes one attempt. Returns the remaining letters, with the number of records sent of each, and why they remain.
     fn attempt(
+        &mut self,
+        letters: Vec<(DeadLetterBatch, usize)>,
+    ) -> (Vec<(DeadLetterBatch, usize)>, Option<SendFailure>) {
+        // By topic: each is looked up once in an attempt, however many letters wait for it.
+        let mut not_found = BTreeMap::new();
+        let (ready, waiting): (Vec<_>, Vec<_>) =
+            letters.into_iter().partition(|(letter, _)| self.find_topics(letter, &mut not_found));
+        let (mut left, failure) = self.send_once(ready);
+        left.extend(waiting);
+        (left, failure.or_else(|| not_found.into_values().next()))
+    }
+
+    /// Sends letters whose dead-letter topics were found. Returns the same as [`DeadLetterSender::attempt`].
+    fn send_once(
         &mut self,
         letters: Vec<(DeadLetterBatch, usize)>,
     ) -> (Vec<(DeadLetterBatch, usize)>, Option<SendFailure>) {
@@ -282,10 +302,11 @@ impl DeadLetterSender {
         self.engine.events.warn(text);
     }
 
-    /// The target for a partition. Partitions that joined the run later have no entry.
+    /// The target for a partition. Its dead-letter topic was found before the letter is sent.
     fn target(&self, partition: u32) -> DeadLetterTarget {
-        self.targets.get(partition as usize).cloned().unwrap_or_else(|| DeadLetterTarget {
-            topic: self.engine.settings.dead_letter.topic_for(&self.engine.partitions.id(partition).topic),
+        let id = self.engine.partitions.id(partition);
+        self.topics.target(id).unwrap_or_else(|| DeadLetterTarget {
+            topic: self.engine.settings.dead_letter.topic_for(&id.topic),
             partition: None,
         })
     }

@@ -308,9 +308,9 @@ impl Run {
         }
         let health = Arc::<ClientHealth>::default();
         let client = Client::new(&self.kafka, &health).map_err(|error| error.to_string())?;
-        let targets =
+        let topics =
             topics::find(&client, &self.engine.plan, &self.engine.settings.dead_letter, DEAD_LETTER_TOPIC_TIMEOUT)?;
-        drop(dead_letters::spawn(&self.engine, &self.kafka, &self.id, targets)?);
+        drop(dead_letters::spawn(&self.engine, &self.kafka, &self.id, topics)?);
         Ok(())
     }
 

@@ -29,7 +29,10 @@ use crate::{
     plan::Plan,
     replay::{
         checkpoints::{OpenJournal, thread::CheckpointThread},
-        dead_letters::{self, DeadLetterTarget, topics},
+        dead_letters::{
+            self,
+            topics::{self, DeadLetterTopics},
+        },
         engine::Engine,
         group::{member::GroupContext, rebalance::Rebalances},
         lag_guard,
@@ -115,12 +118,12 @@ fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
 /// How long a request about a dead-letter topic may take at least.
 const MIN_DEAD_LETTER_TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The dead-letter targets of each partition, if the run can dead-letter records.
-fn dead_letter_targets(
+/// The dead-letter topics of the plan, if the run can dead-letter records.
+fn dead_letter_topics(
     plan: &Plan,
     settings: &Settings,
     connection: &Connection,
-) -> Result<Option<Vec<DeadLetterTarget>>, RunError> {
+) -> Result<Option<DeadLetterTopics>, RunError> {
     if let Some(contradiction) = settings.contradiction() {
         return Err(RunError::Contradiction(contradiction));
     }
@@ -154,7 +157,7 @@ impl Run {
             return Err(RunError::GroupBarriers);
         }
         check_time_order(&plan, &settings)?;
-        let targets = dead_letter_targets(&plan, &settings, connection)?;
+        let dead_letter_topics = dead_letter_topics(&plan, &settings, connection)?;
         let partitions = plan.partitions.len();
         let mut engine = Engine::new(plan, settings, events);
         drop(engine.handlers.set(Arc::clone(&source)));
@@ -179,11 +182,11 @@ impl Run {
             engine.join(joined);
         }
         // A record that pauses the run may be dead-lettered with all its headers.
-        let may_dead_letter = targets.is_some() || engine.settings.on_failure == OnFailure::Pause;
+        let may_dead_letter = dead_letter_topics.is_some() || engine.settings.on_failure == OnFailure::Pause;
         let headers = source.needs().headers || may_dead_letter;
-        if let Some(targets) = targets {
+        if let Some(topics) = dead_letter_topics {
             // The thread ends by itself when the run is over.
-            drop(dead_letters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
+            drop(dead_letters::spawn(&engine, &connection.kafka, &id, topics).map_err(RunError::DeadLetters)?);
         }
         let now = Instant::now();
         engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: wanted_workers });
