@@ -1,6 +1,10 @@
 //! The lag of a consumer group, queried without joining the group or changing anything.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use kreplay_model::domain::TopicPartition;
 use rdkafka::error::RDKafkaErrorCode;
@@ -64,9 +68,13 @@ pub struct ObservedLag {
 /// Maximum number of topics named in [`GroupLagError::NoTopic`].
 const MAX_NAMED_TOPICS: usize = 5;
 
+/// How long a client is kept at least if lookups get no answer: connecting may take longer than one lookup.
+const KEPT_FOR: Duration = Duration::from_secs(30);
+
 /// Looks up the lag of a group with a separate client.
 pub struct GroupLag {
     client: Client,
+    since: Instant,
     group: String,
 }
 
@@ -80,7 +88,7 @@ impl GroupLag {
         // Like Kafka's own tools, this counts records of open transactions: the group has yet to read them.
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
         let client = Client::for_group(group, &config, &Arc::<ClientHealth>::default())?;
-        Ok(Self { client, group: group.to_owned() })
+        Ok(Self { client, since: Instant::now(), group: group.to_owned() })
     }
 
     /// Adds up the distance between committed offsets and log ends, over all partitions that have a committed offset
@@ -88,25 +96,16 @@ impl GroupLag {
     ///
     /// # Errors
     /// Why the lag is unknown.
-    pub fn look(&self, timeout: Duration, counts: impl Fn(&str) -> bool) -> Result<ObservedLag, GroupLagError> {
+    pub fn look(&mut self, timeout: Duration, counts: impl Fn(&str) -> bool) -> Result<ObservedLag, GroupLagError> {
         self.client.serve();
-        let later = |reason: String| GroupLagError::Later { group: self.group.clone(), reason };
-        let committed = committed_by(&self.client.consumer, &self.group, timeout).map_err(|code| {
-            let reason = code.to_string();
-            let refused = matches!(
-                code,
-                RDKafkaErrorCode::GroupAuthorizationFailed
-                    | RDKafkaErrorCode::TopicAuthorizationFailed
-                    | RDKafkaErrorCode::InvalidGroupId
-            );
-            if refused {
-                GroupLagError::Refused { group: self.group.clone(), reason }
-            } else if is_outage(code) {
-                later(self.client.unreachable(timeout).to_string())
-            } else {
-                later(reason)
+        let committed = match committed_by(&self.client.consumer, &self.group, timeout) {
+            Ok(committed) => committed,
+            Err(code) => {
+                let error = self.failure(code, timeout);
+                self.renew_after(code);
+                return Err(error);
             }
-        })?;
+        };
         if committed.is_empty() {
             return Err(GroupLagError::Nothing { group: self.group.clone() });
         }
@@ -122,7 +121,7 @@ impl GroupLag {
                 group: self.group.clone(),
                 reason: format!("not authorized to describe topic `{topic}`"),
             },
-            other => later(other.to_string()),
+            other => self.later(other.to_string()),
         })?;
         // Records deleted by retention do not count.
         let mut observed = ObservedLag { total: 0, worst: None };
@@ -140,6 +139,45 @@ impl GroupLag {
     pub fn close(self) {
         self.client.close();
     }
+
+    fn failure(&self, code: RDKafkaErrorCode, timeout: Duration) -> GroupLagError {
+        let refused = matches!(
+            code,
+            RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::InvalidGroupId
+        );
+        if refused {
+            GroupLagError::Refused { group: self.group.clone(), reason: code.to_string() }
+        } else if is_outage(code) {
+            self.later(self.client.unreachable(timeout).to_string())
+        } else {
+            self.later(code.to_string())
+        }
+    }
+
+    fn later(&self, reason: String) -> GroupLagError {
+        GroupLagError::Later { group: self.group.clone(), reason }
+    }
+
+    /// Replaces the client after a request that went to the former coordinator of the group: librdkafka 2.12.1 goes on
+    /// asking that one (see [`GroupViewer`](super::GroupViewer)). Requests that wait for a coordinator end with their
+    /// client; otherwise they would become more with each lookup.
+    fn renew_after(&mut self, code: RDKafkaErrorCode) {
+        let is_due = match code {
+            RDKafkaErrorCode::NotCoordinator => true,
+            RDKafkaErrorCode::OperationTimedOut => self.since.elapsed() >= KEPT_FOR,
+            _ => false,
+        };
+        if !is_due {
+            return;
+        }
+        // The configuration was accepted before. Should a new client be impossible now, the former one stays.
+        if let Ok(client) = Client::for_group(&self.group, self.client.config(), &Arc::<ClientHealth>::default()) {
+            std::mem::replace(&mut self.client, client).close();
+            self.since = Instant::now();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -151,16 +189,19 @@ mod tests {
 
     use super::*;
 
-    /// A coordinator that has just moved returns this error; librdkafka must survive it.
+    /// A coordinator that has just moved returns this error; librdkafka must survive it. It would go on asking the same
+    /// broker, so the next lookup needs another client.
     #[test]
     fn moved_coordinator_is_a_temporary_error() {
         let cluster = MockCluster::new(1).unwrap();
         let config = KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), ..KafkaConfig::default() };
-        let lookup = GroupLag::new(&config, "billing").unwrap();
+        let mut lookup = GroupLag::new(&config, "billing").unwrap();
+        let former = Arc::clone(&lookup.client.consumer);
         let moved = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
         cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[moved; 8]);
         let answer = lookup.look(Duration::from_secs(10), |_| true);
         assert!(matches!(answer, Err(GroupLagError::Later { .. })), "{answer:?}");
+        assert!(!Arc::ptr_eq(&former, &lookup.client.consumer), "the client was not replaced");
         cluster.clear_request_errors(RDKafkaApiKey::OffsetFetch);
         let answer = lookup.look(Duration::from_secs(10), |_| true);
         assert!(matches!(answer, Err(GroupLagError::Nothing { .. })), "{answer:?}");

@@ -68,7 +68,7 @@ fn hint(group: &str, id: &TopicPartition, lag: u64) -> String {
 }
 
 fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: LagGuard, state: &GuardState) {
-    let lookup = match GroupLag::new(kafka, group) {
+    let mut lookup = match GroupLag::new(kafka, group) {
         Ok(lookup) => lookup,
         Err(error) => return engine.fail(error.to_string()),
     };
