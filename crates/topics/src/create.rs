@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use super::{Replication, Strategy};
 
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a new topic may be invisible at least.
-const MIN_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const MIN_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A topic to create.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -169,22 +169,6 @@ impl<'a> Migration<'a> {
         Ok(held_back(&self.catalog(), &self.logs()?, &ends))
     }
 
-    /// The partitions of the existing new topics, and the index of the new topic of each.
-    pub(super) fn new_partitions(&self) -> Result<(Vec<TopicPartition>, Vec<u32>), MigrateError> {
-        let there: BTreeSet<String> = self.catalog().topics()?.into_iter().map(|topic| topic.name).collect();
-        let (mut ids, mut target_of) = (Vec::new(), Vec::new());
-        for (number, target) in (0_u32..).zip(self.routes.targets()) {
-            if there.contains(&target.topic) {
-                let name: std::sync::Arc<str> = target.topic.as_str().into();
-                for partition in 0..i32::try_from(target.partitions.get()).unwrap_or(0) {
-                    ids.push(TopicPartition::new(name.clone(), partition));
-                    target_of.push(number);
-                }
-            }
-        }
-        Ok((ids, target_of))
-    }
-
     /// For each new topic: whether it still has to be created, and what it accepts. A topic that does not exist will
     /// have the cluster's defaults.
     pub(super) fn limits(&self, there: &BTreeSet<String>) -> Vec<(bool, TopicLimits)> {

@@ -7,6 +7,7 @@ mod execute;
 mod fit;
 pub mod key_digests;
 mod migration;
+mod new_partitions;
 mod plan;
 pub mod preflight;
 pub mod read;

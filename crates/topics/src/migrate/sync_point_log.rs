@@ -35,6 +35,13 @@ impl SyncPoints {
         let reached = &self.points[..self.ends.len().min(self.points.len())];
         self.ends.get(last_reached(reached, positions)?).map(Vec::as_slice)
     }
+
+    /// Adds the ends of the new partitions at a sync point that was passed before they were recorded. They are not
+    /// known, so those of the sync point before it count: a group that has passed this one has passed that one, too.
+    pub fn add_unknown_ends(&mut self, new_partitions: usize) {
+        let before = self.ends.last().cloned().unwrap_or_else(|| vec![0; new_partitions]);
+        self.ends.push(before);
+    }
 }
 
 /// Stores the sync points of one migration.
@@ -155,6 +162,16 @@ mod tests {
         assert_eq!(sync_points.ends_passed(&[2, 3]), Some(&[4, 1][..]));
         assert_eq!(sync_points.ends_passed(&[9, 4]), Some(&[4, 1][..]));
         assert_eq!(sync_points.ends_passed(&[9, 9]), Some(&[8, 2][..]), "the third was not reached");
+    }
+
+    #[test]
+    fn of_a_sync_point_without_recorded_ends_a_group_has_read_what_the_one_before_it_includes() {
+        let mut sync_points = SyncPoints { points: vec![vec![2], vec![5], vec![9]], ends: Vec::new() };
+        sync_points.add_unknown_ends(2);
+        assert_eq!(sync_points.ends_passed(&[2]), Some(&[0, 0][..]));
+        sync_points.ends.push(vec![4, 1]);
+        sync_points.add_unknown_ends(2);
+        assert_eq!(sync_points.ends_passed(&[9]), Some(&[4, 1][..]));
     }
 
     #[test]

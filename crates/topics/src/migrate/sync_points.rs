@@ -86,6 +86,12 @@ pub fn last_reached(points: &[Positions], positions: &[i64]) -> Option<usize> {
     points.iter().rposition(|point| is_at_or_below(point, positions))
 }
 
+/// Whether more is copied of any partition than a sync point includes. `starts` has where copying of each began.
+#[must_use]
+pub fn is_passed(point: &[i64], positions: &[i64], starts: &[i64]) -> bool {
+    point.iter().zip(positions.iter().zip(starts)).any(|(point, (at, start))| at > start && at > point)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -120,6 +126,14 @@ mod tests {
         let plan = plan_sync_points(&groups(&[&[9], &[5], &[2]]), &[1], 2);
         assert_eq!(plan.points, [vec![5], vec![9]]);
         assert_eq!((plan.point_of[2], plan.reread_offsets[2]), (None, 1));
+    }
+
+    #[test]
+    fn a_sync_point_is_passed_once_more_is_copied() {
+        assert!(!is_passed(&[5, 5], &[5, 5], &[0, i64::MIN]), "exactly what it includes");
+        assert!(!is_passed(&[5, 5], &[5, 3], &[0, 0]));
+        assert!(is_passed(&[5, 5], &[3, 6], &[0, i64::MIN]));
+        assert!(!is_passed(&[5, 5], &[3, 8], &[0, 8]), "nothing of the second partition is copied");
     }
 
     proptest! {
