@@ -67,7 +67,7 @@ pub(super) fn scan(
                 }
             }
             Fetched::Error { topic, partition, code, text } => {
-                if kreplay_kafka::is_final(code) {
+                if kreplay_kafka::is_final(code) || kreplay_kafka::is_out_of_range(code) {
                     let text = if text.is_empty() { code.to_string() } else { text.to_owned() };
                     failed.get_or_insert(format!("{topic}-{partition} cannot be read: {text}"));
                 }

@@ -8,7 +8,8 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kreplay_kafka::{
-    Catalog, CatalogError, Client, ClientError, ClientHealth, Consumer as _, Fetched, KafkaConfig, Reader,
+    Catalog, CatalogError, Client, ClientError, ClientHealth, Consumer as _, Fetched, KafkaConfig, Reader, is_final,
+    is_not_authorized, is_out_of_range,
 };
 use kreplay_model::{
     domain::{Offset, PartitionId, Tier, TopicPartition},
@@ -98,8 +99,8 @@ fn read_partitions(request: &HistoryRequest, histories: &mut Histories) -> Resul
                     range.next = range.end;
                 }
             }
-            Fetched::Error { partition, code, text, .. } if kreplay_kafka::is_final(code) => {
-                let is_refused = kreplay_kafka::is_not_authorized(code);
+            Fetched::Error { partition, code, text, .. } if is_final(code) || is_out_of_range(code) => {
+                let is_refused = is_not_authorized(code);
                 let why = if is_refused { read_is_missing() } else { Reason::Other(text.to_owned()) };
                 failures.push((PartitionId(partition), why));
             }

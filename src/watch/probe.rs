@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_kafka::{ClientError, ClientHealth, Consumer as _, Fetched, KafkaConfig, Reader};
+use kreplay_kafka::{
+    ClientError, ClientHealth, Consumer as _, Fetched, KafkaConfig, Reader, is_final, is_out_of_range,
+};
 use kreplay_model::domain::{Offset, Tier, TopicPartition};
 use kreplay_watcher::{FewOffsets, MarkerProbe};
 
@@ -85,7 +87,7 @@ fn count(reader: &mut Reader, wanted: &[FewOffsets]) -> Vec<(TopicPartition, Mar
             }
             // All committed records up to an end that is not below that of the look have arrived.
             Fetched::End { topic, partition, .. } => done.push((TopicPartition::new(topic, partition), true)),
-            Fetched::Error { topic, partition, code, .. } if kreplay_kafka::is_final(code) => {
+            Fetched::Error { topic, partition, code, .. } if is_final(code) || is_out_of_range(code) => {
                 done.push((TopicPartition::new(topic, partition), false));
             }
             // The client retries the others.

@@ -1,6 +1,6 @@
 //! An engine over a log that the test knows.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{ops, sync::Arc, time::Duration};
 
 use kreplay_model::{
     domain::{Offset, Ordering, Record, RecordBufferBuilder, Route, TopicPartition, hash_content, hash_key},
@@ -9,7 +9,7 @@ use kreplay_model::{
 
 use super::Engine;
 use crate::{
-    plan::{Plan, PlannedPartition},
+    plan::{Plan, PlannedPartition, Range, RangeEnd, RangeStart},
     replay::partition::key_groups::{Digest, GroupTable},
     rules::Rules,
     settings::{OnFailure, Retry, Settings},
@@ -35,9 +35,9 @@ pub struct Fixture {
     /// Every n-th record of a partition is a barrier.
     pub barrier_every: Option<i64>,
     /// Offsets that the filter excludes.
-    pub excluded: Range<i64>,
+    pub excluded: ops::Range<i64>,
     /// Offsets that a rule cannot judge.
-    pub unjudged: Range<i64>,
+    pub unjudged: ops::Range<i64>,
 }
 
 impl Fixture {
@@ -54,15 +54,25 @@ impl Fixture {
 
     /// An engine whose plan has these rules.
     pub fn with_rules(log: &[Vec<Option<u8>>], rules: Rules) -> Self {
-        Self::build(log, Settings::default(), rules)
+        let mut plan = Self::plan(log);
+        plan.selection.scope.rules = Arc::new(rules);
+        Self::build(log, Settings::default(), plan)
     }
 
     /// An engine with these settings.
     pub fn with(log: &[Vec<Option<u8>>], settings: Settings) -> Self {
-        Self::build(log, settings, Rules::default())
+        Self::build(log, settings, Self::plan(log))
     }
 
-    fn build(log: &[Vec<Option<u8>>], settings: Settings, rules: Rules) -> Self {
+    /// An engine that follows the log, with a plan whose range has this start.
+    pub fn following(log: &[Vec<Option<u8>>], from: RangeStart) -> Self {
+        let mut plan = Self::plan(log);
+        plan.follow = true;
+        plan.selection.scope.range = Range { from, to: RangeEnd::Never, ..Range::default() };
+        Self::build(log, Settings::default(), plan)
+    }
+
+    fn plan(log: &[Vec<Option<u8>>]) -> Plan {
         let partitions = log
             .iter()
             .zip(0..)
@@ -72,14 +82,16 @@ impl Fixture {
                 end: Offset::new(i64::try_from(records.len()).unwrap()).unwrap(),
             })
             .collect();
-        let mut plan = Plan { topics: vec!["t".into()], partitions, ..Plan::default() };
-        plan.selection.scope.rules = Arc::new(rules);
+        Plan { topics: vec!["t".into()], partitions, ..Plan::default() }
+    }
+
+    fn build(log: &[Vec<Option<u8>>], settings: Settings, plan: Plan) -> Self {
         let engine = Arc::new(Engine::new(Arc::new(plan), settings, EventLog::default()));
         Self { engine, log: log.to_vec(), barrier_every: None, excluded: 0..0, unjudged: 0..0 }
     }
 
     /// Reads some records of a partition, under an assignment.
-    pub fn deliver(&self, partition: u32, epoch: u32, offsets: Range<i64>) {
+    pub fn deliver(&self, partition: u32, epoch: u32, offsets: ops::Range<i64>) {
         self.engine.deliver(&mut self.records(partition, epoch, offsets));
     }
 
@@ -93,7 +105,7 @@ impl Fixture {
         i64::try_from(self.log[partition as usize].len()).unwrap()
     }
 
-    fn records(&self, partition: u32, epoch: u32, offsets: Range<i64>) -> Vec<Record> {
+    fn records(&self, partition: u32, epoch: u32, offsets: ops::Range<i64>) -> Vec<Record> {
         let mut builder = RecordBufferBuilder::default();
         for offset in offsets {
             let key = self.key(partition, offset);

@@ -11,6 +11,7 @@ use super::{
     rebalance::Rebalances,
 };
 use crate::{
+    plan::RangeStart,
     replay::engine::{Engine, fixture::Fixture},
     rules::Rules,
 };
@@ -26,6 +27,10 @@ fn join(member: &RunMembership, id: &TopicPartition, committed: i64) -> u32 {
     let assignments = member.take_new_assignments();
     assert_eq!(assignments.len(), 1);
     assignments[0].1
+}
+
+fn is_reported(fixture: &Fixture, text: &str) -> bool {
+    fixture.engine.events.since(0).iter().any(|event| event.kind.to_string().contains(text))
 }
 
 fn handle_all(engine: &Engine) {
@@ -123,8 +128,7 @@ fn a_run_ends_only_after_its_last_commit_is_acknowledged() {
     assert_eq!(fixture.engine.partitions.unacknowledged(), (vec![id.clone()], 1));
     assert!(!member.commit_all(|_| Err("the group is rebalancing".into())));
     assert!(!member.is_acknowledged());
-    let reported = fixture.engine.events.since(0).iter().any(|event| event.kind.to_string().contains("is rebalancing"));
-    assert!(reported);
+    assert!(is_reported(&fixture, "is rebalancing"));
 
     // Lost without an acknowledgement, the partition falls back to the group's position. The next owner continues
     // there.
@@ -153,9 +157,31 @@ fn a_committed_position_below_the_log_is_raised_with_a_warning() {
     fixture.engine.partitions.with(0, |partition| partition.first = 50);
     let starts = member.assigned(&[(id, Ok(Offset::new(10)))]);
     assert_eq!(starts, [StartAt::Offset(Offset::new(50).unwrap())]);
-    let reported =
-        fixture.engine.events.since(0).iter().any(|event| event.kind.to_string().contains("below the log's start"));
-    assert!(reported);
+    assert!(is_reported(&fixture, "below the log's start"));
+}
+
+/// The committed offset lies above the end of the log that the plan found.
+#[test]
+fn nothing_is_left_to_read_above_the_planned_end_unless_the_run_follows_the_log() {
+    let log = [vec![Some(1_u8); 9]];
+    let following = Fixture::following(&log, RangeStart::Earliest);
+    for (fixture, expected) in [(Fixture::new(Ordering::Key, &log), true), (following, false)] {
+        let [member, _] = members(&fixture);
+        let id = fixture.engine.partitions.lock(0).id.clone();
+        join(&member, &id, 12);
+        assert_eq!(is_reported(&fixture, "nothing is left to read"), expected);
+    }
+}
+
+#[test]
+fn a_run_that_follows_the_log_reports_offsets_beyond_its_start_wherever_the_log_ended() {
+    for committed in [5, 12] {
+        let fixture = Fixture::following(&[vec![Some(1); 9]], RangeStart::Offset(Offset::ZERO));
+        let [member, _] = members(&fixture);
+        let id = fixture.engine.partitions.lock(0).id.clone();
+        join(&member, &id, committed);
+        assert!(is_reported(&fixture, "beyond the start of the range"), "{committed}");
+    }
 }
 
 /// With partition order, the lanes of a partition belong to one worker, which may have ended: no worker would drop the

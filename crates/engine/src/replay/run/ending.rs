@@ -25,6 +25,8 @@ pub(super) struct Ending {
     pub(super) state: RunState,
     /// When the run ends even if something has not finished.
     deadline: Instant,
+    /// Whether all records in flight have finished within the drain timeout.
+    is_drained: bool,
     /// Whether records were still in flight at the end of the drain timeout.
     has_stuck_records: bool,
 }
@@ -32,6 +34,36 @@ pub(super) struct Ending {
 /// How long members may take to commit their last positions and to leave, if records in flight have used up the drain
 /// timeout.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Ending {
+    fn new(state: RunState, drain_timeout: Duration, now: Instant) -> Self {
+        Self { state, deadline: now + drain_timeout, is_drained: false, has_stuck_records: false }
+    }
+
+    /// Whether records in flight are still waited for.
+    fn is_draining(&mut self, in_flight: u64, drain_timeout: Duration, now: Instant) -> bool {
+        if self.has_stuck_records {
+            return false;
+        }
+        if in_flight == 0 {
+            if !std::mem::replace(&mut self.is_drained, true) {
+                // Members still have to commit what has just finished.
+                self.deadline = self.deadline.max(now + LEAVE_TIMEOUT.min(drain_timeout));
+            }
+            return false;
+        }
+        if now < self.deadline {
+            return true;
+        }
+        self.has_stuck_records = true;
+        self.deadline = now + LEAVE_TIMEOUT;
+        false
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        now >= self.deadline
+    }
+}
 
 impl Run {
     pub(super) fn check_end(&mut self, now: Instant) {
@@ -50,7 +82,7 @@ impl Run {
                     failed += usize::from(partition.state == PartitionState::Failed);
                     open += usize::from(partition.state != PartitionState::Failed && !partition.is_complete());
                 }
-                if open == 0 && failed > 0 {
+                if open == 0 && failed > 0 && !self.engine.is_reordering() {
                     let first = self.engine.status.unreadable().unwrap_or_default();
                     let all = if failed == 1 { String::new() } else { format!(" ({failed} partitions in total)") };
                     self.engine.fail(format!("{first}{all}; all other records are handled"));
@@ -100,8 +132,7 @@ impl Run {
         }
         self.engine.ingress.report_timestamp_findings(&self.engine.partitions, &self.engine.events);
         self.state = RunState::Draining;
-        self.ending =
-            Some(Ending { state, deadline: now + self.engine.settings.drain_timeout, has_stuck_records: false });
+        self.ending = Some(Ending::new(state, self.engine.settings.drain_timeout, now));
     }
 
     pub(super) fn continue_ending(&mut self, now: Instant) {
@@ -111,14 +142,10 @@ impl Run {
         let Some(ending) = &mut self.ending else { return };
         let state = ending.state;
         let (_, in_flight) = self.engine.scheduler.load();
-        if in_flight > 0 && !ending.has_stuck_records {
-            if now < ending.deadline {
-                return;
-            }
-            ending.has_stuck_records = true;
-            ending.deadline = now + LEAVE_TIMEOUT;
+        if ending.is_draining(in_flight, self.engine.settings.drain_timeout, now) {
+            return;
         }
-        let late = now >= ending.deadline;
+        let late = ending.is_late(now);
         self.engine.stop_reading();
         let reading_done = match &mut self.reading {
             Reading::Own(threads) => threads.iter().all(JoinHandle::is_finished),
@@ -244,5 +271,48 @@ impl Run {
             );
         }
         self.engine.events.push(EventKind::Finished { run_id: self.id.clone(), state: self.state, elapsed_s });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The state at a second with this number of records in flight: whether they are waited for, and whether the run
+    /// ends even if members have not left.
+    fn at(ending: &mut Ending, begun: Instant, second: u64, in_flight: u64) -> (bool, bool) {
+        let now = begun + Duration::from_secs(second);
+        (ending.is_draining(in_flight, DRAIN_TIMEOUT, now), ending.is_late(now))
+    }
+
+    #[test]
+    fn members_have_time_to_commit_records_that_finish_at_the_last_moment() {
+        let begun = Instant::now();
+        let mut ending = Ending::new(RunState::Cancelled, DRAIN_TIMEOUT, begun);
+        assert_eq!(at(&mut ending, begun, 29, 1), (true, false));
+        // The handler returns between these two looks.
+        assert_eq!(at(&mut ending, begun, 30, 0), (false, false));
+        assert_eq!(at(&mut ending, begun, 39, 0), (false, false));
+        assert_eq!(at(&mut ending, begun, 40, 0), (false, true));
+    }
+
+    #[test]
+    fn members_have_the_whole_drain_timeout_if_nothing_is_in_flight() {
+        let begun = Instant::now();
+        let mut ending = Ending::new(RunState::Done, DRAIN_TIMEOUT, begun);
+        assert_eq!(at(&mut ending, begun, 0, 0), (false, false));
+        assert_eq!(at(&mut ending, begun, 29, 0), (false, false));
+        assert_eq!(at(&mut ending, begun, 30, 0), (false, true));
+    }
+
+    #[test]
+    fn members_have_time_to_commit_the_other_records_if_a_handler_does_not_return() {
+        let begun = Instant::now();
+        let mut ending = Ending::new(RunState::Cancelled, DRAIN_TIMEOUT, begun);
+        assert_eq!(at(&mut ending, begun, 30, 1), (false, false));
+        assert_eq!(at(&mut ending, begun, 39, 1), (false, false));
+        assert_eq!(at(&mut ending, begun, 40, 0), (false, true));
     }
 }

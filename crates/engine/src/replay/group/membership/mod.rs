@@ -320,6 +320,8 @@ impl Membership for RunMembership {
     }
 
     fn keep_waiting(&self, waited: Duration) -> bool {
+        // The partitions of this assignment are still to come.
+        self.engine.reorder_assigned();
         let is_over =
             self.engine.reading_stopped() && !self.is_committing_final.load(Relaxed) || self.engine.status.has_failed();
         !is_over && waited < COMMITTED_OFFSETS_TIMEOUT.min(self.longest_wait)

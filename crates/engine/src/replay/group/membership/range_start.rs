@@ -39,7 +39,7 @@ impl RunMembership {
                 self.engine
                     .events
                     .warn(format!("{id}: the committed position is below {what}; continuing from {wanted}"));
-            } else if committed > end {
+            } else if committed > end && !self.engine.plan.follow {
                 self.engine.events.warn(format!(
                     "{id}: the group has committed {committed}, above the plan's end {end}; nothing is left to \
                          read for this group"
@@ -112,8 +112,8 @@ impl RunMembership {
             .filter_map(|(id, committed)| {
                 let committed = committed.as_ref().ok()?.as_ref()?.get();
                 let partition = self.engine.partitions.lock(self.engine.partitions.index_of(id)?);
-                let is_first_assignment =
-                    partition.epoch == 0 && partition.first < committed && committed <= partition.end;
+                let is_in_range = partition.follows || committed <= partition.end;
+                let is_first_assignment = partition.epoch == 0 && partition.first < committed && is_in_range;
                 is_first_assignment.then_some(id)
             })
             .collect();
