@@ -106,6 +106,13 @@ fn lists_accept_commas_and_common_flags_have_short_names() {
 }
 
 #[test]
+fn protected_topics_may_be_patterns_with_commas_in_braces() {
+    let line = "run -b a:1 -t x --protect-group g --max-lag 5 --protect-topics a.{b,c},d --protect-topics e";
+    let topics = load(line).unwrap().run.settings.protect_topics;
+    assert_eq!(topics.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a.{b,c}", "d", "e"]);
+}
+
+#[test]
 fn a_single_threaded_run_with_more_workers_is_refused() {
     for line in ["run -b a:1 -t x --single-threaded --concurrency 4", "demo --single-threaded --concurrency auto"] {
         let error = load(line).unwrap_err();

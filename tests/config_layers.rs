@@ -4,7 +4,11 @@
 
 use std::path::Path;
 
-use kreplay::config::{Assignment, Config, ConfigError, Environment, Origin, Overrides};
+use kreplay::{
+    config::{Assignment, Config, ConfigError, Environment, Origin, Overrides, ResumedSettings},
+    replay::settings_text,
+    settings::OnFailure,
+};
 use proptest::prelude::*;
 
 fn load(file: &str, environment: &Environment, overrides: &Overrides) -> Result<Config, ConfigError> {
@@ -59,6 +63,55 @@ fn a_topic_selection_replaces_one_of_either_kind_from_a_lower_layer() {
         shown.contains("topics_regex = \"b.*\"  # --topics-regex") && shown.contains("# topics is not set"),
         "{shown}"
     );
+}
+
+/// Its journal does not have them. It may lack secrets, too, so these still come from file and environment.
+#[test]
+fn a_resumed_run_does_not_pick_up_settings_that_it_was_started_without() {
+    let started = load("", &Environment::default(), &flags([("--topics", "run.topics", "a")])).unwrap();
+    let stored = started.journal_options(&Environment::default());
+    let run = settings_text(&stored.settings);
+    let resumed = ResumedSettings { origin: "journal".into(), connection: stored.connection, run };
+    let overrides = Overrides { resumed: Some(resumed), ..flags([("--rate", "run.rate", "7/s")]) };
+    let file = r#"
+[kafka]
+bootstrap_servers = "b:1"
+[run]
+headers = ["a=1"]
+json = ["a=1"]
+event_types = ["a"]
+barriers = ["key=a"]
+partitions = ["0=1..2"]
+group = "g"
+protect_group = "p"
+max_lag = 5
+on_failure = "skip"
+state_dir = "/mine"
+[decode]
+value = "json"
+[http]
+headers = ["Authorization: hunter2"]
+"#;
+    let environment = Environment::from_pairs([
+        ("KREPLAY_RUN_KEYS", "a*"),
+        ("KREPLAY_RUN_KEY_TEMPLATE", "{x}"),
+        ("KREPLAY_RUN_RATE", "5/s"),
+        ("KREPLAY_TOPIC_NAME", "t"),
+    ]);
+    let again = load(file, &environment, &overrides).unwrap();
+    assert_eq!(again.run.scope.rules, started.run.scope.rules);
+    assert_eq!(again.run.scope.range, started.run.scope.range);
+    assert_eq!(again.run.handlers.topic, started.run.handlers.topic);
+    assert_eq!(again.run.settings.rate.unwrap().to_string(), "7/s", "flags of resume take precedence");
+    let mut settings = again.run.settings.clone();
+    settings.rate = None;
+    assert_eq!(settings, started.run.settings);
+    assert_eq!(again.kafka.bootstrap_servers.as_deref(), Some("b:1"));
+    assert_eq!(again.run.journal.state_dir.as_deref(), Some(Path::new("/mine")));
+    assert_eq!(again.run.handlers.http.headers.len(), 1);
+    // The failure policy can be changed, so that a run can get past a record that keeps failing.
+    let environment = Environment::from_pairs([("KREPLAY_RUN_ON_FAILURE", "pause")]);
+    assert_eq!(load(file, &environment, &overrides).unwrap().run.settings.on_failure, OnFailure::Pause);
 }
 
 #[test]

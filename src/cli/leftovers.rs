@@ -6,12 +6,16 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use clap::Args;
 use kreplay_engine::journal::Status;
 use kreplay_kafka::{Catalog, Client, KafkaConfig, delete_groups};
-use kreplay_model::domain::run_of_position_group;
+use kreplay_model::{
+    domain::{number::counted, run_of_position_group},
+    feed::report::printable_json,
+};
 use serde::Serialize;
 
 use super::{
-    CliError,
+    CliError, Exit,
     args::{ClusterArgs, FileArgs, format::FormatArgs},
+    print,
     resume::journals,
 };
 use crate::config::{Config, Environment, Overrides};
@@ -61,8 +65,7 @@ struct Leftover {
     error: Option<String>,
 }
 
-/// Returns the text for standard output.
-pub(super) fn execute(args: &LeftoversArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
+pub(super) fn execute(args: &LeftoversArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     let mut overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     args.cluster.put(&mut overrides);
     let config = Config::load(&overrides, environment, directory)?;
@@ -89,13 +92,11 @@ pub(super) fn execute(args: &LeftoversArgs, environment: &Environment, directory
     if args.remove {
         remove(&kafka, &mut leftovers, args.unknown, config.kafka.connect_timeout)?;
     }
-    if args.format.is_json() {
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "schema": 1, "groups": leftovers }));
-        return text
-            .map(|text| text + "\n")
-            .map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")));
+    print(&if args.format.is_json() { json(&leftovers)? } else { text(&leftovers, args.remove) })?;
+    match problem(&leftovers) {
+        None => Ok(Exit::Done),
+        Some(text) => Err(CliError::Failed(text)),
     }
-    Ok(text(&leftovers, args.remove))
 }
 
 fn need(run: &str, known: Option<Status>, now: DateTime<Utc>) -> Need {
@@ -132,6 +133,11 @@ fn remove(
     Ok(())
 }
 
+fn json(leftovers: &[Leftover]) -> Result<String, CliError> {
+    let text = printable_json(&serde_json::json!({ "schema": 1, "groups": leftovers }));
+    text.map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")))
+}
+
 fn text(leftovers: &[Leftover], has_removed: bool) -> String {
     let mut out = String::new();
     if leftovers.is_empty() {
@@ -158,9 +164,33 @@ fn text(leftovers: &[Leftover], has_removed: bool) -> String {
     out
 }
 
+/// The groups that could not be removed, in a sentence.
+fn problem(leftovers: &[Leftover]) -> Option<String> {
+    let failed = leftovers.iter().filter(|one| one.error.is_some()).count();
+    let removed = leftovers.iter().filter(|one| one.removed).count();
+    let of = counted(failed + removed, "group");
+    (failed > 0).then(|| format!("{failed} of {of} cannot be removed; the reason is shown next to each"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_that_cannot_be_removed_is_a_problem() {
+        let leftover = |need: Need, error: Option<&str>| Leftover {
+            group: "kreplay-1".into(),
+            run: "1".into(),
+            need,
+            removed: need == Need::NotNeeded && error.is_none(),
+            error: error.map(str::to_owned),
+        };
+        let mut leftovers = vec![leftover(Need::NotNeeded, None), leftover(Need::Needed, None)];
+        assert_eq!(problem(&leftovers), None);
+        leftovers.push(leftover(Need::NotNeeded, Some("it has members")));
+        let expected = "1 of 2 groups cannot be removed; the reason is shown next to each";
+        assert_eq!(problem(&leftovers).as_deref(), Some(expected));
+    }
 
     #[test]
     fn groups_of_active_or_recent_runs_are_needed() {

@@ -183,10 +183,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Audit(args)) => audit::execute(args, &environment, directory),
         Some(Command::Compare(args)) => compare::execute(args, &environment, directory),
         Some(Command::Resume(args)) => resume::execute(args, &environment, directory),
-        Some(Command::Runs(args)) => {
-            print(&runs::execute(args, &environment, directory)?)?;
-            Ok(Exit::Done)
-        }
+        Some(Command::Runs(args)) => runs::execute(args, &environment, directory),
         None => {
             let config = cli.console.load(&environment, directory)?;
             let report = ReportArgs::default();

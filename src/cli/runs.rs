@@ -7,13 +7,17 @@ use clap::{Args, Subcommand};
 use kreplay_engine::journal::{Entry, Journals, Summary};
 use kreplay_model::{
     domain::{number::Count, printable},
-    feed::cells::{padding, width},
+    feed::{
+        cells::{padding, width},
+        report::printable_json,
+    },
 };
 
 use super::{
-    CliError,
+    CliError, Exit,
     args::{FileArgs, format::FormatArgs},
     leftovers::{self, LeftoversArgs},
+    print,
     resume::journals,
 };
 use crate::config::{Config, Environment, Overrides};
@@ -42,17 +46,18 @@ enum RunsCommand {
     Leftovers(LeftoversArgs),
 }
 
-/// Returns the text for standard output.
-pub(super) fn execute(args: &RunsArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
+pub(super) fn execute(args: &RunsArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     if let Some(RunsCommand::Leftovers(args)) = &args.command {
         return leftovers::execute(args, environment, directory);
     }
     let overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     let journals = journals(&Config::load(&overrides, environment, directory)?, environment)?;
-    match &args.forget {
-        Some(selector) => forget(&journals, selector),
-        None => list(&journals, args.format.is_json()),
-    }
+    let text = match &args.forget {
+        Some(selector) => forget(&journals, selector)?,
+        None => list(&journals, args.format.is_json())?,
+    };
+    print(&text)?;
+    Ok(Exit::Done)
 }
 
 fn forget(journals: &Journals, selector: &str) -> Result<String, CliError> {
@@ -64,10 +69,8 @@ fn forget(journals: &Journals, selector: &str) -> Result<String, CliError> {
 fn list(journals: &Journals, json: bool) -> Result<String, CliError> {
     let runs = journals.list().map_err(|error| CliError::of(&error))?;
     if json {
-        let text = serde_json::to_string_pretty(&runs);
-        return text
-            .map(|text| text + "\n")
-            .map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")));
+        let text = printable_json(&runs);
+        return text.map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")));
     }
     if runs.is_empty() {
         return Ok(format!("no runs found in {}\n", printable(&journals.dir().display().to_string())));

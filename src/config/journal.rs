@@ -19,6 +19,18 @@ const NOT_STORED: [&str; 5] =
 /// The tables whose settings are stored.
 const STORED_TABLES: [&str; 8] = ["run", "decode", "projection", "topics", "topic", "exec", "http", "export"];
 
+/// Whether a setting defines a run, so that the journal of the run stores it.
+fn defines_run(key: &str) -> bool {
+    let table = key.split('.').next().unwrap_or_default();
+    STORED_TABLES.contains(&table) && !NOT_STORED.contains(&key)
+}
+
+/// Whether a resumed run has a setting from its journal alone: a run whose journal does not have it was started without
+/// it. A journal may lack secrets, so they are not of this kind.
+pub(super) fn is_of_journal_alone(key: &str) -> bool {
+    defines_run(key) && catalog::setting(key).is_some_and(|setting| setting.kind.secret().is_none())
+}
+
 /// Makes a path absolute, also one after `sqlite:`. Other databases, and paths that begin with a reference, are not
 /// changed.
 fn absolute(value: &Value) -> Option<Value> {
@@ -127,12 +139,7 @@ impl Config {
 
     /// The connection as the text of a configuration file, and the run's settings by key, for the journal.
     fn for_journal(&self) -> (String, BTreeMap<String, String>) {
-        let settings = catalog::settings().filter(|setting| !NOT_STORED.contains(&setting.key));
-        let settings = settings.filter(|setting| {
-            let table = setting.key.split('.').next().unwrap_or_default();
-            STORED_TABLES.contains(&table)
-        });
-        let settings = settings.filter_map(|setting| {
+        let settings = catalog::settings().filter(|setting| defines_run(setting.key)).filter_map(|setting| {
             let value = match setting.key {
                 // The run may be resumed in another directory.
                 "run.handler" => Value::from(self.run.handler.absolute().ok()?.to_string()),

@@ -6,6 +6,7 @@ use toml::Value;
 
 use super::{
     input::{Input, quoted},
+    list::{escaped, split},
     value::number,
 };
 
@@ -51,14 +52,18 @@ pub(super) fn show_rules(rules: &[Rule]) -> Option<Value> {
 }
 
 pub(super) fn patterns(input: &Input) -> Result<Vec<Glob>, String> {
-    // Each value of a repeated flag may be a comma-separated list.
-    let items = input.list()?;
-    let names = items.iter().flat_map(|item| item.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    let items: Vec<String> = match input {
+        // An item of a list in the file may be a comma-separated list.
+        Input::List(items) => items.iter().flat_map(|item| split(item)).collect(),
+        other => other.list()?,
+    };
+    let names = items.iter().map(|item| item.trim()).filter(|name| !name.is_empty());
     names.map(str::parse).collect()
 }
 
 pub(super) fn show_patterns(patterns: &[Glob]) -> Value {
-    Value::Array(patterns.iter().map(|pattern| Value::from(pattern.as_str())).collect())
+    // As it would be written in the file: without its backslash, a comma would separate two patterns.
+    Value::Array(patterns.iter().map(|pattern| Value::from(escaped(pattern.as_str()))).collect())
 }
 
 pub(super) fn show_topics(topics: &[Glob]) -> Option<Value> {
@@ -87,5 +92,21 @@ mod tests {
         let shown = show_topics(&patterns(&Input::List(vec!["orders.*, live".into(), "x".into()])).unwrap());
         assert_eq!(shown.unwrap().to_string(), r#"["orders.*", "live", "x"]"#);
         assert!(patterns(&text("[")).is_err() && show_topics(&[]).is_none());
+    }
+
+    #[test]
+    fn a_comma_in_braces_or_after_a_backslash_belongs_to_its_pattern() {
+        for input in [
+            Input::List(vec!["billing-{eu,us}".into(), r"a\,b{c,d}".into()]),
+            Input::Untyped(r"billing-{eu,us}, a\,b{c,d}".into()),
+            Input::Flags(vec![r"billing-{eu,us},a\,b{c,d}".into()]),
+        ] {
+            let read = patterns(&input).unwrap();
+            assert_eq!(read.iter().map(Glob::as_str).collect::<Vec<_>>(), ["billing-{eu,us}", "a,b{c,d}"]);
+            assert!(read[0].is_match(b"billing-us") && read[1].is_match(b"a,bd"));
+            let shown = show_patterns(&read);
+            let again = shown.as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect();
+            assert_eq!(patterns(&Input::List(again)).unwrap(), read, "{shown}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use kreplay_model::domain::Concurrency;
 use super::{
     Config, ConfigError, Environment, Origin, Problem, ResumedSettings, alerts, catalog, file,
     input::{Assignment, Input},
-    keys, named_tables, notify, property, reference,
+    journal, keys, named_tables, notify, property, reference,
 };
 
 /// The command line's part of a configuration: the file to read, and values.
@@ -20,8 +20,8 @@ pub struct Overrides {
     pub assignments: Vec<Assignment>,
     /// Values of `-X`, in order.
     pub properties: Vec<String>,
-    /// Stored settings of a run that is being resumed. The connection has lower precedence than the file; the settings
-    /// of the run have higher precedence than the environment.
+    /// Stored settings of a run that is being resumed. The connection has lower precedence than the file. The settings
+    /// of the run replace those of file and environment, also where the run was started without one.
     pub resumed: Option<ResumedSettings>,
 }
 
@@ -36,10 +36,12 @@ impl Config {
         if let Some(resumed) = &overrides.resumed {
             merge.layer_text(&resumed.origin, &resumed.connection);
         }
+        let is_read = |it: &Assignment| overrides.resumed.is_none() || !journal::is_of_journal_alone(&it.key);
         if let Some(path) = file::find(overrides.file.as_deref(), environment, directory) {
             let text = file::read(directory, &path)?;
-            let (assignments, problems) = file::parse(&path, &text);
+            let (mut assignments, problems) = file::parse(&path, &text);
             merge.problems.extend(problems);
+            assignments.retain(is_read);
             merge.layer(&assignments);
             merge.build_keymap();
             merge.build_alerts();
@@ -48,10 +50,11 @@ impl Config {
         }
         let (assignments, problems) = environment.assignments();
         merge.problems.extend(problems);
+        let (assignments, of_run): (Vec<_>, Vec<_>) = assignments.into_iter().partition(is_read);
         merge.layer(&assignments);
         if let Some(resumed) = &overrides.resumed {
             merge.layer_text(&resumed.origin, &resumed.run);
-            let overriding = assignments.iter().filter(|it| ENVIRONMENT_ON_RESUME.contains(&it.key.as_str())).cloned();
+            let overriding = of_run.into_iter().filter(|it| ENVIRONMENT_ON_RESUME.contains(&it.key.as_str()));
             merge.layer(&overriding.collect::<Vec<_>>());
         }
         let properties = merge.property_flags(&overrides.properties);

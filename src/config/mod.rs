@@ -37,7 +37,7 @@ pub use alerts::AlertsSection;
 pub use environment::Environment;
 pub use input::Assignment;
 pub use journal::ResumedSettings;
-pub(crate) use list::split as split_list;
+pub(crate) use list::{split as split_list, without_duplicates};
 pub use merge::{LoadedKeymap, Overrides};
 pub use model::{
     ClientChoice, Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RecordingSection,

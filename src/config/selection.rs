@@ -5,7 +5,10 @@ use kreplay_topics::is_topic_name;
 use regex::Regex;
 use toml::Value;
 
-use super::input::{Input, quoted};
+use super::{
+    input::{Input, quoted},
+    list::without_duplicates,
+};
 
 /// Prefix and suffix that anchor a pattern, so that it matches full names.
 const ANCHORS: (&str, &str) = ("^(?:", ")$");
@@ -17,7 +20,8 @@ pub(super) fn topics(input: &Input) -> Result<TopicSet, String> {
     }
     match names.iter().find(|name| !is_topic_name(name)) {
         Some(wrong) => Err(format!("{} is not a valid topic name", quoted(wrong))),
-        None => Ok(TopicSet::Named(names)),
+        // A topic that is named twice is read once.
+        None => Ok(TopicSet::Named(without_duplicates(names))),
     }
 }
 
@@ -74,6 +78,12 @@ mod tests {
             assert!(!error.contains('\n'), "{error}");
         }
         assert!(regex(&Input::Text("(".into())).unwrap_err().contains("unclosed group"));
+    }
+
+    #[test]
+    fn a_topic_that_is_named_twice_is_read_once() {
+        let twice = Input::Flags(vec!["b,a".into(), "b".into()]);
+        assert!(matches!(topics(&twice), Ok(TopicSet::Named(names)) if names == ["b", "a"]));
     }
 
     #[test]

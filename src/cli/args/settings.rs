@@ -68,7 +68,7 @@ pub struct SafeguardArgs {
     /// [default: all topics that the group has committed offsets for]
     ///
     /// Use this to ignore topics that the group no longer reads.
-    #[arg(long, value_name = "TOPIC,…", value_delimiter = ',', requires = "protect_group")]
+    #[arg(long, value_name = "TOPIC,…", requires = "protect_group")]
     pub protect_topics: Vec<String>,
     /// Maximum lag of the protected group, in records
     #[arg(long, value_name = "N")]

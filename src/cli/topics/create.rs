@@ -3,7 +3,10 @@
 use std::{fmt::Write as _, path::Path};
 
 use clap::Args;
-use kreplay_model::domain::number::{by_count, counted};
+use kreplay_model::{
+    domain::number::{by_count, counted},
+    feed::report::printable_json,
+};
 use kreplay_topics::create::{TopicOutcome, TopicState, create, wanted};
 
 use super::client;
@@ -65,8 +68,8 @@ pub(super) fn execute(args: &CreateArgs, environment: &Environment, directory: &
 }
 
 fn json(outcomes: &[TopicOutcome]) -> Result<String, CliError> {
-    let text = serde_json::to_string_pretty(&serde_json::json!({ "schema": 1, "topics": outcomes }));
-    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))
+    let text = printable_json(&serde_json::json!({ "schema": 1, "topics": outcomes }));
+    text.map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))
 }
 
 fn text(outcomes: &[TopicOutcome]) -> String {

@@ -12,7 +12,10 @@ use std::{
 
 use clap::Args;
 use kreplay_kafka::producer::Timestamps;
-use kreplay_model::domain::number::{Count, counted};
+use kreplay_model::{
+    domain::number::{Count, counted},
+    feed::report::printable_json,
+};
 use kreplay_topics::migrate::{Carry, MigrateOptions, Migration, ProgressListener};
 use serde::Serialize;
 
@@ -25,7 +28,7 @@ use crate::{
         run::no_topics,
         signals::{exit_soon_after_unless, stop_flag},
     },
-    config::{Assignment, Config, Environment, Overrides, split_list},
+    config::{Assignment, Config, Environment, Overrides, split_list, without_duplicates},
 };
 
 /// The flags of `topics migrate`.
@@ -90,24 +93,28 @@ impl MigrateArgs {
         }
         Ok(Config::load(&overrides, environment, directory)?)
     }
+
+    fn carry(&self) -> Carry {
+        let groups: Vec<String> = self.carry_group.iter().flat_map(|list| split_list(list)).collect();
+        match (self.no_carry, groups.is_empty()) {
+            (true, _) => Carry::None,
+            (false, true) => Carry::All,
+            (false, false) => Carry::Only(without_duplicates(groups)),
+        }
+    }
 }
 
 pub(super) fn execute(args: &MigrateArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     let config = args.load(environment, directory)?;
     let client = client(&config)?;
     let Some(topics) = config.run.topics.clone() else { return Err(no_topics()) };
-    let carry = match (args.no_carry, args.carry_group.is_empty()) {
-        (true, _) => Carry::None,
-        (false, true) => Carry::All,
-        (false, false) => Carry::Only(args.carry_group.iter().flat_map(|list| split_list(list)).collect()),
-    };
     let options = MigrateOptions {
         topics,
         strategy: config.topics.strategy.clone(),
         channel: config.topics.channel.clone(),
         key: config.topics.key,
         timestamps: args.timestamps,
-        carry,
+        carry: args.carry(),
         follow: args.follow,
         timeout: config.kafka.connect_timeout,
     };
@@ -147,8 +154,7 @@ fn rendered(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -
     if !json {
         return Ok(text());
     }
-    let text = serde_json::to_string_pretty(value);
-    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))
+    printable_json(value).map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))
 }
 
 /// Progress on standard error: one line, rewritten in place, on a terminal; otherwise a new line every 5 seconds.
@@ -208,5 +214,26 @@ impl ProgressListener for Progress {
     fn notice(&mut self, text: &str) {
         self.end();
         let _ = writeln!(io::stderr(), "kreplay: {text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command, topics::TopicsCommand};
+
+    #[test]
+    fn a_group_that_is_named_twice_is_carried_once() {
+        let carry = |flags: &[&str]| {
+            let cli = Cli::try_parse_from([&["kreplay", "topics", "migrate", "-t", "a"], flags].concat()).unwrap();
+            let Some(Command::Topics(args)) = cli.command else { panic!("another command") };
+            let TopicsCommand::Migrate(args) = args.command else { panic!("another subcommand") };
+            args.carry()
+        };
+        let groups = ["b", "a"].map(str::to_owned).to_vec();
+        assert_eq!(carry(&["--carry-group", "b,a", "b"]), Carry::Only(groups));
+        assert_eq!((carry(&[]), carry(&["--no-carry"])), (Carry::All, Carry::None));
     }
 }
