@@ -17,6 +17,7 @@ mod built_in;
 mod dry_run_test;
 #[cfg(feature = "exec")]
 mod exec;
+mod failure;
 mod file_format;
 #[cfg(feature = "files")]
 mod files;

@@ -1,6 +1,9 @@
 //! How far a batch is: what is handled, what has failed, and what is left. No I/O.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use kreplay_model::domain::Record;
 
@@ -152,14 +155,19 @@ impl BatchProgress {
     }
 }
 
-/// Handles the records of a batch one after another. A record that fails ends its run, and no other.
+/// Handles the records of a batch one after another. A record that fails, or at which `handle` panics, ends its run,
+/// and no other.
 pub fn handle_each<F>(batch: &[LaneRun], mut handle: impl FnMut(&Record) -> Result<(), F>) -> Vec<LaneFailure>
 where
     F: Into<RecordFailure>,
 {
+    let mut failure = |record: &Record| match catch_unwind(AssertUnwindSafe(|| handle(record))) {
+        Ok(handled) => handled.err().map(Into::into),
+        Err(panic) => Some(RecordFailure::of_panic(panic.as_ref())),
+    };
     let first_failure = |(run, lane): (usize, &LaneRun)| {
         let mut records = lane.records.iter().enumerate();
-        records.find_map(|(done, record)| Some(handle(record).err()?.into().in_run(run, done)))
+        records.find_map(|(done, record)| Some(failure(record)?.in_run(run, done)))
     };
     batch.iter().enumerate().filter_map(first_failure).collect()
 }
@@ -229,6 +237,21 @@ mod tests {
         });
         assert_eq!(handled, [0, 1, 0, 1]);
         assert_eq!(failures, [failed(0, 1, "bad", Advice::Retry), failed(1, 1, "bad", Advice::Retry)]);
+    }
+
+    #[test]
+    fn a_panic_is_blamed_only_on_the_record_at_which_it_happened() {
+        let mut handled = Vec::new();
+        let failures = handle_each(&[lane(0, 4), lane(1, 2)], |record| {
+            assert_ne!(record.offset, 3, "boom");
+            handled.push(record.offset);
+            Ok::<(), String>(())
+        });
+        assert_eq!(handled, [0, 1, 2, 0, 1]);
+        assert_eq!(failures.len(), 1);
+        assert_eq!((failures[0].run, failures[0].done, failures[0].advice), (0, 3, Advice::Retry));
+        let error = &failures[0].error;
+        assert!(error.starts_with("the handler panicked: ") && error.contains("boom"), "{error}");
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Failures of records, and what is advised about retrying them.
 
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 
 /// A lane run of a batch that was not handled completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,12 @@ impl RecordFailure {
     /// A failure with advice about a retry.
     pub fn new(error: impl Into<String>, advice: Advice) -> Self {
         Self { error: error.into(), advice }
+    }
+
+    /// The failure of a handler that panicked; `panic` is what it panicked with.
+    pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self::from(format!("the handler panicked: {}", text.unwrap_or("no reason given")))
     }
 
     /// The failure of a run of a batch of which `done` records are handled.

@@ -16,6 +16,7 @@ use super::{
     stderr_log::StderrLog,
     worker::ExecHandler,
 };
+use crate::failure::preview_error;
 use crate::setup::HandlerSetup;
 use crate::{EffectForm, Handler, HandlerError, Preview, PreviewError, PreviewedEffect, RunEnd, RunHandlers};
 
@@ -81,7 +82,7 @@ impl Preview for InputPreview {
 
     fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
         let mut content = Vec::new();
-        self.0.append_line(&mut content, record)?;
+        self.0.append_line(&mut content, record).map_err(preview_error)?;
         content.pop();
         effects.push(PreviewedEffect { what: format!("exec {}", self.0.command.shown()), content });
         Ok(())

@@ -12,7 +12,7 @@ use kreplay_engine::rules::Rules;
 use kreplay_model::domain::{AppendOnlyVec, Record, TopicPartition};
 
 use super::{ExecSettings, command::Command, stderr_log::StderrLog};
-use crate::ndjson;
+use crate::{RecordFailure, ndjson};
 
 /// The state shared by the workers of one run.
 pub(super) struct ExecShared {
@@ -43,7 +43,10 @@ pub(super) struct Counts {
 
 impl ExecShared {
     /// Appends a record's input line: the `ndjson` line, preceded by number and lane.
-    pub(super) fn append(&self, out: &mut Vec<u8>, id: u64, lane: u32, record: &Record) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// The record cannot be decoded. `out` is unchanged then.
+    pub(super) fn append(&self, out: &mut Vec<u8>, id: u64, lane: u32, record: &Record) -> Result<(), RecordFailure> {
         let start = out.len();
         // Writing to a Vec cannot fail.
         let _ = write!(out, "{{\"id\":{id},\"lane\":{lane},");
@@ -58,9 +61,9 @@ impl ExecShared {
     }
 
     /// Appends the `ndjson` line of a record.
-    pub(super) fn append_line(&self, out: &mut Vec<u8>, record: &Record) -> Result<(), String> {
+    pub(super) fn append_line(&self, out: &mut Vec<u8>, record: &Record) -> Result<(), RecordFailure> {
         let source = self.partitions.get(record.partition as usize);
         let source = source.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
-        ndjson::append_decoded(out, source, &self.rules, record).map_err(|error| error.to_string())
+        ndjson::append_decoded(out, source, &self.rules, record).map_err(RecordFailure::from)
     }
 }

@@ -227,8 +227,8 @@ fn send_records(child: &mut Child, batch: &[LaneRun], window: &mut Window, share
         && let Some((id, at)) = window.next()
     {
         let lane = &batch[at.run];
-        if let Err(error) = shared.append(child.pending(), id, lane.lane, &lane.records[at.index]) {
-            window.fail(at, error);
+        if let Err(failure) = shared.append(child.pending(), id, lane.lane, &lane.records[at.index]) {
+            window.fail(at, failure);
         }
     }
 }

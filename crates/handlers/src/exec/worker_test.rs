@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{ExecHandlers, ExecSettings};
 use crate::setup::HandlerSetup;
-use crate::{Advice, Handler, LaneFailure, LaneRun, RunEnd, RunHandlers, testing::record};
+use crate::{Advice, Handler, LaneFailure, LaneRun, PreviewError, RunEnd, RunHandlers, testing::record};
 
 /// A source with one worker.
 struct Fixture {
@@ -97,6 +97,16 @@ fn records_are_acknowledged_in_order_and_failures_stop_their_lane() {
     assert_eq!(it.handle(&[lane(4, 40..41)]), []);
     it.end();
     assert_eq!(it.event_texts(), "");
+}
+
+#[test]
+fn a_registry_that_does_not_answer_blames_no_record() {
+    let (context, unreadable) = HandlerSetup::without_registry(&[TopicPartition::new("t", 0)]);
+    let source = ExecHandlers::open(&["cat".to_owned()], &context).unwrap();
+    let previewed = source.preview().unwrap().preview(&unreadable, &mut Vec::new());
+    assert!(matches!(previewed, Err(PreviewError::Stop(_))), "{previewed:?}");
+    let failures = source.make(0).handle(&[LaneRun { lane: 0, records: vec![unreadable] }]);
+    assert!(matches!(failures[..], [LaneFailure { run: 0, done: 0, advice: Advice::Unable, .. }]), "{failures:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kreplay_engine::rules::Examined;
 use kreplay_model::domain::{
-    Record, TopicPartition,
+    Format, Record, TopicPartition,
     json::{Document, Json, Kind as JsonKind},
 };
 
@@ -52,6 +52,13 @@ impl Column {
         record: &'a Record,
         examined: &'a Examined<'_, Record>,
     ) -> Result<Cell<'a>, String> {
+        // Unless it is written as bytes, a key or value with a configured format is written decoded. The format `bytes`
+        // decodes nothing, so its digits are those of a number.
+        let is_decoded = |of: Format| match self.kind_for(format) {
+            Kind::Bytes => false,
+            Kind::Text => of.is_specified(),
+            _ => of.is_specified() && of != Format::Bytes,
+        };
         let bytes = match &self.part {
             RecordPart::Topic => return Ok(Cell::Text(Cow::Borrowed(&id.topic))),
             RecordPart::Partition => return Ok(Cell::Long(id.partition.0.into())),
@@ -59,10 +66,14 @@ impl Column {
             RecordPart::Timestamp if record.timestamp_ms < 0 => return Ok(Cell::Null),
             RecordPart::Timestamp => return Ok(Cell::Long(record.timestamp_ms)),
             RecordPart::Headers => return headers_as_json(record).map(|text| Cell::Text(Cow::Owned(text))),
+            // As text, a key is the same here as in filters.
             RecordPart::Key if self.kind_for(format) == Kind::Text => examined.own_key().map(Cow::Borrowed),
+            RecordPart::Key if is_decoded(record.route.formats.key) => {
+                let document = examined.key_document().map_err(ToString::to_string)?;
+                return self.json_cell(document.map(Document::root));
+            }
             RecordPart::Key => record.key().map(Cow::Borrowed),
-            // As text, a value with a configured format is written decoded.
-            RecordPart::Value if self.kind_for(format) == Kind::Text && record.route.formats.value.is_specified() => {
+            RecordPart::Value if is_decoded(record.route.formats.value) => {
                 let document = examined.document().map_err(ToString::to_string)?;
                 return self.json_cell(document.map(Document::root));
             }

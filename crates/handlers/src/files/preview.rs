@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use kreplay_model::domain::{AppendOnlyVec, Record, TopicPartition};
 
-use super::{FileFormat, table::Table};
-use crate::{EffectForm, Preview, PreviewError, PreviewedEffect};
+use super::{
+    FileFormat,
+    table::{RowError, Table},
+};
+use crate::{EffectForm, Preview, PreviewError, PreviewedEffect, RecordFailure, failure::preview_error};
 
 pub(super) struct FilesPreview {
     /// Rows of Parquet are shown as CSV.
@@ -24,7 +27,8 @@ impl Preview for FilesPreview {
         let id = self.partitions.get(record.partition as usize);
         let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
         let mut content = Vec::new();
-        self.table.append(&mut content, id, record).map_err(|error| error.text)?;
+        let appended = self.table.append(&mut content, id, record);
+        appended.map_err(|RowError { text, advice }| preview_error(RecordFailure::new(text, advice)))?;
         if self.format == FileFormat::Ndjson {
             // The line feed is not part of the content, as with `ndjson`.
             content.pop();

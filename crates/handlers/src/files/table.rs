@@ -6,7 +6,7 @@ use kreplay_engine::rules::Rules;
 use kreplay_model::domain::{Record, TopicPartition};
 
 use super::{FileFormat, cell::Cell, csv, format::OutputFormat, row_encoding};
-use crate::{Advice, ndjson::line};
+use crate::{Advice, failure::decoding_advice, ndjson::line};
 
 /// Why a record cannot be written as a row.
 #[derive(Debug)]
@@ -44,8 +44,7 @@ impl Table {
         let (before, format) = (out.len(), self.output.format);
         let examined = self.rules.examine(record);
         if let Some(error) = examined.undecodable() {
-            let advice = if error.is_transient() { Advice::Retry } else { Advice::GiveUp };
-            return Err(RowError { text: error.to_string(), advice });
+            return Err(RowError { text: error.to_string(), advice: decoding_advice(error) });
         }
         let cells: Result<Vec<_>, _> =
             self.output.columns.iter().map(|column| column.cell(format, id, record, &examined)).collect();

@@ -26,7 +26,7 @@ use proptest::prelude::*;
 
 use super::{Compression, ExportSettings, FileFormat, FilesHandlers, Series};
 use crate::setup::HandlerSetup;
-use crate::{Advice, LaneFailure, LaneRun, Positions, RunEnd, RunHandlers, testing::record};
+use crate::{Advice, LaneFailure, LaneRun, Positions, PreviewError, RunEnd, RunHandlers, testing::record};
 
 const FORMATS: [FileFormat; 3] = [FileFormat::Csv, FileFormat::Parquet, FileFormat::Ndjson];
 

@@ -20,6 +20,7 @@ use super::{
     shared::{Counts, HttpShared},
     worker::HttpHandler,
 };
+use crate::failure::preview_error;
 use crate::setup::HandlerSetup;
 use crate::{EffectForm, Handler, HandlerError, HandlerNeeds, Preview, PreviewError, PreviewedEffect, RunHandlers};
 
@@ -111,7 +112,7 @@ impl Preview for RequestPreview {
 
     fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
         let mut body = RequestContent::new(&self.0.settings);
-        body.push(self.0.source(record)?, &self.0.rules, record)?;
+        body.push(self.0.source(record)?, &self.0.rules, record).map_err(preview_error)?;
         let (headers, body) = body.finish();
         let what = self.0.client.request();
         let mut content = format!("{what}\n").into_bytes();

@@ -10,7 +10,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Body, HttpSettings};
-use crate::ndjson;
+use crate::{RecordFailure, ndjson};
 
 /// Identifies the record of a request. The same on every attempt, so that a receiver can detect repetitions.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -51,7 +51,12 @@ impl<'a> RequestContent<'a> {
     ///
     /// # Errors
     /// The record cannot be written in this form.
-    pub(super) fn push(&mut self, source: &TopicPartition, rules: &Rules, record: &Record) -> Result<(), String> {
+    pub(super) fn push(
+        &mut self,
+        source: &TopicPartition,
+        rules: &Rules,
+        record: &Record,
+    ) -> Result<(), RecordFailure> {
         if self.kind == Body::Value {
             self.headers = value_headers(source, record, self.record_headers)?;
             self.bytes.extend_from_slice(record.value().unwrap_or_default());
@@ -62,7 +67,7 @@ impl<'a> RequestContent<'a> {
             }
             if let Err(error) = ndjson::append_decoded(&mut self.bytes, source, rules, record) {
                 self.bytes.truncate(before);
-                return Err(error.to_string());
+                return Err(error.into());
             }
             if self.kind != Body::Ndjson {
                 self.bytes.pop();

@@ -86,13 +86,13 @@ impl<'a> Delivery<'a> {
                     content.cut_back(before);
                     return false;
                 }
-                unwritable = appended.err().map(|error| (at, error));
+                unwritable = appended.err().map(|failure| (at, failure));
                 unwritable.is_none()
             });
-            if let Some((at, error)) = unwritable
+            if let Some((at, failure)) = unwritable
                 && records.is_empty()
             {
-                self.progress.fail(at, error);
+                self.progress.fail(at, failure);
                 continue;
             }
             return (!records.is_empty()).then_some((records, content));
@@ -188,7 +188,7 @@ impl<'a> Delivery<'a> {
             let mut content = RequestContent::new(&self.shared.settings);
             match append(self.shared, self.batch, *at, &mut content) {
                 Ok(()) => self.send_request(&[*at], content),
-                Err(error) => self.progress.fail(*at, error),
+                Err(failure) => self.progress.fail(*at, failure),
             }
         }
     }
@@ -199,7 +199,7 @@ fn append(
     batch: &[LaneRun],
     at: RecordIndex,
     content: &mut RequestContent<'_>,
-) -> Result<(), String> {
+) -> Result<(), RecordFailure> {
     let record = &batch[at.run].records[at.index];
     content.push(shared.source(record)?, &shared.rules, record)
 }

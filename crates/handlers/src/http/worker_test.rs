@@ -16,7 +16,7 @@ use super::{
     testing::{Endpoint, Reply, Request, status},
 };
 use crate::setup::HandlerSetup;
-use crate::{Advice, HandlerError, LaneFailure, LaneRun, RunHandlers, testing::record};
+use crate::{Advice, HandlerError, LaneFailure, LaneRun, PreviewError, RunHandlers, testing::record};
 
 /// A lane whose records have `v` and their offset as value.
 fn lane(number: u32, offsets: std::ops::Range<i64>) -> LaneRun {
@@ -88,6 +88,22 @@ fn each_record_is_one_request_and_a_lane_ends_at_its_failure() {
     );
     assert_eq!((effect(&it, "requests"), effect(&it, "answers.2xx"), effect(&it, "answers.4xx")), (5, 3, 2));
     assert_eq!(effect(&it, "acknowledged"), 3);
+}
+
+#[test]
+fn a_registry_that_does_not_answer_blames_no_record() {
+    let endpoint = Endpoint::start(|_| status(200));
+    for body in [Body::Record, Body::Array] {
+        let (mut context, unreadable) = HandlerSetup::without_registry(&[TopicPartition::new("t", 0)]);
+        context.settings.http.body = body;
+        let url = Secret::plain(SecretFormat::Address, endpoint.url("/x"));
+        let it = HttpHandlers::open(Some(&url), &context).unwrap();
+        let previewed = it.preview().unwrap().preview(&unreadable, &mut Vec::new());
+        assert!(matches!(previewed, Err(PreviewError::Stop(_))), "{previewed:?}");
+        let failures = handle(&it, &[LaneRun { lane: 0, records: vec![unreadable] }]);
+        assert_eq!(ends(&failures), [(0, 0, Advice::Unable)]);
+    }
+    assert_eq!(endpoint.seen().len(), 0);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use kreplay_model::domain::{
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::ser::Formatter;
 
-use crate::Advice;
+use crate::{Advice, RecordFailure, failure::decoding_advice};
 
 /// A key or a value, decoded or not.
 enum LineContent<'a> {
@@ -59,9 +59,15 @@ impl LineError {
     /// What is advised about a retry.
     pub(crate) fn advice(&self) -> Advice {
         match self {
-            Self::Undecodable(error) if !error.is_transient() => Advice::GiveUp,
-            _ => Advice::Retry,
+            Self::Undecodable(error) => decoding_advice(error),
+            Self::Json(_) => Advice::Retry,
         }
+    }
+}
+
+impl From<LineError> for RecordFailure {
+    fn from(error: LineError) -> Self {
+        Self::new(error.to_string(), error.advice())
     }
 }
 

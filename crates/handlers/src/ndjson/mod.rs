@@ -13,7 +13,7 @@ use super::{
     BatchProgress, EffectForm, Handler, HandlerError, HandlerNeeds, LaneFailure, LaneRun, Preview, PreviewError,
     PreviewOnlyHandler, PreviewedEffect, RecordFailure, RecordIndex, RunEnd, RunHandlers,
 };
-use crate::setup::HandlerSetup;
+use crate::{failure::preview_error, setup::HandlerSetup};
 #[cfg(any(feature = "exec", feature = "http"))]
 pub(super) use line::append_decoded;
 use line_output::{LineOutput, WriteError};
@@ -94,7 +94,7 @@ impl Preview for LinePreview {
         let id = self.partitions.get(record.partition as usize);
         let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
         let mut content = Vec::new();
-        line::append_decoded(&mut content, id, &self.rules, record).map_err(|error| error.to_string())?;
+        line::append_decoded(&mut content, id, &self.rules, record).map_err(|error| preview_error(error.into()))?;
         content.pop();
         effects.push(PreviewedEffect { what: "line".into(), content });
         Ok(())
@@ -156,8 +156,7 @@ impl NdjsonHandler {
     fn append(&mut self, record: &Record) -> Result<(), RecordFailure> {
         let source = self.output.partitions.get(record.partition as usize);
         let source = source.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
-        line::append_decoded(&mut self.block, source, &self.output.rules, record)
-            .map_err(|error| RecordFailure::new(error.to_string(), error.advice()))
+        line::append_decoded(&mut self.block, source, &self.output.rules, record).map_err(RecordFailure::from)
     }
 }
 
@@ -201,6 +200,17 @@ mod tests {
         let failures = handler(&path).handle(&[stray, lane(1, 1)]);
         assert_eq!(failures.iter().map(|f| (f.run, f.done)).collect::<Vec<_>>(), [(0, 1)]);
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn a_registry_that_does_not_answer_blames_no_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let (context, unreadable) = HandlerSetup::without_registry(&[TopicPartition::new("a", 0)]);
+        let previewed = PreviewHandlers::of(&context).preview().unwrap().preview(&unreadable, &mut Vec::new());
+        assert!(matches!(previewed, Err(PreviewError::Stop(_))), "{previewed:?}");
+        let mut handler = NdjsonHandler::new(NdjsonHandlers::open(Some(&dir.path().join("out")), &context).unwrap());
+        let failures = handler.handle(&[LaneRun { lane: 0, records: vec![unreadable] }]);
+        assert_eq!(failures.iter().map(|f| (f.run, f.done, f.advice)).collect::<Vec<_>>(), [(0, 0, Advice::Unable)]);
     }
 
     #[cfg(target_os = "linux")]

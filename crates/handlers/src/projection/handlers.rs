@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use kreplay_engine::{decode::Undecodable, rules::Field};
+use kreplay_engine::rules::Field;
 use kreplay_model::{
     domain::{Offset, OffsetSet, TopicPartition},
     feed::EffectCount,
@@ -28,6 +28,7 @@ use super::{
     store::{BatchOutcome, ProjectionStore, RunPartition, StoreSession, settings_error, target_error},
     target::ProjectionTarget,
 };
+use crate::failure::decoding_advice;
 use crate::setup::HandlerSetup;
 use crate::{
     Advice, Handler, HandlerError, HandlerNeeds, LaneFailure, LaneRun, Logs, Positions, Preview, RunEnd, RunHandlers,
@@ -270,7 +271,8 @@ impl Handler for ProjectionHandler {
             return BatchOutcome::failed(&batch, "a dry run applies nothing", Advice::Stop).failures;
         };
         if let Err(error) = self.shared.claim_new(&batch) {
-            return BatchOutcome::failed(&batch, &error.to_string(), Advice::Retry).failures;
+            // The target is at fault, not a record.
+            return BatchOutcome::failed(&batch, &error.to_string(), Advice::Unable).failures;
         }
         let unmatched = batch.records.iter().filter(|record| record.statements.is_empty()).count();
         let mut outcome = session.apply(batch);
@@ -293,10 +295,7 @@ impl ProjectionHandler {
             let first = batch.records.len();
             for (done, record) in lane.records.iter().enumerate() {
                 if let Err(error) = self.binder.bind(record, &mut batch) {
-                    let advice = match error {
-                        Undecodable::Bad(_) => Advice::GiveUp,
-                        Undecodable::Unreachable(_) => Advice::Retry,
-                    };
+                    let advice = decoding_advice(&error);
                     failures.push(LaneFailure { run, done, error: error.to_string(), advice });
                     break;
                 }

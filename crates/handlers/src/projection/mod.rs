@@ -12,7 +12,6 @@ mod definition;
 mod handlers;
 mod log_identity;
 mod postgres;
-mod postgres_url;
 mod preview;
 mod settings;
 mod shadow;

@@ -2,7 +2,9 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use super::{postgres_url::PostgresUrl, statement::Dialect};
+use kreplay_model::domain::postgres_url::PostgresUrl;
+
+use super::statement::Dialect;
 
 /// The target of a projection. Its `Debug` and `Display` forms contain no password.
 #[derive(Clone, PartialEq, Eq)]

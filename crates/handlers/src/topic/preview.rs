@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kreplay_model::domain::Record;
 
 use super::{outgoing::Outgoing, republish::Republisher};
-use crate::{EffectForm, Preview, PreviewError, PreviewedEffect};
+use crate::{EffectForm, Preview, PreviewError, PreviewedEffect, failure::preview_error};
 
 pub(super) struct TopicPreview(pub(super) Arc<Republisher>);
 
@@ -15,7 +15,7 @@ impl Preview for TopicPreview {
     }
 
     fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
-        let outgoing = self.0.router.route(record).map_err(|misrouted| misrouted.error)?;
+        let outgoing = self.0.router.route(record).map_err(preview_error)?;
         effects.push(PreviewedEffect {
             what: format!("topic {}", outgoing.target.name),
             content: content(&outgoing, record),

@@ -16,6 +16,7 @@ mod offset_set;
 mod ordering;
 mod own_group;
 mod partition;
+pub mod postgres_url;
 mod printable;
 mod rate_limit;
 mod record;

@@ -130,7 +130,8 @@ impl Handler for ComparisonHandler {
                         (Err(bad.clone()), Err(bad))
                     }
                     Some(unreachable @ Undecodable::Unreachable(_)) => {
-                        failures.push(LaneFailure { run, done, error: unreachable.to_string(), advice: Advice::Retry });
+                        let error = unreachable.to_string();
+                        failures.push(LaneFailure { run, done, error, advice: Advice::Unable });
                         break;
                     }
                 };

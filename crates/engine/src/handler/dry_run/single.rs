@@ -123,7 +123,7 @@ impl Handler for DryRunHandler {
                     }
                     Some(unreachable @ Undecodable::Unreachable(_)) => {
                         let error = unreachable.to_string();
-                        failures.push(LaneFailure { run, done, error, advice: Advice::Retry });
+                        failures.push(LaneFailure { run, done, error, advice: Advice::Unable });
                         break;
                     }
                 }

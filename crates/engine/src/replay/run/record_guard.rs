@@ -84,7 +84,8 @@ pub fn undecodable(rules: &Rules, decodes: bool, record: &Record) -> Option<Reje
         return None;
     }
     let error = rules.undecodable(record)?;
-    let advice = if error.is_transient() { Advice::Retry } else { Advice::GiveUp };
+    // If the schema registry is unavailable, no record is at fault.
+    let advice = if error.is_transient() { Advice::Unable } else { Advice::GiveUp };
     Some(Rejection { error: error.to_string(), advice })
 }
 
@@ -150,6 +151,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_registry_that_does_not_answer_blames_no_record() {
+        let formats = Formats { value: Format::Avro, ..Formats::default() };
+        let (mut builder, mut records) = (RecordBufferBuilder::default(), Vec::new());
+        let route = Route { formats, ..Route::default() };
+        builder.push(0, 0, 0, -1, route, None, Some(&[0, 0, 0, 0, 1]));
+        builder.finish(&Arc::new(AtomicU64::new(0)), &mut records);
+        // No registry is configured, so none answers.
+        let decoding = DecodeSettings { formats, ..DecodeSettings::default() };
+        let rules = Rules { decoding: decoding.into(), ..Rules::default() };
+        let rejection = undecodable(&rules, false, &records[0]).unwrap();
+        assert_eq!(rejection.advice, Advice::Unable, "{}", rejection.error);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{
     record_guard::{Rejection, handle_accepted, undecodable},
 };
 use crate::{
-    handler::{Advice, Handler, LaneFailure, LaneRun, report_commits_to},
+    handler::{Handler, LaneFailure, LaneRun, RecordFailure, report_commits_to},
     journal::BegunLog,
     replay::{charges::SharedLedger, engine::Engine},
     rules::OnUnjudged,
@@ -122,18 +122,7 @@ fn positions(batch: &[LaneRun]) -> impl Iterator<Item = (u32, i64)> {
 /// Calls the handler. If it panics, the whole batch has failed, since nothing is known about its effects.
 fn handle(handler: &mut dyn Handler, batch: &[LaneRun]) -> Vec<LaneFailure> {
     catch_unwind(AssertUnwindSafe(|| handler.handle(batch))).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no reason given".into());
-        (0..batch.len())
-            .map(|run| LaneFailure {
-                run,
-                done: 0,
-                error: format!("the handler panicked: {text}"),
-                advice: Advice::Retry,
-            })
-            .collect()
+        let failure = RecordFailure::of_panic(panic.as_ref());
+        (0..batch.len()).map(|run| failure.clone().in_run(run, 0)).collect()
     })
 }

@@ -1,5 +1,7 @@
 //! What the rows of the files contain.
 
+use kreplay_model::domain::{Format, Formats};
+
 use super::*;
 
 #[test]
@@ -114,6 +116,46 @@ fn absent_empty_special_and_typed_values_are_written() {
         } else {
             assert_eq!((rows[1]["value"].clone(), rows[1]["key"].clone()), (None, Some(String::new())));
         }
+    }
+}
+
+#[test]
+fn typed_columns_contain_decoded_keys_and_values() {
+    let formats = Formats { key: Format::Json, value: Format::Json };
+    let columns = ["key:long", "n=value:long", "x=value:double", "bytes=value:bytes"];
+    for format in [FileFormat::Csv, FileFormat::Parquet] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut context = HandlerSetup::decoding(&[TopicPartition::new("a", 0)], formats);
+        context.settings.export =
+            ExportSettings { columns: columns.iter().map(|column| column.parse().unwrap()).collect(), ..small() };
+        let source = open(format, dir.path(), &context);
+        let mut typed = record(0, 0, Some(b"\"12\""), Some(b"7.0"), &[]);
+        let mut mismatched = record(0, 1, Some(b"1.5"), Some(b"7.0"), &[]);
+        typed.route.formats = formats;
+        mismatched.route.formats = formats;
+        let failures = source.make(0).handle(&[run(vec![typed]), run(vec![mismatched])]);
+        assert_eq!(failures.len(), 1, "{failures:?}");
+        assert!(failures[0].error.starts_with("column key: `1.5` is not a whole number"), "{failures:?}");
+        source.finish(RunEnd::default()).unwrap();
+        let row = files(dir.path()).remove(0).1.remove(0);
+        let cells = ["key", "n", "x"].map(|title| row[title].clone().unwrap());
+        assert!(cells[0] == "12" && cells[1] == "7" && cells[2].parse::<f64>() == Ok(7.0), "{cells:?}");
+        let bytes = if format == FileFormat::Csv { "Ny4w" } else { "7.0" };
+        assert_eq!(row["bytes"].as_deref(), Some(bytes), "byte columns are unchanged");
+    }
+}
+
+#[test]
+fn a_registry_that_does_not_answer_blames_no_record() {
+    for format in FORMATS {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut context, unreadable) = HandlerSetup::without_registry(&[TopicPartition::new("a", 0)]);
+        context.settings.export = small();
+        let source = open(format, dir.path(), &context);
+        let previewed = source.preview().unwrap().preview(&unreadable, &mut Vec::new());
+        assert!(matches!(previewed, Err(PreviewError::Stop(_))), "{previewed:?}");
+        let failures = source.make(0).handle(&[run(vec![unreadable])]);
+        assert!(matches!(failures[..], [LaneFailure { run: 0, done: 0, advice: Advice::Unable, .. }]), "{failures:?}");
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use kreplay_model::domain::postgres_url::{CLIENT_PARAMETERS, PostgresUrl};
 use tokio_postgres::{Config, config::SslMode};
-
-use super::super::postgres_url::{CLIENT_PARAMETERS, PostgresUrl};
 
 /// The maximum time to connect, unless the URL sets `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -179,6 +178,9 @@ mod tests {
             ("db/live?sslmode=disable&user=ada&password=a@b%40c?d=e", "a@b@c?d=e", SslMode::Disable),
             ("ada:s3:c%2Fr?e@t@db/live", "s3:c/r?e@t", SslMode::Prefer),
             ("ada:s3@cr@t@db/live?sslmode=require", "s3@cr@t", SslMode::Require),
+            ("ada:12/34secret@db/live", "12/34secret", SslMode::Prefer),
+            ("ada:9#kQ@db/live", "9#kQ", SslMode::Prefer),
+            ("ada:9?kQ@db/live", "9?kQ", SslMode::Prefer),
         ] {
             let config = ServerAddress::parse(&format!("postgres://{url}")).unwrap().config;
             assert_eq!(config.get_password(), Some(password.as_bytes()), "{url}");

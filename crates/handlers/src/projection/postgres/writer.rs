@@ -98,7 +98,7 @@ impl StoreSession for PostgresWriter {
             None => match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(new) => runtime.insert(new),
                 Err(error) => {
-                    return BatchOutcome::failed(&batch, &format!("cannot open a connection: {error}"), Advice::Retry);
+                    return BatchOutcome::failed(&batch, &format!("cannot open a connection: {error}"), Advice::Unable);
                 }
             },
         };

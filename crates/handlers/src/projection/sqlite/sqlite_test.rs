@@ -469,6 +469,28 @@ fn a_locked_database_fails_the_batch_after_the_busy_timeout() {
 }
 
 #[test]
+fn a_claim_that_fails_blames_no_record() {
+    let mut projection = TestProjection::new(SCHEMA, UPSERT);
+    projection.context.settings.projection.busy_timeout = std::time::Duration::from_millis(20);
+    let source = projection.source();
+    let other = projection.connection();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let failures = source.make(0).handle(&[keyed("a", &[0])]);
+    assert_eq!(summary(&failures), [(0, 0, Advice::Unable)], "{failures:?}");
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(source.make(0).handle(&[keyed("a", &[0])]), []);
+}
+
+#[test]
+fn a_registry_that_does_not_answer_blames_no_record() {
+    let (context, unreadable) = HandlerSetup::without_registry(&[TopicPartition::new("t", 0)]);
+    let sql = "INSERT INTO item VALUES (:key, :json.a, 1)";
+    let projection = TestProjection { context, ..TestProjection::new(SCHEMA, sql) };
+    let failures = projection.source().make(0).handle(&[run(0, vec![unreadable])]);
+    assert_eq!(summary(&failures), [(0, 0, Advice::Unable)], "{failures:?}");
+}
+
+#[test]
 fn a_deleted_database_or_table_stops_the_run() {
     let projection = TestProjection::new(SCHEMA, UPSERT);
     let source = projection.source();

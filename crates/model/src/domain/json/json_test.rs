@@ -184,6 +184,16 @@ fn numbers_beyond_machine_types_are_exact() {
 }
 
 #[test]
+fn numbers_with_exponents_at_the_limit_of_machine_types_are_no_integers_of_64_bits() {
+    for text in ["1e18446744073709551615", "12e18446744073709551614", "-1e18446744073709551615"] {
+        let number = read(text);
+        assert_eq!((number.as_i64(), number.as_exact_f64()), (None, None), "{text}");
+        assert_eq!(read(&number.decimal().to_string()).decimal(), number.decimal(), "{text}");
+        assert!(number.equals(&number.decimal()), "{text}");
+    }
+}
+
+#[test]
 fn lone_surrogates_are_kept_but_are_not_text() {
     let text = r#"{"\ud800": "\udc00x", "a\ud83d\ude00": 1, "\ud800": 2}"#;
     let document = Document::read(text.as_bytes()).unwrap();

@@ -77,7 +77,7 @@ impl<'a> Number<'a> {
             return self.0.parse().ok();
         }
         let Decimal { negative, digits, exponent } = self.decimal();
-        let zeros = usize::try_from(exponent).ok().filter(|zeros| digits.len() + zeros <= 19)?;
+        let zeros = usize::try_from(exponent).ok().filter(|zeros| digits.len().saturating_add(*zeros) <= 19)?;
         format!(
             "{}{}{}",
             if negative { "-" } else { "" },

@@ -1,6 +1,10 @@
 //! Finds the secrets in a text.
 
-use super::{MASK, is_secret};
+use super::{
+    MASK, is_secret,
+    reference::{REFERENCE_CHARS, as_reference, extract_references, is_reference_char, mask, restore_references},
+    url::mask_url,
+};
 
 /// The format of a text, which determines which of its parts are secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,53 +26,13 @@ impl SecretFormat {
     pub(super) fn shown(self, written: &str) -> String {
         let (text, references) = extract_references(written);
         let shown = match self {
-            Self::Address => match text.split_once("://") {
-                Some((scheme, rest)) => format!("{scheme}://{}", mask_url(rest, is_http(scheme))),
-                None => mask_pairs(&text),
-            },
+            Self::Address => mask_address(&text),
             Self::Header => mask_named(&text, ':'),
             Self::Variable => mask_named(&text, '='),
             Self::Secret => as_reference(&text).map_or_else(|| MASK.to_owned(), str::to_owned),
         };
         restore_references(&shown, &references)
     }
-}
-
-/// Private-use characters that replace references during parsing, so that the content of their braces is not parsed as
-/// part of the text.
-const REFERENCE_CHARS: std::ops::Range<u32> = 0xe000..0xf8ff;
-
-fn extract_references(written: &str) -> (String, Vec<&str>) {
-    let (mut text, mut references, mut rest) = (String::with_capacity(written.len()), Vec::new(), written);
-    let mut reference_chars = REFERENCE_CHARS.filter_map(char::from_u32);
-    while let Some(at) = rest.find("${") {
-        // `$${` is a literal `${`.
-        if rest[..at].ends_with('$') {
-            text.push_str(&rest[..at + 2]);
-            rest = &rest[at + 2..];
-            continue;
-        }
-        let end = rest[at..].find('}').map(|end| at + end + 1);
-        let (Some(end), Some(reference_char)) = (end, reference_chars.next()) else { break };
-        text.push_str(&rest[..at]);
-        text.push(reference_char);
-        references.push(&rest[at..end]);
-        rest = &rest[end..];
-    }
-    text.push_str(rest);
-    (text, references)
-}
-
-fn restore_references(shown: &str, references: &[&str]) -> String {
-    let reference = |c: char| references.get(u32::from(c).checked_sub(REFERENCE_CHARS.start)? as usize);
-    let mut out = String::with_capacity(shown.len());
-    for c in shown.chars() {
-        match reference(c) {
-            Some(reference) => out.push_str(reference),
-            None => out.push(c),
-        }
-    }
-    out
 }
 
 /// The parts of a value that are masked in `shown`.
@@ -92,28 +56,6 @@ pub(super) fn hidden_parts<'a>(value: &'a str, shown: &str) -> Vec<&'a str> {
     parts
 }
 
-fn is_reference_char(c: char) -> bool {
-    REFERENCE_CHARS.contains(&u32::from(c))
-}
-
-/// The text, if it is only a reference, optionally after the name of an authorization scheme.
-fn as_reference(text: &str) -> Option<&str> {
-    let value = text.trim();
-    let (scheme, credentials) = value.split_once(' ').unwrap_or(("", value));
-    let known = scheme.is_empty() || is_scheme(scheme);
-    let mut chars = credentials.chars();
-    (known && chars.next().is_some_and(is_reference_char) && chars.next().is_none()).then_some(text)
-}
-
-/// Whether a word is the name of an authorization scheme, and so not a secret.
-pub(super) fn is_scheme(word: &str) -> bool {
-    ["basic", "bearer", "token", "apikey"].contains(&word.to_lowercase().as_str())
-}
-
-fn mask(text: &str) -> &str {
-    if text.is_empty() { text } else { as_reference(text).unwrap_or(MASK) }
-}
-
 /// `name: value` or `name=value`.
 fn mask_named(text: &str, separator: char) -> String {
     let Some((name, value)) = text.split_once(separator) else {
@@ -128,59 +70,39 @@ fn mask_named(text: &str, separator: char) -> String {
     format!("{name}{separator}{space}{}", mask(value.trim_start()))
 }
 
-/// Whether the part before `://` is that of an HTTP address, possibly after the name of a handler.
-fn is_http(scheme: &str) -> bool {
-    let scheme = scheme.rsplit(':').next().unwrap_or(scheme);
-    ["http", "https"].iter().any(|one| scheme.eq_ignore_ascii_case(one))
-}
-
-/// The part after `scheme://`.
-fn mask_url(rest: &str, is_http: bool) -> String {
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let at = rest[..end].rfind('@').or_else(|| {
-        // The password contains a character that should be escaped, such as `/` as %2F: the part before the `@` is not
-        // a host.
-        let port = rest[..end].rsplit_once(':')?.1;
-        if port.chars().all(|c| c.is_ascii_digit()) { None } else { rest.rfind('@') }
-    });
-    let (user, rest) = at.map_or((None, rest), |at| (Some(&rest[..at]), &rest[at..]));
-    let mut out = String::new();
-    if let Some(user) = user {
-        let (name, colon, password) =
-            user.split_once(':').map_or((user, "", ""), |(name, password)| (name, ":", password));
-        let is_token = is_http && password.is_empty();
-        out.extend([if is_token { mask(name) } else { name }, colon, mask(password)]);
+fn mask_address(text: &str) -> String {
+    match text.split_once("://") {
+        // A value may contain `://` as well.
+        Some((scheme, rest)) if !scheme.contains('=') => mask_url(scheme, rest),
+        _ => mask_pairs(text),
     }
-    let Some((path, query)) = rest.split_once('?') else { return out + rest };
-    let (query, fragment) = query.find('#').map_or((query, ""), |at| query.split_at(at));
-    out.push_str(path);
-    for (index, pair) in query.split('&').enumerate() {
-        out.push(if index == 0 { '?' } else { '&' });
-        match pair.split_once('=') {
-            Some((name, value)) if is_secret(name) => {
-                out.extend([name, "=", mask(value)]);
-            }
-            _ => out.push_str(pair),
-        }
-    }
-    out + fragment
 }
 
 /// `name=value` pairs separated by white space. A quoted value may contain white space, and a backslash escapes a
-/// quote.
+/// quote. A value that is not secret may be a URL, or contain pairs itself.
 fn mask_pairs(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once('=') {
+    loop {
+        let before = rest.split('=').next().unwrap_or_default();
+        if let Some(at) = before.find("://") {
+            let begin = rest[..at].trim_end_matches(|c: char| !c.is_whitespace()).len();
+            let end = rest[at..].find(char::is_whitespace).map_or(rest.len(), |length| at + length);
+            out.extend([&rest[..begin], &mask_url(&rest[begin..at], &rest[at + 3..end])]);
+            rest = &rest[end..];
+            continue;
+        }
+        let Some((before, after)) = rest.split_once('=') else { return out + rest };
         let name = before.rsplit(char::is_whitespace).find(|name| !name.is_empty()).unwrap_or_default();
         let blank = after.len() - after.trim_start().len();
-        let end = blank + value_length(&after[blank..]);
         out.extend([before, "=", &after[..blank]]);
-        let value = &after[blank..end];
-        out.push_str(if is_secret(name) { mask(value) } else { value });
-        rest = &after[end..];
+        rest = &after[blank..];
+        if is_secret(name) {
+            let (value, others) = rest.split_at(value_length(rest));
+            out.push_str(mask(value));
+            rest = others;
+        }
     }
-    out + rest
 }
 
 fn value_length(text: &str) -> usize {
@@ -211,8 +133,6 @@ mod tests {
             ("postgres://ada:hunter2@db:5432/app?sslmode=require", "postgres://ada:***@db:5432/app?sslmode=require"),
             ("postgres://ada:${file:/run/pw}@db/app", "postgres://ada:${file:/run/pw}@db/app"),
             ("postgres://ada:x${env:PW}@db/app", "postgres://ada:***@db/app"),
-            ("postgres://ada:hun/ter2@db/app", "postgres://ada:***@db/app"),
-            ("https://host:8080/a@b", "https://host:8080/a@b"),
             ("https://h/x?a=1&access_token=hunter2&b=2#f", "https://h/x?a=1&access_token=***&b=2#f"),
             ("https://t0ken@h/x", "https://***@h/x"),
             ("https://t0ken:@h/x", "https://***:@h/x"),
@@ -223,6 +143,11 @@ mod tests {
             ("host=db user=ada password=hunter2 dbname=app", "host=db user=ada password=*** dbname=app"),
             ("password = 'hun ter\\'2' host=db", "password = *** host=db"),
             ("host=db password=${env:PW}", "host=db password=${env:PW}"),
+            ("host=db password=ab://cd", "host=db password=***"),
+            ("user=o'brien password=hunter2 dbname='a b'", "user=o'brien password=*** dbname='a b'"),
+            ("http=https://ada:hunter2@h/x", "http=https://ada:***@h/x"),
+            ("exec:get --to=x https://ada:hunter2@h/x", "exec:get --to=x https://ada:***@h/x"),
+            ("/login?next=1&token=hunter2", "/login?next=1&token=***"),
             ("models/users.db", "models/users.db"),
         ] {
             assert_eq!(SecretFormat::Address.shown(written), shown);

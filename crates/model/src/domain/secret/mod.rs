@@ -3,13 +3,16 @@
 mod censor;
 mod form;
 mod names;
+mod percent;
+mod reference;
+mod url;
 
 use std::fmt;
 
 pub use censor::Redactor;
 pub use form::SecretFormat;
-use form::is_scheme;
 pub use names::is_secret;
+use reference::is_scheme;
 
 /// Displayed in place of a secret.
 pub const MASK: &str = "***";
@@ -50,13 +53,15 @@ impl Secret {
         &self.shown
     }
 
-    /// The words of the masked parts, for removal from the output of programs and servers that received them.
+    /// The words of the masked parts, for removal from the output of programs and servers that received them. A word
+    /// with percent-encoding is followed by its decoded form, in which a server receives it.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         // Shorter words would match too much ordinary text.
         const MIN_SECRET_BYTES: usize = 4;
         let words = form::hidden_parts(&self.value, &self.shown).into_iter().flat_map(str::split_whitespace);
-        words.filter(|word| word.len() >= MIN_SECRET_BYTES && !is_scheme(word)).map(str::to_owned).collect()
+        let forms = words.flat_map(|word| std::iter::once(word.to_owned()).chain(percent::decoded(word)));
+        forms.filter(|word| word.len() >= MIN_SECRET_BYTES && !is_scheme(word)).collect()
     }
 
     /// Whether the masked text is sufficient to restore the text: nothing in it was masked.
@@ -99,6 +104,15 @@ mod tests {
             Secret::new(SecretFormat::Header, "X: pre-hunter2".into(), "X: ${env:A}").secrets(),
             ["pre-hunter2"]
         );
+    }
+
+    #[test]
+    fn percent_encoded_secrets_are_redacted_in_both_forms() {
+        for url in ["http://u:hun%40ter2@h/x", "postgres://u:hun%40ter2@h/x"] {
+            let redactor = Redactor::new(Secret::plain(SecretFormat::Address, url.into()).secrets());
+            assert_eq!(redactor.redact("bad password hun@ter2"), "bad password ***");
+            assert_eq!(redactor.redact("bad password hun%40ter2"), "bad password ***");
+        }
     }
 
     #[test]

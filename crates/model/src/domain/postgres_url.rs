@@ -10,7 +10,7 @@ const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 const TLS_PARAMETERS: [&str; 2] = ["sslmode", "sslrootcert"];
 
 /// The parameters that are passed to the client unchanged.
-pub(super) const CLIENT_PARAMETERS: [&str; 15] = [
+pub const CLIENT_PARAMETERS: [&str; 15] = [
     "user",
     "password",
     "dbname",
@@ -30,41 +30,53 @@ pub(super) const CLIENT_PARAMETERS: [&str; 15] = [
 
 /// The parts of a URL, as they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PostgresUrl<'a> {
+pub struct PostgresUrl<'a> {
     /// The scheme with its slashes.
-    pub(super) scheme: &'a str,
+    pub scheme: &'a str,
     /// The user and the password.
-    pub(super) credentials: Option<&'a str>,
+    pub credentials: Option<&'a str>,
     /// The hosts with their ports, and the database.
-    pub(super) place: &'a str,
+    pub place: &'a str,
     /// What follows the question mark.
-    pub(super) query: Option<&'a str>,
+    pub query: Option<&'a str>,
 }
 
 impl<'a> PostgresUrl<'a> {
     /// Splits a URL. `None` if the text is not a URL but keywords and values.
-    pub(super) fn split(text: &'a str) -> Option<Self> {
+    #[must_use]
+    pub fn split(text: &'a str) -> Option<Self> {
         let scheme = SCHEMES.into_iter().find(|scheme| text.starts_with(*scheme))?;
-        let rest = &text[scheme.len()..];
+        Some(Self::after_scheme(scheme, &text[scheme.len()..]))
+    }
+
+    /// Splits what follows the scheme.
+    pub(super) fn after_scheme(scheme: &'a str, rest: &'a str) -> Self {
         let (base, query) = query_start(rest).map_or((rest, None), |at| (&rest[..at], Some(&rest[at + 1..])));
         let (credentials, place) = base.rsplit_once('@').map_or((None, base), |(before, after)| (Some(before), after));
-        Some(Self { scheme, credentials, place, query })
+        Self { scheme, credentials, place, query }
     }
 
     /// The parameters of the query, each as `name=value` if it is valid.
-    pub(super) fn parameters(&self) -> Vec<String> {
+    #[must_use]
+    pub fn parameters(&self) -> Vec<String> {
         let parameters = self.query.unwrap_or_default().split('&');
         parameters.filter(|parameter| !parameter.is_empty()).map(str::to_owned).collect()
     }
 
     /// Whether the query may in truth be the rest of a password that contains a `?`.
-    pub(super) fn may_split_password(&self) -> bool {
+    #[must_use]
+    pub fn may_split_password(&self) -> bool {
         let is_known = |name: &str| TLS_PARAMETERS.contains(&name) || CLIENT_PARAMETERS.contains(&name);
-        self.query.is_some_and(|query| query.contains('@') && !first_name(query).is_some_and(is_known))
+        let mut hosts = self.place.split('/').next().unwrap_or_default().split(',');
+        // A user and the beginning of a password are not a host.
+        let names_hosts = self.credentials.is_some() || hosts.all(is_host);
+        let is_query = |query: &str| names_hosts && first_name(query).is_some_and(is_known);
+        self.query.is_some_and(|query| query.contains('@') && !is_query(query))
     }
 
     /// The URL for messages: without user, password and query, since each of them may contain a secret.
-    pub(super) fn label(&self) -> String {
+    #[must_use]
+    pub fn label(&self) -> String {
         // A password that was split begins where the host is expected.
         let place = if self.may_split_password() { "…" } else { self.place };
         format!("{}{place}", self.scheme)
@@ -78,6 +90,12 @@ fn query_start(rest: &str) -> Option<usize> {
         let (before, after) = (&rest[..at], &rest[at + 1..]);
         before.contains('@') || !after.contains('@') || first_name(after).is_some()
     })
+}
+
+/// Whether a text can be a host, with or without a port: `db:5432` and `[::1]` can, and `ada:12:3` cannot.
+pub(super) fn is_host(text: &str) -> bool {
+    let (name, port) = text.rsplit_once(':').filter(|_| !text.ends_with(']')).unwrap_or((text, ""));
+    port.bytes().all(|byte| byte.is_ascii_digit()) && (name.starts_with('[') || !name.contains(':'))
 }
 
 /// The name of the first parameter of a query. Names consist of lower-case letters, so that few passwords look like a
@@ -108,6 +126,7 @@ mod tests {
             ("ada:p?w=x@db/live", None, "ada:p", Some("w=x@db/live")),
             ("ada:p?W=x@db/live", Some("ada:p?W=x"), "db/live", None),
             ("ada:p?w@db/live?port=1", Some("ada:p?w"), "db/live", Some("port=1")),
+            ("ada:12/34@db/live", Some("ada:12/34"), "db/live", None),
             ("ada:p?x@w@db/live?password=h@2", Some("ada:p?x@w"), "db/live", Some("password=h@2")),
             // What is not a parameter is refused later. It must not be taken for a host.
             ("ada@db/live?SSLMODE=require&password=h@2", Some("ada"), "db/live", Some("SSLMODE=require&password=h@2")),
@@ -123,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn hosts_have_at_most_a_port() {
+        for host in ["", "db", "db:", "db:5432", "[::1]", "[::1]:5432"] {
+            assert!(is_host(host), "{host}");
+        }
+        for other in ["ada:s3cret", "ada:12:3", "ada:1]", "db:54x2"] {
+            assert!(!is_host(other), "{other}");
+        }
+    }
+
+    #[test]
     fn labels_contain_no_part_of_a_password() {
         for (url, label) in [
             ("postgres://ada:s3cret@db:5433/live?password=s3cret", "postgres://db:5433/live"),
@@ -132,6 +161,8 @@ mod tests {
             ("postgres://ada:s3?cret@db/live", "postgres://db/live"),
             // In these, it is not certain where the password ends.
             ("postgres://ada:s3cret?x=1@db/live", "postgres://…"),
+            ("postgres://ada:53?cret=1@db/live", "postgres://…"),
+            ("postgres://ada:s3cret?user=1@db/live", "postgres://…"),
             ("postgres://ada:x@s3cret?x@db/live", "postgres://…"),
             ("postgres://ada@db/live?SSLMODE=require&password=hunter@s3cret", "postgres://…"),
         ] {
