@@ -1,11 +1,15 @@
 //! What is kept between looks, and what follows from each look.
 
+#[cfg(test)]
+mod clock_test;
 mod group;
 mod held;
 #[cfg(test)]
 mod memberless_test;
 #[cfg(test)]
 mod observer_test;
+#[cfg(test)]
+mod outage_test;
 mod partition;
 mod row;
 mod row_view;

@@ -1,7 +1,8 @@
 //! What a watched group suffers from, with evidence and the next step.
 //!
 //! [`findings`] judges one look. [`Hysteresis`] raises a verdict after two looks in a row that find it, and clears it
-//! after three that do not. The worst raised verdict is shown.
+//! after three that do not. Looks that lack the offsets of a partition do not clear verdicts about offsets. The worst
+//! raised verdict is shown.
 
 mod facts;
 mod hysteresis;
@@ -17,7 +18,7 @@ use kreplay_model::{
     watch::{Reason, VerdictKind, VerdictView},
 };
 
-pub use facts::{GroupFacts, PartitionFacts, readable};
+pub use facts::{GroupFacts, PartitionFacts, is_away, readable};
 pub use hysteresis::{Hysteresis, LOOKS_BEFORE_VERDICT, LOOKS_TO_CLEAR, LOOKS_TO_RAISE, VerdictChange};
 pub use text::duration_text;
 

@@ -16,7 +16,7 @@ pub struct Failure {
     pub action: ActionName,
     /// What the alert is about: the label `group`, or `run`.
     pub subject: String,
-    /// One sentence without secrets.
+    /// One sentence without the secrets of the action. A program may repeat other ones.
     pub reason: String,
 }
 

@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel},
+        mpsc::{Receiver, channel},
     },
     thread,
     time::{Duration, Instant},
@@ -16,16 +16,14 @@ use crate::{
     delivery::Outlet,
     failure::{Failure, Failures},
     notice::Notice,
+    queue::Queue,
     worker::{Pace, Worker},
 };
-
-/// The number of notices that can wait for an action.
-const QUEUE: usize = 100;
 
 /// Actions, each with a thread of its own.
 #[derive(Debug)]
 pub struct Notifier {
-    queues: BTreeMap<ActionName, SyncSender<Notice>>,
+    queues: BTreeMap<ActionName, Queue>,
     failures: Arc<Failures>,
     /// Closed when all threads have ended.
     ended: Receiver<()>,
@@ -45,7 +43,7 @@ impl Notifier {
         let (alive, ended) = channel();
         let mut queues = BTreeMap::new();
         for action in actions {
-            let (queue, notices) = sync_channel(QUEUE);
+            let (queue, notices) = Queue::of(&action.kind);
             queues.insert(action.name.clone(), queue);
             let (outlet, alive) = (outlet.clone(), alive.clone());
             let worker = Worker { action, notices, failures: Arc::clone(&failures), pace };
@@ -61,12 +59,9 @@ impl Notifier {
     /// does not exist does nothing.
     pub fn notify(&self, action: &ActionName, notice: &Notice) {
         let Some(queue) = self.queues.get(action) else { return };
-        let reason = match queue.try_send(notice.clone()) {
-            Ok(()) => return,
-            Err(TrySendError::Full(_)) => format!("{QUEUE} notices wait already; this one was dropped"),
-            Err(TrySendError::Disconnected(_)) => "its thread has ended".to_owned(),
-        };
-        self.failures.add(action, notice, reason);
+        if let Err(reason) = queue.pass(notice.clone()) {
+            self.failures.add(action, notice, reason);
+        }
     }
 
     /// The failures since the last call, oldest first.

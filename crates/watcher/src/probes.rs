@@ -1,6 +1,6 @@
 //! Reads where only a few offsets are left, to know whether they are records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ type Count = dyn Fn(&[FewOffsets]) -> Vec<(TopicPartition, MarkerProbe)> + Send 
 #[derive(Clone, Default)]
 pub(crate) struct Probes {
     count: Option<Arc<Count>>,
-    tried: BTreeMap<TopicPartition, (Offset, Offset)>,
+    /// The last stable offset with which each place, a partition and a committed offset, was tried last.
+    tried: BTreeMap<(TopicPartition, Offset), Offset>,
 }
 
 impl Probes {
@@ -54,14 +55,15 @@ impl Probes {
     /// The places that were not tried yet. Of several groups with different committed offsets in one partition, the
     /// first one has its turn in this look.
     fn places(&mut self, wanted: &[(TopicPartition, Offset)], look: &Look) -> Vec<FewOffsets> {
-        self.tried.retain(|partition, _| wanted.iter().any(|(other, _)| other == partition));
+        let all: BTreeSet<&(TopicPartition, Offset)> = wanted.iter().collect();
+        self.tried.retain(|place, _| all.contains(place));
         let mut places: BTreeMap<TopicPartition, FewOffsets> = BTreeMap::new();
-        for (partition, committed) in wanted {
+        for place in wanted {
+            let (partition, committed) = place;
             let log = look.partitions.get(partition);
             let offsets = log.and_then(|log| log.log_start.value().zip(log.stable_end.value()));
             let Some((start, end)) = offsets.filter(|(_, end)| *end > committed) else { continue };
-            let is_tried = self.tried.get(partition) == Some(&(*committed, *end));
-            if is_tried || places.contains_key(partition) {
+            if self.tried.get(place) == Some(end) || places.contains_key(partition) {
                 continue;
             }
             let few = FewOffsets {
@@ -73,7 +75,7 @@ impl Probes {
             places.insert(partition.clone(), few);
         }
         for few in places.values() {
-            self.tried.insert(few.partition.clone(), (few.committed, few.end));
+            self.tried.insert((few.partition.clone(), few.committed), few.end);
         }
         places.into_values().collect()
     }
@@ -115,6 +117,19 @@ mod tests {
         assert_eq!(probes.places(&wanted, &look(7, 10)).len(), 1, "the end has moved");
         assert_eq!(probes.places(&[], &look(7, 10)), []);
         assert_eq!(probes.places(&wanted, &look(7, 10)).len(), 1, "it was not wanted for a while");
+    }
+
+    #[test]
+    fn each_group_at_another_place_of_a_partition_is_tried_once() {
+        let mut probes = Probes::default();
+        let wanted = [5, 6].map(|committed| (TopicPartition::new("t", 0), offset(committed)));
+        for end in [9, 10] {
+            let mut committed = || -> Vec<Offset> {
+                probes.places(&wanted, &look(0, end)).into_iter().map(|few| few.committed).collect()
+            };
+            let looks = [committed(), committed(), committed()];
+            assert_eq!(looks, [vec![offset(5)], vec![offset(6)], vec![]], "the end is {end}");
+        }
     }
 
     #[test]

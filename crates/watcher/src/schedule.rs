@@ -13,6 +13,9 @@ pub const REST_EVERY: Duration = Duration::from_secs(60);
 /// Most groups in one look: with 100 groups in each request, a handful of requests to each coordinator.
 pub const MAX_GROUPS_PER_LOOK: usize = 500;
 
+/// How much earlier than its time something is due: the times between looks vary a little.
+const TOLERANCE: Duration = Duration::from_millis(20);
+
 /// The part of a look that groups out of view have at least, if there are more in view than a look can take.
 const RESERVED_FOR_REST: usize = MAX_GROUPS_PER_LOOK / 5;
 
@@ -83,7 +86,8 @@ impl Schedule {
         }
     }
 
-    /// Notes a look at groups that began at `now`.
+    /// Notes a look at groups that began at `now`. The next look begins an interval later, however long the requests of
+    /// this one have taken.
     pub(crate) fn looked(&mut self, groups: &[Arc<str>], now: Duration) {
         for group in groups {
             if let Some(last) = self.looked_at.get_mut(group) {
@@ -105,11 +109,12 @@ impl Schedule {
     /// What is due at `now`: groups in view, then pinned ones, then some of the rest. Those looked at longest ago come
     /// first.
     pub(crate) fn due(&self, now: Duration) -> Due {
-        let list = self.listed_at.is_none_or(|at| now.saturating_sub(at) >= LIST_EVERY);
+        let is_over = |since: Duration, period: Duration| now.saturating_sub(since) + TOLERANCE >= period;
+        let list = self.listed_at.is_none_or(|at| is_over(at, LIST_EVERY));
         let mut urgent = Vec::new();
         let mut rest = Vec::new();
         for (group, last) in &self.looked_at {
-            let is_older = |period: Duration| last.is_none_or(|last| now.saturating_sub(last) >= period);
+            let is_older = |period: Duration| last.is_none_or(|last| is_over(last, period));
             if self.is_in_view(group) {
                 urgent.extend(is_older(self.interval).then_some((*last, group)));
             } else if self.pinned.contains(group) {
@@ -179,6 +184,17 @@ mod tests {
         schedule.listed(names(4).split_off(2), INTERVAL / 2);
         assert_eq!(schedule.all(), names(4).split_off(2));
         assert_eq!(schedule.due(INTERVAL / 2).groups, names(4).split_off(3));
+    }
+
+    #[test]
+    fn a_look_that_begins_a_moment_too_early_has_all_groups_in_view() {
+        let mut schedule = Schedule::new(INTERVAL);
+        schedule.listed(names(3), Duration::ZERO);
+        schedule.looked(&names(3), Duration::ZERO);
+        for early in [Duration::ZERO, Duration::from_millis(1)] {
+            assert_eq!(schedule.due(INTERVAL.saturating_sub(early)).groups, names(3));
+            assert!(schedule.due(LIST_EVERY.saturating_sub(early)).list);
+        }
     }
 
     proptest! {

@@ -196,7 +196,8 @@ impl Watcher {
     }
 
     async fn look_at(&mut self, depth: Depth) -> Observation {
-        let due = self.schedule.due(self.began.elapsed());
+        let now = self.began.elapsed();
+        let due = self.schedule.due(now);
         let mut look = Look::empty(Utc::now(), &*self.cluster);
         if due.list {
             look.listing = match self.list(&self.client.clone()).await {
@@ -206,12 +207,12 @@ impl Watcher {
         }
         let names = match depth {
             // A new list may have added groups.
-            Depth::Due if due.list => self.schedule.due(self.began.elapsed()).groups,
+            Depth::Due if due.list => self.schedule.due(now).groups,
             Depth::Due => due.groups,
             Depth::Close => self.schedule.all(),
         };
         for page in names.chunks(MAX_GROUPS_PER_LOOK) {
-            self.look_at_groups(page, &mut look).await;
+            self.look_at_groups(page, now, &mut look).await;
         }
         let began = Instant::now();
         look.offsets_retention_minutes = self.logs.offsets_retention().await;
@@ -252,16 +253,15 @@ impl Watcher {
         self.logs.retain(&used);
     }
 
-    /// Describes groups; after their committed offsets, requests the offsets of the logs.
-    async fn look_at_groups(&mut self, names: &[Arc<str>], look: &mut Look) {
+    /// Describes groups in a look that began at `now`; after their committed offsets, requests the offsets of the logs.
+    async fn look_at_groups(&mut self, names: &[Arc<str>], now: Duration, look: &mut Look) {
         if names.is_empty() {
             return;
         }
-        let at = self.began.elapsed();
         let began = Instant::now();
         let answers = self.groups.ask(names).await;
         let began = self.requests_ended(began);
-        self.schedule.looked(names, at);
+        self.schedule.looked(names, now);
         if answers.values().any(|answer| matches!(answer.described, Err(Reason::GroupGone))) {
             self.schedule.list_again();
         }

@@ -90,7 +90,7 @@ fn an_age_without_that_of_a_partition_is_a_lower_bound() {
         assert_eq!(evaluate(condition, &one), expected, "{condition}");
     }
     // The last commit is an upper bound of the time without progress.
-    one.partitions[0].committed_at = Some(time(990));
+    (one.as_of, one.partitions[0].committed_at) = (Some(time(1000)), Some(time(990)));
     assert_eq!(evaluate("no_progress > 1m", &one), Some(false));
     assert_eq!(evaluate("no_progress > 5s", &one), Some(true));
     // What has nothing to read, or was never committed, has no age.
@@ -98,6 +98,17 @@ fn an_age_without_that_of_a_partition_is_a_lower_bound() {
     assert_eq!(evaluate("age < 40s", &one), None, "the lag of partition 2 is not known");
     one.partitions[2].why_unknown = Some(Reason::NeverCommitted);
     assert_eq!(evaluate("age < 40s", &one), Some(true));
+}
+
+#[test]
+fn time_in_which_a_group_was_not_observed_is_no_lack_of_progress() {
+    let mut one = group("billing", Some(5));
+    one.age_s = Some(SecondsRange::exact(40.0));
+    one.partitions = vec![PartitionRow { committed_at: Some(time(938)), ..row(0, Some(5), Some(40.0)) }];
+    one.as_of = Some(time(940));
+    assert_eq!(evaluate("no_progress > 30s", &one), Some(false), "observed 2 s after the commit");
+    one.as_of = Some(time(1000));
+    assert_eq!(evaluate("no_progress > 30s", &one), Some(true));
 }
 
 #[test]

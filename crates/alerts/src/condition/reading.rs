@@ -198,7 +198,9 @@ fn no_progress(group: &GroupView, at: DateTime<Utc>, topics: &[Glob]) -> Option<
         return Some(Seconds::exact(0.0));
     }
     let last = rows(group, topics).filter_map(|row| row.committed_at).max()?;
-    let since = (at - last).to_std().unwrap_or_default().as_secs_f64();
+    // Commits since the group was observed are not known yet.
+    let observed = group.as_of.map_or(at, |as_of| as_of.min(at));
+    let since = (observed - last).to_std().unwrap_or_default().as_secs_f64();
     if rows(group, topics).any(lacks_age) {
         let low = age(group, topics).unwrap_or(0.0).min(since);
         return Some(Seconds { value: low, low, high: since });

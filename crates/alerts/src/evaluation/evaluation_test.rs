@@ -91,6 +91,18 @@ fn a_condition_that_is_unknown_for_three_intervals_is_without_data() {
 }
 
 #[test]
+fn times_begin_again_after_the_clock_was_set_back() {
+    let looks = [(3600, None), (10, None), (20, None), (30, None), (40, None)];
+    let seen = states(rule("lag > 1000", 0, 0), &looks);
+    assert_eq!(seen[3], (vec![], None));
+    assert_eq!(seen[4], (vec!["no data"], Some(AlertState::NoData)));
+    let looks = [(3600, Some(2000)), (3610, Some(0)), (10, Some(0)), (911, Some(0))];
+    let seen = states(rule("lag > 1000", 0, 0), &looks);
+    assert_eq!(seen[2], (vec![], Some(AlertState::Resolved)));
+    assert_eq!(seen[3], (vec![], None), "shown for 15 minutes");
+}
+
+#[test]
 fn an_alert_that_fires_without_data_fires_on_and_says_so() {
     let mut alerts = Alerts::new(vec![rule("lag > 1000", 0, 0)], INTERVAL);
     alerts.take(&look(0, vec![group("billing", Some(2000))]));

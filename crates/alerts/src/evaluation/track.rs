@@ -65,7 +65,9 @@ impl Track {
         let mut changes = Vec::new();
         match truth {
             None => {
-                let since = *self.unknown_since.get_or_insert(at);
+                // A time that lies in the future is from before the clock was set back.
+                let since = self.unknown_since.map_or(at, |since| since.min(at));
+                self.unknown_since = Some(since);
                 if !self.is_without_data && elapsed(since, at) >= patience {
                     self.is_without_data = true;
                     changes.push(Change::LostData);
@@ -157,7 +159,9 @@ impl Phase {
                     Self::Resolved { at, fired_at }
                 }
             }
-            (Self::Resolved { at: resolved_at, .. }, false) if elapsed(resolved_at, at) <= RESOLVED_RETENTION => self,
+            (Self::Resolved { at: resolved_at, fired_at }, false) if elapsed(resolved_at, at) <= RESOLVED_RETENTION => {
+                Self::Resolved { at: resolved_at.min(at), fired_at }
+            }
             (Self::Inactive | Self::Pending { .. } | Self::Resolved { .. }, false) => Self::Inactive,
         }
     }

@@ -79,6 +79,22 @@ fn failures_are_counted_over_the_last_minute() {
 }
 
 #[test]
+fn failures_are_counted_again_after_the_clock_was_set_back() {
+    let mut alerts = alerts("failures_per_s > 1", 0);
+    let (mut retried, mut fires) = (0, Vec::new());
+    for at_s in (3_600..3_620).chain(10..40) {
+        // Two a second once the clock was set back.
+        retried += if at_s < 3_600 { 2 } else { 0 };
+        let mut run = run("r1");
+        run.totals.retried = retried;
+        for change in alerts.take(&snapshot(at_s, run)) {
+            fires.push((at_s, change.resolved_at.is_none()));
+        }
+    }
+    assert_eq!(fires, [(20, true)], "after ten seconds");
+}
+
+#[test]
 fn an_alert_fires_after_its_time_and_is_resolved_when_the_next_run_begins() {
     let mut alerts = alerts("rate < 500", 20);
     assert!([0, 10].into_iter().all(|at_s| alerts.take(&snapshot(at_s, run("r1"))).is_empty()));

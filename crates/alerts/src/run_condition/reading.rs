@@ -59,6 +59,8 @@ impl RunReading {
     }
 
     fn failure_rate(&mut self, failed: u64, at: DateTime<Utc>) -> Option<f64> {
+        // Counts that lie in the future are from before the clock was set back.
+        self.failures.retain(|(time, _)| *time <= at);
         while self.failures.len() > 1 && self.failures.front().is_some_and(|(time, _)| at - *time > FAILURE_WINDOW) {
             self.failures.pop_front();
         }

@@ -21,9 +21,10 @@ use crate::rebalance::{RebalanceEvent, Rebalances};
 use crate::rules::Rules;
 use crate::trend::LagHistory;
 use crate::verdict::{Hysteresis, VerdictChange, without_answer};
+use view::has_partition_away;
 
-/// For how long the last verdict holds while the coordinator does not answer, in milliseconds: as long as a partition
-/// has to stand still to be wedged.
+/// For how long the last verdict holds while the coordinator or the broker of a partition does not answer, in
+/// milliseconds: as long as a partition has to stand still to be wedged.
 const MAX_OUTDATED_MS: i64 = 300_000;
 
 /// Permissions whose absence is remembered, so that each is reported once.
@@ -117,6 +118,8 @@ impl GroupTrack {
 
     /// Takes what a look says about the group.
     pub(super) fn take(&mut self, now: DateTime<Utc>, look: &GroupLook, emit: Emit<'_>) {
+        // After the clock was set back, they would lie in the future, and nothing could be measured from them.
+        (self.began, self.commits_since) = (self.began.min(now), self.commits_since.min(now));
         for reason in [look.description.why_unknown(), look.commits.why_unknown(), look.coordinator.why_unknown()] {
             self.report(reason.as_ref(), emit);
         }
@@ -158,7 +161,7 @@ impl GroupTrack {
             emit(WatchEventKind::StateChanged { from: before.state.clone(), to: description.state.clone() });
         }
         let is_empty = description.state == GroupState::Empty;
-        self.empty_since = is_empty.then(|| self.empty_since.or(self.past_empty_since).unwrap_or(now));
+        self.empty_since = is_empty.then(|| self.empty_since.or(self.past_empty_since).unwrap_or(now).min(now));
         self.past_empty_since = None;
         for event in self.rebalances.add(now, description) {
             emit(match event {
@@ -251,7 +254,7 @@ impl GroupTrack {
             }
         };
         let changes = match findings.filter(|_| is_looked_at) {
-            Some(findings) => self.verdicts.add(&findings),
+            Some(findings) => self.verdicts.add(&findings, has_partition_away(&view, now)),
             None => Vec::new(),
         };
         view.verdict = self.verdicts.verdict();

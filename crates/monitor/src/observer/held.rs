@@ -19,8 +19,12 @@ impl<T> Default for Held<T> {
 }
 
 impl<T: Clone> Held<T> {
-    /// Takes an answer of a look at `now`. An answer cannot be later than its look.
+    /// Takes an answer of a look at `now`. An answer cannot be later than its look, nor than a look after it: the time
+    /// without one begins again when the clock is set back.
     pub(super) fn take(&mut self, now: DateTime<Utc>, answer: &Answer<T>) {
+        if let Some((at, _)) = &mut self.last {
+            *at = now.min(*at);
+        }
         match answer {
             Answer::NotAsked => {}
             Answer::Failed(reason) => self.failure = Some(reason.clone()),

@@ -74,7 +74,10 @@ impl PartitionTrack {
         if let Some(stable) = look.stable_end.value() {
             self.has_stable_end_moved |= self.stable_since.is_some_and(|(offset, ..)| offset != *stable);
             self.stable_since = match self.stable_since {
-                Some((offset, since, looks)) if offset == *stable => Some((offset, since, looks.saturating_add(1))),
+                // A time that lies in the future is from before the clock was set back.
+                Some((offset, since, looks)) if offset == *stable => {
+                    Some((offset, since.min(now), looks.saturating_add(1)))
+                }
                 _ => Some((*stable, now, 1)),
             };
         }

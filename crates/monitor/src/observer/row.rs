@@ -49,6 +49,8 @@ pub(super) enum CommitChange {
 impl RowTrack {
     /// Takes a committed offset, answered at `at`.
     pub(super) fn take_committed(&mut self, at: DateTime<Utc>, offset: Offset) -> Option<CommitChange> {
+        // After the clock was set back, it would lie in the future.
+        self.changed_at = self.changed_at.min(Some(at));
         let before = self.committed.last();
         let change_before = self.committed.last_change_ms();
         let was_waiting = self.waiting_since_ms.is_some();
@@ -92,9 +94,15 @@ impl RowTrack {
         known.max(self.committed.last_change_ms())
     }
 
+    /// Takes the lag of a look, as of a time, or keeps the last one.
+    pub(super) fn take_lag(&mut self, now: DateTime<Utc>, as_of: Option<DateTime<Utc>>, lag: Option<i64>) {
+        let kept = self.last_known_lag.map(|(at, lag)| (at.min(now), lag));
+        self.last_known_lag = lag.map(|lag| (as_of.unwrap_or(now), lag)).or(kept);
+    }
+
     /// Notes whether records wait.
     pub(super) fn take_waiting(&mut self, now_ms: i64, is_waiting: bool) {
-        self.waiting_since_ms = is_waiting.then(|| self.waiting_since_ms.unwrap_or(now_ms));
+        self.waiting_since_ms = is_waiting.then(|| since(self.waiting_since_ms, now_ms));
     }
 
     /// What is left to read beyond what arrives between commits: 0 for a consumer that keeps up. Before two commits
@@ -110,7 +118,7 @@ impl RowTrack {
 
     /// Notes whether there is a backlog.
     pub(super) fn take_backlog(&mut self, now_ms: i64, is_backlogged: bool) {
-        self.backlogged_since_ms = is_backlogged.then(|| self.backlogged_since_ms.unwrap_or(now_ms));
+        self.backlogged_since_ms = is_backlogged.then(|| since(self.backlogged_since_ms, now_ms));
     }
 
     /// The offsets that were deleted before the group read them. Those of which a probe showed that they were no
@@ -124,6 +132,13 @@ impl RowTrack {
 
     /// Notes whether the partition has no owner although its group is stable.
     pub(super) fn take_unowned(&mut self, now_ms: i64, is_unowned: bool) {
-        self.unowned_since_ms = is_unowned.then(|| self.unowned_since_ms.unwrap_or(now_ms));
+        self.unowned_since_ms = is_unowned.then(|| since(self.unowned_since_ms, now_ms));
     }
+}
+
+/// Since when something holds that holds now and was first seen at `first_ms`. A time that lies in the future is from
+/// before the clock was set back: it begins again, because nothing could be measured from it until the clock has caught
+/// up.
+fn since(first_ms: Option<i64>, now_ms: i64) -> i64 {
+    first_ms.map_or(now_ms, |first| first.min(now_ms))
 }

@@ -1,6 +1,6 @@
 //! What verdicts are based on.
 
-use kreplay_model::watch::{GroupView, PartitionRow, RecordsLeft};
+use kreplay_model::watch::{GroupView, PartitionRow, Reason, RecordsLeft};
 
 use crate::rules::Rules;
 
@@ -51,6 +51,13 @@ pub struct PartitionFacts<'a> {
 #[must_use]
 pub fn readable(row: &PartitionRow, is_share: bool) -> Option<u64> {
     if is_share { row.lag.map(|lag| u64::try_from(lag).unwrap_or(0)) } else { row.readable }
+}
+
+/// Whether the lag of a partition was known, and is missing because its broker does not answer for the moment.
+#[must_use]
+pub fn is_away(row: &PartitionRow) -> bool {
+    row.last_known_lag.is_some()
+        && matches!(row.why_unknown, Some(Reason::NoLeader | Reason::TimedOut | Reason::Other(_)))
 }
 
 impl PartitionFacts<'_> {

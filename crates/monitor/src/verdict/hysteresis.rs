@@ -41,7 +41,10 @@ pub struct Hysteresis {
 
 impl Hysteresis {
     /// Takes what a look found. Returns what was raised and cleared, except for verdicts that need no attention.
-    pub fn add(&mut self, findings: &[VerdictView]) -> Vec<VerdictChange> {
+    ///
+    /// If the look is partial, because the broker of a partition does not answer for the moment, a raised verdict that
+    /// the look did not find may still hold there: it is not cleared.
+    pub fn add(&mut self, findings: &[VerdictView], is_partial: bool) -> Vec<VerdictChange> {
         self.looks = self.looks.saturating_add(1);
         let mut changes = Vec::new();
         for finding in findings {
@@ -51,7 +54,9 @@ impl Hysteresis {
             streak.last = Some(finding.clone());
         }
         for (kind, streak) in &mut self.streaks {
-            if findings.iter().all(|finding| finding.kind != *kind) {
+            let is_found = findings.iter().any(|finding| finding.kind == *kind);
+            let may_still_hold = is_partial && streak.is_raised && is_about_offsets(*kind);
+            if !is_found && !may_still_hold {
                 streak.missed = streak.missed.saturating_add(1);
                 streak.found = 0;
             }
@@ -82,4 +87,21 @@ impl Hysteresis {
             if self.looks < LOOKS_BEFORE_VERDICT { evidence } else { "The findings are still changing.".to_owned() };
         view(VerdictKind::Gathering, "gathering".to_owned(), text, None)
     }
+}
+
+/// Whether a verdict follows from the offsets of single partitions.
+fn is_about_offsets(kind: VerdictKind) -> bool {
+    matches!(
+        kind,
+        VerdictKind::Lost
+            | VerdictKind::WillLose
+            | VerdictKind::Wedged
+            | VerdictKind::Ahead
+            | VerdictKind::Stopped
+            | VerdictKind::StuckPartition
+            | VerdictKind::FallingBehind
+            | VerdictKind::SlowMember
+            | VerdictKind::HotPartition
+            | VerdictKind::MayLose
+    )
 }

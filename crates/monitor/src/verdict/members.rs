@@ -9,7 +9,7 @@ use kreplay_model::domain::number::{Count, by_count};
 use kreplay_model::watch::{VerdictKind, VerdictView};
 
 use super::text::{and_others, duration_text, name};
-use super::{GroupFacts, PartitionFacts, view};
+use super::{GroupFacts, PartitionFacts, is_away, view};
 
 /// A share this many times the even one is too large.
 const TOO_MUCH: f64 = 2.0;
@@ -69,6 +69,10 @@ fn flapping(facts: &GroupFacts<'_>) -> Option<VerdictView> {
 /// One member or one partition has most of the lag. If it also has most of what arrives, the partition is hot;
 /// otherwise its member is slow.
 fn uneven(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    // Without the lag of one partition, the shares of the others are too large.
+    if facts.partitions.iter().any(|partition| is_away(partition.row)) {
+        return None;
+    }
     if !facts.partitions.iter().any(|partition| partition.waited_ms(facts.now_ms) > facts.patience_ms()) {
         return None;
     }

@@ -26,7 +26,7 @@ proptest! {
         for number in 0..looks.len() {
             let found: Vec<VerdictView> =
                 KINDS.iter().zip(&looks[number]).filter(|(_, found)| **found).map(|(kind, _)| finding(*kind)).collect();
-            let changes = hysteresis.add(&found);
+            let changes = hysteresis.add(&found, false);
             for (kind, raised) in KINDS.iter().enumerate().map(|(at, _)| at).zip(&mut raised) {
                 let last = |count: usize, value: bool| {
                     number + 1 >= count && looks[number + 1 - count..=number].iter().all(|look| look[kind] == value)
@@ -43,6 +43,21 @@ proptest! {
             prop_assert_eq!(hysteresis.verdict().kind, worst);
         }
     }
+}
+
+#[test]
+fn looks_without_the_offsets_of_a_partition_clear_no_verdict_about_offsets() {
+    let mut hysteresis = Hysteresis::default();
+    let found = [VerdictKind::Lost, VerdictKind::Flapping].map(finding);
+    for _ in 0..3 {
+        hysteresis.add(&found, false);
+    }
+    let cleared = |changes: Vec<VerdictChange>| changes == [VerdictChange::Cleared(VerdictKind::Flapping)];
+    let partial: Vec<bool> = (0..10).map(|_| cleared(hysteresis.add(&[], true))).collect();
+    assert!(partial.iter().enumerate().all(|(look, cleared)| *cleared == (look == 2)), "{partial:?}");
+    assert_eq!(hysteresis.verdict().kind, VerdictKind::Lost);
+    let complete: Vec<usize> = (0..3).map(|_| hysteresis.add(&[], false).len()).collect();
+    assert_eq!(complete, [0, 0, 1], "after three looks in a row that had all offsets");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::{
     action::ActionKind,
     endpoint::{Endpoint, Header},
     notice::tests::notice,
+    queue::MAX_WAITING,
 };
 
 /// Longer than any test takes.
@@ -110,7 +111,7 @@ fn a_receiver_that_hangs_delays_neither_the_caller_nor_other_actions() {
     hung.timeout = LONG;
     let other = Action { name: name("other"), ..webhook(&server.url("")) };
     let notifier = start(vec![hung, other]);
-    for _ in 0..QUEUE + 2 {
+    for _ in 0..MAX_WAITING + 2 {
         notifier.notify(&name("ops"), &notice("billing", false));
     }
     notifier.notify(&name("other"), &notice("billing", false));
@@ -173,6 +174,34 @@ fn an_alertmanager_that_is_away_gets_all_alerts_when_it_is_back_and_is_reported_
     let (failures, _) = notifier.finish(LONG);
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert_eq!(alerts_of(server.seen().last().unwrap()).len(), 2);
+}
+
+#[test]
+fn an_alertmanager_that_is_slow_misses_no_alert_however_many_change() {
+    let arrived = Arc::new(AtomicU32::new(0));
+    let (release, held) = channel::<()>();
+    let (count, held) = (Arc::clone(&arrived), parking_lot::Mutex::new(held));
+    let server = Server::start(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        // Waits until the sender is dropped.
+        let _ = held.lock().recv();
+        status(200)
+    });
+    let kind = ActionKind::Alertmanager { endpoint: endpoint(&server.url("")), headers: Vec::new() };
+    let notifier = start(vec![Action { timeout: LONG, ..action("am", kind) }]);
+    let groups: Vec<String> = (0..MAX_WAITING + 50).map(|number| format!("group-{number}")).collect();
+    notifier.notify(&name("am"), &notice(&groups[0], false));
+    wait_until("the first request", || arrived.load(Ordering::SeqCst) == 1);
+    for is_resolved in [false, true] {
+        for group in &groups {
+            notifier.notify(&name("am"), &notice(group, is_resolved));
+        }
+    }
+    drop(release);
+    assert_eq!(notifier.finish(LONG), (Vec::new(), true));
+    let last = alerts_of(server.seen().last().unwrap());
+    let is_resolved = |alert: &serde_json::Value| alert["endsAt"] == "2023-11-14T22:14:20.000Z";
+    assert!(last.len() == groups.len() && last.iter().all(is_resolved), "{last:?}");
 }
 
 #[test]

@@ -11,14 +11,14 @@ use kreplay_model::watch::{
 };
 
 use super::members::member_rows;
-use super::{Emit, GroupTrack};
+use super::{Emit, GroupTrack, MAX_OUTDATED_MS};
 use crate::lag::totals;
 use crate::look::Member;
 use crate::membership::{self, Belonging};
 use crate::observer::partition::Logs;
 use crate::observer::row::RowTrack;
 use crate::observer::row_view::RowInput;
-use crate::verdict::{GroupFacts, PartitionFacts, findings, readable};
+use crate::verdict::{GroupFacts, PartitionFacts, findings, is_away, readable};
 
 impl GroupTrack {
     /// The view of the group without its verdict, and what the look finds.
@@ -196,9 +196,7 @@ impl GroupTrack {
         for (partition, row) in rows {
             self.report(row.why_unknown.as_ref(), emit);
             let Some(track) = self.rows.get_mut(partition) else { continue };
-            if let Some(lag) = row.lag {
-                track.last_known_lag = Some((row.as_of.unwrap_or(now), lag));
-            }
+            track.take_lag(now, row.as_of, row.lag);
             if let Some(readable) = readable(row, is_share) {
                 let is_waiting = readable > 0 && row.records_left != Some(RecordsLeft::Exactly(0));
                 track.take_waiting(now.timestamp_millis(), is_waiting);
@@ -245,6 +243,12 @@ impl GroupTrack {
             rules: self.rules,
         }
     }
+}
+
+/// Whether the broker of a partition does not answer for the moment: what a look does not find may still hold there.
+pub(super) fn has_partition_away(view: &GroupView, now: DateTime<Utc>) -> bool {
+    let was_known = |at: DateTime<Utc>| (now - at).num_milliseconds() <= MAX_OUTDATED_MS;
+    view.partitions.iter().any(|row| !row.abandoned && is_away(row) && row.as_of.is_some_and(was_known))
 }
 
 /// Whether the age of a partition with unread records is not known, or a committed offset is beyond the log: records
