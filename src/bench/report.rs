@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use kreplay_model::{
     domain::{Ordering, Tier},
-    feed::LatencyMs,
+    feed::{LatencyMs, report::printable_json},
 };
 use serde::Serialize;
 
@@ -124,8 +124,7 @@ impl BenchReport {
     /// # Errors
     /// The serializer failed. No such case is known.
     pub fn json(&self) -> Result<String, BenchError> {
-        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from)?;
-        Ok(text + "\n")
+        Ok(printable_json(self).map_err(std::io::Error::from)?)
     }
 }
 

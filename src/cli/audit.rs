@@ -21,7 +21,7 @@ use kreplay_kafka::{Catalog, Client, ClientHealth, KafkaConfig};
 use kreplay_model::{
     audit::{AuditReport, Check},
     domain::printable,
-    feed::report::ReportFormat,
+    feed::report::{ReportFormat, printable_json},
 };
 use serde::Serialize;
 
@@ -146,15 +146,14 @@ pub(super) fn execute(args: &AuditArgs, environment: &Environment, directory: &P
     progress.end();
     client.close();
     let report = result.map_err(|error| CliError::of(&PlanningError::from(error)))?;
-    let text = if args.report == ReportFormat::Json {
-        serde_json::to_string_pretty(&Json { schema: SCHEMA, report: &report })
-            .map(|text| text + "\n")
-            .map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))?
-    } else {
-        render(&report)
-    };
+    let text = if args.report == ReportFormat::Json { json(&report)? } else { render(&report) };
     print(&text)?;
     Ok(exit(&report, &args.fail_on))
+}
+
+fn json(report: &AuditReport) -> Result<String, CliError> {
+    let text = printable_json(&Json { schema: SCHEMA, report });
+    text.map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))
 }
 
 /// `Stopped` if the audit was stopped; `Failed` if a check in `fail_on` has found something, which is written to
@@ -175,9 +174,20 @@ fn exit(report: &AuditReport, fail_on: &[Check]) -> Exit {
 
 #[cfg(test)]
 mod tests {
-    use kreplay_model::audit::{AuditCoverage, Finding};
+    use kreplay_model::audit::{AuditCoverage, Bounds, Finding, HotKey, TopicAudit};
 
     use super::*;
+
+    #[test]
+    fn json_has_no_control_characters_and_keeps_the_keys() {
+        let key = "\u{9b}2J\u{7f}";
+        let hottest_keys = vec![HotKey { key: key.into(), records: Bounds::exact(1) }];
+        let topics = vec![TopicAudit { hottest_keys, ..TopicAudit::default() }];
+        let text = json(&AuditReport { topics, ..AuditReport::default() }).unwrap();
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["topics"][0]["hottest_keys"][0]["key"], key);
+    }
 
     #[test]
     fn findings_of_the_chosen_checks_fail() {

@@ -9,10 +9,13 @@ use std::{
 
 use clap::{Args, Subcommand};
 use kreplay_kafka::{Client, KafkaConfig, producer::Timestamps};
-use kreplay_model::domain::{
-    Glob, RateLimit,
-    number::{by_count, counted, counted_as},
-    printable,
+use kreplay_model::{
+    domain::{
+        Glob, RateLimit,
+        number::{by_count, counted, counted_as},
+        printable,
+    },
+    feed::report::printable_json,
 };
 use serde::Serialize;
 
@@ -268,6 +271,6 @@ fn json(done: &RetryResult, dry_run: bool) -> Result<String, CliError> {
         #[serde(flatten)]
         done: &'a RetryResult,
     }
-    let text = serde_json::to_string_pretty(&Rendered { schema: 1, dry_run, done });
-    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))
+    let text = printable_json(&Rendered { schema: 1, dry_run, done });
+    text.map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))
 }

@@ -10,7 +10,10 @@ use kreplay_console::{
 };
 use kreplay_model::{
     domain::printable,
-    feed::cells::{padding, width},
+    feed::{
+        cells::{padding, width},
+        report::printable_json,
+    },
 };
 use serde::Serialize;
 
@@ -60,8 +63,7 @@ pub(super) fn execute(args: &KeysArgs, environment: &Environment, directory: &Pa
     let LoadedKeymap { keymap, problems } = LoadedKeymap::load(args.file.config.as_deref(), environment, directory)?;
     let rows = rows(&keymap, &problems);
     let text = if args.format.is_json() {
-        let text = serde_json::to_string_pretty(&rows);
-        text.map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")))? + "\n"
+        printable_json(&rows).map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")))?
     } else {
         table(&rows)
     };

@@ -4,7 +4,10 @@ use std::{fmt::Write as _, path::Path};
 
 use clap::Args;
 use kreplay_console::theme::{BUILT_IN, BuiltIn, Contrast, Theme, ThemeChoice, measure};
-use kreplay_model::feed::cells::{padding, width};
+use kreplay_model::feed::{
+    cells::{padding, width},
+    report::printable_json,
+};
 use serde::Serialize;
 
 use super::{
@@ -59,8 +62,7 @@ pub(super) fn execute(args: &ThemesArgs, environment: &Environment, directory: &
     let rows = rows(args, configured(args, environment, directory)?.as_ref())?;
     let fails = rows.iter().any(|row| row.too_low.as_ref().is_some_and(|all| !all.is_empty()));
     let text = if args.format.is_json() {
-        let json = serde_json::to_string_pretty(&rows);
-        json.map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")))? + "\n"
+        printable_json(&rows).map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")))?
     } else if args.check {
         rows.iter().map(checked).collect()
     } else {

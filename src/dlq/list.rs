@@ -3,11 +3,14 @@
 use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use kreplay_kafka::Client;
-use kreplay_model::{domain::printable, feed::cells};
+use kreplay_model::{
+    domain::printable,
+    feed::{cells, report::printable_json},
+};
 use serde::Serialize;
 
 use super::{
-    DeadLetter, DeadLetterTopics, DlqError, Warn, json,
+    DeadLetter, DeadLetterTopics, DlqError, Warn,
     retry::SentLetters,
     scan::{Section, scan},
 };
@@ -129,7 +132,7 @@ impl Summary {
     /// # Errors
     /// The serializer failed. No such case is known.
     pub fn json(&self) -> Result<String, DlqError> {
-        Ok(json::to_escaped_json(&self.groups)?)
+        Ok(printable_json(&self.groups)?)
     }
 
     /// The groups as a table.

@@ -3,12 +3,15 @@
 use std::{fmt::Write, ops::ControlFlow};
 
 use kreplay_kafka::Client;
-use kreplay_model::domain::{Record, TopicPartition, number::counted, printable};
+use kreplay_model::{
+    domain::{Record, TopicPartition, number::counted, printable},
+    feed::report::printable_json,
+};
 use serde_json::{Value, json};
 
 use super::{
     DeadLetter, DeadLetterTopics, DlqError, LetterFilter,
-    json::{bytes, to_escaped_json},
+    json::bytes,
     scan::{Section, scan},
 };
 
@@ -43,7 +46,7 @@ pub fn show(
     found.sort_by(|a, b| (&a.0, a.1.offset).cmp(&(&b.0, b.1.offset)));
     if as_json {
         let list: Vec<Value> = found.iter().map(|(id, record, letter)| object(id, record, letter)).collect();
-        return Ok(to_escaped_json(&list)?);
+        return Ok(printable_json(&list)?);
     }
     if found.is_empty() {
         return Ok("no dead letters\n".into());

@@ -15,6 +15,11 @@ use kreplay_model::{
 
 use super::duration::parse_duration;
 
+/// Shorter intervals count as this one: groups that are not visible are observed only this often.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
+/// Observations that are further apart than this number of intervals say nothing about the time between them.
+const PATIENCE_INTERVALS: u32 = 3;
+
 /// A condition on all watched groups, for a time without interruption. A condition that depends on a figure that is not
 /// known is not satisfied, and neither is a condition on no groups.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,27 +56,35 @@ impl Until {
 #[derive(Clone, Debug)]
 pub struct Wait {
     until: Until,
-    true_since: Option<DateTime<Utc>>,
+    /// The longest time between two observations that counts.
+    patience: Duration,
+    /// The latest look and how long the condition had been true then; `None` if it was false.
+    true_for: Option<(DateTime<Utc>, Duration)>,
     /// Why it is not over, as of the latest look.
     why_not: Option<String>,
 }
 
 impl Wait {
-    /// Waits for a condition.
+    /// Waits for a condition. `interval` is the time between two looks.
     #[must_use]
-    pub fn new(until: Until) -> Self {
-        Self { until, true_since: None, why_not: None }
+    pub fn new(until: Until, interval: Duration) -> Self {
+        let patience = interval.max(SHORTEST_INTERVAL).saturating_mul(PATIENCE_INTERVALS);
+        Self { until, patience, true_for: None, why_not: None }
     }
 
     /// Takes the next look. Returns whether the wait is over.
     pub fn take(&mut self, snapshot: &WatchSnapshot) -> bool {
         if let Some(why) = self.until.explain(snapshot) {
-            self.true_since = None;
+            self.true_for = None;
             self.why_not = Some(why);
             return false;
         }
-        let since = *self.true_since.get_or_insert(snapshot.at);
-        let time = (snapshot.at - since).to_std().unwrap_or_default();
+        let time = self.true_for.map_or(Duration::ZERO, |(last, time)| {
+            let gap = (snapshot.at - last).to_std().unwrap_or_default();
+            // While nothing is observed, such as during a pause of the watch, the condition may have been false.
+            if gap <= self.patience { time.saturating_add(gap) } else { time }
+        });
+        self.true_for = Some((snapshot.at, time));
         let is_over = time >= self.until.hold;
         self.why_not = (!is_over).then(|| {
             let [time, hold] = [time, self.until.hold].map(|time| estimate(time.as_secs_f64()));

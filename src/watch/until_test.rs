@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const INTERVAL: Duration = Duration::from_secs(2);
+
 fn group(lag: Option<i64>, state: GroupState) -> GroupView {
     GroupView {
         r#type: GroupType::Consumer,
@@ -92,10 +94,23 @@ fn problems_say_what_to_write() {
 
 #[test]
 fn a_false_look_starts_the_time_again() {
-    let mut wait = Wait::new("lag = 0 for 10s".parse().unwrap());
+    let mut wait = Wait::new("lag = 0 for 10s".parse().unwrap(), INTERVAL);
     let looks = [(0, 0), (9, 0), (10, 1), (11, 0), (20, 0), (21, 0)];
     let over = looks.map(|(at_s, lag)| wait.take(&look(at_s, vec![group(Some(lag), GroupState::Stable)])));
     assert_eq!(over, [false, false, false, false, false, true]);
+}
+
+#[test]
+fn time_in_which_nothing_is_observed_does_not_count() {
+    let over = |interval_s: u64, looks: &[i64]| -> Vec<bool> {
+        let mut wait = Wait::new("lag = 0 for 10m".parse().unwrap(), Duration::from_secs(interval_s));
+        let groups = || vec![group(Some(0), GroupState::Stable)];
+        looks.iter().map(|at_s| wait.take(&look(*at_s, groups()))).collect()
+    };
+    assert_eq!(over(2, &[0, 3600, 3780, 3961]), [false; 4], "180 s of 10m were observed");
+    let each_minute: Vec<i64> = (0..=10).map(|minute| minute * 60).collect();
+    assert_eq!(over(2, &each_minute).iter().position(|is_over| *is_over), Some(10));
+    assert_eq!(over(200, &[0, 600]), [false, true], "the looks are far apart by choice");
 }
 
 proptest! {
@@ -110,7 +125,7 @@ proptest! {
         looks in prop::collection::vec((0..5_i64, any::<bool>()), 1..40),
         hold_s in 0..20_u64,
     ) {
-        let mut wait = Wait::new(format!("lag = 0 for {hold_s}s").parse().unwrap());
+        let mut wait = Wait::new(format!("lag = 0 for {hold_s}s").parse().unwrap(), INTERVAL);
         let mut at = 0;
         let mut seen: Vec<(i64, bool)> = Vec::new();
         for (gap, is_true) in looks {
@@ -126,7 +141,7 @@ proptest! {
 
 #[test]
 fn a_wait_that_is_not_over_says_which_group_does_not_satisfy_the_condition() {
-    let mut wait = Wait::new("lag = 0 for 10s".parse().unwrap());
+    let mut wait = Wait::new("lag = 0 for 10s".parse().unwrap(), INTERVAL);
     assert_eq!(wait.why_not(), "no observation was completed");
     let mut other = group(Some(7), GroupState::Stable);
     other.group = "mail".into();

@@ -118,6 +118,24 @@ fn a_recording_is_exported_to_formats_of_other_programs() {
 }
 
 #[test]
+fn a_recording_is_not_replaced_by_what_is_made_of_it() {
+    let (folder, path) = folder();
+    record(&path);
+    let recorded = std::fs::read(&path).unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for target in [&path, &link] {
+        let target = target.display().to_string();
+        for [option, format] in [["--export", "csv"], ["--export", "html"], ["--frame", "text"]] {
+            let opened = open(&path, &[option, format, "--output", target.as_str()]);
+            let is_refused = opened.code() == Some(2) && opened.stderr.contains("names the recording itself");
+            assert!(is_refused, "{opened:?}");
+            assert!(std::fs::read(&path).unwrap() == recorded, "{option} {format}: the recording has changed");
+        }
+    }
+}
+
+#[test]
 fn a_recording_of_a_killed_process_opens_up_to_its_last_frame() {
     let (_folder, path) = folder();
     let args = ["--events", "100000", "--work", "5ms", "--concurrency", "4"];

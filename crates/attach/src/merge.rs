@@ -21,6 +21,9 @@ use kreplay_model::feed::{ClusterView, PlanningView, RunView, Snapshot};
 pub use events::Interleaver;
 pub use watch::{MergedWatch, WatchPart, merge_alerts, merge_watches};
 
+/// Maximum number of finished runs of a folded snapshot; the oldest are dropped first.
+const MAX_FOLDED_RUNS: usize = 1_000;
+
 /// The snapshot of one process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
@@ -67,6 +70,29 @@ pub fn merge(id: &str, joins: u32, parts: &[Part]) -> Snapshot {
         listing: there.iter().any(|part| part.snapshot.listing),
         next: first.snapshot.next.clone(),
         planning: PlanningView::default(),
+    }
+}
+
+/// One snapshot in the place of those of several processes that are gone, so that many of them need no more memory than
+/// a few. In a merge, it counts as they did.
+pub(crate) fn fold(parts: &[Part]) -> Snapshot {
+    let workers = parts.iter().filter_map(|part| part.snapshot.run.as_ref()).flat_map(|run| &run.workers);
+    // The numbers of the workers of other processes depend on the largest one.
+    let last_worker = workers.max_by_key(|worker| worker.id).cloned();
+    let merged = merge("", 0, parts);
+    let mut finished = merged.finished;
+    finished.drain(..finished.len().saturating_sub(MAX_FOLDED_RUNS));
+    Snapshot {
+        finished,
+        // Each merge puts the name of a process before these texts: merged twice, they would have two.
+        problem: None,
+        run: merged.run.map(|run| RunView {
+            workers: last_worker.into_iter().collect(),
+            error: None,
+            paused_by: None,
+            ..run
+        }),
+        ..merged
     }
 }
 

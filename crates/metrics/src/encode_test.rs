@@ -46,6 +46,7 @@ fn group(name: &str, partitions: Vec<PartitionRow>) -> GroupView {
         rebalances: RebalancesView { count: 3, ..RebalancesView::default() },
         partitions,
         seen_by: SeenBy::Wire,
+        as_of: Some(DateTime::UNIX_EPOCH),
         ..GroupView::listed(name)
     }
 }
@@ -123,6 +124,17 @@ fn what_is_not_known_is_absent() {
     let text = prometheus(watched(vec![group("g", vec![row("a", 0, None)])]), &at(Level::Partition));
     assert!(!text.contains("lag_offsets") && !text.contains("_age_seconds") && !text.contains("kreplay_run"), "{text}");
     assert!(prometheus(Observed::default(), &MetricsOptions::default()).contains("kreplay_build_info{"));
+}
+
+#[test]
+fn the_members_and_partitions_of_a_group_are_not_known_before_its_description() {
+    let listed = GroupView { state: Some(GroupState::Stable), ..GroupView::listed("g") };
+    let options = MetricsOptions { names: KnownNames::KafkaExporter, ..at(Level::Partition) };
+    let text = prometheus(watched(vec![listed]), &options);
+    assert!(text.contains(r#"kreplay_group_state{group="g",state="Stable"} 1"#), "{text}");
+    for name in ["group_members", "group_unknown_partitions", "group_orphan_partitions", "consumergroup_members"] {
+        assert!(!text.contains(&format!("{name}{{")), "{name}: {text}");
+    }
 }
 
 #[test]

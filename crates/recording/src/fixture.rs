@@ -45,8 +45,8 @@ fn frame(index: i64, is_last: bool) -> Frame {
     };
     run.totals.handled = handled;
     run.totals.lag = Lag::Known(10_000 - handled);
-    let group = group("billing");
     let at = DateTime::from_timestamp_millis(at_ms).unwrap();
+    let group = GroupView { as_of: Some(at), ..group("billing") };
     Frame {
         at_ms,
         snapshot: Some(Arc::new(Snapshot { at: Some(at), run: Some(run), ..Snapshot::default() })),

@@ -10,8 +10,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Config, Environment};
 
-/// The folder of the state directory.
-const FOLDER: &str = "silences";
+/// The folder below the state directory.
+const FOLDER: &str = "kreplay/silences";
 
 /// The file with the silences of one cluster.
 #[derive(Clone, Debug)]
@@ -73,6 +73,7 @@ mod tests {
         let mut silences = Silences::default();
         silences.add("lag", DateTime::UNIX_EPOCH, Duration::from_secs(60));
         store.write(&silences).unwrap();
+        assert!(store.0.starts_with(dir.path().join("kreplay")), "the directory is shared with other programs");
         assert_eq!(SilenceStore::below(dir.path(), "a:1,b:1").read(), silences);
         assert_eq!(SilenceStore::below(dir.path(), "a:1").read(), Silences::default());
         fs::write(&store.0, "damaged").unwrap();

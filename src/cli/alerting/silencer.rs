@@ -1,6 +1,13 @@
 //! The silences of a process: read from the state directory, changed by flags and by the console, and kept there.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::Utc;
 use kreplay_alerts::Silences;
@@ -15,6 +22,8 @@ use crate::{cli::CliError, config::Config};
 pub(in crate::cli) struct Silencer {
     store: Option<SilenceStore>,
     current: Arc<watch::Sender<Silences>>,
+    /// Whether the store has the silences of this process. It has not if the last change could not be stored.
+    is_stored: Arc<AtomicBool>,
 }
 
 impl Silencer {
@@ -28,7 +37,7 @@ impl Silencer {
         requests: &[SilenceRequest],
     ) -> Result<Self, CliError> {
         let (current, _) = watch::channel(store.as_ref().map(SilenceStore::read).unwrap_or_default());
-        let silencer = Self { store, current: Arc::new(current) };
+        let silencer = Self { store, current: Arc::new(current), is_stored: Arc::new(AtomicBool::new(true)) };
         let (groups, runs) = (config.alerts.rules(), config.alerts.run_rules());
         let of_groups = groups.iter().map(|rule| rule.definition().name.as_str());
         let rules: BTreeSet<&str> = of_groups.chain(runs.iter().map(|rule| rule.definition().name.as_str())).collect();
@@ -71,7 +80,8 @@ impl Silencer {
 
     fn silence(&self, rule: &str, length: Duration) -> Result<(), String> {
         // Another process that watches the cluster may have silenced other rules meanwhile.
-        let mut silences = self.store.as_ref().map_or_else(|| self.current(), SilenceStore::read);
+        let store = self.store.as_ref().filter(|_| self.is_stored.load(Ordering::Relaxed));
+        let mut silences = store.map_or_else(|| self.current(), SilenceStore::read);
         silences.add(rule, Utc::now(), length);
         self.current.send_replace(silences);
         self.keep()
@@ -79,6 +89,36 @@ impl Silencer {
 
     /// Stores the silences, so that the next process on the cluster has them.
     fn keep(&self) -> Result<(), String> {
-        self.store.as_ref().map_or(Ok(()), |store| store.write(&self.current.borrow()))
+        let stored = self.store.as_ref().map_or(Ok(()), |store| store.write(&self.current.borrow()));
+        self.is_stored.store(stored.is_ok(), Ordering::Relaxed);
+        stored
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn silences_that_cannot_be_stored_end_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let state_dir = folder.path().join("state");
+        // Nothing can be stored below a file.
+        std::fs::write(&state_dir, "").unwrap();
+        let mut config = Config::default();
+        config.kafka.bootstrap_servers = Some("a:1".to_owned());
+        config.run.journal.state_dir = Some(state_dir.clone());
+        let store = SilenceStore::of(&config, &Environment::default());
+        let silencer = Silencer::start(&config, store.clone(), &[]).unwrap();
+        let is_silenced = |rule: &str| silencer.current().until(rule, Utc::now()).is_some();
+        assert!(silencer.silence("lag", HOUR).is_err() && silencer.silence("age", HOUR).is_err());
+        assert!(is_silenced("lag") && is_silenced("age"));
+        std::fs::remove_file(&state_dir).unwrap();
+        assert_eq!(silencer.silence("lost", HOUR), Ok(()));
+        assert_eq!(store.unwrap().read(), silencer.current(), "all of them are stored as soon as it is possible");
+        assert!(is_silenced("lag") && is_silenced("age") && is_silenced("lost"));
     }
 }

@@ -15,7 +15,7 @@ use kreplay_groups::{
     WriteAccess, change_list, execute, plan_delete, plan_forget, plan_skip, plan_undo, stored_changes, write_csv,
 };
 use kreplay_kafka::{GroupAdmin, KafkaConfig};
-use kreplay_model::domain::printable;
+use kreplay_model::{domain::printable, feed::report::printable_json};
 
 use crate::{
     cli::{
@@ -181,8 +181,7 @@ fn report(text: &str, format: PlanFormat) -> Result<(), CliError> {
 }
 
 fn json(view: &PlanView) -> Result<String, CliError> {
-    let text = serde_json::to_string_pretty(view);
-    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the plan cannot be written: {error}")))
+    printable_json(view).map_err(|error| CliError::Failed(format!("the plan cannot be written: {error}")))
 }
 
 fn csv(plan: &GroupPlan) -> Result<String, CliError> {
@@ -286,8 +285,8 @@ impl UndoArgs {
 /// The stored changes as JSON on several lines.
 fn list_json(changes: &[kreplay_groups::Change]) -> Result<String, CliError> {
     let changes: Vec<ChangeSummary> = changes.iter().map(ChangeSummary::from).collect();
-    let text = serde_json::to_string_pretty(&serde_json::json!({ "schema": 1, "changes": changes }));
-    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("cannot print the list of changes: {error}")))
+    let text = printable_json(&serde_json::json!({ "schema": 1, "changes": changes }));
+    text.map_err(|error| CliError::Failed(format!("cannot print the list of changes: {error}")))
 }
 
 #[cfg(test)]

@@ -6,15 +6,13 @@ use chrono::DateTime;
 use kreplay_engine::inspect::RecordInspector;
 use kreplay_model::{
     domain::{TopicPartition, number::counted_as, printable},
+    feed::report::printable_json,
     inspect::{Content, Decoded, InspectedRecord, RecordId},
     watch::{GroupView, PartitionRow, WatchSnapshot},
 };
 use serde_json::{Value, json};
 
-use crate::{
-    cli::CliError,
-    dlq::json::{bytes, to_escaped_json},
-};
+use crate::{cli::CliError, dlq::json::bytes};
 
 /// Maximum number of records that are read for a group: those of the partitions with the largest lag.
 const MAX_RECORDS: usize = 10;
@@ -81,7 +79,7 @@ pub(super) fn json(snapshot: &WatchSnapshot, inspector: &RecordInspector) -> Res
     if let Value::Object(members) = &mut value {
         members.insert("stuck_records".into(), snapshot.groups.iter().flat_map(|group| of_group(group)).collect());
     }
-    to_escaped_json(&value).map_err(failed)
+    printable_json(&value).map_err(failed)
 }
 
 fn record_text(record: &StuckRecord) -> String {

@@ -10,7 +10,7 @@ use kreplay_console::{
     theme::{ColorDepth, Theme, ThemeChoice},
 };
 use kreplay_model::{
-    feed::{Event, Snapshot, report::escaped},
+    feed::{Event, Snapshot, report::printable_json},
     recording::{Frame, Past as _},
     watch::{AlertsSnapshot, WatchEvent, WatchSnapshot},
 };
@@ -61,9 +61,8 @@ pub(super) fn render(
                 recording.state_at(at_ms).unwrap_or_default();
             let at = DateTime::from_timestamp_millis(at_ms);
             let state = State { at, snapshot, events, groups, group_events, alerts };
-            let json = serde_json::to_string_pretty(&state);
-            json.map(|json| escaped(&json) + "\n")
-                .map_err(|error| CliError::Failed(format!("the frame cannot be written: {error}")))
+            let json = printable_json(&state);
+            json.map_err(|error| CliError::Failed(format!("the frame cannot be written: {error}")))
         }
     }
 }

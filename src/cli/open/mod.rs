@@ -9,7 +9,8 @@ mod moment;
 mod size;
 
 use std::{
-    io,
+    fs, io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -70,6 +71,11 @@ pub(super) fn execute(args: &OpenArgs, environment: &Environment, directory: &Pa
     let path = &args.recording;
     let recording = Recording::open(path).map_err(|error| cannot_open(path, &error))?;
     let output = &args.output;
+    // The recording is read while the output is written.
+    if output.output.as_deref().is_some_and(|target| is_same_file(path, target)) {
+        let text = format!("--output names the recording itself, {}; choose another file", path.display());
+        return Err(CliError::Usage(text));
+    }
     let size = output.size.unwrap_or_default();
     match (output.frame, output.export) {
         (Some(format), _) => {
@@ -99,6 +105,12 @@ fn cannot_open(path: &Path, error: &OpenError) -> CliError {
         OpenError::Read(error) if is_wrong_path(error) => CliError::Usage(text),
         _ => CliError::Failed(text),
     }
+}
+
+/// Whether both paths lead to one file, such as a link and its target. A path without a file equals no other.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    identity(one).is_some_and(|one| identity(other) == Some(one))
 }
 
 fn is_wrong_path(error: &io::Error) -> bool {

@@ -10,6 +10,7 @@ use std::{
 use chrono::{TimeDelta, Utc};
 use kreplay_model::{
     domain::{number::counted, printable},
+    feed::report::printable_json,
     watch::{HistoryView, Reason, WatchSnapshot},
 };
 use kreplay_watcher::{GroupSelection, Histories, Observation, WatchError, Watcher, WatcherOptions};
@@ -136,6 +137,5 @@ pub(in crate::cli) fn close_look(config: &Config, selection: &GroupSelection) ->
 
 /// A snapshot as JSON on several lines.
 pub(in crate::cli) fn json(snapshot: &WatchSnapshot) -> Result<String, CliError> {
-    let text = serde_json::to_string_pretty(snapshot);
-    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("cannot print the groups: {error}")))
+    printable_json(snapshot).map_err(|error| CliError::Failed(format!("cannot print the groups: {error}")))
 }

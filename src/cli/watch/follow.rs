@@ -212,7 +212,7 @@ fn print(
         let (_session, feed) = console::feed_of(snapshots.clone(), of_alerts);
         recording.start(feed, Some(handle.events.clone()));
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
-        let mut wait = args.until.clone().map(Wait::new);
+        let mut wait = args.until.clone().map(|until| Wait::new(until, config.watch.interval));
         let mut missing = None;
         // What has happened when the watch ends without its condition being true.
         let mut commands = args.plain.then(TypedLines::open);

@@ -5,8 +5,12 @@ use std::{
     time::Duration,
 };
 
-use kreplay_model::watch::{AlertView, AlertsSnapshot, WatchSnapshot};
+use kreplay_model::{
+    feed::report::escaped,
+    watch::{AlertView, AlertsSnapshot, WatchSnapshot},
+};
 use serde::Serialize;
+use serde_json::{Serializer, ser::Formatter};
 
 use crate::cli::CliError;
 
@@ -35,8 +39,28 @@ struct Look<'a> {
 pub(in crate::cli) fn write_json_line(snapshot: &WatchSnapshot, alerts: &AlertsSnapshot) -> Result<bool, CliError> {
     let mut writer = io::BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stdout().lock());
     let look = Look { snapshot, alerts: &alerts.alerts };
-    let written = serde_json::to_writer(&mut writer, &look).map_err(io::Error::from);
+    let written = write_printable(&mut writer, &look);
     outcome(written.and_then(|()| writer.write_all(b"\n")).and_then(|()| writer.flush()))
+}
+
+fn write_printable(writer: impl io::Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(writer, PrintableFormatter)).map_err(io::Error::from)
+}
+
+/// Compact JSON without characters that a terminal may interpret.
+struct PrintableFormatter;
+
+impl Formatter for PrintableFormatter {
+    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
+    where
+        W: ?Sized + io::Write,
+    {
+        if fragment.chars().any(char::is_control) {
+            writer.write_all(escaped(fragment).as_bytes())
+        } else {
+            writer.write_all(fragment.as_bytes())
+        }
+    }
 }
 
 /// Whether there is still a reader.
@@ -45,5 +69,20 @@ fn outcome(written: io::Result<()>) -> Result<bool, CliError> {
         Ok(()) => Ok(true),
         Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(source) => Err(CliError::Output { target: None, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_no_control_characters_and_keeps_its_texts() {
+        let host = "\u{9b}2J\u{7f}\n";
+        let mut line = Vec::new();
+        write_printable(&mut line, &[host, "plain"]).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&line).unwrap(), [host, "plain"]);
     }
 }

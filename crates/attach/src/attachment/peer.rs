@@ -1,6 +1,6 @@
 //! What is known about one process.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use kreplay_model::{
     attach::{AttachConnection, AttachedProcess},
@@ -10,9 +10,13 @@ use kreplay_model::{
 
 use super::routes::Takes;
 use crate::{
-    merge::{Part, WatchPart},
+    merge::{Part, WatchPart, fold},
     protocol::Welcome,
 };
+
+/// Maximum number of snapshots of earlier processes of an address. A process that restarts again and again would fill
+/// the memory with them.
+const MAX_EARLIER: usize = 16;
 
 /// What is known about one address. Several processes may have served there, one after another.
 #[derive(Debug)]
@@ -22,8 +26,8 @@ pub(super) struct Peer {
     /// The process that serves now, or has served last.
     instance: Option<u64>,
     snapshot: Option<Arc<Snapshot>>,
-    /// The last snapshots of the processes before it.
-    earlier: Vec<Arc<Snapshot>>,
+    /// The last snapshots of the processes before it. The first one may stand for several of them.
+    earlier: VecDeque<Arc<Snapshot>>,
     /// The number of the next event of this process that is not known yet.
     next_event: u64,
     /// Its latest look at groups, and the alerts on it.
@@ -46,7 +50,7 @@ impl Peer {
             connection,
             instance: None,
             snapshot: None,
-            earlier: Vec::new(),
+            earlier: VecDeque::new(),
             next_event: 0,
             look: None,
             alerts: None,
@@ -72,7 +76,7 @@ impl Peer {
     /// counts.
     pub(super) fn connect(&mut self, welcome: &Welcome) {
         if self.instance != Some(welcome.instance) {
-            self.earlier.extend(self.snapshot.take().filter(|snapshot| snapshot.run.is_some()));
+            self.retire();
             self.instance = Some(welcome.instance);
             self.next_event = 0;
             (self.look, self.alerts, self.last_group_event) = (None, None, None);
@@ -87,6 +91,17 @@ impl Peer {
             is_running: false,
         });
         self.connection = AttachConnection::Open;
+    }
+
+    /// Keeps the last snapshot as that of an earlier process.
+    fn retire(&mut self) {
+        self.earlier.extend(self.snapshot.take().filter(|snapshot| snapshot.run.is_some()));
+        if self.earlier.len() > MAX_EARLIER
+            && let (Some(first), Some(second)) = (self.earlier.pop_front(), self.earlier.pop_front())
+        {
+            let folded = fold(&[first, second].map(|snapshot| self.part(0, true, snapshot)));
+            self.earlier.push_front(Arc::new(folded));
+        }
     }
 
     /// The connection is lost. Returns whether it was open.
@@ -166,23 +181,26 @@ impl Peer {
     /// is not reached, are gone.
     pub(super) fn parts(&self, number: u32) -> impl Iterator<Item = Part> {
         let is_lost = matches!(self.connection, AttachConnection::Lost { .. });
-        let part = move |is_gone: bool, snapshot: &Arc<Snapshot>| Part {
-            process: self.name.clone(),
-            number,
-            is_gone,
-            snapshot: Arc::clone(snapshot),
-        };
+        let part = move |is_gone: bool, snapshot: &Arc<Snapshot>| self.part(number, is_gone, Arc::clone(snapshot));
         let earlier = self.earlier.iter().map(move |snapshot| part(true, snapshot));
         earlier.chain(self.snapshot.iter().map(move |snapshot| part(is_lost, snapshot)))
+    }
+
+    fn part(&self, number: u32, is_gone: bool, snapshot: Arc<Snapshot>) -> Part {
+        Part { process: self.name.clone(), number, is_gone, snapshot }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use kreplay_model::{feed::RunView, watch::WatchEventKind};
+    use kreplay_model::{
+        feed::{RunState, RunView, WorkerView},
+        watch::WatchEventKind,
+    };
 
     use super::*;
+    use crate::merge::merge;
 
     fn welcome(instance: u64) -> Welcome {
         Welcome {
@@ -236,5 +254,30 @@ mod tests {
         assert_eq!(peer.new_group_events(vec![one.clone(), two.clone()]), [two]);
         peer.connect(&welcome(2));
         assert_eq!(peer.new_group_events(vec![one.clone()]), [one]);
+    }
+
+    #[test]
+    fn the_processes_that_served_at_an_address_count_in_bounded_memory() {
+        let mut peer = Peer::new("a".to_owned(), None);
+        for instance in 1..=1_000 {
+            peer.connect(&welcome(instance));
+            let mut snapshot = Snapshot::clone(&handled(instance));
+            snapshot.run = snapshot.run.map(|run| RunView {
+                state: RunState::Failed,
+                error: Some("disk full".to_owned()),
+                workers: (0..20).map(|id| WorkerView { id, ..WorkerView::default() }).collect(),
+                ..run
+            });
+            peer.take_snapshot(Arc::new(snapshot));
+            assert!(peer.parts(0).count() <= MAX_EARLIER + 1);
+        }
+        let parts: Vec<Part> = peer.parts(0).collect();
+        let run = merge("r", 0, &parts).run.unwrap();
+        assert_eq!(run.totals.handled, (1..=1_000).sum::<u64>());
+        assert_eq!((run.workers.len(), run.error.as_deref()), (20, Some("a: disk full")));
+        let folded = parts[0].snapshot.run.as_ref().unwrap();
+        assert!(folded.totals.handled > 900 && folded.error.is_none(), "{:?}", folded.error);
+        let numbers: Vec<u32> = folded.workers.iter().map(|worker| worker.id).collect();
+        assert_eq!(numbers, [19], "the numbers of the workers of others stay as they are");
     }
 }

@@ -110,13 +110,17 @@ fn heading(
     state: &State,
     theme: &Theme,
 ) {
+    let is_described = group.as_of.is_some();
     let mut x = at.x;
     for panel in panels {
         let has_focus = *panel == state.user.watch.panel;
         let count = match panel {
-            GroupPanel::Partitions => number::count(group.partitions.len() as u64),
-            GroupPanel::Members if group.state.is_none() && group.members.is_empty() => "?".to_owned(),
-            GroupPanel::Members => number::count(group.members.len() as u64),
+            // Committed offsets may be known before the group is described.
+            GroupPanel::Partitions if is_described || !group.partitions.is_empty() => {
+                number::count(group.partitions.len() as u64)
+            }
+            GroupPanel::Members if is_described => number::count(group.members.len() as u64),
+            GroupPanel::Partitions | GroupPanel::Members => "?".to_owned(),
             GroupPanel::Rebalances if group.rebalances.exact || group.rebalances.count == 0 => {
                 number::count(group.rebalances.count)
             }

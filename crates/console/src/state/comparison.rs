@@ -10,7 +10,7 @@ use kreplay_model::{
 pub struct Compared<'a> {
     /// The run.
     pub run: &'a RunSummary,
-    /// Its speed ÷ the base's speed; `None` if one of the two did not finish.
+    /// Its speed ÷ the base's speed; `None` if one of the two did not finish or handled nothing.
     pub speed_up: Option<f64>,
     /// Whether it handled the same records in the same order per key as the base.
     pub digest: DigestMatch,
@@ -27,15 +27,21 @@ pub enum DigestMatch {
     Differs,
     /// The digests differ, but one of the two runs had no ordering.
     Unordered,
-    /// One of the two did not handle all records.
+    /// One of the two did not handle all records, or had none to handle.
     Unknown,
 }
 
-/// The base of the comparison: the first finished run with a single worker throughout, otherwise the slowest finished
-/// run.
+/// Whether a run finished and handled something. A target that keeps positions has all records after the first run, and
+/// the time and the digest of the next one mean nothing.
+pub(super) fn is_comparable(run: &RunSummary) -> bool {
+    run.state == RunState::Done && run.handled > 0
+}
+
+/// The base of the comparison: the first comparable run with a single worker throughout, otherwise the slowest
+/// comparable run.
 #[must_use]
 pub fn base(runs: &[RunSummary]) -> Option<usize> {
-    let done = || runs.iter().enumerate().filter(|(_, run)| run.state == RunState::Done);
+    let done = || runs.iter().enumerate().filter(|(_, run)| is_comparable(run));
     let single = done().find(|(_, run)| run.concurrency == 1 && !run.concurrency_changed);
     single.or_else(|| done().min_by(|(_, a), (_, b)| a.records_per_s.total_cmp(&b.records_per_s))).map(|(at, _)| at)
 }
@@ -56,13 +62,13 @@ pub fn compare(runs: &[RunSummary]) -> Vec<Compared<'_>> {
 }
 
 fn speed_up(run: &RunSummary, base: &RunSummary) -> Option<f64> {
-    let comparable = run.state == RunState::Done && base.records_per_s > 0.0;
+    let comparable = is_comparable(run) && base.records_per_s > 0.0;
     comparable.then(|| run.records_per_s / base.records_per_s)
 }
 
 fn digest_match(run: &RunSummary, base: Option<&RunSummary>) -> DigestMatch {
     match base {
-        Some(base) if run.state == RunState::Done => {
+        Some(base) if is_comparable(run) => {
             if run.digest == base.digest {
                 DigestMatch::Same
             } else if run.ordering == Ordering::None || base.ordering == Ordering::None {
@@ -117,6 +123,20 @@ mod tests {
         let runs = [run(6, 600.0, "a"), changed];
         assert_eq!(base(&runs), Some(0));
         assert_eq!((compare(&runs)[1].speed_up, compare(&runs)[1].digest), (None, DigestMatch::Unknown));
+    }
+
+    #[test]
+    fn a_run_that_handled_nothing_is_not_compared() {
+        let empty = RunSummary { handled: 0, ..run(1, 0.0, "0") };
+        let runs = [empty, run(6, 600.0, "a"), run(3, 300.0, "a")];
+        assert_eq!(base(&runs), Some(2));
+        let compared = compare(&runs);
+        assert_eq!(
+            compared.iter().map(|run| run.digest).collect::<Vec<_>>(),
+            [DigestMatch::Unknown, DigestMatch::Same, DigestMatch::Base]
+        );
+        assert_eq!(compared[0].speed_up, None);
+        assert_eq!(base(&runs[..1]), None);
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl GroupRow<'_> {
 
     /// The number of members; `None` if the group was not described.
     fn member_count(self) -> Option<u64> {
-        (self.group.state.is_some() || !self.group.members.is_empty()).then_some(self.group.members.len() as u64)
+        self.group.as_of.map(|_| self.group.members.len() as u64)
     }
 
     fn rate(self, rate: Option<f64>) -> Cell {

@@ -1,6 +1,6 @@
 //! The launch form: what the user has chosen for the next run.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use kreplay_model::control::{FieldProblem, RunField, RunRequest};
 
@@ -178,7 +178,8 @@ pub(crate) fn topic_list(text: &str) -> String {
     names.collect::<Vec<_>>().join(",")
 }
 
-/// The names of the topics of a request.
+/// The names of the topics of a request, each once.
 pub(crate) fn topic_names(request: &RunRequest) -> Vec<&str> {
-    request.value(RunField::Topics).split(',').filter(|name| !name.is_empty()).collect()
+    let mut seen = HashSet::new();
+    request.value(RunField::Topics).split(',').filter(|name| !name.is_empty() && seen.insert(*name)).collect()
 }

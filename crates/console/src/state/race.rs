@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kreplay_model::feed::{Forecast, RunState, RunSummary, RunView, Snapshot};
 
-use super::{DigestMatch, compare};
+use super::{DigestMatch, compare, comparison::is_comparable};
 
 /// The number of lanes, at most.
 pub const MAX_LANES: usize = 8;
@@ -63,10 +63,10 @@ impl RaceLane {
         self.run.as_ref().and_then(|run| run.ideal_s).or(self.predicted_s)
     }
 
-    /// Whether it handled everything.
+    /// Whether it handled everything, and there was something to handle.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.result.as_ref().is_some_and(|result| result.state == RunState::Done)
+        self.result.as_ref().is_some_and(is_comparable)
     }
 
     /// The records per second in `count` columns of `column_s` seconds each, from the start of the run; `None` where
@@ -309,6 +309,9 @@ impl Race {
         };
         lane.result = Some(summary.clone());
         match summary.state {
+            RunState::Done if summary.handled == 0 => {
+                self.stop("a run handled no record: the target has them all already, or none matches")
+            }
             RunState::Done => self.begin(at + 1, snapshot, now),
             RunState::Failed => self.stop("a run failed"),
             _ => self.stop("a run was stopped"),

@@ -183,6 +183,17 @@ fn counting_follows_the_topics_and_ends_with_the_form() {
 }
 
 #[test]
+fn the_records_of_a_topic_that_is_typed_twice_are_counted_once() {
+    let mut state = opened(80, 24);
+    apply(&mut state, Event::TimeCounterBegan);
+    clear(&mut state);
+    type_text(&mut state, "other,more,other");
+    focus(&mut state, RunField::To);
+    let (_, topics) = asked(&mut state);
+    assert_eq!(topics.join(","), "other,more");
+}
+
+#[test]
 fn counts_are_made_again_when_the_form_is_opened_again() {
     let mut state = on_chart();
     assert_eq!(tick(&mut state), []);

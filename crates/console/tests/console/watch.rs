@@ -14,7 +14,8 @@ use kreplay_console::{
     update::{Effect, Event, update},
 };
 use kreplay_model::watch::{
-    GroupType, MemberTasks, Reason, StreamsTask, StreamsTasks, StreamsView, SubtopologyView, VerdictKind, WatchCommand,
+    GroupState, GroupType, MemberTasks, Reason, StreamsTask, StreamsTasks, StreamsView, SubtopologyView, VerdictKind,
+    WatchCommand,
 };
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (160, 50)];
@@ -173,6 +174,22 @@ fn missing_permissions_are_named() {
     assert_snapshot!("trouble_denied_80x24", text(&state));
     assert_snapshot!("groups_denied_80x24", text(&opened(state.clone(), ScreenId::Groups)));
     assert_snapshot!("group_denied_80x24", text(&opened(state, ScreenId::Group)));
+}
+
+#[test]
+fn the_members_of_a_group_are_not_known_before_its_description() {
+    let mut late = listed("late", Reason::NotAsked);
+    late.state = Some(GroupState::Stable);
+    let mut state = opened(watching(80, 24, of(vec![late])), ScreenId::Groups);
+    let table = text(&state);
+    let row = table.lines().find(|line| line.contains(" late ")).unwrap();
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(cells[2..6], ["late", "consumer", "Stable", "…"], "{table}");
+    press_code(&mut state, KeyCode::Enter);
+    press_code(&mut state, KeyCode::Tab);
+    let shown = text(&state);
+    assert!(shown.contains("Partitions ? ") && shown.contains("Members ? "), "{shown}");
+    assert!(shown.contains("not requested yet") && !shown.contains("no members"), "{shown}");
 }
 
 #[test]

@@ -343,6 +343,7 @@ pub(crate) fn ten_minutes() -> Vec<WatchSnapshot> {
             snapshot.at = time(f64::from(look) * 10.0 - 597.0);
             let billing = snapshot.groups.iter_mut().find(|group| group.group == "billing").unwrap();
             let billing = Arc::make_mut(billing);
+            billing.as_of = Some(snapshot.at);
             let rows = &mut billing.partitions;
             for row in rows.iter_mut() {
                 let stands = look > 30 && row.owner.as_ref().is_some_and(|owner| owner.member_id.contains("worker-2"));

@@ -61,7 +61,7 @@ pub(crate) const FIGURES: &[Figure<GroupView>] = &[
         "1 if this is the verdict on the group, 0 otherwise",
         verdicts,
     ),
-    gauge("group_members", None, "Members", |group| group.state.as_ref().map(|_| Number::len(group.members.len()))),
+    gauge("group_members", None, "Members", member_count),
     gauge("group_idle_members", None, "Members without partitions", |group| group.idle_members.map(Number::Count)),
     gauge("group_lag", OFFSETS, "The sum of the known lags of all partitions that are not abandoned", |group| {
         group.lag.total.map(Number::Signed)
@@ -82,10 +82,12 @@ pub(crate) const FIGURES: &[Figure<GroupView>] = &[
         group.lag.max.map(Number::Signed)
     }),
     gauge("group_unknown_partitions", None, "Partitions whose lag is not known", |group| {
-        Some(Number::Count(group.lag.unknown_partitions))
+        // Its committed offsets may be known before it is described.
+        let has_rows = group.as_of.is_some() || !group.partitions.is_empty();
+        has_rows.then_some(Number::Count(group.lag.unknown_partitions))
     }),
     gauge("group_orphan_partitions", None, "Partitions that have had no owner for more than 10 minutes", |group| {
-        Some(Number::len(group.partitions.iter().filter(|row| row.orphan).count()))
+        group.as_of.map(|_| Number::len(group.partitions.iter().filter(|row| row.orphan).count()))
     }),
     gauge("group_age", SECONDS, "The age of the oldest unread record", |group| {
         group.age_s.and_then(|age| Number::real(age.value))
@@ -124,6 +126,11 @@ pub(crate) const FIGURES: &[Figure<GroupView>] = &[
         read: Read::Items(members),
     },
 ];
+
+/// The number of members. The state alone may come from the list of groups, which does not have the members.
+pub(crate) fn member_count(group: &GroupView) -> Option<Number> {
+    group.as_of.map(|_| Number::len(group.members.len()))
+}
 
 #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970")]
 pub(crate) fn seconds(milliseconds: i64) -> f64 {

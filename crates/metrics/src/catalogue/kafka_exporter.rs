@@ -4,7 +4,7 @@
 
 use kreplay_model::watch::GroupView;
 
-use super::log::LogBounds;
+use super::{group::member_count, log::LogBounds};
 use crate::{
     Family, Kind,
     figure::{Figure, Read},
@@ -18,7 +18,7 @@ const fn family(base: &'static str, labels: &'static [&'static str], help: &'sta
 
 pub(crate) const GROUP: &[Figure<GroupView>] = &[Figure {
     family: family("kafka_consumergroup_members", &["consumergroup"], "Members of a group"),
-    read: Read::One(|group| group.state.as_ref().map(|_| Number::len(group.members.len()))),
+    read: Read::One(member_count),
 }];
 
 const TOPIC_LABELS: &[&str] = &["consumergroup", "topic"];

@@ -55,6 +55,7 @@ fn look(seconds: i64, lag: Option<i64>) -> WatchSnapshot {
         verdict,
         partitions: vec![row(lag)],
         seen_by: SeenBy::Wire,
+        as_of: Some(time(seconds)),
         ..GroupView::listed("billing")
     };
     WatchSnapshot { at: time(seconds), cluster: "c".into(), groups: vec![Arc::new(group)], ..WatchSnapshot::default() }
@@ -180,4 +181,19 @@ fn a_member_has_the_number_of_its_partitions_and_the_time_without_a_commit() {
     assert_eq!(columns[1..], [cell(1, 1, 1, 2_000), cell(2, 2, 2, 2_000), cell(2, 2, 2, 0)]);
     assert!(!columns[0].unwrap().stood_still(), "its offset has advanced");
     assert!(columns[1].unwrap().stood_still() && !columns[3].unwrap().stood_still(), "without a lag, nothing is due");
+}
+
+#[test]
+fn a_member_stands_still_only_where_its_group_was_observed_again() {
+    let mut timeline = Timeline::default();
+    for (at, observed, committed) in [(0, 0, 5), (2, 0, 5), (4, 0, 6), (6, 6, 6), (8, 8, 6)] {
+        let mut look = look_with_member(at, 1, committed, 3);
+        Arc::make_mut(&mut look.groups[0]).as_of = Some(time(observed));
+        timeline.add_watch(&look);
+    }
+    let key = (Arc::from("billing"), Arc::from("m"));
+    let columns = timeline.group_members().get(&key).unwrap().columns(range(0, 8), 4);
+    let measured: Vec<(u32, u32)> = columns.iter().flatten().map(|cell| (cell.still_ms, cell.covered_ms)).collect();
+    assert_eq!(measured, [(0, 0), (0, 0), (0, 2_000), (2_000, 2_000)], "the offset had advanced at the look after 6 s");
+    assert!(columns.iter().flatten().all(|cell| cell.most == 1), "it was there all the time");
 }

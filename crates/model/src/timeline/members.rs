@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
+
 use super::{
     probe::Probe,
     rows::{Budget, Rows},
@@ -17,7 +19,7 @@ use crate::{
 
 /// 10 MB for members, whose cells have 20 bytes.
 const MEMBER_BUDGET: Budget = Budget { cells: 400_000, rows: 10_000 };
-/// Maximum number of partitions whose committed offsets are compared with those of the look before.
+/// Maximum number of partitions whose committed offsets are compared with earlier ones.
 const MAX_COMPARED: usize = 50_000;
 
 /// Committed offsets by group and partition.
@@ -37,7 +39,7 @@ pub struct GroupMemberCell {
     pub last: u32,
     /// The time in which none of its partitions had a commit although one had a lag, in milliseconds.
     pub still_ms: u32,
-    /// The time that was measured, in milliseconds.
+    /// The time that was measured, in milliseconds: that of the looks in which the group was observed anew.
     pub covered_ms: u32,
 }
 
@@ -63,57 +65,72 @@ impl Cell for GroupMemberCell {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Members {
     pub(super) rows: Rows<GroupMember, GroupMemberCell>,
-    /// The committed offsets of the look before.
+    /// The committed offsets when each group was last observed.
     committed: Committed,
+    /// When each group was observed, according to the look before.
+    observed: HashMap<Arc<str>, DateTime<Utc>>,
 }
 
 impl Default for Members {
     fn default() -> Self {
-        Self { rows: Rows::new(MEMBER_BUDGET), committed: HashMap::new() }
+        Self { rows: Rows::new(MEMBER_BUDGET), committed: HashMap::new(), observed: HashMap::new() }
     }
 }
 
 impl Members {
-    /// Adds a look. `names` are those of its groups, in order. Members whose partitions are not known are left out.
+    /// Adds a look. `names` are those of its groups, in order. Members whose partitions are not known are left out. A
+    /// group that was not observed again is as it was: whether its members had commits is not known.
     pub(super) fn record(&mut self, names: &[Arc<str>], look: &WatchSnapshot, probe: Probe) {
         let mut known: Vec<(GroupMember, GroupMemberCell)> = Vec::new();
         let mut committed = Committed::new();
+        let mut observed = HashMap::new();
         for (name, group) in names.iter().zip(&look.groups) {
-            let moving = self.moving(name, group, &mut committed);
+            let is_observed = group.as_of.is_some() && group.as_of.as_ref() != self.observed.get(name);
+            observed.extend(group.as_of.map(|at| (Arc::clone(name), at)));
+            let moving = self.moving(name, group, is_observed, &mut committed);
             let lagging = owners_with_lag(group);
             for member in &group.members {
                 let Some(assigned) = &member.assigned else { continue };
-                let stands_still =
-                    lagging.contains(member.member_id.as_str()) && !assigned.iter().any(|id| moving.contains(id));
+                let stands_still = is_observed
+                    && lagging.contains(member.member_id.as_str())
+                    && !assigned.iter().any(|id| moving.contains(id));
                 let count = u32::try_from(assigned.len()).unwrap_or(u32::MAX);
-                let still_ms = u32::from(stands_still);
-                let cell = GroupMemberCell { fewest: count, most: count, last: count, still_ms, covered_ms: 1 };
+                let (still_ms, covered_ms) = (u32::from(stands_still), u32::from(is_observed));
+                let cell = GroupMemberCell { fewest: count, most: count, last: count, still_ms, covered_ms };
                 known.push(((Arc::clone(name), Arc::from(member.name())), cell));
             }
         }
-        self.committed = committed;
+        (self.committed, self.observed) = (committed, observed);
         self.rows.admit(known.iter().map(|(member, _)| member));
         for (member, cell) in &known {
             self.rows.push(member, probe.range(), |ms| {
                 let ms = u32::try_from(ms).unwrap_or(0);
-                GroupMemberCell { still_ms: cell.still_ms * ms, covered_ms: ms, ..*cell }
+                GroupMemberCell { still_ms: cell.still_ms * ms, covered_ms: cell.covered_ms * ms, ..*cell }
             });
         }
     }
 
-    /// The partitions of a group whose committed offset is another one than in the look before, or that had none there.
-    /// Adds the committed offsets of this look.
-    fn moving(&self, name: &Arc<str>, group: &GroupView, committed: &mut Committed) -> HashSet<TopicPartition> {
+    /// The partitions of a group whose committed offset is another one than when it was last observed, or that had none
+    /// then. Adds the committed offsets for the next look.
+    fn moving(
+        &self,
+        name: &Arc<str>,
+        group: &GroupView,
+        is_observed: bool,
+        committed: &mut Committed,
+    ) -> HashSet<TopicPartition> {
         let mut moving = HashSet::new();
         for row in &group.partitions {
             let id = TopicPartition::new(row.topic.as_str(), row.partition);
             let Some(now) = row.committed else { continue };
             let key = (Arc::clone(name), id.clone());
-            if self.committed.get(&key) != Some(&now) {
+            let before = self.committed.get(&key).copied();
+            if before != Some(now) {
                 moving.insert(id);
             }
             if committed.len() < MAX_COMPARED {
-                committed.insert(key, now);
+                // What moves without an observation has moved at the next one.
+                committed.insert(key, before.filter(|_| !is_observed).unwrap_or(now));
             }
         }
         moving

@@ -115,7 +115,7 @@ impl<W: Write> Table<W> {
             decimal(group.rates.out_per_s),
             empty(),
             empty(),
-            group.members.len().to_string(),
+            group.as_of.map(|_| group.members.len().to_string()).unwrap_or_default(),
             empty(),
             empty(),
             empty(),

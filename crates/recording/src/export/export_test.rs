@@ -1,5 +1,7 @@
 //! Exports of a run.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{write_csv, write_trace};
@@ -25,6 +27,24 @@ fn the_csv_has_a_row_for_each_second_and_the_end_of_a_run() {
     assert_eq!(cell(last, "at"), "2026-09-21T14:13:23.500Z");
     let groups: Vec<String> = of("group").into_iter().map(|row| cell(row, "name")).collect();
     assert_eq!(groups, ["billing", "billing"]);
+}
+
+#[test]
+fn the_members_of_a_group_are_empty_in_the_csv_until_it_is_described() {
+    let members = |is_described: bool| -> Vec<String> {
+        let mut frames = frames(1);
+        let look = Arc::make_mut(frames[0].groups.as_mut().unwrap());
+        if !is_described {
+            Arc::make_mut(&mut look.groups[0]).as_of = None;
+        }
+        let mut bytes = Vec::new();
+        write_csv(frames.into_iter(), &mut bytes).unwrap();
+        let mut reader = csv::Reader::from_reader(bytes.as_slice());
+        let column = reader.headers().unwrap().iter().position(|header| header == "members").unwrap();
+        let rows = reader.records().map(Result::unwrap).filter(|row| &row[1] == "group");
+        rows.map(|row| row[column].to_owned()).collect()
+    };
+    assert_eq!((members(true), members(false)), (vec!["0".to_owned()], vec![String::new()]));
 }
 
 #[test]

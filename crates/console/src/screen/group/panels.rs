@@ -74,8 +74,8 @@ pub(super) fn members(
     let rows = state.member_rows(group);
     let table = &state.user.watch.members;
     let shown = arrange(table, &rows).shown;
-    let empty = match (&group.why_unknown, &group.state) {
-        (Some(reason), None) => reason.to_string(),
+    let empty = match &group.why_unknown {
+        Some(reason) if group.as_of.is_none() => reason.to_string(),
         _ => "no members".to_owned(),
     };
     let selected = table.selected_row(&shown, &rows).and_then(|row| rows.get(*shown.get(row)?));

@@ -105,6 +105,23 @@ fn a_lane_that_does_not_end_well_ends_the_race() {
 }
 
 #[test]
+fn a_run_that_handled_nothing_ends_the_race_and_does_not_lead() {
+    let mut race = Race::new(&[1, 3], at(0), (1, false));
+    let mut snapshot = planned();
+    race.advance(&snapshot, at(0));
+    snapshot.run = Some(run("a", 4.0, RunState::Done));
+    snapshot.finished = vec![summary("a", 4.0, RunState::Done, "d")];
+    assert_eq!(race.advance(&snapshot, at(1)), RaceStep::Begin(3));
+    snapshot.run = Some(run("b", 0.1, RunState::Done));
+    snapshot.finished.push(RunSummary { handled: 0, ..summary("b", 0.1, RunState::Done, "0") });
+    assert_eq!(race.advance(&snapshot, at(2)), RaceStep::Restore);
+    let why = "a run handled no record: the target has them all already, or none matches";
+    assert_eq!(race.phase, RacePhase::Stopped(why.into()));
+    assert_eq!(race.leader().map(|lane| lane.workers), Some(1));
+    assert_eq!(race.digests(), [Some(DigestMatch::Base), Some(DigestMatch::Unknown)]);
+}
+
+#[test]
 fn a_plan_that_is_not_made_delays_the_race_only_for_a_time() {
     let mut race = Race::new(&[1, 2], at(0), (1, false));
     assert_eq!(race.advance(&Snapshot::default(), at(29)), RaceStep::Wait);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::escaped;
+use super::printable_json;
 use crate::{
     domain::{
         number::{Count, by_count, counted, counted_as, seconds},
@@ -68,7 +68,7 @@ impl ComparisonReport {
     /// # Errors
     /// Errors of the JSON serializer; none are expected.
     pub fn render(&self, json: bool) -> Result<String, serde_json::Error> {
-        if json { Ok(escaped(&serde_json::to_string_pretty(self)?) + "\n") } else { Ok(self.text()) }
+        if json { printable_json(self) } else { Ok(self.text()) }
     }
 
     fn text(&self) -> String {

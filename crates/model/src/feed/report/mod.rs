@@ -11,6 +11,8 @@ use std::{
     str::FromStr,
 };
 
+use serde::Serialize;
+
 pub use comparison::ComparisonReport;
 pub use json::{Report, SCHEMA};
 pub use memory::peak_rss_bytes;
@@ -54,10 +56,18 @@ impl Report {
     /// Errors of the JSON serializer; none are expected.
     pub fn render(&self, format: ReportFormat) -> Result<String, serde_json::Error> {
         match format {
-            ReportFormat::Json => Ok(escaped(&serde_json::to_string_pretty(self)?) + "\n"),
+            ReportFormat::Json => printable_json(self),
             ReportFormat::Text => Ok(text::render(self)),
         }
     }
+}
+
+/// JSON on several lines for a terminal or a pipe, ending with a line feed.
+///
+/// # Errors
+/// Errors of the JSON serializer; none are expected.
+pub fn printable_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    Ok(escaped(&serde_json::to_string_pretty(value)?) + "\n")
 }
 
 /// Escapes DEL and U+0080 to U+009F, which JSON allows but a terminal may interpret.
@@ -72,4 +82,17 @@ pub fn escaped(json: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_without_loss() {
+        let list = ["\u{1b}[2J\u{9b}\u{7f}"];
+        let text = printable_json(&list).unwrap();
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), list);
+    }
 }

@@ -5,7 +5,7 @@ mod text;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ReportFormat, escaped};
+use super::{ReportFormat, printable_json};
 use crate::feed::Forecast;
 
 /// The name and version of the JSON format, in the first field of every report.
@@ -38,7 +38,7 @@ impl<'a> PlanReport<'a> {
             ReportFormat::Json => {
                 let mut value = serde_json::to_value(self)?;
                 round(&mut value);
-                Ok(escaped(&serde_json::to_string_pretty(&value)?) + "\n")
+                printable_json(&value)
             }
             ReportFormat::Text => Ok(text::render(self.forecast)),
         }
