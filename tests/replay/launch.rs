@@ -7,7 +7,7 @@ use kreplay::{
     feed::{RunState, Snapshot, TopicView},
     kafka::embedded::EmbeddedBroker,
     plan::Selection,
-    replay::{Command, RequestReader, RequestedRun, Session, SessionOptions},
+    replay::{Command, JournalOptions, RequestReader, RequestedRun, Session, SessionOptions},
     settings::Settings,
 };
 use kreplay_model::control::{FieldProblem, NumberedRequest, RunField, RunRequest};
@@ -108,6 +108,22 @@ fn an_invalid_selection_is_a_problem_and_does_not_end_the_session() {
     session.control.send(Command::Replay(names(&topics[..1])));
     wait_for(&session, "the right one is replayed", ended(1));
     assert_eq!(session.feed.snapshots.borrow().problem, None);
+    session.control.send(Command::Shutdown);
+    assert_eq!(session.join().problem, None);
+}
+
+#[test]
+fn after_a_refused_resume_the_chosen_topics_are_replayed_from_their_beginning() {
+    let broker = broker();
+    let journal = Some(JournalOptions { resume: Some("gone".into()), ..JournalOptions::default() });
+    let resuming = SessionOptions { one_run: false, journal, ..options(&broker, 4, Ordering::Key, "null") };
+    let session = Session::spawn(resuming).unwrap();
+    wait_for(&session, "the resume is refused", |snapshot| snapshot.problem.is_some());
+    session.control.send(Command::Replay(["vc.dataset1.events".to_owned()].into()));
+    wait_for(&session, "the chosen topic is replayed", ended(1));
+    let run = session.feed.snapshots.borrow().run.clone().unwrap();
+    assert_eq!((run.state, run.totals.handled), (RunState::Done, 100));
+    assert_eq!(run.plan.topics, ["vc.dataset1.events"]);
     session.control.send(Command::Shutdown);
     assert_eq!(session.join().problem, None);
 }

@@ -68,6 +68,27 @@ fn a_plan_during_a_run_does_not_disturb_it() {
 }
 
 #[test]
+fn a_plan_predicts_a_later_run_only_if_it_has_the_same_rate_limit() {
+    let broker = seeded(&small());
+    let session =
+        Session::spawn(SessionOptions { one_run: false, ..options(&broker, 10, Ordering::Key, "simulate:1ms") })
+            .unwrap();
+    session.control.send(Command::Plan([].into()));
+    wait_for(&session, "the plan and the run are done", |snapshot| {
+        is_planned(snapshot) && snapshot.finished.len() == 1
+    });
+    session.control.send(Command::Start);
+    wait_for(&session, "the second run is over", |snapshot| snapshot.finished.len() == 2);
+    assert!(session.feed.snapshots.borrow().run.as_ref().unwrap().plan.predicted.is_some());
+    session.control.send(Command::SetRate(Some("100000/s".parse().unwrap())));
+    session.control.send(Command::Start);
+    wait_for(&session, "the third run is over", |snapshot| snapshot.finished.len() == 3);
+    assert_eq!(session.feed.snapshots.borrow().run.as_ref().unwrap().plan.predicted, None);
+    session.control.send(Command::Shutdown);
+    assert_eq!(session.join().problem, None);
+}
+
+#[test]
 fn a_plan_before_a_run_predicts_its_limit_and_duration() {
     let broker = seeded(&small());
     let mut options = options(&broker, 10, Ordering::Key, "simulate:1ms");

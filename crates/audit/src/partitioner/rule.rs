@@ -13,7 +13,7 @@ pub struct Rule {
     pub partitioner: Partitioner,
     /// The present number of partitions.
     pub partitions: i32,
-    /// The former number, and where it changed in each of the former partitions.
+    /// The former number, and where it changed in each of the former partitions, in their order.
     pub former: Option<(i32, Vec<ChangePoint>)>,
 }
 
@@ -43,7 +43,8 @@ impl Rule {
     /// because the partition was added with the change.
     pub fn change(&self, partition: i32) -> Option<i64> {
         let (_, changes) = self.former.as_ref()?;
-        let change = changes.iter().find(|change| change.partition == partition)?;
+        // Found by its place: a topic may have thousands of partitions, and this is called for each key.
+        let change = changes.get(usize::try_from(partition).ok()?)?;
         Some(match (change.after_offset, change.before_offset) {
             (Some(after), _) => after.saturating_add(1),
             // No record shows the former number.
@@ -74,5 +75,24 @@ impl Rule {
         let (from, changes) = self.former.clone()?;
         let to = self.partitions;
         Some(Growth { from, to, changes, keys_in_both: Estimate::default(), first_timestamp_ms: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_former_partition_has_its_own_change_and_an_added_one_has_none() {
+        let from = 5;
+        let change = |partition: i32| {
+            let after_offset = Some(10 * i64::from(partition));
+            ChangePoint { partition, after_offset, before_offset: None }
+        };
+        let plain = Rule::plain(Partitioner::Murmur2, 8);
+        let rule = Rule { former: Some((from, (0..from).map(change).collect())), ..plain.clone() };
+        let found: Vec<Option<i64>> = (-1..=from).map(|partition| rule.change(partition)).collect();
+        assert_eq!(found, [None, Some(1), Some(11), Some(21), Some(31), Some(41), None]);
+        assert_eq!(plain.change(0), None);
     }
 }

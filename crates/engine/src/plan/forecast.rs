@@ -232,9 +232,6 @@ fn notes(plan: &Plan, scanned: &ScanResult, settings: &Settings, has_no_work_tim
     if settings.handler.facts().fails_on_purpose {
         note("retries of failed records, and the delays before them, are not included in the predicted time");
     }
-    if let Some(rate) = settings.rate {
-        note(&format!("the run's rate limit of {rate} is not included in the predicted time"));
-    }
     if settings.group.is_some() {
         note(GROUP_NOTE);
     }

@@ -95,6 +95,16 @@ fn without_a_handling_time_a_note_replaces_the_prediction() {
 }
 
 #[test]
+fn a_rate_limit_is_part_of_the_prediction() {
+    let plan = plan();
+    let limited = Settings { rate: Some("100/s".parse().unwrap()), ..settings(Some(0.001), 7) };
+    let made = forecast(&plan, &scanned(&plan), &limited, None);
+    let predicted = made.predicted.unwrap();
+    assert!((predicted.elapsed_s - 10.0).abs() < 0.1, "{predicted:?}");
+    assert!(made.notes.is_empty(), "{:?}", made.notes);
+}
+
+#[test]
 fn sorted_keys_beyond_the_buffer_are_predicted_one_after_another() {
     let partitions = vec![PlannedPartition {
         id: TopicPartition::new("sorted", 0),

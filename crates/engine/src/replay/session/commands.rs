@@ -84,6 +84,8 @@ impl SessionLoop {
         match Selection::topics(names) {
             Ok(selection) => {
                 self.options.selection = Some(selection.within_scope_of_others(self.options.scope.clone()));
+                // A run that could not be resumed had other topics.
+                self.options.journal.iter_mut().for_each(|options| options.resume = None);
                 self.start_instead();
             }
             Err(error) if self.run.is_some() => self.events.warn(error.to_string()),

@@ -7,7 +7,7 @@ use std::sync::{
 
 use kreplay_kafka::{Client, ClientHealth};
 use kreplay_model::{
-    domain::{Classified as _, ErrorClass},
+    domain::{Classified as _, ErrorClass, RateLimit},
     feed::{Forecast, Planning, PlanningView, Prediction},
 };
 
@@ -34,6 +34,7 @@ enum PlanMessage {
 struct PlanInProgress {
     /// The number of the request; 0 if it is not one.
     number: u64,
+    rate: Option<RateLimit>,
     task: BackgroundTask<PlanMessage>,
     cancel: Arc<AtomicBool>,
     progress: Planning,
@@ -63,6 +64,8 @@ pub(super) struct PlanTask {
     forecast: Option<Arc<Forecast>>,
     /// The number of the request that the forecast was made for; 0 if it was not one.
     forecast_of: u64,
+    /// The rate limit that the forecast assumes.
+    forecast_rate: Option<RateLimit>,
     problem: Option<String>,
     /// Start a run once the plan is made.
     pub(super) starts_run: bool,
@@ -80,6 +83,7 @@ impl PlanTask {
         settings: Settings,
     ) {
         self.problem = None;
+        let rate = settings.rate;
         let cancel = Arc::new(AtomicBool::new(false));
         let (kafka, health, timeout, cancelled) =
             (options.kafka.clone(), Arc::clone(health), options.timeout, Arc::clone(&cancel));
@@ -101,7 +105,10 @@ impl PlanTask {
             });
         });
         match spawned {
-            Ok(task) => self.in_progress = Some(PlanInProgress { number, task, cancel, progress: Planning::default() }),
+            Ok(task) => {
+                let progress = Planning::default();
+                self.in_progress = Some(PlanInProgress { number, rate, task, cancel, progress });
+            }
             Err(error) => self.problem = Some(format!("the operating system cannot start another thread ({error})")),
         }
     }
@@ -141,6 +148,7 @@ impl PlanTask {
                 TaskState::New(PlanMessage::Made(forecast)) => {
                     self.forecast = Some(Arc::from(forecast));
                     self.forecast_of = in_progress.number;
+                    self.forecast_rate = in_progress.rate;
                 }
                 TaskState::New(PlanMessage::Failed(problem)) => self.problem = Some(problem),
                 TaskState::New(PlanMessage::Stopped) => {}
@@ -177,6 +185,7 @@ impl PlanTask {
         let same = forecast.topics == plan.topics
             && forecast.partitions.len() == plan.partitions.len()
             && now.abs_diff(made_for) <= now / MAX_CHANGE_DIVISOR
+            && self.forecast_rate == settings.rate
             && forecast.conditions.handler == settings.handler.to_string()
             && forecast.conditions.group.is_some() == settings.group.is_some()
             && forecast.conditions.scope == plan.selection.scope.to_string();
