@@ -4,11 +4,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::process::Finished;
@@ -19,9 +16,6 @@ use super::{local, timeouts::OPERATION_TIMEOUT, wait};
 pub const REQUEST_TIMEOUT: Duration = OPERATION_TIMEOUT;
 /// Bound of a change to be visible to all clients, even on a busy machine.
 pub const SETTLE_TIMEOUT: Duration = OPERATION_TIMEOUT;
-
-/// The number of replicas that stands for the broker's `default.replication.factor`.
-const DEFAULT_REPLICATION: i32 = -1;
 
 /// A real Kafka broker.
 pub struct Broker {
@@ -140,87 +134,6 @@ impl Broker {
         name
     }
 
-    /// Creates a topic with exactly this name, which no other test may use. It has as many replicas as the cluster's
-    /// settings say.
-    pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(DEFAULT_REPLICATION));
-        for (key, value) in settings {
-            topic = topic.set(key, value);
-        }
-        let options =
-            AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        wait::until(&format!("live broker for topic {name}"), SETTLE_TIMEOUT, || {
-            let answer = runtime.block_on(admin.create_topics([&topic], &options)).expect("the broker creates topics");
-            match answer.into_iter().next().expect("an answer") {
-                Ok(_) => Some(()),
-                // A broker whose heartbeats were late counts as dead until it has registered again.
-                Err((_, RDKafkaErrorCode::InvalidReplicationFactor)) => None,
-                Err((topic, code)) => panic!("topic {topic} cannot be created: {code}"),
-            }
-        });
-        wait_for_leaders(&admin, name, partitions);
-    }
-
-    /// Deletes a topic and waits until it is gone from the metadata. Only then can it be created again.
-    pub fn delete_topic(&self, name: &str) {
-        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
-        let options =
-            AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let answer = runtime.block_on(admin.delete_topics(&[name], &options)).expect("the broker deletes topics");
-        for result in answer {
-            result.unwrap_or_else(|(topic, code)| panic!("topic {topic} cannot be deleted: {code}"));
-        }
-        wait::until(&format!("deletion of topic {name}"), SETTLE_TIMEOUT, || {
-            let known = admin.inner().fetch_metadata(None, REQUEST_TIMEOUT).ok()?;
-            known.topics().iter().all(|topic| topic.name() != name).then_some(())
-        });
-    }
-
-    /// Raises a topic's number of partitions to `partitions`, and waits until each has a leader.
-    pub fn raise_partitions(&self, name: &str, partitions: i32) {
-        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
-        let options =
-            AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let count = usize::try_from(partitions).expect("a valid number of partitions");
-        let wanted = NewPartitions::new(name, count);
-        let answer =
-            runtime.block_on(admin.create_partitions([&wanted], &options)).expect("the broker adds partitions");
-        for result in answer {
-            result.unwrap_or_else(|(topic, code)| panic!("partitions cannot be added to topic {topic}: {code}"));
-        }
-        wait_for_leaders(&admin, name, partitions);
-    }
-
-    /// Deletes the records of a partition below an offset, as retention would.
-    pub fn delete_records(&self, topic: &str, partition: i32, below: i64) {
-        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
-        let options =
-            AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
-        let mut offsets = TopicPartitionList::new();
-        offsets.add_partition_offset(topic, partition, Offset::Offset(below)).expect("an offset");
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let answer = runtime.block_on(admin.delete_records(&offsets, &options)).expect("the broker deletes records");
-        for element in answer.elements() {
-            element.error().unwrap_or_else(|error| panic!("records of {topic} cannot be deleted: {error}"));
-        }
-    }
-
-    /// All settings of a topic with their values, in alphabetical order.
-    pub fn topic_settings(&self, name: &str) -> Vec<(String, Option<String>)> {
-        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
-        let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let answer = runtime.block_on(admin.describe_configs([&ResourceSpecifier::Topic(name)], &options));
-        let topic = answer.expect("the broker describes topics").remove(0).expect("the topic exists");
-        let mut settings: Vec<_> = topic.entries.into_iter().map(|entry| (entry.name, entry.value)).collect();
-        settings.sort();
-        settings
-    }
-
     /// The low watermark and the last stable offset of a partition: consumers see the latter as its end.
     pub fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
         let client = self.stable_client.get_or_init(|| self.client().create().expect("a consumer"));
@@ -321,13 +234,4 @@ fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64
     wait::until(&format!("watermarks of {topic}/{partition}"), SETTLE_TIMEOUT, || {
         consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT).ok()
     })
-}
-
-fn wait_for_leaders(admin: &AdminClient<DefaultClientContext>, name: &str, partitions: i32) {
-    wait::until(&format!("leader for each partition of {name}"), SETTLE_TIMEOUT, || {
-        let metadata = admin.inner().fetch_metadata(Some(name), REQUEST_TIMEOUT).ok()?;
-        let found = metadata.topics().first()?.partitions();
-        let led = found.iter().filter(|partition| partition.leader() >= 0 && partition.error().is_none()).count();
-        (led == usize::try_from(partitions).ok()?).then_some(())
-    });
 }

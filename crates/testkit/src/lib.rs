@@ -36,4 +36,5 @@ pub mod server;
 pub mod sessions;
 pub mod timeouts;
 pub mod tool_limits;
+mod topics;
 pub mod wait;
