@@ -232,7 +232,8 @@ fn settings_of_a_run_of_an_earlier_build_are_read() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let journals = Journals::below(&root.join("tests/fixtures/journal"));
     let head = journals.resumable("20261128T202508-c2d2f").unwrap();
-    let resumed = ResumedSettings { origin: "journal".into(), connection: head.connection, run: head.settings };
+    let (connection, run, left_out) = (head.connection, head.settings, head.left_out);
+    let resumed = ResumedSettings { origin: "journal".into(), connection, run, left_out };
     let overrides = Overrides { resumed: Some(resumed), ..Overrides::default() };
     let config = Config::load(&overrides, &Environment::default(), root).unwrap();
     assert_eq!(config.kafka.bootstrap_servers.as_deref(), Some("127.0.0.1:29092"));

@@ -71,7 +71,8 @@ fn a_resumed_run_does_not_pick_up_settings_that_it_was_started_without() {
     let started = load("", &Environment::default(), &flags([("--topics", "run.topics", "a")])).unwrap();
     let stored = started.journal_options(&Environment::default());
     let run = settings_text(&stored.settings);
-    let resumed = ResumedSettings { origin: "journal".into(), connection: stored.connection, run };
+    let (connection, left_out) = (stored.connection, vec!["http.headers".to_owned()]);
+    let resumed = ResumedSettings { origin: "journal".into(), connection, run, left_out };
     let overrides = Overrides { resumed: Some(resumed), ..flags([("--rate", "run.rate", "7/s")]) };
     let file = r#"
 [kafka]
@@ -87,10 +88,13 @@ protect_group = "p"
 max_lag = 5
 on_failure = "skip"
 state_dir = "/mine"
+dead_letter.topic = "mine"
 [decode]
 value = "json"
 [http]
 headers = ["Authorization: hunter2"]
+[projection]
+target = "sqlite:mine.db"
 "#;
     let environment = Environment::from_pairs([
         ("KREPLAY_RUN_KEYS", "a*"),
@@ -108,10 +112,13 @@ headers = ["Authorization: hunter2"]
     assert_eq!(settings, started.run.settings);
     assert_eq!(again.kafka.bootstrap_servers.as_deref(), Some("b:1"));
     assert_eq!(again.run.journal.state_dir.as_deref(), Some(Path::new("/mine")));
-    assert_eq!(again.run.handlers.http.headers.len(), 1);
+    assert_eq!(again.run.handlers.http.headers.len(), 1, "a secret that the journal leaves out");
+    assert_eq!(again.run.handlers.projection.target, started.run.handlers.projection.target);
     // The failure policy can be changed, so that a run can get past a record that keeps failing.
-    let environment = Environment::from_pairs([("KREPLAY_RUN_ON_FAILURE", "pause")]);
-    assert_eq!(load(file, &environment, &overrides).unwrap().run.settings.on_failure, OnFailure::Pause);
+    let environment =
+        Environment::from_pairs([("KREPLAY_RUN_ON_FAILURE", "pause"), ("KREPLAY_RUN_DEAD_LETTER_TOPIC", "bad")]);
+    let changed = load(file, &environment, &overrides).unwrap().run.settings;
+    assert_eq!((changed.on_failure, changed.dead_letter.topic.as_str()), (OnFailure::Pause, "bad"));
 }
 
 #[test]

@@ -87,6 +87,7 @@ fn find(selector: &str, journals: &Journals) -> Result<(String, ResumedSettings,
     let id = journals.find(selector).map_err(|error| CliError::of(&error))?;
     let head = journals.resumable(&id).map_err(|error| CliError::of(&error))?;
     let origin = format!("journal of run {id}").into();
-    let settings = ResumedSettings { origin, connection: head.connection, run: head.settings };
+    let (connection, run, left_out) = (head.connection, head.settings, head.left_out.clone());
+    let settings = ResumedSettings { origin, connection, run, left_out };
     Ok((id, settings, head.left_out))
 }

@@ -26,9 +26,9 @@ fn defines_run(key: &str) -> bool {
 }
 
 /// Whether a resumed run has a setting from its journal alone: a run whose journal does not have it was started without
-/// it. A journal may lack secrets, so they are not of this kind.
-pub(super) fn is_of_journal_alone(key: &str) -> bool {
-    defines_run(key) && catalog::setting(key).is_some_and(|setting| setting.kind.secret().is_none())
+/// it. The secrets that the journal leaves out are not of this kind.
+pub(super) fn is_of_journal_alone(key: &str, left_out: &[String]) -> bool {
+    defines_run(key) && catalog::setting(key).is_some() && !left_out.iter().any(|one| one == key)
 }
 
 /// Makes a path absolute, also one after `sqlite:`. Other databases, and paths that begin with a reference, are not
@@ -65,6 +65,8 @@ pub struct ResumedSettings {
     pub connection: String,
     /// The settings of the run, as the text of a configuration file.
     pub run: String,
+    /// Keys of settings that the journal does not have, because they contain literal secrets.
+    pub left_out: Vec<String>,
 }
 
 impl Config {
@@ -190,7 +192,7 @@ mod tests {
             let (connection, settings) =
                 load(&Overrides { assignments, ..Overrides::default() }, &Environment::default()).for_journal();
             let run = settings_text(&settings);
-            let resumed = ResumedSettings { origin: "journal".into(), connection, run };
+            let resumed = ResumedSettings { origin: "journal".into(), connection, run, ..ResumedSettings::default() };
             let again = |key: &str, value: &str| Assignment::flag("-", key, value);
             let mut assignments = vec![again("run.rate", "off")];
             assignments.extend(flag.map(|value| again("run.concurrency", value)));
@@ -224,7 +226,7 @@ mod tests {
         let (connection, settings) = started.for_journal();
         let run = settings_text(&settings);
         assert!(!run.contains("hunter2") && !connection.contains("hunter2"));
-        let resumed = ResumedSettings { origin: "journal".into(), connection, run };
+        let resumed = ResumedSettings { origin: "journal".into(), connection, run, ..ResumedSettings::default() };
         let flag = vec![Assignment::flag("--concurrency", "run.concurrency", "3")];
         let environment =
             Environment::from_pairs([("KREPLAY_RUN_BATCH", "5"), ("KREPLAY_KAFKA_BOOTSTRAP_SERVERS", "other:1")]);
@@ -262,7 +264,7 @@ mod tests {
         assert!(!settings.contains_key("http.url"), "a partly masked value is not stored: {run}");
         let here = std::env::current_dir().unwrap();
         assert!(run.contains(&format!("handler = \"ndjson:{}/out/lines\"", here.display())), "{run}");
-        let resumed = ResumedSettings { origin: "journal".into(), connection, run };
+        let resumed = ResumedSettings { origin: "journal".into(), connection, run, ..ResumedSettings::default() };
         let overrides = Overrides { resumed: Some(resumed), ..Overrides::default() };
         let again = load(&overrides, &environment);
         assert_eq!(again.run.handlers.http.headers, started.run.handlers.http.headers);

@@ -36,7 +36,9 @@ impl Config {
         if let Some(resumed) = &overrides.resumed {
             merge.layer_text(&resumed.origin, &resumed.connection);
         }
-        let is_read = |it: &Assignment| overrides.resumed.is_none() || !journal::is_of_journal_alone(&it.key);
+        let is_read = |it: &Assignment| {
+            overrides.resumed.as_ref().is_none_or(|run| !journal::is_of_journal_alone(&it.key, &run.left_out))
+        };
         if let Some(path) = file::find(overrides.file.as_deref(), environment, directory) {
             let text = file::read(directory, &path)?;
             let (mut assignments, problems) = file::parse(&path, &text);
@@ -132,7 +134,7 @@ impl LoadedKeymap {
 }
 
 /// Settings that the environment can change when a run is resumed.
-const ENVIRONMENT_ON_RESUME: [&str; 1] = ["run.on_failure"];
+const ENVIRONMENT_ON_RESUME: [&str; 3] = ["run.on_failure", "run.dead_letter.topic", "run.dead_letter.create"];
 
 struct Merge<'a> {
     config: Config,

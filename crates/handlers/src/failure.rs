@@ -12,7 +12,11 @@ pub(crate) fn decoding_advice(error: &Undecodable) -> Advice {
 /// The same failure in a preview.
 pub(crate) fn preview_error(failure: RecordFailure) -> PreviewError {
     let RecordFailure { error, advice } = failure;
-    if advice.blames_record() { PreviewError::Record(error) } else { PreviewError::Stop(error) }
+    match advice {
+        Advice::Unable | Advice::UnableFor(_) => PreviewError::Unable(error),
+        _ if advice.blames_record() => PreviewError::Record(error),
+        _ => PreviewError::Stop(error),
+    }
 }
 
 #[cfg(test)]
@@ -25,6 +29,6 @@ mod tests {
         assert_eq!([&bad, &away].map(decoding_advice), [Advice::GiveUp, Advice::Unable]);
         let previewed = |error: &Undecodable| preview_error(RecordFailure::new("why", decoding_advice(error)));
         assert_eq!(previewed(&bad), PreviewError::Record("why".into()));
-        assert_eq!(previewed(&away), PreviewError::Stop("why".into()));
+        assert_eq!(previewed(&away), PreviewError::Unable("why".into()));
     }
 }

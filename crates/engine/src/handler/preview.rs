@@ -20,6 +20,9 @@ pub struct PreviewedEffect {
 pub enum PreviewError {
     /// The record would fail, for this reason.
     Record(String),
+    /// The target or the schema registry does not answer for the moment. The record is previewed again by the schedule
+    /// for retries.
+    Unable(String),
     /// A failure unrelated to the record, such as a full disk. Results for this and later records would be wrong.
     Stop(String),
 }

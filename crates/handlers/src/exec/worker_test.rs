@@ -104,7 +104,7 @@ fn a_registry_that_does_not_answer_blames_no_record() {
     let (context, unreadable) = HandlerSetup::without_registry(&[TopicPartition::new("t", 0)]);
     let source = ExecHandlers::open(&["cat".to_owned()], &context).unwrap();
     let previewed = source.preview().unwrap().preview(&unreadable, &mut Vec::new());
-    assert!(matches!(previewed, Err(PreviewError::Stop(_))), "{previewed:?}");
+    assert!(matches!(previewed, Err(PreviewError::Unable(_))), "{previewed:?}");
     let failures = source.make(0).handle(&[LaneRun { lane: 0, records: vec![unreadable] }]);
     assert!(matches!(failures[..], [LaneFailure { run: 0, done: 0, advice: Advice::Unable, .. }]), "{failures:?}");
 }

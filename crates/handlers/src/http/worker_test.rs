@@ -99,7 +99,7 @@ fn a_registry_that_does_not_answer_blames_no_record() {
         let url = Secret::plain(SecretFormat::Address, endpoint.url("/x"));
         let it = HttpHandlers::open(Some(&url), &context).unwrap();
         let previewed = it.preview().unwrap().preview(&unreadable, &mut Vec::new());
-        assert!(matches!(previewed, Err(PreviewError::Stop(_))), "{previewed:?}");
+        assert!(matches!(previewed, Err(PreviewError::Unable(_))), "{previewed:?}");
         let failures = handle(&it, &[LaneRun { lane: 0, records: vec![unreadable] }]);
         assert_eq!(ends(&failures), [(0, 0, Advice::Unable)]);
     }

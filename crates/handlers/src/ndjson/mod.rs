@@ -207,7 +207,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (context, unreadable) = HandlerSetup::without_registry(&[TopicPartition::new("a", 0)]);
         let previewed = PreviewHandlers::of(&context).preview().unwrap().preview(&unreadable, &mut Vec::new());
-        assert!(matches!(previewed, Err(PreviewError::Stop(_))), "{previewed:?}");
+        assert!(matches!(previewed, Err(PreviewError::Unable(_))), "{previewed:?}");
         let mut handler = NdjsonHandler::new(NdjsonHandlers::open(Some(&dir.path().join("out")), &context).unwrap());
         let failures = handler.handle(&[LaneRun { lane: 0, records: vec![unreadable] }]);
         assert_eq!(failures.iter().map(|f| (f.run, f.done, f.advice)).collect::<Vec<_>>(), [(0, 0, Advice::Unable)]);

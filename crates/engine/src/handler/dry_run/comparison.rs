@@ -140,6 +140,10 @@ impl Handler for ComparisonHandler {
                         failures.extend(stopped_at(batch, run, done, error));
                         return failures;
                     }
+                    (Err(PreviewError::Unable(error)), _) | (_, Err(PreviewError::Unable(error))) => {
+                        failures.push(LaneFailure { run, done, error: error.clone(), advice: Advice::Unable });
+                        break;
+                    }
                     (one, other) => (built(one, left_effects), built(other, right_effects)),
                 };
                 let key = || self.rules.examine(record).lane_key().map(<[u8]>::to_vec);
@@ -154,6 +158,6 @@ impl Handler for ComparisonHandler {
 fn built<'a>(result: &'a Result<(), PreviewError>, effects: &'a [PreviewedEffect]) -> BuiltEffects<'a> {
     match result {
         Ok(()) => Ok(effects),
-        Err(PreviewError::Record(error) | PreviewError::Stop(error)) => Err(error),
+        Err(PreviewError::Record(error) | PreviewError::Unable(error) | PreviewError::Stop(error)) => Err(error),
     }
 }

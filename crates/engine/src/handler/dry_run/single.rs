@@ -132,6 +132,10 @@ impl Handler for DryRunHandler {
                 match built {
                     Ok(()) => self.tally.lock().effects(place, &self.effects),
                     Err(PreviewError::Record(error)) => self.tally.lock().failure(place, &error),
+                    Err(PreviewError::Unable(error)) => {
+                        failures.push(LaneFailure { run, done, error, advice: Advice::Unable });
+                        break;
+                    }
                     Err(PreviewError::Stop(error)) => {
                         failures.extend(stopped_at(batch, run, done, &error));
                         return failures;

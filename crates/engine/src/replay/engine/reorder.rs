@@ -72,6 +72,14 @@ impl Engine {
         Some(if may_be_revoked { partition.own_position() } else { reached })
     }
 
+    /// Whether no more of a partition is read because it has failed. One that is assigned again has no position until its
+    /// target is claimed.
+    #[must_use]
+    pub fn is_unreadable(&self, partition: u32) -> bool {
+        let partition = self.partitions.lock(partition);
+        partition.has_failed() && partition.reached().is_some()
+    }
+
     /// The partitions with records in quarantine; only in a group, where they matter here.
     fn quarantined_partitions(&self) -> BTreeSet<u32> {
         if self.settings.group.is_some() { self.scheduler.quarantined_partitions() } else { BTreeSet::new() }
@@ -101,6 +109,9 @@ impl Engine {
     /// Whether records wait in the reorder buffer.
     #[must_use]
     pub fn is_reordering(&self) -> bool {
+        if !self.ingress.reorder_buffer.is_on() {
+            return false;
+        }
         let all: Vec<u32> = (0..self.partitions.count()).collect();
         self.ingress.reorder_buffer.bytes_of(&all).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 0))
     }
@@ -148,7 +159,7 @@ impl Engine {
         let quarantined = self.quarantined_partitions();
         self.update_reorder_buffer(|buffer| {
             for partition in buffer.awaited_partitions() {
-                if self.partitions.lock(partition).has_failed() {
+                if self.is_unreadable(partition) {
                     // It may have failed while it was added or assigned.
                     buffer.gone(partition);
                 } else if let Some(offset) = self.safe_below(partition, &quarantined) {

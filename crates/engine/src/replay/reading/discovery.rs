@@ -167,7 +167,7 @@ impl Discovery<'_> {
         let mut older: Vec<u32> = requests.iter().flat_map(|request| request.older.iter().copied()).collect();
         older.sort_unstable();
         older.dedup();
-        older.retain(|index| !engine.partitions.lock(*index).has_failed());
+        older.retain(|index| !engine.is_unreadable(*index));
         // One lookup serves all requests: their records were read before it.
         let look_up = |older: &[u32]| if older.is_empty() { None } else { self.ends_of(older) };
         let ends = look_up(&older).or_else(|| {
@@ -183,7 +183,7 @@ impl Discovery<'_> {
         let is_missing = |index: &u32| {
             !ends.contains_key(index)
                 && engine.ingress.reorder_buffer.is_awaited(*index)
-                && !engine.partitions.lock(*index).has_failed()
+                && !engine.is_unreadable(*index)
         };
         requests.retain(|request| !request.older.iter().any(is_missing));
         engine.reorder_end_offsets(&requests, &ends);

@@ -73,6 +73,8 @@ impl Run {
             self.report_nothing_left();
             self.begin_ending(RunState::Done, now);
         } else {
+            // Before the lanes: what leaves the buffer after this is in a lane by the next time.
+            let is_reordering = self.engine.is_reordering();
             let (waiting, in_flight) = self.engine.scheduler.load();
             // Quarantined keys, and what waits for them, are decided first.
             if waiting + in_flight + self.engine.scheduler.quarantine_load().records == 0 {
@@ -82,7 +84,7 @@ impl Run {
                     failed += usize::from(partition.state == PartitionState::Failed);
                     open += usize::from(partition.state != PartitionState::Failed && !partition.is_complete());
                 }
-                if open == 0 && failed > 0 && !self.engine.is_reordering() {
+                if open == 0 && failed > 0 && !is_reordering {
                     let first = self.engine.status.unreadable().unwrap_or_default();
                     let all = if failed == 1 { String::new() } else { format!(" ({failed} partitions in total)") };
                     self.engine.fail(format!("{first}{all}; all other records are handled"));

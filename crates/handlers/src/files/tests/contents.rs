@@ -153,7 +153,7 @@ fn a_registry_that_does_not_answer_blames_no_record() {
         context.settings.export = small();
         let source = open(format, dir.path(), &context);
         let previewed = source.preview().unwrap().preview(&unreadable, &mut Vec::new());
-        assert!(matches!(previewed, Err(PreviewError::Stop(_))), "{previewed:?}");
+        assert!(matches!(previewed, Err(PreviewError::Unable(_))), "{previewed:?}");
         let failures = source.make(0).handle(&[run(vec![unreadable])]);
         assert!(matches!(failures[..], [LaneFailure { run: 0, done: 0, advice: Advice::Unable, .. }]), "{failures:?}");
     }
