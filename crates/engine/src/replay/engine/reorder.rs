@@ -72,8 +72,8 @@ impl Engine {
         Some(if may_be_revoked { partition.own_position() } else { reached })
     }
 
-    /// Whether no more of a partition is read because it has failed. One that is assigned again has no position until its
-    /// target is claimed.
+    /// Whether no more of a partition is read because it has failed. One that is assigned again has no position until
+    /// its target is claimed.
     #[must_use]
     pub fn is_unreadable(&self, partition: u32) -> bool {
         let partition = self.partitions.lock(partition);
