@@ -10,9 +10,6 @@ use std::time::{Duration, Instant};
 
 /// With fewer records than this left, reading ends before further clients have connected.
 const MIN_RECORDS_FOR_SEVERAL_CLIENTS: u64 = 20_000;
-/// Records of at least this size are read by one client: they cost almost nothing to parse, and several clients compete
-/// for memory and caches (10 KB: 7 % slower with two on two cores, at 30 % more processor time).
-const LARGE_RECORD_BYTES: u64 = 4096;
 /// Handlers must have been the bottleneck for this long before further clients are closed.
 const MIN_HANDLER_BOTTLENECK: Duration = Duration::from_secs(1);
 /// Reading must have been the bottleneck for this long before further clients are opened.
@@ -51,8 +48,6 @@ pub struct ReadingObservation {
     pub read: u64,
     /// Offsets still to be read.
     pub left: u64,
-    /// Average size of the records in the last read; 0 before the first read.
-    pub record_bytes: u64,
     /// Reading had to wait for handlers, or the run is paused.
     pub is_handler_bound: bool,
 }
@@ -105,10 +100,6 @@ impl ClientChoice {
             self.baseline = None;
             return (self.current == Clients::Several && lasted >= MIN_HANDLER_BOTTLENECK)
                 .then(|| self.change(Clients::One, now));
-        }
-        if seen.record_bytes >= LARGE_RECORD_BYTES {
-            self.baseline = None;
-            return (self.current == Clients::Several).then(|| self.change(Clients::One, now));
         }
         if self.faster.is_some_and(|(_, until)| until <= now) {
             self.faster = None;
@@ -163,7 +154,6 @@ mod tests {
         left: u64,
         speeds: [u64; 2],
         is_handler_bound: bool,
-        record_bytes: u64,
         changes: Vec<Clients>,
     }
 
@@ -171,16 +161,7 @@ mod tests {
         fn new(left: u64, one: u64, several: u64) -> Self {
             let now = Instant::now();
             let choice = ClientChoice::new(left, now);
-            Self {
-                choice,
-                now,
-                read: 0,
-                left,
-                speeds: [one, several],
-                is_handler_bound: false,
-                record_bytes: 100,
-                changes: Vec::new(),
-            }
+            Self { choice, now, read: 0, left, speeds: [one, several], is_handler_bound: false, changes: Vec::new() }
         }
 
         fn advance(&mut self, milliseconds: u64) {
@@ -188,12 +169,8 @@ mod tests {
                 let records = (self.speeds[self.choice.clients() as usize] / 20).min(self.left);
                 (self.read, self.left) = (self.read + records, self.left - records);
                 self.now += Duration::from_millis(50);
-                let seen = ReadingObservation {
-                    read: self.read,
-                    left: self.left,
-                    record_bytes: self.record_bytes,
-                    is_handler_bound: self.is_handler_bound,
-                };
+                let seen =
+                    ReadingObservation { read: self.read, left: self.left, is_handler_bound: self.is_handler_bound };
                 self.changes.extend(self.choice.observe(seen, self.now));
             }
         }
@@ -251,17 +228,6 @@ mod tests {
         reading.advance(250);
         assert_eq!(reading.choice.clients(), Clients::One);
         reading.advance(200);
-        assert_eq!(reading.choice.clients(), Clients::Several);
-    }
-
-    #[test]
-    fn large_records_are_read_by_one_client() {
-        let mut reading = Reading::new(100_000_000, 100_000, 200_000);
-        reading.record_bytes = 10_000;
-        reading.advance(100_000);
-        assert_eq!(reading.changes, [Clients::One]);
-        reading.record_bytes = 500;
-        reading.advance(500);
         assert_eq!(reading.choice.clients(), Clients::Several);
     }
 

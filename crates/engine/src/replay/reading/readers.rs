@@ -324,12 +324,8 @@ impl<'a> Fetcher<'a> {
         let engine = self.engine;
         let (open, left) = unread_partitions(engine, 0..self.known);
         let is_handler_bound = waited || engine.scheduler.is_paused();
-        let observation = ReadingObservation {
-            read: self.shares.records_read(),
-            left: left.iter().sum(),
-            record_bytes: self.ingest.record_bytes(),
-            is_handler_bound,
-        };
+        let observation =
+            ReadingObservation { read: self.shares.records_read(), left: left.iter().sum(), is_handler_bound };
         if let Some(clients) = choice.observe(observation, now) {
             let max_clients = if clients == Clients::One { 1 } else { engine.settings.clients() };
             let shares = partitions_at(share_out(max_clients, &left), &open);
