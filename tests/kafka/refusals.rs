@@ -7,6 +7,8 @@ use kreplay::replay::Session;
 
 use crate::fixtures::cluster::{allow, deny};
 use crate::fixtures::recorder::Recorder;
+use crate::fixtures::slow_broker::in_lasting_group;
+use crate::fixtures::two_sessions::{hurry, sharing};
 use crate::support::admin_requests::{Operation, Resource};
 use crate::support::broker::{self, unique_name};
 use crate::support::process::{Finished, Program};
@@ -198,4 +200,43 @@ fn a_topic_whose_permission_is_revoked_fails_alone_and_the_other_is_completed() 
             }
         }
     });
+}
+
+/// The same with two processes of a group. Each has to learn that the other one has completed its part of the other
+/// topic, although the broker refuses the group's offsets of the closed one.
+#[test]
+fn two_processes_complete_a_topic_although_the_permission_for_another_one_is_revoked() {
+    const RECORDS: usize = 4000;
+    let broker = broker::shared();
+    let (open, closing, group) = (broker.topic("stays-open", 2), broker.topic("closes", 2), unique_name("closes"));
+    let value = "x".repeat(2000);
+    let record = |n: usize| NewRecord::keyed(format!("k{}", n % 50), value.clone()).in_partition((n % 2) as i32);
+    let records: Vec<_> = (0..RECORDS).map(record).collect();
+    for topic in [&open, &closing] {
+        broker.produce(topic, &records);
+    }
+    let sessions = sharing(2, || {
+        let mut options = in_lasting_group(broker, options(broker, &open, 1), &group);
+        options.selection = Some(Selection::topics([open.clone(), closing.clone()]).unwrap());
+        options.settings.buffer_bytes = 1 << 20;
+        for (name, value) in [
+            ("queued.min.messages", "10"),
+            ("queued.max.messages.kbytes", "64"),
+            ("fetch.message.max.bytes", "16384"),
+            ("topic.metadata.refresh.interval.ms", "1000"),
+        ] {
+            options.kafka.properties.insert(name.into(), value.into());
+        }
+        options
+    });
+    deny(broker, Resource::Topic(&closing), Operation::Describe);
+    hurry(&sessions);
+    for ended in sessions.map(finish) {
+        println!("{:?}\n{}", ended.view.error, ended.log());
+        assert_eq!(ended.view.state, kreplay::feed::RunState::Failed, "{}", ended.log());
+        let error = ended.view.error.as_ref().unwrap();
+        assert!(error.contains(&closing) && error.contains("uthorization failed"), "{error}");
+    }
+    let ends = [0, 1].map(|partition| Some(broker.watermarks(&open, partition).1));
+    assert_eq!(broker.committed_all(&group, &open, 2), ends);
 }

@@ -8,6 +8,8 @@ use kreplay::{
 
 use crate::fixtures::dead_letters::{topic_with_dead_letters, with_dead_letters};
 use crate::fixtures::recorder::Recorder;
+use crate::fixtures::slow_broker::in_lasting_group;
+use crate::fixtures::two_sessions::{hurry, sharing};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
 use crate::support::sessions::{finish, in_group, options, wait_for, wait_for_event};
@@ -122,4 +124,41 @@ fn without_a_console_a_pause_at_the_gap_ends_the_run_with_a_message() {
     assert_eq!(ended.view.state, RunState::Cancelled, "{}", ended.log());
     assert!(ended.log().contains("without a console it cannot be resumed interactively"), "{}", ended.log());
     recorder.expect_each_once_in_order(recorder.count());
+}
+
+/// In the eyes of another process, a failed partition never gets to its end. Two processes that have one each do not
+/// wait for each other for ever.
+#[test]
+fn two_processes_of_a_group_end_if_retention_overtakes_a_partition_of_each() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("overtaken", 2), unique_name("overtaken"));
+    for partition in [0, 1] {
+        let record = |n: usize| NewRecord::unkeyed(format!("{n:01000}")).in_partition(partition);
+        broker.produce(&topic, &(0..RECORDS).map(record).collect::<Vec<_>>());
+    }
+    let sessions = sharing(1, || {
+        let mut options = in_lasting_group(broker, options(broker, &topic, 1), &group);
+        options.settings.buffer_bytes = 1 << 20;
+        options
+    });
+    for partition in [0, 1] {
+        broker.delete_records(&topic, partition, NEW_LOG_START);
+    }
+    hurry(&sessions);
+    for session in &sessions {
+        wait_for_event(session, "a failed partition", |event| event.kind.to_string().contains("cannot be read"));
+    }
+    let ended = sessions.map(finish);
+    for one in &ended {
+        println!("{:?}\n{}", one.view.error, one.log());
+        assert_eq!(one.view.state, RunState::Failed, "{}", one.log());
+        let error = one.view.error.as_ref().unwrap();
+        assert!(error.contains(&topic) && error.contains("were deleted by retention"), "{error}");
+    }
+    // The second one may also have found out that it cannot read the partition of the first one.
+    let has_waited = |error: &str| error.contains("of other processes made no progress for 60 s");
+    assert!(ended.iter().any(|one| one.view.error.as_deref().is_some_and(has_waited)));
+    for committed in broker.committed_all(&group, &topic, 2) {
+        assert!(committed.is_some_and(|offset| offset < NEW_LOG_START), "{committed:?}");
+    }
 }

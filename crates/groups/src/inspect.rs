@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kreplay_kafka::{Catalog, GroupAdmin, StoredOffset};
+use kreplay_kafka::{Catalog, Client, GroupAdmin, StoredOffset};
 use kreplay_model::domain::{Offset, TopicPartition};
 
 use super::{error::GroupsError, plan::PlannedRow, target::LogRange};
 
 /// The id of the cluster, or its bootstrap servers if it has none.
 pub(super) fn cluster(admin: &GroupAdmin) -> String {
-    catalog(admin).cluster_id().unwrap_or_else(|| admin.client().config().bootstrap_servers.clone())
+    let id = catalog(&admin.client(), admin).cluster_id();
+    id.unwrap_or_else(|| admin.client().config().bootstrap_servers.clone())
 }
 
 /// The same for a cluster that answers.
@@ -17,16 +18,17 @@ pub(super) fn cluster(admin: &GroupAdmin) -> String {
 /// # Errors
 /// It does not answer.
 pub(super) fn reachable_cluster(admin: &GroupAdmin) -> Result<String, GroupsError> {
-    match catalog(admin).cluster_id() {
+    let id = catalog(&admin.client(), admin).cluster_id();
+    match id {
         Some(id) => Ok(id),
         // A cluster without an id is known by its address, but only if it answers.
         None => admin.describe().map(|_| cluster(admin)).map_err(GroupsError::from),
     }
 }
 
-/// Queries about topics within the timeout of the group's requests.
-pub(super) fn catalog(admin: &GroupAdmin) -> Catalog<'_> {
-    Catalog::new(admin.client(), admin.timeout())
+/// Queries about topics within the timeout of the group's requests. `client` is the present one.
+pub(super) fn catalog<'a>(client: &'a Client, admin: &GroupAdmin) -> Catalog<'a> {
+    Catalog::new(client, admin.timeout())
 }
 
 /// The logs of partitions. Those that do not exist are left out.
@@ -40,7 +42,8 @@ pub(super) fn logs(
     if partitions.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let catalog = catalog(admin);
+    let client = admin.client();
+    let catalog = catalog(&client, admin);
     let topics: BTreeMap<String, i32> =
         catalog.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
     let exists = |id: &&TopicPartition| topics.get(&*id.topic).is_some_and(|count| id.partition.0 < *count);
@@ -67,7 +70,8 @@ pub(super) fn add_times(admin: &GroupAdmin, rows: &mut [PlannedRow]) {
 fn times(admin: &GroupAdmin, positions: impl Iterator<Item = Option<(TopicPartition, Offset)>>) -> Vec<Option<i64>> {
     let positions: Vec<_> = positions.collect();
     let known: Vec<_> = positions.iter().flatten().cloned().collect();
-    let mut found =
-        if known.is_empty() { Vec::new() } else { catalog(admin).uncommitted_timestamps(&known) }.into_iter();
+    let found =
+        if known.is_empty() { Vec::new() } else { catalog(&admin.client(), admin).uncommitted_timestamps(&known) };
+    let mut found = found.into_iter();
     positions.iter().map(|position| position.as_ref().and_then(|_| found.next().flatten())).collect()
 }

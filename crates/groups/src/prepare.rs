@@ -43,7 +43,8 @@ pub fn plan_reset(admin: &GroupAdmin, target: &Target, scope: Option<&Scope>) ->
     let at_time: BTreeMap<TopicPartition, Option<Offset>> = match target {
         Target::Time(time) => {
             let wanted: Vec<_> = existing.iter().map(|id| (id.clone(), *time)).collect();
-            existing.iter().cloned().zip(catalog(admin).offsets_at(&wanted)?).collect()
+            let at_time = catalog(&admin.client(), admin).offsets_at(&wanted)?;
+            existing.iter().cloned().zip(at_time).collect()
         }
         _ => BTreeMap::new(),
     };
@@ -202,7 +203,7 @@ fn selected(
         (Some(Scope::Topics(topics)), _) => {
             let mut found = BTreeSet::new();
             for scope in topics {
-                let count = catalog(admin).topic(&scope.topic)?.partitions;
+                let count = catalog(&admin.client(), admin).topic(&scope.topic)?.partitions;
                 let all = 0..count;
                 let wanted: Vec<i32> =
                     if scope.partitions.is_empty() { all.collect() } else { scope.partitions.clone() };

@@ -10,6 +10,7 @@ use std::{
 };
 
 use kreplay_model::domain::{Classified, ErrorClass, Offset, TopicPartition};
+use parking_lot::Mutex;
 use rdkafka::{Offset as NativeOffset, TopicPartitionList, consumer::Consumer as _, error::RDKafkaErrorCode};
 
 use super::{
@@ -25,6 +26,9 @@ use super::{
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 /// Timeout of one attempt. Retries use the rest of the time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client is kept at least if requests that only read get no answer: connecting may take longer than one
+/// attempt.
+const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// A request about a group failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,10 +119,21 @@ pub type ChangeResults = Vec<(TopicPartition, Result<(), ChangeFailure>)>;
 
 /// Requests about one group. Each waits slightly longer than the timeout given to [`GroupAdmin::new`] at most.
 pub struct GroupAdmin {
-    client: Client,
+    current: Mutex<Current>,
     group: String,
     timeout: Duration,
     stop: Arc<AtomicBool>,
+}
+
+struct Current {
+    client: Client,
+    since: Instant,
+}
+
+impl Current {
+    fn new(client: Client) -> Self {
+        Self { client, since: Instant::now() }
+    }
 }
 
 impl GroupAdmin {
@@ -137,7 +152,8 @@ impl GroupAdmin {
         // Like Kafka's own tools: logs end at the high watermark, whatever isolation level the group reads with.
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
         let client = Client::for_group(group, &config, &Arc::<ClientHealth>::default())?;
-        Ok(Self { client, group: group.to_owned(), timeout, stop: Arc::clone(stop) })
+        let current = Mutex::new(Current::new(client));
+        Ok(Self { current, group: group.to_owned(), timeout, stop: Arc::clone(stop) })
     }
 
     /// The id of the group.
@@ -146,10 +162,11 @@ impl GroupAdmin {
         &self.group
     }
 
-    /// The client, for queries about topics. Its log ends are high watermarks.
+    /// The present client, for queries about topics. Its log ends are high watermarks. Requests about the group may
+    /// replace it, so it is not to be kept.
     #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
+    pub fn client(&self) -> Client {
+        self.current.lock().client.clone()
     }
 
     /// The timeout of each request.
@@ -163,8 +180,8 @@ impl GroupAdmin {
     /// # Errors
     /// The broker's message, no broker answers, or the command was stopped.
     pub fn describe(&self) -> Result<DescribedGroup, GroupAdminError> {
-        let described = self.until_answered(Some(&self.stop), |timeout| {
-            describe_group(&self.client.consumer, &self.group, timeout, &self.stop)
+        let described = self.until_answered(Some(&self.stop), |client, timeout| {
+            describe_group(&client.consumer, &self.group, timeout, &self.stop)
         })?;
         Ok(match described {
             NativeGroup::Empty(_) => DescribedGroup::Empty,
@@ -214,7 +231,7 @@ impl GroupAdmin {
                 element.set_metadata(stored.metadata.as_str());
             }
         }
-        self.change(alter_committed(&self.client.consumer, &self.group, &list, self.timeout))
+        self.change(|client| alter_committed(&client.consumer, &self.group, &list, self.timeout))
     }
 
     /// Deletes the offsets of partitions. Members may not be subscribed to their topics.
@@ -226,7 +243,7 @@ impl GroupAdmin {
         for id in partitions {
             list.add_partition(&id.topic, id.partition.0);
         }
-        self.change(delete_committed(&self.client.consumer, &self.group, &list, self.timeout))
+        self.change(|client| delete_committed(&client.consumer, &self.group, &list, self.timeout))
     }
 
     /// Deletes the group with all its offsets. It must not have members. A group that does not exist is not an error.
@@ -234,7 +251,7 @@ impl GroupAdmin {
     /// # Errors
     /// As for [`GroupAdmin::alter`]; the broker's refusal is in the result.
     pub fn delete(&self) -> Result<Result<(), ChangeFailure>, GroupAdminError> {
-        let admin = admin(self.client.config())?;
+        let admin = admin(self.client().config())?;
         let answers = block_on(admin.delete_groups(&[&self.group], &options(self.timeout)))?;
         for answer in answers {
             match answer {
@@ -247,15 +264,16 @@ impl GroupAdmin {
 
     /// Closes the connection in the background.
     pub fn close(self) {
-        self.client.close();
+        self.current.into_inner().client.close();
     }
 
     fn stored_offsets(
         &self,
         stop: Option<&AtomicBool>,
     ) -> Result<BTreeMap<TopicPartition, StoredOffset>, GroupAdminError> {
-        let client = &self.client.consumer;
-        let found = self.until_answered(stop, |timeout| list_committed(client, &self.group, true, timeout, stop))?;
+        let found = self.until_answered(stop, |client, timeout| {
+            list_committed(&client.consumer, &self.group, true, timeout, stop)
+        })?;
         let stored = found.into_iter().map(|one| (one.id, StoredOffset { offset: one.offset, metadata: one.metadata }));
         Ok(stored.collect())
     }
@@ -264,39 +282,82 @@ impl GroupAdmin {
     fn until_answered<T>(
         &self,
         stop: Option<&AtomicBool>,
-        request: impl Fn(Duration) -> Result<T, RDKafkaErrorCode>,
+        request: impl Fn(&Client, Duration) -> Result<T, RDKafkaErrorCode>,
     ) -> Result<T, GroupAdminError> {
         let deadline = Instant::now() + self.timeout;
         loop {
-            self.client.serve();
-            let answer = request(self.timeout.min(ATTEMPT_TIMEOUT));
+            let answer = self.ask(|client| request(client, self.timeout.min(ATTEMPT_TIMEOUT)));
             if stop.is_some_and(|stop| stop.load(Relaxed)) {
                 return Err(GroupAdminError::Stopped);
             }
             match answer {
                 Ok(answer) => return Ok(answer),
-                Err(code) if is_temporary(code) && Instant::now() < deadline => std::thread::sleep(RETRY_DELAY),
+                Err(code) if is_temporary(code) && Instant::now() < deadline => {
+                    self.renew_after(code);
+                    std::thread::sleep(RETRY_DELAY);
+                }
                 Err(code) => return Err(self.failure(code)),
             }
         }
     }
 
+    /// Sends a request with the present client, after its pending callbacks.
+    fn ask<T>(&self, request: impl FnOnce(&Client) -> T) -> T {
+        let client = self.client();
+        client.serve();
+        request(&client)
+    }
+
+    /// Replaces the client after a request that went to the former coordinator of the group: librdkafka 2.12.1 goes
+    /// on asking that one (see [`GroupViewer`](super::GroupViewer)).
+    fn renew_after(&self, code: RDKafkaErrorCode) {
+        let is_due = match code {
+            RDKafkaErrorCode::NotCoordinator => true,
+            RDKafkaErrorCode::OperationTimedOut => self.current.lock().since.elapsed() >= KEPT_FOR,
+            _ => false,
+        };
+        if is_due {
+            self.renew();
+        }
+    }
+
+    /// Replaces the client. Requests that wait for a coordinator end with the former one.
+    fn renew(&self) {
+        let mut current = self.current.lock();
+        let renewed = Client::for_group(&self.group, current.client.config(), &Arc::<ClientHealth>::default());
+        // The configuration was accepted before. Should a new client be impossible now, the former one stays.
+        if let Ok(client) = renewed {
+            std::mem::replace(&mut *current, Current::new(client)).client.close();
+        }
+    }
+
     /// Whether the list of all groups, of every type, has this group.
     fn is_listed(&self) -> Result<bool, GroupAdminError> {
-        let listed = self.client.consumer.fetch_group_list(Some(&self.group), self.timeout);
+        let listed = self.client().consumer.fetch_group_list(Some(&self.group), self.timeout);
         let listed =
             listed.map_err(|error| self.failure(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)))?;
         Ok(listed.groups().iter().any(|group| group.name() == self.group))
     }
 
-    fn change(&self, results: Result<PartitionResults, RDKafkaErrorCode>) -> Result<ChangeResults, GroupAdminError> {
-        let results = results.map_err(|code| self.failure(code))?;
+    /// Sends a request that changes something, once. Without an answer it may still wait in its client, which is
+    /// closed so that the request does not take effect much later.
+    fn change(
+        &self,
+        request: impl FnOnce(&Client) -> Result<PartitionResults, RDKafkaErrorCode>,
+    ) -> Result<ChangeResults, GroupAdminError> {
+        let results = self.ask(request).map_err(|code| {
+            let failure = self.failure(code);
+            if code == RDKafkaErrorCode::OperationTimedOut {
+                self.renew();
+            }
+            failure
+        })?;
         Ok(results.into_iter().map(|(id, result)| (id, result.map_err(change_failure))).collect())
     }
 
     fn failure(&self, code: RDKafkaErrorCode) -> GroupAdminError {
         match code {
-            code if is_outage(code) => self.client.unreachable(self.timeout).into(),
+            code if is_outage(code) => self.client().unreachable(self.timeout).into(),
             RDKafkaErrorCode::UnstableOffsetCommit => GroupAdminError::Unstable(self.group.clone()),
             RDKafkaErrorCode::GroupAuthorizationFailed => self
                 .refused("not authorized; DESCRIBE on the group is required, and READ or DELETE to change it".into()),
@@ -335,5 +396,61 @@ fn change_failure(code: RDKafkaErrorCode) -> ChangeFailure {
         | RDKafkaErrorCode::NonEmptyGroup => ChangeFailure::HasMembers,
         RDKafkaErrorCode::GroupSubscribedToTopic => ChangeFailure::Subscribed,
         code => ChangeFailure::Other(code.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use rdkafka::{
+        consumer::BaseConsumer,
+        mocking::MockCluster,
+        types::{RDKafkaApiKey, RDKafkaRespErr},
+    };
+
+    use super::*;
+    use crate::client::ReadContext;
+
+    /// Longer than any test may take.
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn billing(bootstrap_servers: String, timeout: Duration) -> GroupAdmin {
+        let config = KafkaConfig { bootstrap_servers, ..KafkaConfig::default() };
+        GroupAdmin::new(&config, "billing", timeout, &Arc::default()).unwrap()
+    }
+
+    /// The present client. The reference does not keep it alive.
+    fn client_of(admin: &GroupAdmin) -> Weak<BaseConsumer<ReadContext>> {
+        Arc::downgrade(&admin.client().consumer)
+    }
+
+    /// librdkafka would go on asking the same broker, so the request is repeated with another client.
+    #[test]
+    fn a_request_to_a_coordinator_that_has_moved_succeeds_within_its_time() {
+        let cluster = MockCluster::new(1).unwrap();
+        let admin = billing(cluster.bootstrap_servers(), LONG);
+        let former = client_of(&admin);
+        let moved = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
+        cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[moved; 8]);
+        assert_eq!(admin.offsets(), Ok(BTreeMap::new()));
+        assert!(!former.ptr_eq(&client_of(&admin)), "the client was not replaced");
+    }
+
+    /// Until the coordinator is there, the change waits in librdkafka. The client with it must not be used any more.
+    #[test]
+    fn after_a_change_without_an_answer_the_offsets_are_read_with_another_client() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.broker_down(-1).unwrap();
+        let mut admin = billing(cluster.bootstrap_servers(), Duration::from_secs(1));
+        let former = client_of(&admin);
+        let offset = StoredOffset { offset: Offset::ZERO, metadata: String::new() };
+        let changed = admin.alter(&[(TopicPartition::new("orders", 0), offset)]);
+        assert!(matches!(changed, Err(GroupAdminError::Client(_))), "{changed:?}");
+        assert!(!former.ptr_eq(&client_of(&admin)), "the client was not replaced");
+        cluster.broker_up(-1).unwrap();
+        admin.timeout = LONG;
+        let committed = admin.offsets_after_change();
+        assert!(committed.is_ok(), "{committed:?}");
     }
 }

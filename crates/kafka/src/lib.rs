@@ -23,7 +23,8 @@ pub use client::{
     Client, ClientError, ClientHealth, Gone, KafkaConfig, Presence, is_final, is_not_authorized, is_out_of_range,
 };
 pub use consumer::{
-    Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
+    AssignedPartition, CommittedError, Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord,
+    Reader, StartAt, share_out,
 };
 pub use create::{NewTopicSpec, create_topic, create_topics, delete_groups, delete_topics};
 pub use group_admin::{

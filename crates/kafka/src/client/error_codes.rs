@@ -5,14 +5,17 @@ use rdkafka::error::RDKafkaErrorCode;
 /// Whether the error is permanent for the partition that reports it.
 #[must_use]
 pub fn is_final(code: RDKafkaErrorCode) -> bool {
+    is_of_topic(code) || matches!(code, RDKafkaErrorCode::GroupAuthorizationFailed | RDKafkaErrorCode::Fatal)
+}
+
+/// Whether the error is permanent for a topic or one of its partitions, and does not concern other topics.
+pub(crate) fn is_of_topic(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::UnknownTopicOrPartition
             | RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownPartition
             | RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::Fatal
     )
 }
 
@@ -86,6 +89,15 @@ pub(crate) fn is_outage(code: RDKafkaErrorCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_of_a_topic_is_none_of_the_group() {
+        for (code, expected) in
+            [(RDKafkaErrorCode::TopicAuthorizationFailed, true), (RDKafkaErrorCode::GroupAuthorizationFailed, false)]
+        {
+            assert!(is_final(code) && is_of_topic(code) == expected, "{code:?}");
+        }
+    }
 
     #[test]
     fn errors_of_a_group_pass_or_stay() {

@@ -15,7 +15,7 @@ pub use presence::{Gone, Presence};
 
 pub(crate) use config::{DEFAULT_CLIENT_ID, ReaderRole};
 pub(crate) use context::{ContextRef, GroupCallbacks, ReadContext, create_consumer, drop_in_background};
-pub(crate) use error_codes::{ends_membership, is_coordinator_away, is_final_for_group, is_outage};
+pub(crate) use error_codes::{ends_membership, is_coordinator_away, is_final_for_group, is_of_topic, is_outage};
 pub(crate) use presence::presence;
 
 use std::{sync::Arc, time::Duration};

@@ -14,9 +14,9 @@ use rdkafka::{
 use super::{
     Consumer as _, Fetched,
     group_protocol::GroupProtocol,
-    ids_of, list_of,
+    ids_of,
     member_config::MemberConfig,
-    membership::Membership,
+    membership::{CommittedError, Membership},
     offsets::{commit, commit_and_wait, committed},
     rebalance::MemberCallbacks,
     source::{self, Source},
@@ -147,13 +147,15 @@ impl Member {
         commit_and_wait(&self.consumer, self.callbacks.membership(), positions).map_err(|error| error.to_string())
     }
 
-    /// The group's committed offsets of some partitions; `None` where there is none.
-    ///
-    /// # Errors
-    /// librdkafka's message.
-    pub fn committed(&self, partitions: &[TopicPartition], timeout: Duration) -> Result<Vec<Option<Offset>>, String> {
-        committed(&self.consumer, &list_of(partitions), partitions, timeout, |_, _, _| {})
-            .map_err(|error| error.to_string())
+    /// The group's committed offset of each of these partitions, in the same order; `Ok(None)` where there is none.
+    #[must_use]
+    pub fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Vec<Result<Option<Offset>, CommittedError>> {
+        let found = committed(&self.consumer, partitions, timeout, |_, _, _| {});
+        found.into_iter().map(|offset| offset.map_err(CommittedError::from)).collect()
     }
 
     /// Moves the fetch position of an assigned partition to an offset. Records fetched before do not arrive after this

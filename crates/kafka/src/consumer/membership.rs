@@ -11,16 +11,30 @@ pub enum StartAt {
     Offset(Offset),
     /// At the group's committed offset, which could not be fetched beforehand.
     Committed,
-    /// At the end of the log: the partition is not part of the run.
+    /// At the end of the log: the partition is not part of the run, or has failed.
     End,
 }
+
+/// Why the group's committed offset of a partition could not be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommittedError {
+    /// Its topic does not exist, or may not be described. The offsets of other topics are not affected.
+    #[error("{0}")]
+    Topic(String),
+    /// Any other reason.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A partition that was assigned, with the group's committed offset: `Ok(None)` if there is none, `Err` if it could
+/// not be fetched.
+pub type AssignedPartition = (TopicPartition, Result<Option<Offset>, CommittedError>);
 
 /// Callbacks for changes to a member's partitions. All of them are called from within the member's own
 /// [`Member::serve`](super::Member::serve) or [`Member::leave`](super::Member::leave).
 pub trait Membership: Send + Sync {
-    /// Partitions were assigned. Each comes with the group's committed offset: `Ok(None)` if there is none, `Err` if it
-    /// could not be fetched. Returns where to start each partition, in the same order.
-    fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt>;
+    /// Partitions were assigned. Returns where to start each of them, in the same order.
+    fn assigned(&self, partitions: &[AssignedPartition]) -> Vec<StartAt>;
 
     /// A note is stored with the committed offset of a partition. Called before [`Membership::assigned`] for that
     /// partition. Notes are stored as the metadata of committed offsets.

@@ -19,7 +19,7 @@ pub use dedicated::share_out;
 pub use group_protocol::GroupProtocol;
 pub use member::Member;
 pub use member_config::MemberConfig;
-pub use membership::{Membership, StartAt};
+pub use membership::{AssignedPartition, CommittedError, Membership, StartAt};
 pub use reader::Reader;
 
 pub use super::native::{Fetched, RawRecord};

@@ -9,9 +9,12 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::membership::Membership;
+use super::{
+    list_of,
+    membership::{CommittedError, Membership},
+};
 use crate::{
-    client::{ReadContext, is_coordinator_away},
+    client::{ReadContext, is_coordinator_away, is_of_topic},
     native::{commit_async, committed_note},
 };
 
@@ -153,53 +156,111 @@ fn is_temporary(code: RDKafkaErrorCode) -> bool {
         )
 }
 
-/// Committed offsets could not be fetched.
+/// The committed offset of a partition could not be fetched.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CommittedError {
+pub(super) enum FetchError {
+    /// The request failed, for all partitions.
     #[error(transparent)]
-    Kafka(#[from] KafkaError),
+    Request(KafkaError),
+    /// The answer has an error for this partition.
+    #[error(transparent)]
+    Partition(KafkaError),
     #[error("the broker returned no committed offset for {0}")]
     Missing(TopicPartition),
 }
 
-impl CommittedError {
+impl FetchError {
     /// Whether the cause is temporary: brokers are unreachable or still starting.
     pub(super) fn is_transient(&self) -> bool {
-        let Self::Kafka(error) = self else { return false };
+        let (Self::Request(error) | Self::Partition(error)) = self else { return false };
         error
             .rdkafka_error_code()
             .is_some_and(|code| is_coordinator_away(code) || code == RDKafkaErrorCode::NetworkException)
     }
+
+    fn is_of_topic(&self) -> bool {
+        matches!(self, Self::Partition(error) if error.rdkafka_error_code().is_some_and(is_of_topic))
+    }
 }
 
-/// The group's committed offsets, in the order of `partitions`; `None` where there is none. `found_note` receives the
-/// note stored with each offset.
-///
-/// # Errors
-/// [`CommittedError`] of the request or of one partition.
+impl From<FetchError> for CommittedError {
+    fn from(error: FetchError) -> Self {
+        if error.is_of_topic() { Self::Topic(error.to_string()) } else { Self::Other(error.to_string()) }
+    }
+}
+
+/// The group's committed offset of each partition, in the order of `partitions`; `None` where there is none.
+/// `found_note` receives the note stored with each offset.
 pub(super) fn committed(
     consumer: &BaseConsumer<ReadContext>,
-    list: &TopicPartitionList,
     partitions: &[TopicPartition],
     timeout: Duration,
     mut found_note: impl FnMut(&TopicPartition, Offset, &str),
-) -> Result<Vec<Option<Offset>>, CommittedError> {
-    let answer = consumer.committed_offsets(list.clone(), timeout)?;
-    partitions
-        .iter()
-        .map(|id| {
-            let Some(element) = answer.find_partition(&id.topic, id.partition.0) else {
-                return Err(CommittedError::Missing(id.clone()));
-            };
-            element.error()?;
-            let offset = match element.offset() {
-                NativeOffset::Offset(raw) => Offset::new(raw),
-                _ => None,
-            };
-            if let Some(offset) = offset {
-                found_note(id, offset, &committed_note(&answer, &id.topic, id.partition.0));
-            }
-            Ok(offset)
-        })
-        .collect()
+) -> Vec<Result<Option<Offset>, FetchError>> {
+    match consumer.committed_offsets(list_of(partitions), timeout) {
+        Ok(answer) => partitions.iter().map(|id| offset_in(&answer, id, &mut found_note)).collect(),
+        Err(error) => partitions.iter().map(|_| Err(FetchError::Request(error.clone()))).collect(),
+    }
+}
+
+fn offset_in(
+    answer: &TopicPartitionList,
+    id: &TopicPartition,
+    mut found_note: impl FnMut(&TopicPartition, Offset, &str),
+) -> Result<Option<Offset>, FetchError> {
+    let Some(element) = answer.find_partition(&id.topic, id.partition.0) else {
+        return Err(FetchError::Missing(id.clone()));
+    };
+    element.error().map_err(FetchError::Partition)?;
+    let offset = match element.offset() {
+        NativeOffset::Offset(raw) => Offset::new(raw),
+        _ => None,
+    };
+    if let Some(offset) = offset {
+        found_note(id, offset, &committed_note(answer, &id.topic, id.partition.0));
+    }
+    Ok(offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+    use crate::{
+        client::{Client, KafkaConfig},
+        group_offsets::GroupOffsets,
+    };
+
+    /// Longer than any test may take.
+    const LONG: Duration = Duration::from_secs(600);
+
+    /// The mock cluster refuses the offset of a topic that it does not have, as Kafka does without DESCRIBE on it.
+    #[test]
+    fn the_error_of_one_partition_hides_no_other_offset() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("open", 1, 1).unwrap();
+        let config = KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), ..KafkaConfig::default() };
+        let ids = ["closed", "open"].map(|topic| TopicPartition::new(topic, 0));
+        let seven = Offset::new(7).unwrap();
+        GroupOffsets::new(&config, "g").unwrap().commit(&[(ids[1].clone(), seven, "note".into())], LONG).unwrap();
+        let client = Client::for_group("g", &config, &Arc::default()).unwrap();
+        let mut notes = Vec::new();
+        let found = committed(&client.consumer, &ids, LONG, |id, _, note| notes.push((id.clone(), note.to_owned())));
+        let found: Vec<_> = found.into_iter().map(|one| one.map_err(CommittedError::from)).collect();
+        assert!(matches!(found[..], [Err(CommittedError::Topic(_)), Ok(Some(offset))] if offset == seven), "{found:?}");
+        assert_eq!(notes, [(ids[1].clone(), "note".to_owned())]);
+    }
+
+    #[test]
+    fn an_error_of_the_whole_request_is_none_of_a_topic() {
+        let denied = || KafkaError::OffsetFetch(RDKafkaErrorCode::TopicAuthorizationFailed);
+        assert!(matches!(CommittedError::from(FetchError::Partition(denied())), CommittedError::Topic(_)));
+        assert!(matches!(CommittedError::from(FetchError::Request(denied())), CommittedError::Other(_)));
+        let away = KafkaError::OffsetFetch(RDKafkaErrorCode::NotCoordinator);
+        assert!(FetchError::Partition(away.clone()).is_transient());
+        assert!(matches!(CommittedError::from(FetchError::Partition(away)), CommittedError::Other(_)));
+    }
 }

@@ -15,9 +15,9 @@ use rdkafka::{
 };
 
 use super::{
-    ids_of, list_of,
-    membership::{Membership, StartAt},
-    offsets::{CommittedError, check_committed, commit_and_wait, committed, positions_of, report_commit_failure},
+    ids_of,
+    membership::{AssignedPartition, CommittedError, Membership, StartAt},
+    offsets::{FetchError, check_committed, commit_and_wait, committed, positions_of, report_commit_failure},
 };
 use crate::{
     client::{GroupCallbacks, ReadContext},
@@ -71,11 +71,9 @@ impl MemberCallbacks {
                 membership.commit_failed(&format!("{id} cannot be forwarded to the read queue"));
             }
         }
-        let answer = if ids.is_empty() { Ok(Vec::new()) } else { fetch_committed(consumer, membership, ids) };
-        let known: Vec<_> = match answer {
-            Ok(offsets) => ids.iter().cloned().zip(offsets.into_iter().map(Ok)).collect(),
-            Err(error) => ids.iter().map(|id| (id.clone(), Err(error.to_string()))).collect(),
-        };
+        let offsets = if ids.is_empty() { Vec::new() } else { fetch_committed(consumer, membership, ids) };
+        let offsets = offsets.into_iter().map(|offset| offset.map_err(CommittedError::from));
+        let known: Vec<AssignedPartition> = ids.iter().cloned().zip(offsets).collect();
         for (id, start) in ids.iter().zip(membership.assigned(&known)) {
             let offset = match start {
                 StartAt::Offset(offset) => NativeOffset::Offset(offset.get()),
@@ -129,16 +127,21 @@ fn fetch_committed(
     consumer: &BaseConsumer<ReadContext>,
     membership: &dyn Membership,
     ids: &[TopicPartition],
-) -> Result<Vec<Option<Offset>>, CommittedError> {
+) -> Vec<Result<Option<Offset>, FetchError>> {
     let (begun, mut rejections) = (Instant::now(), 0);
     loop {
-        let answer = committed(consumer, &list_of(ids), ids, COMMITTED_TIMEOUT, |id, offset, note| {
+        let offsets = committed(consumer, ids, COMMITTED_TIMEOUT, |id, offset, note| {
             membership.found_note(id, offset, note);
         });
-        let Err(error) = &answer else { return answer };
-        rejections += u32::from(!error.is_transient());
+        let are_transient: Vec<bool> =
+            offsets.iter().filter_map(|offset| Some(offset.as_ref().err()?.is_transient())).collect();
+        if are_transient.is_empty() {
+            return offsets;
+        }
+        // The offset of a partition with a temporary error is still to come, whatever the others have.
+        rejections += u32::from(!are_transient.contains(&true));
         if rejections >= MAX_COMMITTED_REJECTIONS || !membership.keep_waiting(begun.elapsed()) {
-            return answer;
+            return offsets;
         }
         std::thread::sleep(COMMITTED_RETRY_DELAY);
     }

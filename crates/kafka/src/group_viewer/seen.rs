@@ -96,6 +96,9 @@ pub struct SeenGroup {
     pub state: Option<String>,
     /// The broker that coordinates it.
     pub coordinator: Option<i32>,
+    /// Whether it has no protocol type: it only stores the offsets of consumers that assign their partitions
+    /// themselves.
+    pub is_simple: bool,
     /// Its members.
     pub members: Vec<SeenMember>,
 }
@@ -205,6 +208,7 @@ fn described(native: NativeDescription) -> SeenGroup {
         protocol,
         state: known(native.state),
         coordinator: native.coordinator,
+        is_simple: native.is_simple,
         members: native.members.into_iter().map(member).collect(),
     }
 }
@@ -235,7 +239,13 @@ mod tests {
             assigned: Vec::new(),
             target: None,
         };
-        NativeDescription { protocol, state: state.into(), coordinator: Some(1), members: vec![member] }
+        NativeDescription {
+            protocol,
+            state: state.into(),
+            coordinator: Some(1),
+            is_simple: false,
+            members: vec![member],
+        }
     }
 
     #[test]

@@ -45,8 +45,9 @@ impl AdminRequest {
         unsafe { Self::create(native, operation, timeout, timeout) }
     }
 
-    /// Like [`AdminRequest::new`], for a request that only reads and that the coordinator of a group answers. While
-    /// there is no coordinator, the request stays in the client after the wait for its answer.
+    /// Like [`AdminRequest::new`], for a request that the coordinator of a group answers. While there is no
+    /// coordinator, the request stays in the client after the wait for its answer. If it changes something, the
+    /// client must be closed then, so that the change does not take effect much later.
     ///
     /// # Errors
     /// librdkafka cannot allocate the queue.

@@ -55,6 +55,9 @@ pub(crate) struct NativeDescription {
     /// Kafka's word. librdkafka has none for some states of the consumer protocol and reports `Unknown`.
     pub(crate) state: String,
     pub(crate) coordinator: Option<i32>,
+    /// Whether it has no protocol type: it only stores the offsets of consumers that assign their partitions
+    /// themselves.
+    pub(crate) is_simple: bool,
     pub(crate) members: Vec<NativeMember>,
 }
 
@@ -167,6 +170,7 @@ unsafe fn group(native: *const sys::rd_kafka_ConsumerGroupDescription_t) -> Resu
             protocol: sys::rd_kafka_ConsumerGroupDescription_type(native).into(),
             state: state_name(state),
             coordinator: (!coordinator.is_null()).then(|| sys::rd_kafka_Node_id(coordinator)),
+            is_simple: sys::rd_kafka_ConsumerGroupDescription_is_simple_consumer_group(native) != 0,
             members: (0..members).map(|at| member(sys::rd_kafka_ConsumerGroupDescription_member(native, at))).collect(),
         };
         Ok(match state {

@@ -138,7 +138,7 @@ fn read_committed(answer: &AdminAnswer) -> Result<Committed, RDKafkaErrorCode> {
 }
 
 /// Stores offsets of a group that has no members. The wait is not interrupted: an interrupted request may still take
-/// effect.
+/// effect. After `OperationTimedOut` it may as well, until the client is closed.
 ///
 /// # Errors
 /// The broker's or librdkafka's code if the request failed as a whole. A group with members gives an error for each
@@ -156,7 +156,7 @@ pub(crate) fn alter_committed<C: ConsumerContext>(
     // destroyed once. What is read belongs to the event, which is alive until the end.
     unsafe {
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS;
-        let admin = AdminRequest::new(native, operation, timeout)?;
+        let admin = AdminRequest::to_coordinator(native, operation, timeout)?;
         let mut request = sys::rd_kafka_AlterConsumerGroupOffsets_new(group.as_ptr(), list.ptr());
         sys::rd_kafka_AlterConsumerGroupOffsets(native, &raw mut request, 1, admin.options, admin.queue);
         sys::rd_kafka_AlterConsumerGroupOffsets_destroy(request);
@@ -175,7 +175,8 @@ pub(crate) fn alter_committed<C: ConsumerContext>(
     Ok(results)
 }
 
-/// Deletes offsets of a group. The wait is not interrupted, as for [`alter_committed`].
+/// Deletes offsets of a group. The wait is not interrupted, and a request without an answer may still take effect, as
+/// for [`alter_committed`].
 ///
 /// # Errors
 /// The broker's or librdkafka's code if the request failed as a whole. A topic that a member is subscribed to gives an
@@ -192,7 +193,7 @@ pub(crate) fn delete_committed<C: ConsumerContext>(
     // SAFETY: as for `alter_committed`.
     unsafe {
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS;
-        let admin = AdminRequest::new(native, operation, timeout)?;
+        let admin = AdminRequest::to_coordinator(native, operation, timeout)?;
         let mut request = sys::rd_kafka_DeleteConsumerGroupOffsets_new(group.as_ptr(), list.ptr());
         sys::rd_kafka_DeleteConsumerGroupOffsets(native, &raw mut request, 1, admin.options, admin.queue);
         sys::rd_kafka_DeleteConsumerGroupOffsets_destroy(request);

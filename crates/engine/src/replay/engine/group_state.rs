@@ -21,6 +21,8 @@ pub struct GroupState {
     notes_refused: AtomicBool,
     /// When members made their final commit.
     committed: Mutex<Option<Instant>>,
+    /// When the positions of other processes were last looked up.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl GroupState {
@@ -70,5 +72,16 @@ impl GroupState {
     #[must_use]
     pub fn final_commit(&self) -> Option<Instant> {
         *self.committed.lock()
+    }
+
+    /// Notes that the group has answered where other processes are.
+    pub fn note_look(&self, now: Instant) {
+        *self.looked.lock() = Some(now);
+    }
+
+    /// When the group last answered where other processes are.
+    #[must_use]
+    pub fn last_look(&self) -> Option<Instant> {
+        *self.looked.lock()
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use kreplay_kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig};
-use kreplay_model::feed::LastReport;
+use kreplay_model::{domain::Offset, feed::LastReport};
 use parking_lot::Mutex;
 
 use super::{
@@ -318,19 +318,24 @@ impl<'a> MemberLoop<'a> {
         if orphans.is_empty() {
             return;
         }
-        // If the broker does not answer in time, the next check asks again.
-        let Ok(committed) = self.member.committed(&engine.partitions.ids(&orphans), PROBE_TIMEOUT) else { return };
+        let offsets = self.member.committed(&engine.partitions.ids(&orphans), PROBE_TIMEOUT);
+        // Where the broker does not answer in time, the next check asks again.
+        let known = orphans.into_iter().zip(offsets).filter_map(|(index, offset)| Some((index, offset.ok()?)));
+        let (known, committed): (Vec<u32>, Vec<Option<Offset>>) = known.unzip();
+        if known.is_empty() {
+            return;
+        }
         let from: Vec<OrphanStart> = if engine.position_store() == PositionStore::Run {
             committed.into_iter().map(OrphanStart::Committed).collect()
         } else {
-            let Some(states) = self.membership.claim(&orphans) else { return };
+            let Some(states) = self.membership.claim(&known) else { return };
             states
                 .into_iter()
                 .zip(committed)
                 .map(|(state, committed)| OrphanStart::Target { state, committed })
                 .collect()
         };
-        for (index, from) in orphans.into_iter().zip(from) {
+        for (index, from) in known.into_iter().zip(from) {
             let id = engine.partitions.id(index);
             self.membership.adopt(index, from, |start| self.member.seek(id, start, PROBE_TIMEOUT));
         }
@@ -350,19 +355,26 @@ impl<'a> MemberLoop<'a> {
                 return;
             }
         }
-        let unowned: Vec<u32> = {
+        let mut unowned: Vec<u32> = {
             let rebalances = self.context.rebalances.lock();
             rebalances.owners().iter().zip(0_u32..).filter(|(owner, _)| owner.is_none()).map(|(_, i)| i).collect()
         };
+        unowned.retain(|index| !engine.partitions.lock(*index).has_failed());
         if unowned.is_empty() {
             return;
         }
-        // If the coordinator is away or busy, the next check follows soon. Broker outages are reported elsewhere.
-        let Ok(offsets) = self.member.committed(&engine.partitions.ids(&unowned), PROBE_TIMEOUT) else { return };
+        let offsets = self.member.committed(&engine.partitions.ids(&unowned), PROBE_TIMEOUT);
+        let mut is_answered = false;
         for (index, offset) in unowned.into_iter().zip(offsets) {
+            // If the coordinator is away or busy, the next check follows soon. Broker outages are reported elsewhere.
+            let Ok(offset) = offset else { continue };
+            is_answered = true;
             if let Some(offset) = offset {
                 engine.partitions.with(index, |partition| partition.seen_elsewhere(offset.get()));
             }
+        }
+        if is_answered {
+            engine.group.note_look(Instant::now());
         }
     }
 }

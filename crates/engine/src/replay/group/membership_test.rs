@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kreplay_kafka::{Membership, StartAt};
+use kreplay_kafka::{CommittedError, Membership, StartAt};
 use kreplay_model::domain::{Offset, Ordering, TopicPartition};
 use parking_lot::Mutex;
 
@@ -158,6 +158,28 @@ fn a_committed_position_below_the_log_is_raised_with_a_warning() {
     let starts = member.assigned(&[(id, Ok(Offset::new(10)))]);
     assert_eq!(starts, [StartAt::Offset(Offset::new(50).unwrap())]);
     assert!(is_reported(&fixture, "below the log's start"));
+}
+
+/// A topic may not be described any more when partitions are assigned. Those of the other topics are read on.
+#[test]
+fn a_partition_whose_committed_offset_its_topic_hides_fails_alone() {
+    let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 9], vec![Some(1); 9]]);
+    let [member, _] = members(&fixture);
+    let ids = [0, 1].map(|index| fixture.engine.partitions.id(index).clone());
+    let denied = || Err(CommittedError::Topic("topic authorization failed".into()));
+    for _ in 0..2 {
+        let starts = member.assigned(&[(ids[0].clone(), denied()), (ids[1].clone(), Ok(None))]);
+        assert_eq!(starts, [StartAt::End, StartAt::Offset(Offset::ZERO)]);
+        assert!(!fixture.engine.status.has_failed());
+        let have_failed = [0, 1].map(|index| fixture.engine.partitions.lock(index).has_failed());
+        assert_eq!((have_failed, member.partitions()), ([true, false], vec![1]));
+    }
+    assert!(is_reported(&fixture, "topic authorization failed"));
+    assert_eq!(member.positions_to_commit(), [(ids[1].clone(), Offset::ZERO)], "nothing of the other one");
+
+    let starts = member.assigned(&[(ids[0].clone(), Err(CommittedError::Other("no answer".into())))]);
+    assert_eq!(starts, [StartAt::Committed]);
+    assert!(fixture.engine.status.has_failed(), "no other partition can be read either");
 }
 
 /// The committed offset lies above the end of the log that the plan found.

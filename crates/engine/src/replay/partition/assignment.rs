@@ -149,9 +149,10 @@ impl PartitionRun {
         self.log_is_gone
     }
 
-    /// Takes in the group's position while another process has the partition.
+    /// Takes in the group's position while another process has the partition. A partition that has failed here stays
+    /// failed until it is assigned to this process again.
     pub fn seen_elsewhere(&mut self, position: i64) {
-        if self.position.is_none() && !self.log_is_gone {
+        if self.position.is_none() && !self.log_is_gone && !self.has_failed() {
             if self.follows {
                 self.end = self.end.max(position);
             }

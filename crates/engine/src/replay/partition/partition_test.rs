@@ -123,6 +123,31 @@ fn the_higher_position_of_another_owner_is_accepted() {
     assert_eq!(partition.deliver(3, 5, false), Delivery::New);
 }
 
+/// It failed here, so the run fails here, whether or not another process can read the partition.
+#[test]
+fn a_failed_partition_stays_failed_until_it_is_assigned_again() {
+    let mut partition = partition(10);
+    partition.begin(1, 0, Owner::Shared);
+    partition.state = PartitionState::Failed;
+    partition.end_assignment(2, PositionSource::Acknowledged);
+    for position in [5, 10] {
+        partition.seen_elsewhere(position);
+        assert_eq!((partition.state, partition.is_complete()), (PartitionState::Failed, false), "{position}");
+    }
+    partition.begin(3, 5, Owner::Shared);
+    assert_eq!((partition.state, partition.position()), (PartitionState::Active, Some(5)));
+}
+
+/// A topic that is gone fails in all processes, also where another process has its partitions.
+#[test]
+fn a_partition_that_has_failed_without_being_assigned_stays_failed() {
+    let mut partition = partition(10);
+    partition.seen_elsewhere(3);
+    partition.state = PartitionState::Failed;
+    partition.seen_elsewhere(4);
+    assert_eq!((partition.state, partition.position()), (PartitionState::Failed, Some(3)));
+}
+
 #[test]
 fn a_revoked_partition_falls_back_to_the_acknowledged_position() {
     let mut partition = partition(2);

@@ -39,6 +39,15 @@ struct PartitionQueue {
     upcoming: Upcoming,
 }
 
+impl PartitionQueue {
+    /// Notes that it was read on: more records may follow before it is at the end of its log again.
+    fn reopen(&mut self) {
+        if self.upcoming != Upcoming::Finished {
+            self.upcoming = Upcoming::Open;
+        }
+    }
+}
+
 /// Merges the records of partitions by time.
 #[derive(Debug)]
 pub struct TimeOrder {
@@ -86,9 +95,7 @@ impl TimeOrder {
         }
         one.bytes += footprint;
         self.bytes += footprint;
-        if one.upcoming != Upcoming::Finished {
-            one.upcoming = Upcoming::Open;
-        }
+        one.reopen();
         one.records.push_back(record);
     }
 
@@ -96,6 +103,7 @@ impl TimeOrder {
     pub fn advance(&mut self, number: u32, timestamp_ms: i64) {
         self.grow(number as usize + 1);
         let one = &mut self.partitions[number as usize];
+        one.reopen();
         if timestamp_ms > one.newest {
             if self.awaited.remove(&(one.newest, number)) {
                 self.awaited.insert((timestamp_ms, number));
@@ -249,6 +257,32 @@ mod tests {
         order.advance(1, 9);
         assert_eq!(released(&mut order, now), []);
         order.advance(1, 11);
+        assert_eq!(released(&mut order, now), [(0, 0)]);
+    }
+
+    #[test]
+    fn a_partition_that_resumes_with_filtered_records_is_waited_for_until_it_has_caught_up_again() {
+        let grace = Duration::from_secs(1);
+        let idle_since = Instant::now();
+        let now = idle_since + 10 * grace;
+        let mut order = TimeOrder::new(2, grace);
+        order.caught_up(1, idle_since);
+        order.advance(1, 5);
+        order.put(record(0, 0, 10));
+        assert_eq!(released(&mut order, now), [], "the records after the filtered ones are still to come");
+        order.put(record(1, 7, 7));
+        assert_eq!(released(&mut order, now), [(1, 7)]);
+        order.caught_up(1, now);
+        assert_eq!(released(&mut order, now + grace), [(0, 0)]);
+    }
+
+    #[test]
+    fn filtered_records_of_a_finished_partition_hold_nothing_back() {
+        let now = Instant::now();
+        let mut order = TimeOrder::new(2, Duration::ZERO);
+        order.finish(1);
+        order.advance(1, 5);
+        order.put(record(0, 0, 10));
         assert_eq!(released(&mut order, now), [(0, 0)]);
     }
 

@@ -6,13 +6,14 @@ use std::{
 };
 
 use kreplay_model::{
-    domain::number::{Count, by_count},
-    feed::{EventKind, PartitionState, RunState},
+    domain::number::{Count, by_count, counted},
+    feed::{EventKind, RunState},
 };
 
 use super::{
     Reading, Run,
     handler_finish::{FinishError, HandlerFinish},
+    stalemate::{self, Leftovers},
 };
 use crate::{
     handler::{PositionStore, RunEnd},
@@ -73,24 +74,44 @@ impl Run {
             self.report_nothing_left();
             self.begin_ending(RunState::Done, now);
         } else {
-            // Before the lanes: what leaves the buffer after this is in a lane by the next time.
-            let is_reordering = self.engine.is_reordering();
-            let (waiting, in_flight) = self.engine.scheduler.load();
-            // Quarantined keys, and what waits for them, are decided first.
-            if waiting + in_flight + self.engine.scheduler.quarantine_load().records == 0 {
-                let (mut failed, mut open) = (0, 0);
-                for partition in self.engine.partitions.iter() {
-                    let partition = partition.lock();
-                    failed += usize::from(partition.state == PartitionState::Failed);
-                    open += usize::from(partition.state != PartitionState::Failed && !partition.is_complete());
-                }
-                if open == 0 && failed > 0 && !is_reordering {
-                    let first = self.engine.status.unreadable().unwrap_or_default();
-                    let all = if failed == 1 { String::new() } else { format!(" ({failed} partitions in total)") };
-                    self.engine.fail(format!("{first}{all}; all other records are handled"));
-                }
-            }
+            self.check_failed_partitions(now);
         }
+    }
+
+    /// Fails the run if partitions have failed, and this process has nothing else left to do.
+    fn check_failed_partitions(&mut self, now: Instant) {
+        // Before the lanes: what leaves the buffer after this is in a lane by the next time.
+        let is_reordering = self.engine.is_reordering();
+        let (waiting, in_flight) = self.engine.scheduler.load();
+        // Quarantined keys, and what waits for them, are decided first.
+        let records = waiting + in_flight + self.engine.scheduler.quarantine_load().records;
+        let is_busy = records > 0 || is_reordering;
+        let left = if is_busy { Leftovers::default() } else { Leftovers::of(&self.engine.partitions) };
+        let is_stalemate = self.is_stalemate(&left, now);
+        if left.failed == 0 || left.open() > 0 && !is_stalemate {
+            return;
+        }
+        let first = self.engine.status.unreadable().unwrap_or_default();
+        let all = if left.failed == 1 { String::new() } else { format!(" ({} partitions in total)", left.failed) };
+        let others = if is_stalemate {
+            format!(
+                "all other records of this process are handled, and {} of other processes made no progress for {} s",
+                counted(left.open(), "partition"),
+                stalemate::PATIENCE.as_secs()
+            )
+        } else {
+            "all other records are handled".to_owned()
+        };
+        self.engine.fail(format!("{first}{all}; {others}"));
+    }
+
+    /// Whether the other processes may be waiting for this one, as this one waits for them. A run that follows the
+    /// log never ends by itself. The time of a pause, and of a claim whose partitions are about to begin, does not
+    /// count.
+    fn is_stalemate(&mut self, left: &Leftovers, now: Instant) -> bool {
+        let Engine { plan, scheduler, claims, group, .. } = &*self.engine;
+        let counts = !plan.follow && !scheduler.is_paused() && !claims.are_pending();
+        self.stalemate.is_reached(left, group.last_look().filter(|_| counts), now)
     }
 
     /// Reports why a finished run has read nothing, if every record was already settled before it started.

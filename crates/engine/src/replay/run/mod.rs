@@ -13,6 +13,7 @@ mod pace;
 mod partition_assignment;
 pub mod rate;
 mod record_guard;
+mod stalemate;
 mod starting;
 mod stats;
 mod tuner;
@@ -36,7 +37,7 @@ use parking_lot::Mutex;
 
 use self::{
     charging::ReadingObserver, ending::Ending, failures::Failures, handler_finish::HandlerFinish, outlook::Outlook,
-    tuner::Tuner, view::Meters, what_if::Adviser, worker::WorkerStats,
+    stalemate::Stalemate, tuner::Tuner, view::Meters, what_if::Adviser, worker::WorkerStats,
 };
 use super::{
     charges::WorkerLedgers,
@@ -121,6 +122,8 @@ pub struct Run {
     /// For a dry run: what a real run would do with failed records.
     pub(super) would_fail: String,
     reading: Reading,
+    /// Whether this process, which has failed partitions, and others wait for each other.
+    stalemate: Stalemate,
     ending: Option<Ending>,
     handler_finish: Option<HandlerFinish>,
     last_tick: Instant,

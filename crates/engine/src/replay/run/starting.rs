@@ -20,6 +20,7 @@ use super::{
     error::RunError,
     failures::Failures,
     outlook::Outlook,
+    stalemate::Stalemate,
     view::Meters,
     what_if::Adviser,
 };
@@ -252,6 +253,7 @@ impl Run {
             predicted_before: None,
             would_fail: String::new(),
             reading,
+            stalemate: Stalemate::default(),
             ending: None,
             handler_finish: None,
             last_tick: now,

@@ -72,7 +72,8 @@ pub(super) fn description(seen: SeenGroup, subscriptions: Option<&Subscriptions>
     };
     let description = Description {
         group_type,
-        protocol: is_classic.then(|| "consumer".to_owned()),
+        // Without one, Kafka keeps committed offsets from the last commit, not from when the last member left.
+        protocol: (is_classic && !seen.is_simple).then(|| "consumer".to_owned()),
         state,
         group_epoch: None,
         assignment_epoch: None,
@@ -106,7 +107,7 @@ mod tests {
     }
 
     fn group(protocol: SeenProtocol, state: Option<&str>, members: Vec<SeenMember>) -> SeenGroup {
-        SeenGroup { protocol, state: state.map(str::to_owned), coordinator: Some(1), members }
+        SeenGroup { protocol, state: state.map(str::to_owned), coordinator: Some(1), is_simple: false, members }
     }
 
     fn group_listed(protocol: SeenProtocol, subscription: &[u8]) -> SeenListed {
@@ -132,6 +133,15 @@ mod tests {
         let member = &description.members[0];
         assert_eq!((member.epoch, member.protocol, &member.subscription), (None, Protocol::Unknown, &None));
         assert_eq!((member.instance_id.as_ref(), seen_by), (None, SeenBy::Librdkafka));
+    }
+
+    #[test]
+    fn a_group_of_consumers_that_assign_their_partitions_themselves_has_no_protocol() {
+        let protocol = |is_simple| {
+            let seen = SeenGroup { is_simple, ..group(SeenProtocol::Classic, Some("Empty"), Vec::new()) };
+            description(seen, None).0.protocol
+        };
+        assert_eq!((protocol(false).as_deref(), protocol(true)), (Some("consumer"), None));
     }
 
     #[test]

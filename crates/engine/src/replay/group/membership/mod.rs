@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_kafka::{Client, GroupMember, Membership, StartAt};
+use kreplay_kafka::{AssignedPartition, Client, GroupMember, Membership, StartAt};
 use kreplay_model::{
     domain::{Offset, Ordering, TopicPartition},
     feed::{EventKind, RebalanceKind},
@@ -192,7 +192,7 @@ impl RunMembership {
 }
 
 impl Membership for RunMembership {
-    fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt> {
+    fn assigned(&self, partitions: &[AssignedPartition]) -> Vec<StartAt> {
         let indexes: Vec<Option<u32>> = partitions.iter().map(|(id, _)| self.index_or_join(id)).collect();
         let unplanned_partitions =
             partitions.iter().zip(&indexes).filter(|((id, _), index)| index.is_none() && !self.is_recreated(id));

@@ -1,6 +1,6 @@
 //! Where a member begins to read its partitions: at the group's offsets or at the target's positions.
 
-use kreplay_kafka::StartAt;
+use kreplay_kafka::{AssignedPartition, CommittedError, StartAt};
 use kreplay_model::domain::{Offset, TopicPartition};
 
 use super::RunMembership;
@@ -99,10 +99,7 @@ impl RunMembership {
     }
 
     /// Reports at the first assignment in this process that the group has committed beyond the requested start.
-    pub(super) fn report_committed_beyond_start(
-        &self,
-        partitions: &[(TopicPartition, Result<Option<Offset>, String>)],
-    ) {
+    pub(super) fn report_committed_beyond_start(&self, partitions: &[AssignedPartition]) {
         let range = &self.engine.plan.selection.scope.range;
         if range.is_from_earliest() || matches!(range.from, RangeStart::Committed(_)) {
             return;
@@ -130,31 +127,45 @@ impl RunMembership {
 
     pub(super) fn begin_at_group_offsets(
         &self,
-        partitions: &[(TopicPartition, Result<Option<Offset>, String>)],
+        partitions: &[AssignedPartition],
         indexes: &[Option<u32>],
     ) -> BegunPartitions {
         let mut started = Vec::new();
-        let begin =
-            |((id, committed), index): (&(TopicPartition, Result<_, String>), &Option<u32>)| match (index, committed) {
-                (None, _) => StartAt::End,
-                // Nothing is read any more; the partition keeps its position.
-                (Some(_), Err(_)) if self.engine.reading_stopped() => StartAt::Committed,
-                (Some(_), Err(reason)) => {
-                    self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));
-                    StartAt::Committed
-                }
-                (Some(index), Ok(committed)) => {
-                    started.push(*index);
-                    self.begin(*index, *committed)
-                }
-            };
+        let begin = |((id, committed), index): (&AssignedPartition, &Option<u32>)| match (index, committed) {
+            (None, _) => StartAt::End,
+            // Nothing is read any more; the partition keeps its position.
+            (Some(_), Err(_)) if self.engine.reading_stopped() => StartAt::Committed,
+            (Some(index), Err(CommittedError::Topic(reason))) => {
+                self.fail_without_position(*index, reason);
+                StartAt::End
+            }
+            (Some(_), Err(CommittedError::Other(reason))) => {
+                self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));
+                StartAt::Committed
+            }
+            (Some(index), Ok(committed)) => {
+                started.push(*index);
+                self.begin(*index, *committed)
+            }
+        };
         let starts = partitions.iter().zip(indexes).map(begin).collect();
         (started, starts)
     }
 
+    /// Fails a partition whose committed offset cannot be read because of its topic, unless nothing of it is left.
+    fn fail_without_position(&self, index: u32, reason: &str) {
+        let is_open = {
+            let partition = self.engine.partitions.lock(index);
+            !partition.is_complete() && !partition.has_failed()
+        };
+        if is_open {
+            self.engine.fail_partition(index, reason);
+        }
+    }
+
     pub(super) fn begin_at_target_positions(
         &self,
-        partitions: &[(TopicPartition, Result<Option<Offset>, String>)],
+        partitions: &[AssignedPartition],
         indexes: &[Option<u32>],
     ) -> BegunPartitions {
         let wanted: Vec<u32> = indexes.iter().copied().flatten().collect();
@@ -170,7 +181,7 @@ impl RunMembership {
             );
         };
         let (mut states, mut start_events) = (states.into_iter(), StartEvents::default());
-        let begin = |((_, committed), index): (&(_, Result<Option<Offset>, String>), &Option<u32>)| {
+        let begin = |((_, committed), index): (&AssignedPartition, &Option<u32>)| {
             let Some(index) = *index else { return StartAt::End };
             // The target decides; an unknown committed offset does not matter here.
             let committed = committed.as_ref().ok().copied().flatten();
