@@ -3,7 +3,7 @@
 use std::collections::BinaryHeap;
 
 use kreplay_model::{
-    audit::{KeyPlace, KeySpread, SpreadKey},
+    audit::{Inversion, KeyPlace, KeySpread, OrderAudit, SpreadKey},
     domain::{hash_key, number::whole},
     feed::Estimate,
 };
@@ -13,7 +13,7 @@ use crate::{
     edges::Edges,
     key_hashes::KeyHashes,
     label::{label, text},
-    order::{Order, PlaceOrder},
+    order::{OrderCounts, OrderExamples, PlaceOrder},
     record::ObservedRecord,
     statistics::scaled,
 };
@@ -45,6 +45,8 @@ pub struct FollowedKey {
     pub hashes: KeyHashes,
     /// Its records by partition, in order of the first record.
     pub places: Vec<Place>,
+    /// What is out of order among its records.
+    pub order: OrderCounts,
 }
 
 impl FollowedKey {
@@ -71,8 +73,8 @@ pub struct KeyTable {
     largest: BinaryHeap<u64>,
     /// Whether a key has been left out.
     is_sample: bool,
-    /// The order of the followed keys.
-    pub order: Order,
+    /// Records of followed keys that are out of order.
+    examples: OrderExamples,
 }
 
 impl KeyTable {
@@ -83,7 +85,7 @@ impl KeyTable {
             keys: FxHashMap::default(),
             largest: BinaryHeap::new(),
             is_sample: false,
-            order: Order::default(),
+            examples: OrderExamples::default(),
         }
     }
 
@@ -108,7 +110,14 @@ impl KeyTable {
         });
         let Some(place) = followed.places.get_mut(at) else { return };
         place.edges.add(record.offset);
-        self.order.compare(&followed.label, &mut place.order, record);
+        let (label, examples) = (&followed.label, &mut self.examples);
+        followed.order.compare(&mut place.order, record, |kind, (previous_value, previous_offset), value| {
+            let (partition, offset) = (record.partition, record.offset);
+            examples.add(hash, || {
+                let key = text(label);
+                Inversion { kind, key, partition, previous_offset, offset, previous_value, value }
+            });
+        });
     }
 
     /// Makes room for a key if it belongs to the sample.
@@ -125,7 +134,8 @@ impl KeyTable {
             }
         }
         self.largest.push(hash);
-        self.keys.insert(hash, FollowedKey { label: label(key), hashes: KeyHashes::of(key), places: Vec::new() });
+        let (label, hashes) = (label(key), KeyHashes::of(key));
+        self.keys.insert(hash, FollowedKey { label, hashes, places: Vec::new(), order: OrderCounts::default() });
         true
     }
 
@@ -175,6 +185,16 @@ impl KeyTable {
         let error = STANDARD_ERRORS / ((followed - 2) as f64).sqrt();
         let low = whole(value * (1.0 - error)).max(followed + 1);
         Estimate { value: whole(value).max(low), low, high: whole(value * (1.0 + error)).max(low) }
+    }
+
+    /// The order of the records of the followed keys; see [`OrderCounts::result`]. A key that is no longer followed
+    /// does not count: otherwise the beginning of the topic would count for more than the rest.
+    pub fn order(&self, sequence: bool, full: bool) -> OrderAudit {
+        let mut counts = OrderCounts::default();
+        for key in self.keys.values() {
+            counts.add(&key.order);
+        }
+        counts.result(sequence, full, self.examples.of(|hash| self.follows(hash)))
     }
 
     /// How many keys are in several partitions, with examples.
@@ -251,6 +271,27 @@ mod tests {
                 prop_assert_eq!(spread.distinct.value, exact.len() as u64);
             }
         }
+    }
+
+    #[test]
+    fn what_is_out_of_order_counts_for_the_keys_that_are_followed_at_the_end() {
+        let mut names = ["a", "b", "c"];
+        names.sort_by_key(|name| hash_key(name.as_bytes()));
+        let [smallest, middle, largest] = names;
+        let mut table = KeyTable::new(2);
+        let mut add = |name: &str, timestamps: std::ops::Range<i64>| {
+            for (offset, timestamp) in (0..).zip(timestamps.rev()) {
+                let record = ObservedRecord { timestamp_ms: Some(timestamp), ..record(0, offset) };
+                table.add(name.as_bytes(), &record);
+            }
+        };
+        // More inversions than are shown, and then one of a key that stays.
+        add(largest, 0..21);
+        add(smallest, 0..2);
+        add(middle, 0..1);
+        let order = table.order(false, true);
+        let of: Vec<&str> = order.examples.iter().map(|one| one.key.as_str()).collect();
+        assert_eq!((order.timestamp_inversions, of), (1, vec![smallest]));
     }
 
     #[test]

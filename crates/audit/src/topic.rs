@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How many keys of all topics are followed; the topics share them. Keys made by a template are followed in addition,
-/// half as many. A key takes about 300 bytes, and 150 for each further partition.
+/// half as many. A key takes about 350 bytes, and 150 for each further partition.
 pub const KEY_SAMPLE: usize = 32_768;
 /// How many keys are counted to find the hottest.
 const TRACKED_KEYS: usize = 2048;
@@ -115,7 +115,7 @@ impl TopicAuditor {
             hottest_keys: self.hottest(),
             keys: self.keys.spread(),
             template_keys: self.template_keys.as_ref().map(KeyTable::spread),
-            order: ordered.order.result(has_sequence, is_full),
+            order: ordered.order(has_sequence, is_full),
             rehearsal: self.rehearsal.as_ref().map(|(loads, _)| loads.result(&partitioner, rehearsed_key)),
             partitioner,
         }

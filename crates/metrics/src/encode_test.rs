@@ -164,6 +164,24 @@ fn a_run_has_counts_and_handling_times_per_partition_unless_a_coarser_level_is_c
 }
 
 #[test]
+fn the_lag_of_several_partitions_is_absent_while_that_of_one_is_not_known() {
+    let with = |lag| {
+        let mut observed = running();
+        let mut snapshot = Snapshot::clone(observed.session.as_ref().unwrap());
+        snapshot.run.as_mut().unwrap().partitions[0].lag = Lag::Known(0);
+        snapshot.run.as_mut().unwrap().partitions[1].lag = lag;
+        observed.session = Some(snapshot.into());
+        observed
+    };
+    for (level, name) in
+        [(Level::Group, "kreplay_run_lag_offsets"), (Level::Topic, r#"kreplay_run_lag_offsets{topic="orders"}"#)]
+    {
+        let lag = |lag| series(&prometheus(with(lag), &at(level))).get(name).cloned();
+        assert_eq!((lag(Lag::Unknown), lag(Lag::Known(7)).as_deref()), (None, Some("7")), "{level:?}");
+    }
+}
+
+#[test]
 fn ended_runs_and_events_are_counted() {
     let summary = |state| RunSummary { state, ..summary() };
     let finished = vec![summary(RunState::Done), summary(RunState::Failed), summary(RunState::Failed)];

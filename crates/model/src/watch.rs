@@ -63,6 +63,20 @@ pub struct WatchSnapshot {
     /// Why the groups are watched with librdkafka, which shows less; `None` with kreplay's own client.
     #[serde(default)]
     pub librdkafka_because: Option<String>,
+    /// Whether the watch is paused: this look remains the latest one until it is resumed.
+    #[serde(default)]
+    pub paused: bool,
     /// The groups, sorted by name. A group that no look has changed is shared with the snapshots before.
     pub groups: Vec<Arc<GroupView>>,
+}
+
+impl WatchSnapshot {
+    /// Notes in the latest look whether the watch is paused. Returns whether that has changed.
+    pub fn note_pause(latest: &mut Arc<Self>, paused: bool) -> bool {
+        let is_new = latest.paused != paused;
+        if is_new {
+            Arc::make_mut(latest).paused = paused;
+        }
+        is_new
+    }
 }

@@ -125,6 +125,7 @@ impl Observer {
             listing_failed: self.listing_failed.clone(),
             history: None,
             librdkafka_because: None,
+            paused: false,
             groups,
         };
         Observation { snapshot, events, wants }

@@ -18,7 +18,7 @@ use kreplay_model::{
     watch::{Reason, VerdictKind, VerdictView},
 };
 
-pub use facts::{GroupFacts, PartitionFacts, is_away, readable};
+pub use facts::{Deadline, GroupFacts, PartitionFacts, is_away, readable};
 pub use hysteresis::{Hysteresis, LOOKS_BEFORE_VERDICT, LOOKS_TO_CLEAR, LOOKS_TO_RAISE, VerdictChange};
 pub use text::duration_text;
 

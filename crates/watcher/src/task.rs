@@ -63,13 +63,19 @@ async fn run(
             events.extend(happened);
             snapshots.send_replace(Arc::new(snapshot));
         }
-        wait(&mut wishes, began + watcher.interval(), &mut commands).await;
+        wait(&mut wishes, began + watcher.interval(), &mut commands, &snapshots).await;
         sleep_until(began + SHORTEST_INTERVAL).await;
     }
 }
 
 /// Waits until `next`, or until a command needs a look at once. A paused watcher waits for the command that resumes it.
-async fn wait(wishes: &mut Wishes, next: Instant, commands: &mut mpsc::UnboundedReceiver<WatchCommand>) {
+/// The latest snapshot says whether it is paused.
+async fn wait(
+    wishes: &mut Wishes,
+    next: Instant,
+    commands: &mut mpsc::UnboundedReceiver<WatchCommand>,
+    snapshots: &watch::Sender<Arc<WatchSnapshot>>,
+) {
     loop {
         tokio::select! {
             () = sleep_until(next), if !wishes.is_paused => return,
@@ -77,14 +83,21 @@ async fn wait(wishes: &mut Wishes, next: Instant, commands: &mut mpsc::Unbounded
                 let Some(command) = command else {
                     // Nothing commands it any more.
                     wishes.is_paused = false;
+                    publish_pause(wishes, snapshots);
                     return sleep_until(next).await;
                 };
-                if wishes.take(command) && !wishes.is_paused {
+                let is_due = wishes.take(command);
+                publish_pause(wishes, snapshots);
+                if is_due && !wishes.is_paused {
                     return;
                 }
             }
         }
     }
+}
+
+fn publish_pause(wishes: &Wishes, snapshots: &watch::Sender<Arc<WatchSnapshot>>) {
+    snapshots.send_if_modified(|latest| WatchSnapshot::note_pause(latest, wishes.is_paused));
 }
 
 #[cfg(test)]
@@ -96,18 +109,38 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_paused_watcher_waits_for_the_command_that_resumes_it() {
         let (control, mut commands) = WatchControl::channel();
+        let (sender, _snapshots) = watch::channel(Arc::default());
         let mut wishes = Wishes::default();
         let began = Instant::now();
         control.send(WatchCommand::Pause(true));
         control.send(WatchCommand::Refresh);
         control.send(WatchCommand::Pause(false));
-        wait(&mut wishes, began + LONG, &mut commands).await;
+        wait(&mut wishes, began + LONG, &mut commands, &sender).await;
         assert!(!wishes.is_paused && wishes.refreshes && began.elapsed() < LONG);
-        wait(&mut wishes, began + LONG, &mut commands).await;
+        wait(&mut wishes, began + LONG, &mut commands, &sender).await;
         assert!(began.elapsed() >= LONG);
         drop(control);
         wishes.is_paused = true;
-        wait(&mut wishes, began + 2 * LONG, &mut commands).await;
+        wait(&mut wishes, began + 2 * LONG, &mut commands, &sender).await;
         assert!(!wishes.is_paused && began.elapsed() >= 2 * LONG);
+    }
+
+    /// A view may attach to a watch that another view has paused.
+    #[tokio::test(start_paused = true)]
+    async fn the_latest_snapshot_says_whether_the_watch_is_paused() {
+        let (control, mut commands) = WatchControl::channel();
+        let (sender, mut snapshots) = watch::channel(Arc::<WatchSnapshot>::default());
+        let mut wishes = Wishes::default();
+        let next = Instant::now() + LONG;
+        control.send(WatchCommand::Pause(true));
+        tokio::select! {
+            () = wait(&mut wishes, next, &mut commands, &sender) => panic!("the watch is paused"),
+            changed = snapshots.changed() => changed.unwrap(),
+        }
+        assert!(snapshots.borrow_and_update().paused);
+        control.send(WatchCommand::Pause(true));
+        control.send(WatchCommand::Pause(false));
+        wait(&mut wishes, next, &mut commands, &sender).await;
+        assert!(!snapshots.borrow_and_update().paused);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - `brokers` knows the addresses and keeps a `link` to each broker: a connection and a budget of requests.
 //! - `coordinators` and `leaders` find the broker of a group, transactional id or partition, ask all of them at once,
-//!   and repeat what can succeed later until the `deadline`.
+//!   and repeat what can succeed later until the `deadline`. They remember what they have `found`.
 //! - The remaining modules turn the calls of [`WireClient`] into requests, and responses into [`crate::types`].
 
 mod backoff;
@@ -16,6 +16,7 @@ mod deadline;
 mod failure_test;
 #[cfg(test)]
 mod fake_broker;
+mod found;
 mod group_list;
 mod leaders;
 mod link;

@@ -6,7 +6,7 @@ use chrono::Utc;
 use clap::Args;
 use kreplay_attach::{GroupSource, Server};
 use kreplay_console::{ConsoleOptions, state::ChangeAccess};
-use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog};
+use kreplay_model::watch::{AlertsSnapshot, WatchCommand, WatchControl, WatchLog, WatchSnapshot};
 use kreplay_monitor::{observer::Observation, simulation::CLUSTER_NAME};
 use kreplay_notify::Outlet;
 use tokio::{
@@ -141,7 +141,10 @@ async fn show(
                     next = Instant::now() + demo.wait();
                 }
                 command = commands.recv() => match command {
-                    Some(WatchCommand::Pause(pause)) => is_paused = pause,
+                    Some(WatchCommand::Pause(pause)) => {
+                        is_paused = pause;
+                        sender.send_if_modified(|latest| WatchSnapshot::note_pause(latest, pause));
+                    }
                     // All groups are simulated at each look, whichever are visible.
                     Some(WatchCommand::LookAt(_)) => {}
                     Some(WatchCommand::Refresh) => next = Instant::now(),
@@ -203,9 +206,14 @@ async fn follow(
                 continue;
             }
             line = next_line(&mut commands) => {
-                match answer(&line, &sender.borrow()) {
+                // The borrow must end before the snapshot is replaced.
+                let answer = answer(&line, &sender.borrow());
+                match answer {
                     Answer::Text(text) if write(&text)? => {}
-                    Answer::Pause(pause) => is_paused = pause,
+                    Answer::Pause(pause) => {
+                        is_paused = pause;
+                        sender.send_if_modified(|latest| WatchSnapshot::note_pause(latest, pause));
+                    }
                     Answer::Text(_) | Answer::Stop => return Ok(Exit::Done),
                 }
                 continue;

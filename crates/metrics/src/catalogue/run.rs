@@ -115,16 +115,21 @@ pub(crate) struct Handled {
 }
 
 impl Handled {
-    /// The sum over partitions; the lag is that of those whose lag is known.
+    /// The sum over partitions. The lag is known if that of each partition is, as in the totals of a run: a sum of
+    /// the known ones would be 0 while another process has all that is left.
     pub(crate) fn over<'a>(partitions: impl IntoIterator<Item = &'a PartitionView>) -> Self {
         let mut sum = Self { records: 0, lag: None, times: HandlingTimes::default() };
+        let mut all: Option<Lag> = None;
         for partition in partitions {
             sum.records = sum.records.saturating_add(partition.handled);
-            if let Lag::Known(lag) = partition.lag {
-                sum.lag = Some(sum.lag.unwrap_or_default().saturating_add(lag));
-            }
+            all = Some(match (all, partition.lag) {
+                (None, first) => first,
+                (Some(Lag::Known(total)), Lag::Known(lag)) => Lag::Known(total.saturating_add(lag)),
+                (Some(_), _) => Lag::Unknown,
+            });
             sum.times.merge(&partition.handling_times);
         }
+        sum.lag = all.and_then(Lag::known);
         sum
     }
 }

@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 /// How timestamps and sequence numbers of the followed keys develop within each partition. Records of a key in
-/// different partitions have no order, so they are not compared.
+/// different partitions have no order, so they are not compared. If not all keys are followed, neither the counts nor
+/// the examples include the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderAudit {
     /// Records whose timestamp is lower than that of the record of the same key before it.
     pub timestamp_inversions: u64,
     /// Sequence numbers; `None` if no field was given.
     pub sequence: Option<SequenceAudit>,
-    /// The first inversions and repetitions.
+    /// Some of the inversions and repetitions, at most 10; if there are no more, all of them.
     pub examples: Vec<Inversion>,
 }
 

@@ -222,11 +222,11 @@ fn spread(keys: &KeySpread, what: &str) -> Vec<String> {
 
 fn order(topic: &TopicAudit) -> Vec<String> {
     let order = &topic.order;
-    let followed = topic.template_keys.as_ref().unwrap_or(&topic.keys).followed;
+    let keys = topic.template_keys.as_ref().unwrap_or(&topic.keys);
     let mut line = format!(
         "{} of {} {}",
         counted(order.timestamp_inversions, "timestamp"),
-        counted(followed, "key"),
+        counted(keys.followed, if keys.exact { "key" } else { "followed key" }),
         by_count(order.timestamp_inversions, "decreases", "decrease")
     );
     if let Some(sequence) = &order.sequence {

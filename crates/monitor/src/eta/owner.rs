@@ -15,7 +15,8 @@ const OBSERVED_INTERVALS: i64 = 12;
 /// Without a commit for this many usual intervals, the time since the last one counts too.
 const MISSED_COMMITS: i64 = 3;
 
-/// An owner of which no commit was seen for this time has stopped, in milliseconds.
+/// An owner of which no commit was seen for this time, and for [`MISSED_COMMITS`] usual intervals, has stopped, in
+/// milliseconds.
 const SILENCE_MS: i64 = 120_000;
 
 /// A partition of an owner.
@@ -86,13 +87,15 @@ impl Owner<'_> {
         let seen = u32::try_from(busy.iter().map(|p| commits(p)).max().unwrap_or(0)).unwrap_or(u32::MAX);
         let last = busy.iter().filter_map(|p| p.committed.last_change_ms()).max();
         let now = busy.iter().filter_map(|p| p.committed.seen_ms()).max().unwrap_or(now_ms);
-        if now - last.unwrap_or(began).max(since) > SILENCE_MS {
-            return Ok(self.measured(now - SILENCE_MS, now, 1, 0));
+        let interval = busy.iter().filter_map(|p| p.committed.median_interval_ms()).min();
+        let silence = SILENCE_MS.max(interval.unwrap_or(0).saturating_mul(MISSED_COMMITS));
+        if now - last.unwrap_or(began).max(since) > silence {
+            return Ok(self.measured(now - silence, now, 1, 0));
         }
         if seen < COMMITS_NEEDED {
             return Err(seen);
         }
-        let interval = busy.iter().filter_map(|p| p.committed.median_interval_ms()).min().ok_or(seen)?.max(1);
+        let interval = interval.ok_or(seen)?.max(1);
         let last = last.ok_or(seen)?;
         let to = if now - last > interval * MISSED_COMMITS { now } else { last };
         let first = busy.iter().filter_map(|p| p.committed.changes().first()).map(|p| p.at_ms).min().ok_or(seen)?;
@@ -196,5 +199,21 @@ mod tests {
         assert_eq!(owner(&parts).pace(121_000).unwrap().time_s(), None);
         let parts = [(1_000, series(0, 10, 119))];
         assert_eq!(owner(&parts).pace(119_000), Err(0));
+    }
+
+    #[test]
+    fn a_consumer_that_commits_rarely_does_not_stand_still_between_its_commits() {
+        // 90,000 every 3 min, for an hour.
+        let pace = |seconds: i64| {
+            let (mut committed, mut end) = (Series::default(), Series::default());
+            for second in 0..=seconds {
+                committed.add(second * 1000, second.min(3_600) / 180 * 90_000);
+                end.add(second * 1000, 20_000_000);
+            }
+            let parts = [(10_000_000, (committed, end))];
+            owner(&parts).pace(seconds * 1000).unwrap()
+        };
+        assert!((pace(3_600 + 130).net_per_s() - 500.0).abs() < 1.0);
+        assert_eq!(pace(3_600 + 600).time_s(), None);
     }
 }

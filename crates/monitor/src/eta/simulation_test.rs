@@ -9,7 +9,7 @@
 
 use kreplay_model::watch::{EtaVerdict, EtaView};
 
-use super::{Owner, OwnerPartition, eta};
+use super::{Owner, OwnerPartition, estimate};
 use crate::random::Random;
 use crate::series::Series;
 
@@ -118,7 +118,7 @@ fn simulate(seed: u64, load: f64, watched_ms: i64) -> (EtaView, Option<f64>) {
         }
         if now_ms == watched_ms {
             let owners: Vec<Owner<'_>> = members.iter().zip(0..).map(|(member, name)| member.owner(name)).collect();
-            predicted = Some(eta(&owners, now_ms, 1));
+            predicted = Some(estimate(&owners, now_ms, 1).group);
         }
         if now_ms > watched_ms && members.iter().all(Member::is_done) {
             return (predicted.unwrap(), Some((now_ms - watched_ms) as f64 / 1000.0));
@@ -170,9 +170,29 @@ fn the_slowest_owner_decides_and_skew_has_a_price() {
         partitions: vec![OwnerPartition { readable, backlogged_since_ms: None, committed, end }],
     };
     let owners = [owner("fast", 1_000, (&fast.0, &fast.1)), owner("slow", 1_000, (&slow.0, &slow.1))];
-    let found = eta(&owners, 100_000, 1);
+    let estimate_of = |owners: &[Owner<'_>]| estimate(owners, 100_000, 1);
+    let found = estimate_of(&owners).group;
     assert_eq!(found.slowest.as_deref(), Some("slow"));
     assert!((found.value_s.unwrap() - 100.0).abs() < 1.0, "{found:?}");
     assert!((found.shared_evenly_s.unwrap() - 20.0).abs() < 0.5, "{found:?}");
-    assert_eq!(eta(&[], 0, 1).verdict, EtaVerdict::Done);
+    assert_eq!(estimate_of(&[]).group.verdict, EtaVerdict::Done);
+}
+
+#[test]
+fn each_owner_has_its_own_time_also_while_that_of_another_one_is_not_known() {
+    let (mut committed, mut new, mut end) = (Series::default(), Series::default(), Series::default());
+    for second in 0..=100 {
+        committed.add(second * 1000, second / 5 * 50);
+        end.add(second * 1000, 1_000_000);
+    }
+    new.add(100_000, 0);
+    let owner = |readable, committed| Owner {
+        name: "a".into(),
+        partitions: vec![OwnerPartition { readable, backlogged_since_ms: None, committed, end: &end }],
+    };
+    let found = estimate(&[owner(0, &committed), owner(1_000, &committed), owner(1_000, &new)], 100_000, 1);
+    assert_eq!((found.group.verdict, found.group.commits_seen), (EtaVerdict::NotKnownYet, Some(0)));
+    let values: Vec<Option<f64>> = found.owners.iter().map(|eta| eta.as_ref()?.value_s).collect();
+    assert_eq!((values[0], values[2]), (None, None));
+    assert!((values[1].unwrap() - 100.0).abs() < 1.0, "{values:?}");
 }

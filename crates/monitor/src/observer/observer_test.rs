@@ -8,13 +8,13 @@
 )]
 
 use kreplay_model::domain::TopicPartition;
-use kreplay_model::watch::{EtaVerdict, GroupView, Reason, Trend, VerdictKind, Why};
+use kreplay_model::watch::{EtaVerdict, EtaView, GroupView, Reason, Trend, VerdictKind, VerdictView, Why};
 
 use super::simulated_cluster::{Cluster, Happening};
 use super::{Observation, Observer, WantedTimes, Wants};
 use crate::{
     rules::Rules,
-    verdict::{GroupFacts, findings},
+    verdict::{Deadline, GroupFacts, findings},
 };
 
 /// A watch of the simulated cluster with a look every 2 s. The group `billing` has two members: the first owns orders-0
@@ -295,6 +295,7 @@ fn groups_with_positions_of_kreplay_are_in_no_trouble() {
             now_ms: 0,
             view: &view,
             partitions: Vec::new(),
+            deadlines: Vec::new(),
             commit_interval_ms: None,
             began_ms: 0,
             rebalance_stuck_ms: None,
@@ -328,6 +329,66 @@ fn a_growing_lag_is_falling_behind_until_retention_is_near() {
     assert_eq!(view.verdict.kind, VerdictKind::WillLose, "{:?}", view.verdict);
     assert_eq!(view.eta.verdict, EtaVerdict::Never);
     assert!(view.deadline_s.unwrap() < 600.0);
+}
+
+#[test]
+fn a_deadline_counts_only_against_what_its_own_owner_has_to_read() {
+    let mut watch = Watch::new();
+    watch.cluster.topic_retention_ms.insert("orders", 100_000);
+    watch.look(&[Produce(2, 10_000)]);
+    // The owner of both keeps up with orders-0, of which it commits every 20 s; payments-0 takes half an hour.
+    let reads = [Consume(0, 2, 10), Produce(0, 10)];
+    let mut view = None;
+    for _ in 0..12 {
+        watch.look(&[Consume(0, 0, 100), reads[0].clone(), reads[1].clone()]);
+        view = Some(watch.looks(18, &reads));
+    }
+    let view = view.unwrap();
+    assert_eq!(view.eta.verdict, EtaVerdict::Known, "{:?}", view.eta);
+    assert!(view.deadline_s.unwrap() < view.eta.low_s.unwrap(), "{:?}: {:?}", view.deadline_s, view.eta);
+    assert_ne!(view.verdict.kind, VerdictKind::WillLose, "{:?}", view.verdict);
+    watch.cluster.topic_retention_ms.insert("payments", 600_000);
+    let view = watch.looks(6, &reads);
+    assert_eq!(view.verdict.kind, VerdictKind::WillLose, "{:?}", view.verdict);
+    for part in ["the first unread record of payments-0 in", "client-0 needs at least"] {
+        assert!(view.verdict.evidence.contains(part), "{:?}", view.verdict);
+    }
+}
+
+#[test]
+fn the_worst_of_several_deadlines_is_reported() {
+    let view = Watch::new().looks(6, &[]);
+    let deadline = |owner: &str, in_s, verdict, low_s: f64| Deadline {
+        partition: TopicPartition::new(format!("read-by-{owner}"), 0),
+        in_s,
+        owner: owner.to_owned(),
+        eta: EtaView { verdict, low_s: Some(low_s), high_s: Some(2.0 * low_s), ..EtaView::default() },
+    };
+    let found = |deadlines: &[Deadline]| {
+        let facts = GroupFacts {
+            now_ms: 0,
+            view: &view,
+            partitions: Vec::new(),
+            deadlines: deadlines.to_vec(),
+            commit_interval_ms: None,
+            began_ms: 0,
+            rebalance_stuck_ms: None,
+            rules: Rules::default(),
+        };
+        findings(&facts).into_iter().next()
+    };
+    let kind = |found: Option<VerdictView>| found.map(|finding| finding.kind);
+    let (known, never) = (EtaVerdict::Known, EtaVerdict::Never);
+    // One has an hour and needs a minute, the other one has a week and needs three hours.
+    let safe = [deadline("a", 3_600.0, known, 60.0), deadline("b", 600_000.0, known, 10_800.0)];
+    assert_eq!(kind(found(&safe)), kind(found(&[])));
+    let may = deadline("c", 100.0, known, 90.0);
+    assert_eq!(kind(found(std::slice::from_ref(&may))), Some(VerdictKind::MayLose));
+    let late = deadline("d", 7_200.0, known, 10_800.0);
+    let near = deadline("e", 7_000.0, never, 0.0);
+    let worst = found(&[may, late, near, deadline("f", 100_000.0, never, 0.0)]).unwrap();
+    assert_eq!(worst.kind, VerdictKind::WillLose);
+    assert!(worst.evidence.contains("read-by-e-0") && worst.evidence.contains("e never catches up"), "{worst:?}");
 }
 
 #[test]

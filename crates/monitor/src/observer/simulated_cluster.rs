@@ -78,6 +78,8 @@ pub struct Cluster {
     topic_ids: BTreeMap<&'static str, u128>,
     pub now_ms: i64,
     pub retention_ms: u64,
+    /// The retention of topics that have another one.
+    pub topic_retention_ms: BTreeMap<&'static str, u64>,
     /// When open transactions began; `None` if the brokers do not report it.
     pub transaction_began_ms: Option<i64>,
 }
@@ -100,6 +102,7 @@ impl Cluster {
             topic_ids: BTreeMap::new(),
             now_ms: 1_700_000_000_000,
             retention_ms: 30 * 86_400_000,
+            topic_retention_ms: BTreeMap::new(),
             transaction_began_ms: None,
         };
         (0..TOPICS.len()).for_each(|topic| cluster.create_topic(topic, 1));
@@ -202,11 +205,12 @@ impl Cluster {
                 Some(_) => Answer::Known(self.now(), u32::try_from(PARTITIONS).unwrap()),
                 None => Answer::Failed(Reason::TopicGone),
             };
+            let retention_ms = self.topic_retention_ms.get(name).copied().unwrap_or(self.retention_ms);
             let known = TopicLook {
                 partitions,
                 topic_id: id.copied().map(TopicId),
                 compacted: Answer::Known(self.now(), false),
-                retention_ms: Answer::Known(self.now(), Some(self.retention_ms)),
+                retention_ms: Answer::Known(self.now(), Some(retention_ms)),
             };
             look.topics.insert(name.into(), known);
         }

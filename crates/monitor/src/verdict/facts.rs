@@ -1,6 +1,7 @@
 //! What verdicts are based on.
 
-use kreplay_model::watch::{GroupView, PartitionRow, Reason, RecordsLeft};
+use kreplay_model::domain::TopicPartition;
+use kreplay_model::watch::{EtaView, GroupView, PartitionRow, Reason, RecordsLeft};
 
 use crate::rules::Rules;
 
@@ -19,6 +20,9 @@ pub struct GroupFacts<'a> {
     pub view: &'a GroupView,
     /// The partitions that are not abandoned.
     pub partitions: Vec<PartitionFacts<'a>>,
+    /// The next deadline of each owner with a backlog, and that of each partition that cannot be read any further. An
+    /// owner whose deadline or pace is not known has none.
+    pub deadlines: Vec<Deadline>,
     /// The usual time between commits in milliseconds.
     pub commit_interval_ms: Option<i64>,
     /// Since when every commit of the group is known, in milliseconds since 1970: the beginning of the watch, or of
@@ -45,6 +49,19 @@ pub struct PartitionFacts<'a> {
     pub lost: Option<u64>,
     /// Whether the group is a share group.
     pub is_share: bool,
+}
+
+/// When retention may delete a record that an owner has not read, and when that owner has caught up.
+#[derive(Clone, Debug)]
+pub struct Deadline {
+    /// The partition of the record.
+    pub partition: TopicPartition,
+    /// Seconds until retention may delete it, at the earliest.
+    pub in_s: f64,
+    /// The owner of the partition: a member's name, or the partition itself if it has none.
+    pub owner: String,
+    /// The owner's time to catch up.
+    pub eta: EtaView,
 }
 
 /// Offsets that can be read now. The lag of a share group has no parts: all of it can be read.

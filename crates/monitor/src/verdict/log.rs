@@ -5,7 +5,7 @@ use kreplay_model::watch::{AheadCause, EtaVerdict, VerdictKind, VerdictView};
 
 use super::progress::stopped;
 use super::text::{and_others, bounds_text, duration_text, name};
-use super::{GroupFacts, PartitionFacts, view};
+use super::{Deadline, GroupFacts, PartitionFacts, view};
 use crate::membership::expires_soon;
 
 /// A group that never catches up, or may never do, can lose records when the deadline is nearer than this, in seconds:
@@ -47,37 +47,64 @@ fn lost(facts: &GroupFacts<'_>) -> Option<VerdictView> {
     Some(view(VerdictKind::Lost, format!("lost records of {place}"), evidence, Some(next)))
 }
 
+/// The worst that a deadline means, and of several the nearest one. Each deadline is compared with the time of its
+/// own owner: the others may keep up, or read topics that keep their records for longer.
 fn deadline(facts: &GroupFacts<'_>) -> Option<VerdictView> {
-    let deadline = facts.view.deadline_s?;
-    let eta = &facts.view.eta;
-    let at_the_earliest = format!("Retention may delete the first unread record in {}", duration_text(deadline));
-    let (kind, evidence) = match (eta.verdict, eta.low_s, eta.high_s) {
+    let threats = facts.deadlines.iter().filter_map(|deadline| {
+        let (kind, why) = threat(deadline)?;
+        Some((kind, deadline, why))
+    });
+    let worst = threats.min_by(|a, b| a.0.cmp(&b.0).then(a.1.in_s.total_cmp(&b.1.in_s)));
+    let worst = worst.map(|(kind, deadline, why)| {
+        let evidence = format!(
+            "Retention may delete the first unread record of {} in {}; {why}.",
+            deadline.partition,
+            duration_text(deadline.in_s)
+        );
+        let next = "Raise `retention.ms` of the topic before the deadline, or add consumers.";
+        view(kind, kind.to_string(), evidence, Some(next))
+    });
+    [worst, deadline_of_stopped(facts)].into_iter().flatten().min_by_key(|finding| finding.kind)
+}
+
+/// What a deadline means for its owner, and why; `None` if the owner has caught up before.
+fn threat(deadline: &Deadline) -> Option<(VerdictKind, String)> {
+    let (owner, eta, in_s) = (&deadline.owner, &deadline.eta, deadline.in_s);
+    match (eta.verdict, eta.low_s, eta.high_s) {
         // The backlog of a stopped group is lost in the end. It is reported as stopped until that is near.
-        (EtaVerdict::Never, ..) if deadline < NEAR_DEADLINE_S => {
-            (VerdictKind::WillLose, format!("{at_the_earliest}; at the current rates the group never catches up."))
+        (EtaVerdict::Never, ..) if in_s < NEAR_DEADLINE_S => {
+            let why = match eta.blocked {
+                Some(_) => "it cannot be read any further".to_owned(),
+                None => format!("at the current rates {owner} never catches up"),
+            };
+            Some((VerdictKind::WillLose, why))
         }
-        (EtaVerdict::Known, Some(low), _) if deadline < low => {
-            let catches_up = duration_text(low);
-            (VerdictKind::WillLose, format!("{at_the_earliest}; the group needs at least {catches_up} to catch up."))
+        (EtaVerdict::Known, Some(low), _) if in_s < low => {
+            Some((VerdictKind::WillLose, format!("{owner} needs at least {} to catch up", duration_text(low))))
         }
-        (EtaVerdict::Known, Some(low), high) if deadline < high.unwrap_or(NEAR_DEADLINE_S) => {
+        (EtaVerdict::Known, Some(low), high) if in_s < high.unwrap_or(NEAR_DEADLINE_S) => {
             let range = match high {
                 Some(high) => bounds_text(low, high).unwrap_or_else(|| duration_text(low)),
                 None => format!("at least {}, or much longer,", duration_text(low)),
             };
-            (VerdictKind::MayLose, format!("{at_the_earliest}; the group needs {range} to catch up."))
+            Some((VerdictKind::MayLose, format!("{owner} needs {range} to catch up")))
         }
-        // Without commits, the time to catch up is not known.
-        (EtaVerdict::NotKnownYet, ..) if deadline < NEAR_DEADLINE_S => {
-            let stopped = stopped(facts)?;
-            let evidence = format!("{at_the_earliest}. {}", stopped.evidence);
-            let text = format!("{}, stopped", VerdictKind::WillLose);
-            return Some(view(VerdictKind::WillLose, text, evidence, stopped.next_step.as_deref()));
-        }
-        _ => return None,
-    };
-    let next = "Raise `retention.ms` of the topic before the deadline, or add consumers.";
-    Some(view(kind, kind.to_string(), evidence, Some(next)))
+        _ => None,
+    }
+}
+
+/// Without commits, the time to catch up is not known. A stopped group loses what it has not read, from its next
+/// deadline on.
+fn deadline_of_stopped(facts: &GroupFacts<'_>) -> Option<VerdictView> {
+    let in_s = facts.view.deadline_s.filter(|in_s| *in_s < NEAR_DEADLINE_S)?;
+    if facts.view.eta.verdict != EtaVerdict::NotKnownYet {
+        return None;
+    }
+    let stopped = stopped(facts)?;
+    let evidence =
+        format!("Retention may delete the first unread record in {}. {}", duration_text(in_s), stopped.evidence);
+    let text = format!("{}, stopped", VerdictKind::WillLose);
+    Some(view(VerdictKind::WillLose, text, evidence, stopped.next_step.as_deref()))
 }
 
 fn wedged(facts: &GroupFacts<'_>) -> Option<VerdictView> {

@@ -1,6 +1,7 @@
 //! Brokers and topics.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use kreplay_model::domain::PartitionId;
 
@@ -45,7 +46,7 @@ impl Shared {
         let metadata = WireError::check(response.error_code, None, || ()).map(|()| cluster_metadata(response))?;
         let address = |node: &BrokerNode| BrokerAddress { host: node.host.as_str().into(), port: node.port };
         self.brokers.replace(metadata.brokers.iter().map(|node| (node.id, address(node))).collect());
-        self.leaders.learn(&metadata);
+        self.leaders.learn(&metadata, Instant::now());
         Ok(metadata)
     }
 }

@@ -1,6 +1,7 @@
 //! Asks the coordinators of groups or transactional ids.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use parking_lot::Mutex;
@@ -9,6 +10,7 @@ use super::Shared;
 use super::backoff::Backoff;
 use super::brokers::Brokers;
 use super::deadline::Deadline;
+use super::found::Found;
 use crate::address::BrokerAddress;
 use crate::api::Api;
 use crate::error::WireError;
@@ -50,16 +52,20 @@ pub(super) trait CoordinatorQuery: Sync {
 
 /// The coordinators that have been found.
 #[derive(Default)]
-pub(super) struct Coordinators(Mutex<BTreeMap<(KeyType, String), BrokerId>>);
+pub(super) struct Coordinators(Mutex<Found<(KeyType, String)>>);
 
 impl Coordinators {
-    fn cached(&self, key_type: KeyType, key: &str) -> Option<BrokerId> {
-        self.0.lock().get(&(key_type, key.to_owned())).copied()
+    fn cached(&self, key_type: KeyType, key: &str, now: Instant) -> Option<BrokerId> {
+        self.0.lock().get(&(key_type, key.to_owned()), now)
     }
 
-    /// Takes the coordinators of groups.
-    pub(super) fn learn<'a>(&self, groups: impl Iterator<Item = (&'a GroupId, BrokerId)>) {
-        self.0.lock().extend(groups.map(|(group, broker)| ((KeyType::Group, group.as_str().to_owned()), broker)));
+    /// Takes the coordinators of groups, and forgets those that are not used any more.
+    pub(super) fn learn<'a>(&self, groups: impl Iterator<Item = (&'a GroupId, BrokerId)>, now: Instant) {
+        let mut found = self.0.lock();
+        for (group, broker) in groups {
+            found.insert((KeyType::Group, group.as_str().to_owned()), broker, now);
+        }
+        found.forget_unused(now);
     }
 
     fn forget(&self, key_type: KeyType, key: &str) {
@@ -77,7 +83,7 @@ impl Coordinators {
         let mut found = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
         for key in keys {
-            match self.cached(key_type, &key) {
+            match self.cached(key_type, &key, Instant::now()) {
                 Some(broker) => found.push((key, Ok(broker))),
                 None => missing.push(key),
             }
@@ -91,7 +97,7 @@ impl Coordinators {
                         let result = WireError::check(answer.error_code, answer.error_message, || id);
                         if let (Ok(_), Ok(port)) = (&result, u16::try_from(answer.port)) {
                             brokers.learn(id, BrokerAddress { host: answer.host.into(), port });
-                            self.0.lock().insert((key_type, answer.key.clone()), id);
+                            self.0.lock().insert((key_type, answer.key.clone()), id, Instant::now());
                         }
                         found.push((answer.key, result));
                     }
@@ -173,5 +179,25 @@ impl Shared {
             }
         }
         results.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn groups_and_transactional_ids_that_are_gone_are_forgotten() {
+        let coordinators = Coordinators::default();
+        let (began, later) = (Instant::now(), Instant::now() + Duration::from_secs(3_600));
+        let learn = |name: &str, now| coordinators.learn([(&GroupId::from(name), BrokerId(1))].into_iter(), now);
+        learn("old", began);
+        coordinators.0.lock().insert((KeyType::TransactionalId, "old".to_owned()), BrokerId(1), began);
+        learn("new", later);
+        assert_eq!(coordinators.cached(KeyType::Group, "old", later), None);
+        assert_eq!(coordinators.cached(KeyType::TransactionalId, "old", later), None);
+        assert_eq!(coordinators.cached(KeyType::Group, "new", later), Some(BrokerId(1)));
     }
 }

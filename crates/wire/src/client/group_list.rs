@@ -1,6 +1,7 @@
 //! Lists groups of all types.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 
@@ -37,7 +38,8 @@ impl WireClient {
             }
         }
         // A broker lists the groups that it coordinates, so that nothing needs to be asked to find their coordinators.
-        self.shared.coordinators.learn(groups.values().map(|group: &ListedGroup| (&group.id, group.coordinator)));
+        let coordinators = groups.values().map(|group: &ListedGroup| (&group.id, group.coordinator));
+        self.shared.coordinators.learn(coordinators, Instant::now());
         Ok(GroupListing { groups: groups.into_values().collect(), failures })
     }
 }

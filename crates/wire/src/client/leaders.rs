@@ -1,6 +1,7 @@
 //! Asks the leaders of partitions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use kreplay_model::domain::TopicPartition;
@@ -9,6 +10,7 @@ use parking_lot::Mutex;
 use super::Shared;
 use super::backoff::Backoff;
 use super::deadline::Deadline;
+use super::found::Found;
 use crate::api::Api;
 use crate::error::WireError;
 use crate::error_code::ErrorCode;
@@ -32,30 +34,31 @@ pub(super) trait LeaderQuery: Sync {
 
 /// The leaders that have been found.
 #[derive(Default)]
-pub(super) struct Leaders(Mutex<BTreeMap<TopicPartition, BrokerId>>);
+pub(super) struct Leaders(Mutex<Found<TopicPartition>>);
 
 impl Leaders {
-    fn cached(&self, partition: &TopicPartition) -> Option<BrokerId> {
-        self.0.lock().get(partition).copied()
+    fn cached(&self, partition: &TopicPartition, now: Instant) -> Option<BrokerId> {
+        self.0.lock().get(partition, now)
     }
 
     fn forget(&self, partition: &TopicPartition) {
         self.0.lock().remove(partition);
     }
 
-    /// Takes the leaders of the topics of a metadata response.
-    pub(super) fn learn(&self, metadata: &ClusterMetadata) {
+    /// Takes the leaders of the topics of a metadata response, and forgets those that are not used any more.
+    pub(super) fn learn(&self, metadata: &ClusterMetadata, now: Instant) {
         let mut leaders = self.0.lock();
         for (name, topic) in &metadata.topics {
             let Ok(topic) = topic else { continue };
             for partition in &topic.partitions {
                 let key = TopicPartition::new(name.as_str(), partition.partition.0);
                 match partition.leader {
-                    Some(leader) => drop(leaders.insert(key, leader)),
-                    None => drop(leaders.remove(&key)),
+                    Some(leader) => leaders.insert(key, leader, now),
+                    None => leaders.remove(&key),
                 }
             }
         }
+        leaders.forget_unused(now);
     }
 }
 
@@ -155,7 +158,7 @@ impl Shared {
     ) -> Vec<(TopicPartition, Source, Result<BrokerId, WireError>)> {
         let (mut found, mut missing) = (Vec::with_capacity(partitions.len()), Vec::new());
         for partition in partitions {
-            match self.leaders.cached(&partition) {
+            match self.leaders.cached(&partition, Instant::now()) {
                 Some(leader) => found.push((partition, Source::Cache, Ok(leader))),
                 None => missing.push(partition),
             }
@@ -180,4 +183,43 @@ fn leader(metadata: &ClusterMetadata, partition: &TopicPartition) -> Result<Brok
     let found = topic.partitions.iter().find(|found| found.partition == partition.partition);
     let found = found.ok_or_else(|| kafka(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
     found.leader.ok_or_else(|| kafka(ErrorCode::LEADER_NOT_AVAILABLE))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kreplay_model::domain::PartitionId;
+
+    use super::*;
+    use crate::types::{PartitionMetadata, TopicId, TopicMetadata};
+
+    /// A topic with one partition.
+    fn metadata(topic: &str) -> ClusterMetadata {
+        let partition = PartitionMetadata {
+            partition: PartitionId(0),
+            leader: Some(BrokerId(1)),
+            leader_epoch: None,
+            replicas: Vec::new(),
+            in_sync_replicas: Vec::new(),
+        };
+        let found = TopicMetadata { id: TopicId::ZERO, is_internal: false, partitions: vec![partition] };
+        ClusterMetadata {
+            cluster_id: None,
+            brokers: Vec::new(),
+            topics: BTreeMap::from([(topic.to_owned(), Ok(found))]),
+            unknown_ids: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn leaders_of_topics_that_are_gone_are_forgotten() {
+        let leaders = Leaders::default();
+        let (began, later) = (Instant::now(), Instant::now() + Duration::from_secs(3_600));
+        leaders.learn(&metadata("old"), began);
+        assert_eq!(leaders.cached(&TopicPartition::new("old", 0), began), Some(BrokerId(1)));
+        leaders.learn(&metadata("new"), later);
+        let left = ["old", "new"].map(|topic| leaders.cached(&TopicPartition::new(topic, 0), later));
+        assert_eq!(left, [None, Some(BrokerId(1))]);
+    }
 }

@@ -9,10 +9,14 @@ use kreplay_model::watch::{
 };
 
 use super::GroupTrack;
-use crate::eta::{Owner, OwnerPartition, eta};
+use crate::eta::{COMMITS_NEEDED, Owner, OwnerPartition, estimate};
 use crate::membership;
 use crate::observer::partition::Logs;
 use crate::rates::{MAIN_WINDOW_S, WINDOWS_S, in_per_s, out_per_s};
+use crate::verdict::Deadline;
+
+/// Seconds until retention may delete a record of a partition.
+type PartitionDeadline<'a> = (f64, &'a TopicPartition);
 
 impl GroupTrack {
     /// The usual time between commits in milliseconds.
@@ -22,6 +26,7 @@ impl GroupTrack {
         intervals.get(intervals.len() / 2).copied()
     }
 
+    /// The time to catch up, and the deadlines of what is still to be read.
     pub(super) fn eta(
         &self,
         name: &str,
@@ -29,8 +34,36 @@ impl GroupTrack {
         logs: &Logs<'_>,
         rows: &[(TopicPartition, PartitionRow)],
         unknown_partitions: u64,
-    ) -> EtaView {
-        let mut owners: BTreeMap<String, Owner<'_>> = BTreeMap::new();
+    ) -> (EtaView, Vec<Deadline>) {
+        let (owners, next): (Vec<Owner<'_>>, Vec<Option<PartitionDeadline<'_>>>) =
+            self.owners(logs, rows).into_values().unzip();
+        let found = estimate(&owners, now.timestamp_millis(), seed(name));
+        let of_owners = found.owners.into_iter().zip(next).zip(&owners).filter_map(|((eta, next), owner)| {
+            let (in_s, partition) = next?;
+            Some(Deadline { partition: partition.clone(), in_s, owner: owner.name.clone(), eta: eta? })
+        });
+        let of_blocked = blocked(rows).filter_map(|(partition, row, eta)| {
+            Some(Deadline { partition: partition.clone(), in_s: row.deadline_s?, owner: owner_of(partition, row), eta })
+        });
+        let deadlines = of_owners.chain(of_blocked).collect();
+        if let Some((_, _, never)) = blocked(rows).next() {
+            return (never, deadlines);
+        }
+        // Where a lag is not known, the group may have more to read.
+        let is_partial = unknown_partitions > 0 || owners.is_empty();
+        if is_partial && found.group.verdict == EtaVerdict::Done {
+            return (EtaView { commits_needed: COMMITS_NEEDED, ..EtaView::default() }, deadlines);
+        }
+        (found.group, deadlines)
+    }
+
+    /// The owners by their ids, each with its next deadline among the partitions with a backlog.
+    fn owners<'a>(
+        &'a self,
+        logs: &Logs<'a>,
+        rows: &'a [(TopicPartition, PartitionRow)],
+    ) -> BTreeMap<String, (Owner<'a>, Option<PartitionDeadline<'a>>)> {
+        let mut owners: BTreeMap<String, (Owner<'a>, Option<PartitionDeadline<'a>>)> = BTreeMap::new();
         for (partition, row) in rows.iter().filter(|(_, row)| !row.abandoned) {
             let (Some(readable), Some(log), Some(track)) =
                 (row.readable, logs.partitions.get(partition), self.rows.get(partition))
@@ -38,30 +71,23 @@ impl GroupTrack {
                 continue;
             };
             let key = row.owner.as_ref().map_or_else(|| partition.to_string(), |owner| owner.member_id.clone());
-            let owner = owners.entry(key).or_insert_with(|| Owner {
-                name: row.owner.as_ref().map_or_else(|| partition.to_string(), owner_name),
-                partitions: Vec::new(),
-            });
+            let (owner, next) = owners
+                .entry(key)
+                .or_insert_with(|| (Owner { name: owner_of(partition, row), partitions: Vec::new() }, None));
+            let is_backlogged = track.backlogged_since_ms.is_some();
             owner.partitions.push(OwnerPartition {
-                readable: if track.backlogged_since_ms.is_some() { readable } else { 0 },
+                readable: if is_backlogged { readable } else { 0 },
                 backlogged_since_ms: track.backlogged_since_ms,
                 committed: &track.committed,
                 end: &log.ends,
             });
+            if let Some(in_s) = row.deadline_s.filter(|_| is_backlogged)
+                && next.is_none_or(|(before, _)| in_s < before)
+            {
+                *next = Some((in_s, partition));
+            }
         }
-        let owners: Vec<Owner<'_>> = owners.into_values().collect();
-        let found = eta(&owners, now.timestamp_millis(), seed(name));
-        if let Some((block, partition)) = blocked(rows) {
-            let verdict = EtaVerdict::Never;
-            let (slowest, commits_needed) = (Some(partition.to_string()), found.commits_needed);
-            return EtaView { verdict, blocked: Some(block), slowest, commits_needed, ..EtaView::default() };
-        }
-        // Where a lag is not known, the group may have more to read.
-        let is_partial = unknown_partitions > 0 || owners.is_empty();
-        if is_partial && found.verdict == EtaVerdict::Done {
-            return EtaView { commits_needed: found.commits_needed, ..EtaView::default() };
-        }
-        found
+        owners
     }
 
     pub(super) fn rates(
@@ -107,8 +133,8 @@ impl GroupTrack {
     }
 }
 
-/// The first partition whose reader cannot go on, and why.
-fn blocked(rows: &[(TopicPartition, PartitionRow)]) -> Option<(EtaBlock, &TopicPartition)> {
+/// The partitions whose readers cannot go on, and why.
+fn blocked(rows: &[(TopicPartition, PartitionRow)]) -> impl Iterator<Item = (&TopicPartition, &PartitionRow, EtaView)> {
     let block = |row: &PartitionRow| {
         if row.ahead.is_some_and(|ahead| ahead > 0) {
             Some(EtaBlock::Ahead)
@@ -116,7 +142,21 @@ fn blocked(rows: &[(TopicPartition, PartitionRow)]) -> Option<(EtaBlock, &TopicP
             row.held_by.as_ref().filter(|held| held.wedged).map(|_| EtaBlock::Wedged)
         }
     };
-    rows.iter().filter(|(_, row)| !row.abandoned).find_map(|(partition, row)| Some((block(row)?, partition)))
+    rows.iter().filter(|(_, row)| !row.abandoned).filter_map(move |(partition, row)| {
+        let never = EtaView {
+            verdict: EtaVerdict::Never,
+            blocked: Some(block(row)?),
+            slowest: Some(partition.to_string()),
+            commits_needed: COMMITS_NEEDED,
+            ..EtaView::default()
+        };
+        Some((partition, row, never))
+    })
+}
+
+/// Who reads a partition.
+fn owner_of(partition: &TopicPartition, row: &PartitionRow) -> String {
+    row.owner.as_ref().map_or_else(|| partition.to_string(), owner_name)
 }
 
 fn owner_name(owner: &OwnerView) -> String {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use kreplay_model::domain::TopicPartition;
 use kreplay_model::watch::{
-    GroupState, GroupType, GroupView, LagTotals, PartitionRow, Reason, RecordsLeft, SecondsRange, TimeExactness,
-    VerdictView, WatchEventKind,
+    EtaView, GroupState, GroupType, GroupView, LagTotals, PartitionRow, Reason, RecordsLeft, SecondsRange,
+    TimeExactness, VerdictView, WatchEventKind,
 };
 
 use super::members::member_rows;
@@ -18,7 +18,7 @@ use crate::membership::{self, Belonging};
 use crate::observer::partition::Logs;
 use crate::observer::row::RowTrack;
 use crate::observer::row_view::RowInput;
-use crate::verdict::{GroupFacts, PartitionFacts, findings, is_away, readable};
+use crate::verdict::{Deadline, GroupFacts, PartitionFacts, findings, is_away, readable};
 
 impl GroupTrack {
     /// The view of the group without its verdict, and what the look finds.
@@ -44,8 +44,9 @@ impl GroupTrack {
         {
             self.lags.add(now.timestamp_millis(), total);
         }
-        let view = self.assemble(name, now, logs, rows, lag);
-        let findings = findings(&self.facts(now, &view));
+        let (eta, deadlines) = self.eta(name, now, logs, &rows, lag.unknown_partitions);
+        let view = self.assemble(name, now, logs, rows, (lag, eta));
+        let findings = findings(&self.facts(now, &view, deadlines));
         (view, findings)
     }
 
@@ -55,7 +56,7 @@ impl GroupTrack {
         now: DateTime<Utc>,
         logs: &Logs<'_>,
         rows: Vec<(TopicPartition, PartitionRow)>,
-        lag: LagTotals,
+        (lag, eta): (LagTotals, EtaView),
     ) -> GroupView {
         let description = self.description.last();
         let listed = self.listed.as_ref();
@@ -91,7 +92,7 @@ impl GroupTrack {
             age_exactness: oldest.map(|oldest| oldest.1),
             age_partition: oldest.filter(|oldest| oldest.0.value > 0.0).map(|oldest| oldest.2.clone()),
             behind_s: counted().filter_map(|(_, row)| row.behind_s).reduce(f64::max),
-            eta: self.eta(name, now, logs, &rows, lag.unknown_partitions),
+            eta,
             deadline_s: counted().filter_map(|(_, row)| row.deadline_s).reduce(f64::min),
             rates: self.rates(now, logs, &rows),
             trend: self.lags.trend(),
@@ -221,7 +222,7 @@ impl GroupTrack {
         }
     }
 
-    fn facts<'a>(&self, now: DateTime<Utc>, view: &'a GroupView) -> GroupFacts<'a> {
+    fn facts<'a>(&self, now: DateTime<Utc>, view: &'a GroupView, deadlines: Vec<Deadline>) -> GroupFacts<'a> {
         let partitions = view.partitions.iter().filter(|row| !row.abandoned).filter_map(|row| {
             let track = self.rows.get(&TopicPartition::new(row.topic.as_str(), row.partition))?;
             Some(PartitionFacts {
@@ -236,6 +237,7 @@ impl GroupTrack {
         GroupFacts {
             now_ms: now.timestamp_millis(),
             partitions: partitions.collect(),
+            deadlines,
             view,
             commit_interval_ms: self.commit_interval_ms(),
             began_ms: self.commits_since.timestamp_millis(),
