@@ -200,14 +200,17 @@ async fn connect_all(
     }
 }
 
-/// The names of the processes. Equal ones are numbered.
+/// The names of the processes. Equal ones are numbered, so that no two are equal.
 fn names(addresses: &[Address]) -> Vec<String> {
-    let names: Vec<String> = addresses.iter().map(Address::name).collect();
-    let number = |(at, name): (usize, &String)| {
-        let before = names[..at].iter().filter(|other| *other == name).count();
-        if before == 0 { name.clone() } else { format!("{name}-{}", before + 1) }
-    };
-    names.iter().enumerate().map(number).collect()
+    let given: Vec<String> = addresses.iter().map(Address::name).collect();
+    let mut names: Vec<String> = Vec::with_capacity(given.len());
+    for name in &given {
+        let is_free = |other: &String| !names.contains(other) && !given.contains(other);
+        let numbered = || (2..=u32::MAX).map(|number| format!("{name}-{number}")).find(is_free);
+        let other = if names.contains(name) { numbered() } else { None };
+        names.push(other.unwrap_or_else(|| name.clone()));
+    }
+    names
 }
 
 fn access_of(asked_for_control: bool, takes_commands: bool) -> AttachAccess {
@@ -240,5 +243,11 @@ mod tests {
     fn equal_names_are_numbered() {
         let addresses = ["a/run.sock", "b/run.sock", "other", "c/run.sock"].map(|text| text.parse().unwrap());
         assert_eq!(names(&addresses), ["run", "run-2", "other", "run-3"]);
+    }
+
+    #[test]
+    fn a_number_makes_no_name_that_another_process_has() {
+        let addresses = ["a/run.sock", "run-2.sock", "b/run.sock", "c/run-2.sock"].map(|text| text.parse().unwrap());
+        assert_eq!(names(&addresses), ["run", "run-2", "run-3", "run-2-2"]);
     }
 }

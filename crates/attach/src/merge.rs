@@ -1,8 +1,8 @@
 //! One snapshot of several processes that share a replay.
 //!
 //! Counters are sums: each process counts what it has done itself, and the last counters of a process that is gone
-//! still count. States, rates and workers are those of the processes that are there. A partition is shown as its owner
-//! sees it.
+//! still count. States, rates and workers are those of the processes that are there; rates and pauses of runs that
+//! have ended are shown only if all have. A partition is shown as its owner sees it.
 
 mod events;
 #[cfg(test)]
@@ -45,6 +45,13 @@ struct RunPart<'a> {
     number: u32,
     is_gone: bool,
     run: &'a RunView,
+}
+
+impl RunPart<'_> {
+    /// Whether its rates and its pause are those of now: its run has not ended, or all have.
+    fn is_active(&self, all_have_ended: bool) -> bool {
+        all_have_ended || !self.run.state.is_over()
+    }
 }
 
 /// One snapshot of several processes, with a run that has the given id and number of [joins](RunView::joins). Without

@@ -29,8 +29,9 @@ pub use source::{GroupSource, RecordReaders, SessionSource, Source};
 
 /// Consoles at the same time; others are refused.
 const MAX_CLIENTS: usize = 8;
-/// Connections that are being refused at the same time; others are closed at once.
-const MAX_REFUSALS: usize = 8;
+/// Connections that have not been accepted yet; others are closed at once. They take no places of consoles: any user
+/// of the machine can open some on a loopback address.
+const MAX_GREETINGS: usize = 64;
 /// The time for telling clients about the end.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause after an error of `accept`, such as too many open files.
@@ -104,7 +105,7 @@ impl Drop for Serving {
 fn serve(runtime: &Runtime, server: Server, source: Source, mut stopped: watch::Receiver<bool>) {
     let Server { listener, options } = server;
     let instance = RandomState::new().hash_one(std::process::id());
-    let shared = Arc::new(Shared { source, options, instance });
+    let shared = Arc::new(Shared { source, options, instance, places: Semaphore::new(MAX_CLIENTS) });
     let ending = stopped.clone();
     runtime.block_on(async {
         // Registers the listener with the runtime, which fails only if the system has no more file descriptors.
@@ -121,26 +122,16 @@ fn serve(runtime: &Runtime, server: Server, source: Source, mut stopped: watch::
 }
 
 async fn accept(listener: &Listener, shared: &Arc<Shared>, ending: &watch::Receiver<bool>, clients: &mut JoinSet<()>) {
-    let places = Arc::new(Semaphore::new(MAX_CLIENTS));
-    let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
+    let greetings = Arc::new(Semaphore::new(MAX_GREETINGS));
     loop {
         while clients.try_join_next().is_some() {}
         let Ok((reader, writer)) = listener.accept().await else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+        if let Ok(greeting) = Arc::clone(&greetings).try_acquire_owned() {
             let (shared, ending) = (Arc::clone(shared), ending.clone());
-            clients.spawn(async move {
-                connection::serve(reader, writer, &shared, ending).await;
-                drop(place);
-            });
-        } else if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
-            clients.spawn(async move {
-                let why = format!("{MAX_CLIENTS} consoles are attached already");
-                connection::refuse(writer, why).await;
-                drop(place);
-            });
+            clients.spawn(async move { connection::serve(reader, writer, &shared, ending, greeting).await });
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     io::{Read as _, Write as _},
+    net::TcpStream,
     os::unix::net::{UnixListener, UnixStream},
     path::Path,
     sync::{Arc, mpsc::Receiver},
@@ -344,6 +345,21 @@ fn more_consoles_than_the_limit_are_refused() {
         let refused = open().await.unwrap_err();
         assert!(refused.to_string().contains("8 consoles are attached already"), "{refused}");
     });
+}
+
+#[test]
+fn connections_that_show_no_token_take_no_place_of_a_console() {
+    let address: Address = "127.0.0.1:0".parse().unwrap();
+    let session = serve(&address, ServerOptions { token: Some(token("s3cret")), ..ServerOptions::default() });
+    session.snapshots.send_replace(handled(7));
+    let Address::Loopback(loopback) = &session.address else { panic!("{}", session.address) };
+    let silent: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(loopback).unwrap()).collect();
+    block_on(async {
+        let options = AttachOptions { token: Some(token("s3cret")), control: false };
+        let attachment = Attachment::open(std::slice::from_ref(&session.address), &options).await.unwrap();
+        wait_for(&attachment, |run| run.totals.handled == 7).await;
+    });
+    drop(silent);
 }
 
 /// A run whose only partition this process owns or not.

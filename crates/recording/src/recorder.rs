@@ -78,8 +78,7 @@ impl Recorder {
             source,
             censor,
             events,
-            began: Instant::now(),
-            began_ms: Utc::now().timestamp_millis(),
+            now_ms: || Utc::now().timestamp_millis(),
             last_frame: Instant::now(),
             problem: None,
         };
@@ -114,9 +113,9 @@ struct Task {
     source: Source,
     censor: Censor,
     events: EventLog,
-    began: Instant,
-    /// The time of the system clock then. Later moments are measured from it, so that they do not go back.
-    began_ms: i64,
+    /// The time of the system clock in milliseconds since 1970. Snapshots and events have it, too; an [`Instant`]
+    /// would fall behind them while the machine sleeps.
+    now_ms: fn() -> i64,
     last_frame: Instant,
     problem: Option<String>,
 }
@@ -148,7 +147,7 @@ impl Task {
     /// Writes the past. What the feed says meanwhile follows it, unless that takes very long.
     fn write_past(&mut self, past: &RecentFrames, stopped: &Receiver<()>) -> Result<(), WriteError> {
         let mut waiting = VecDeque::new();
-        let (mut next, mut stopped_at) = (self.began, None::<Instant>);
+        let (mut next, mut stopped_at) = (self.last_frame, None::<Instant>);
         for frame in past.iter() {
             self.writer.write(&self.censor.apply(frame))?;
             if Instant::now() >= next && waiting.len() < MAX_WAITING_FRAMES {
@@ -178,8 +177,8 @@ impl Task {
     }
 
     fn frame(&mut self) -> Frame {
-        let elapsed_ms = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
-        self.censor.apply(self.source.frame(self.began_ms.saturating_add(elapsed_ms)))
+        // If the clock is set back, the encoder keeps the moment of the frame before.
+        self.censor.apply(self.source.frame((self.now_ms)()))
     }
 
     fn report(&mut self, problem: String) {
@@ -192,5 +191,66 @@ impl Task {
             self.problem.get_or_insert_with(|| format!("the recording has no index: {error}"));
         }
         Summary { frames: self.writer.frames(), bytes: self.writer.bytes(), problem: self.problem.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    };
+
+    use chrono::DateTime;
+    use kreplay_model::{
+        feed::{EventKind, Feed, Snapshot},
+        recording::Past as _,
+    };
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::{About, Recording, fixture::START_MS};
+
+    const AFTER_SLEEP_MS: i64 = START_MS + 3_600_000;
+
+    static NOW_MS: AtomicI64 = AtomicI64::new(START_MS);
+
+    fn snapshot(at_ms: i64) -> Arc<Snapshot> {
+        Arc::new(Snapshot { at: DateTime::from_timestamp_millis(at_ms), ..Snapshot::default() })
+    }
+
+    #[test]
+    fn frames_have_the_times_of_their_snapshots_although_the_machine_slept_and_do_not_go_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.krec");
+        let (sender, snapshots) = watch::channel(snapshot(START_MS));
+        let events = EventLog::default();
+        let feed = Feed { snapshots, events: events.clone(), groups: None, alerts: None };
+        let mut task = Task {
+            writer: RecordingWriter::create(&path, &About::now("run"), u64::MAX).unwrap(),
+            source: Source::new(feed, None),
+            censor: Censor::default(),
+            events: events.clone(),
+            now_ms: || NOW_MS.load(Relaxed),
+            last_frame: Instant::now(),
+            problem: None,
+        };
+        task.write_frame().unwrap();
+        NOW_MS.store(AFTER_SLEEP_MS, Relaxed);
+        sender.send_replace(snapshot(AFTER_SLEEP_MS));
+        task.write_frame().unwrap();
+        NOW_MS.store(START_MS, Relaxed);
+        events.push(EventKind::Paused);
+        task.write_frame().unwrap();
+        assert_eq!(task.finish().problem, None);
+
+        let recording = Recording::open(&path).unwrap();
+        assert_eq!(recording.range(), Some((START_MS, AFTER_SLEEP_MS)));
+        let shown = |at_ms| {
+            let state = recording.state_at(at_ms).unwrap();
+            (state.snapshot, state.events.len())
+        };
+        assert_eq!(shown(AFTER_SLEEP_MS - 1), (Some(snapshot(START_MS)), 0));
+        assert_eq!(shown(AFTER_SLEEP_MS), (Some(snapshot(AFTER_SLEEP_MS)), 1));
     }
 }

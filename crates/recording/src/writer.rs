@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Seek as _, SeekFrom, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
@@ -108,7 +108,7 @@ impl RecordingWriter {
         if let Err(error) = self.file.write_all(&self.buffer) {
             self.entries.truncate(known);
             // If that fails, too, the reader finds the end of what is whole by itself.
-            let _ = self.file.set_len(self.bytes);
+            let _ = self.remove_rest();
             return Err(error.into());
         }
         self.bytes += self.buffer.len() as u64;
@@ -137,5 +137,37 @@ impl RecordingWriter {
         self.file.write_all(&index)?;
         self.bytes += index.len() as u64;
         self.file.sync_data()
+    }
+
+    /// Removes what a failed write has left behind the last whole frame. The next write continues there.
+    fn remove_rest(&mut self) -> io::Result<()> {
+        self.file.set_len(self.bytes)?;
+        self.file.seek(SeekFrom::Start(self.bytes))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Recording, fixture::frames};
+
+    #[test]
+    fn the_index_follows_the_last_whole_frame_after_a_write_that_failed_midway() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.krec");
+        let whole = frames(3);
+        let mut writer = RecordingWriter::create(&path, &About::now("run"), u64::MAX).unwrap();
+        for frame in &whole {
+            writer.write(frame).unwrap();
+        }
+        // What a full disk leaves of a frame.
+        writer.file.write_all(&[0xF1; 5_000]).unwrap();
+        writer.remove_rest().unwrap();
+        writer.finish().unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), writer.bytes());
+        let recording = Recording::open(&path).unwrap();
+        assert!(recording.is_complete());
+        assert_eq!(recording.frames().collect::<Vec<_>>(), whole);
     }
 }

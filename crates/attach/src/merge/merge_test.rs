@@ -8,8 +8,9 @@ use kreplay_model::{
     domain::{Lag, Offset, TopicPartition},
     feed::{
         Charge, Charges, Event, EventKind, HandlingTimes, Owner, PartitionState, PartitionView, RunState, RunView,
-        Snapshot, Totals, WorkerView,
+        Snapshot, Throughput, Totals, WorkerView,
     },
+    timeline::{Figure, Timeline},
 };
 use proptest::prelude::*;
 
@@ -225,6 +226,65 @@ fn the_state_is_the_worst_of_the_runs_that_have_not_ended() {
     let failed = RunView { state: RunState::Failed, error: Some("disk full".into()), ..running(Vec::new()) };
     let merged = merge("r", 0, &[part(0, false, running(Vec::new())), part(1, false, failed)]).run.unwrap();
     assert_eq!(merged.error.as_deref(), Some("b: disk full"));
+}
+
+fn time(seconds: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(1_790_000_000 + seconds, 0)
+}
+
+#[test]
+fn the_time_goes_on_after_the_process_that_was_started_first_has_ended() {
+    let mut ended =
+        RunView { state: RunState::Cancelled, started_at: time(0), elapsed_s: 100.0, ..running(Vec::new()) };
+    ended.totals.handled = 5_000;
+    let mut timeline = Timeline::default();
+    for tenth in 0..=10_u32 {
+        let elapsed_s = 70.0 + f64::from(tenth) / 10.0;
+        let mut goes_on = RunView { started_at: time(30), elapsed_s, ..running(Vec::new()) };
+        goes_on.totals.handled = u64::from(10 * tenth);
+        timeline.add_snapshot(&merge("r", 0, &[part(0, false, ended.clone()), part(1, false, goes_on)]));
+    }
+    let range = timeline.runs().next().unwrap().range;
+    assert_eq!((range.from().ms(), range.ms()), (time(100).unwrap().timestamp_millis(), 1_000));
+    let rates = timeline.series(Figure::HandledPerS).columns(range, 10);
+    let rates: Vec<Option<f64>> = rates.iter().map(|cell| cell.as_ref().map(|cell| cell.max)).collect();
+    assert_eq!(rates, vec![Some(100.0); 10]);
+}
+
+#[test]
+fn the_mean_rate_of_processes_that_follow_one_another_is_that_of_each() {
+    let run = |start_s, handling_s, handled| RunView {
+        state: RunState::Done,
+        started_at: time(start_s),
+        elapsed_s: 100.0,
+        handling_s,
+        ..running(vec![row(0, 0, handled, true)])
+    };
+    let runs = [run(0, 100.0, 500), run(100, 100.0, 500), run(-1_000, 0.0, 0)];
+    let parts: Vec<Part> = (0..).zip(runs).map(|(number, run)| part(number, false, run)).collect();
+    let merged = merge("r", 0, &parts).run.unwrap();
+    assert!((merged.mean_per_s() - 5.0).abs() < 1e-9, "{}", merged.mean_per_s());
+}
+
+#[test]
+fn what_a_run_that_has_ended_said_last_is_not_what_happens_now() {
+    let throughput = Throughput { records_per_s: 6_000.0, bytes_per_s: 1.0 };
+    let mut ended = RunView {
+        state: RunState::Cancelled,
+        throughput,
+        rebalancing: true,
+        paused_by: Some("boom".into()),
+        ..running(vec![row(0, 400, 400, true)])
+    };
+    (ended.quarantine.keys, ended.quarantine.awaits_decision) = (1, true);
+    let goes_on = RunView { throughput, ..running(vec![row(0, 450, 50, true)]) };
+    let merged = merge("r", 0, &[part(0, false, ended.clone()), part(1, false, goes_on)]).run.unwrap();
+    assert_eq!((merged.throughput, merged.paused_by.as_deref(), merged.rebalancing), (throughput, None, false));
+    assert_eq!((merged.quarantine.keys, merged.quarantine.awaits_decision), (0, false));
+    let per_s = merged.partitions[0].records_per_s;
+    assert!((per_s - 10.0).abs() < 1e-9, "{per_s}");
+    let alone = merge("r", 0, &[part(0, false, ended)]).run.unwrap();
+    assert_eq!((alone.throughput, alone.paused_by.as_deref()), (throughput, Some("a: boom")));
 }
 
 #[test]

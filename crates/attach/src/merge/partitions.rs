@@ -30,7 +30,8 @@ impl Sighting<'_> {
 }
 
 /// Each partition once, in the order of the first process that has it. What processes have handled is added up.
-pub(super) fn merge(parts: &[RunPart<'_>]) -> Vec<PartitionView> {
+/// `all_have_ended` says whether the runs of all processes that are there have ended.
+pub(super) fn merge(parts: &[RunPart<'_>], all_have_ended: bool) -> Vec<PartitionView> {
     let mut places: BTreeMap<&TopicPartition, usize> = BTreeMap::new();
     let mut sightings: Vec<Vec<Sighting<'_>>> = Vec::new();
     for part in parts {
@@ -42,18 +43,18 @@ pub(super) fn merge(parts: &[RunPart<'_>]) -> Vec<PartitionView> {
             }
         }
     }
-    sightings.iter().filter_map(|sightings| merge_one(sightings)).collect()
+    sightings.iter().filter_map(|sightings| merge_one(sightings, all_have_ended)).collect()
 }
 
-fn merge_one(sightings: &[Sighting<'_>]) -> Option<PartitionView> {
+fn merge_one(sightings: &[Sighting<'_>], all_have_ended: bool) -> Option<PartitionView> {
     let best = sightings.iter().max_by_key(|sighting| sighting.rank())?;
-    let there = || sightings.iter().filter(|sighting| !sighting.part.is_gone);
+    let active = sightings.iter().filter(|one| !one.part.is_gone && one.part.is_active(all_have_ended));
     let rows = || sightings.iter().map(|sighting| sighting.row);
     let mut merged = PartitionView {
         first: rows().map(|row| row.first).min()?,
         end: rows().map(|row| row.end).max()?,
         handled: rows().fold(0, |sum, row| sum.saturating_add(row.handled)),
-        records_per_s: there().map(|sighting| sighting.row.records_per_s).sum(),
+        records_per_s: active.fold(0.0, |sum, one| sum + one.row.records_per_s),
         owner: owner(best),
         ..best.row.clone()
     };

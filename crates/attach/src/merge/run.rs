@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use kreplay_model::{
     domain::{Lag, RateLimit},
     feed::{
@@ -23,17 +24,16 @@ pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
     }
     let all = || parts.iter().map(|part| part.run);
     let now = || there.iter().map(|part| part.run);
-    // Settings are those of the runs to which the keys of the console apply.
-    let has_ended = now().all(|run| run.state.is_over());
-    let active = || now().filter(|run| has_ended || !run.state.is_over());
-    let partitions = partitions::merge(parts);
+    // Rates, pauses and settings are those of the runs to which the keys of the console apply. A run that has ended
+    // keeps its last ones, which say nothing about the others.
+    let have_ended = now().all(|run| run.state.is_over());
+    let working: Vec<&RunPart<'_>> = there.iter().copied().filter(|part| part.is_active(have_ended)).collect();
+    let active = || working.iter().map(|part| part.run);
+    let partitions = partitions::merge(parts, have_ended);
     let latency_counts = all().fold(LatencyCounts::default(), |mut sum, run| {
         sum.merge(&run.latency_counts);
         sum
     });
-    let named = |text: &dyn Fn(&RunView) -> Option<String>| {
-        there.iter().find_map(|part| Some(format!("{}: {}", part.process, text(part.run)?)))
-    };
     let slowest = now()
         .filter(|run| !run.state.is_over())
         .max_by(|a, b| a.eta_s.unwrap_or(0.0).total_cmp(&b.eta_s.unwrap_or(0.0)));
@@ -41,24 +41,24 @@ pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
         id: id.to_owned(),
         state: worst_state(now()),
         started_at: all().filter_map(|run| run.started_at).min(),
-        elapsed_s: all().map(|run| run.elapsed_s).fold(0.0, f64::max),
-        handling_s: all().map(|run| run.handling_s).fold(0.0, f64::max),
+        elapsed_s: span_s(all(), |run| run.elapsed_s),
+        handling_s: span_s(all().filter(|run| run.handling_s > 0.0), |run| run.handling_s),
         eta_s: slowest.and_then(|run| run.eta_s),
         limit: slowest.or_else(|| now().next()).and_then(|run| run.limit.clone()),
-        retrying: retrying(now()),
+        retrying: retrying(active()),
         plan: plan(&there, all(), &partitions),
         concurrency: active().fold(0, |sum, run| sum.saturating_add(run.concurrency)),
         first_concurrency: active().fold(0, |sum, run| sum.saturating_add(run.first_concurrency)),
         max_concurrency: active().fold(0, |sum, run| sum.saturating_add(run.max_concurrency)),
         limits: LimitsView {
-            adaptive: now().any(|run| run.limits.adaptive),
-            single_threaded: now().all(|run| run.limits.single_threaded),
-            rate: rate(now()),
-            guard: now().find_map(|run| run.limits.guard.clone()),
+            adaptive: active().any(|run| run.limits.adaptive),
+            single_threaded: active().all(|run| run.limits.single_threaded),
+            rate: rate(active()),
+            guard: active().find_map(|run| run.limits.guard.clone()),
         },
-        rebalancing: now().any(|run| run.rebalancing),
+        rebalancing: active().any(|run| run.rebalancing),
         totals: totals(all(), &partitions),
-        throughput: now().fold(Throughput::default(), |sum, run| Throughput {
+        throughput: active().fold(Throughput::default(), |sum, run| Throughput {
             records_per_s: sum.records_per_s + run.throughput.records_per_s,
             bytes_per_s: sum.bytes_per_s + run.throughput.bytes_per_s,
         }),
@@ -70,10 +70,11 @@ pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
         workers: workers::merge(parts, &there),
         charges: all().fold(Charges::default(), |sum, run| sum + run.charges),
         rebalances: rebalances(&there, all().filter_map(|run| run.started_at).min()),
-        error: named(&|run| run.error.clone()),
-        paused_by: named(&|run| run.paused_by.clone()),
-        paused_record: now().find_map(|run| run.paused_record.clone()),
-        quarantine: quarantine(now()),
+        // The error of a run that has failed is shown while the others work.
+        error: named(&there, |run| run.error.as_ref()),
+        paused_by: named(&working, |run| run.paused_by.as_ref()),
+        paused_record: active().find_map(|run| run.paused_record.clone()),
+        quarantine: quarantine(active()),
         effects: effects(all()),
         partitions,
         // Digest, advice, ideal time and findings of dry runs do not follow from those of the processes. The digest of
@@ -81,6 +82,27 @@ pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
         // handled.
         ..RunView::default()
     })
+}
+
+/// A text of the first process that has one, with the name of the process.
+fn named(parts: &[&RunPart<'_>], text: impl Fn(&RunView) -> Option<&String>) -> Option<String> {
+    parts.iter().find_map(|part| Some(format!("{}: {}", part.process, text(part.run)?)))
+}
+
+/// Seconds from the first start of runs of these lengths to the last end. The longest run may have ended while others
+/// that were started later go on.
+fn span_s<'a>(runs: impl Iterator<Item = &'a RunView> + Clone, length_s: impl Fn(&RunView) -> f64) -> f64 {
+    let start = runs.clone().filter_map(|run| run.started_at).min();
+    runs.map(|run| later_s(run, start) + length_s(run)).fold(0.0, f64::max)
+}
+
+/// Seconds from this moment to the start of a run; 0 if either is not known.
+#[allow(clippy::cast_precision_loss, reason = "milliseconds of a run")]
+fn later_s(run: &RunView, start: Option<DateTime<Utc>>) -> f64 {
+    match (run.started_at, start) {
+        (Some(its), Some(start)) => (its - start).num_milliseconds() as f64 / 1e3,
+        _ => 0.0,
+    }
 }
 
 /// The worst state of the runs that have not ended or, if all have, of all: a failed process does not end the work of
@@ -177,14 +199,10 @@ fn worse(a: LatencyMs, b: LatencyMs) -> LatencyMs {
 }
 
 /// The rebalances as the process saw them that has been there for the longest time: all members see the same ones.
-fn rebalances(there: &[&RunPart<'_>], start: Option<chrono::DateTime<chrono::Utc>>) -> Vec<RebalanceView> {
+fn rebalances(there: &[&RunPart<'_>], start: Option<DateTime<Utc>>) -> Vec<RebalanceView> {
     let oldest = there.iter().map(|part| part.run).min_by_key(|run| run.started_at);
     let Some(run) = oldest else { return Vec::new() };
-    #[allow(clippy::cast_precision_loss, reason = "milliseconds of a run")]
-    let later_s = match (run.started_at, start) {
-        (Some(its), Some(start)) => (its - start).num_milliseconds() as f64 / 1e3,
-        _ => 0.0,
-    };
+    let later_s = later_s(run, start);
     run.rebalances.iter().map(|one| RebalanceView { at_s: one.at_s + later_s, ..*one }).collect()
 }
 

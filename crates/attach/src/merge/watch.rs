@@ -53,6 +53,7 @@ pub fn merge_watches(parts: &[WatchPart]) -> MergedWatch {
             listing_failed: first.look.listing_failed.clone().filter(|_| listing_failed),
             history: same.iter().find_map(|part| part.look.history.clone()),
             librdkafka_because: same.iter().find_map(|part| part.look.librdkafka_because.clone()),
+            paused: same.iter().any(|part| part.look.paused),
             groups: groups.values().map(|(_, group)| Arc::clone(group)).collect(),
         },
         groups: groups.iter().map(|(name, (number, _))| ((*name).to_owned(), *number)).collect(),

@@ -13,13 +13,13 @@ use kreplay_model::{
     watch::WatchCommand,
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, watch},
     task::spawn_blocking,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 use super::{
-    GroupSource, ServerOptions, Source,
+    GroupSource, MAX_CLIENTS, ServerOptions, Source,
     cursor::Cursor,
     listener::{Reader, Writer},
 };
@@ -54,11 +54,21 @@ pub(super) struct Shared {
     pub(super) options: ServerOptions,
     /// A random number that identifies this process.
     pub(super) instance: u64,
+    /// A permit for each console that can be attached.
+    pub(super) places: Semaphore,
 }
 
-/// Serves a client until it leaves, misbehaves, or the source ends.
-pub(super) async fn serve(mut reader: Reader, mut writer: Writer, shared: &Shared, stopped: watch::Receiver<bool>) {
-    let Ok(Ok(Some(hello))) = timeout(HELLO_TIMEOUT, greet(&mut reader, &mut writer, shared)).await else { return };
+/// Serves a client until it leaves, misbehaves, or the source ends. `greeting` is released once it is accepted.
+pub(super) async fn serve(
+    mut reader: Reader,
+    mut writer: Writer,
+    shared: &Shared,
+    stopped: watch::Receiver<bool>,
+    greeting: OwnedSemaphorePermit,
+) {
+    let greeted = timeout(HELLO_TIMEOUT, greet(&mut reader, &mut writer, shared)).await;
+    let Ok(Ok(Some((hello, _place)))) = greeted else { return };
+    drop(greeting);
     let (answer, answers) = mpsc::channel(MAX_WAITING_ANSWERS);
     let (open, opened) = watch::channel(None);
     let (list, wanted_lists) = watch::channel(0);
@@ -109,17 +119,12 @@ async fn list_journals(
     std::future::pending::<()>().await;
 }
 
-/// Sends a client away.
-pub(super) async fn refuse(mut writer: Writer, why: String) {
-    let refuse = async {
-        write_preamble(&mut writer).await?;
-        write(&mut writer, &FromServer::Refused(why)).await
-    };
-    let _ = timeout(Duration::from_secs(1), refuse).await;
-}
-
-/// Exchanges the first messages. `None` if the client may not stay.
-async fn greet(reader: &mut Reader, writer: &mut Writer, shared: &Shared) -> Result<Option<Hello>, ProtocolError> {
+/// Exchanges the first messages, and gives the client a place. `None` if it may not stay.
+async fn greet<'a>(
+    reader: &mut Reader,
+    writer: &mut Writer,
+    shared: &'a Shared,
+) -> Result<Option<(Hello, SemaphorePermit<'a>)>, ProtocolError> {
     write_preamble(writer).await?;
     read_preamble(reader).await?;
     let Some(FromClient::Hello(hello)) = read(reader, MAX_HELLO_BYTES).await? else { return Ok(None) };
@@ -127,6 +132,10 @@ async fn greet(reader: &mut Reader, writer: &mut Writer, shared: &Shared) -> Res
         write(writer, &FromServer::Refused("the token is missing or not valid".to_owned())).await?;
         return Ok(None);
     }
+    let Ok(place) = shared.places.try_acquire() else {
+        write(writer, &FromServer::Refused(format!("{MAX_CLIENTS} consoles are attached already"))).await?;
+        return Ok(None);
+    };
     let welcome = Welcome {
         program: env!("CARGO_PKG_VERSION").to_owned(),
         instance: shared.instance,
@@ -140,7 +149,7 @@ async fn greet(reader: &mut Reader, writer: &mut Writer, shared: &Shared) -> Res
         journals: shared.source.journals.is_some(),
     };
     write(writer, &FromServer::Welcome(welcome)).await?;
-    Ok(Some(hello))
+    Ok(Some((hello, place)))
 }
 
 /// Reads until the client leaves.
