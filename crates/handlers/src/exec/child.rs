@@ -204,6 +204,7 @@ impl Child {
         // Nothing reads its output any more, so it is closed and the child cannot block on it.
         self.stdout = None;
         if let Some(status) = self.wait(timeout) {
+            self.stderr.finish();
             return ChildEnd::Exited(status);
         }
         self.signal(Signal::TERM);

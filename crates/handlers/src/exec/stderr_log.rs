@@ -12,7 +12,7 @@ use kreplay_model::{
     domain::{Redactor, TokenBucket},
     feed::{EventKind, EventLog},
 };
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::verdict::redacted_excerpt;
 
@@ -24,8 +24,8 @@ const LINES_PER_SECOND: f64 = 2.0;
 const MAX_STDERR_LINE_BYTES: usize = 16 << 10;
 /// The stack size of a reader thread.
 const STACK_BYTES: usize = 128 * 1024;
-/// How long [`StderrReader::last_line`] waits for the end of standard error.
-const LAST_LINE_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a reader of standard error is waited for after its child has exited. A descendant may keep it open.
+const END_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Limits the number of lines. The caller passes the time.
 #[derive(Debug)]
@@ -149,13 +149,20 @@ impl StderrReader {
         reader
     }
 
-    /// The last line. Waits up to [`LAST_LINE_TIMEOUT`] for the end of standard error.
+    /// The last line. Waits up to [`END_TIMEOUT`] for the end of standard error.
     pub(super) fn last_line(&self) -> String {
+        self.ended().line.clone()
+    }
+
+    /// Waits up to [`END_TIMEOUT`] until all lines of a child that has exited are logged.
+    pub(super) fn finish(&self) {
+        drop(self.ended());
+    }
+
+    fn ended(&self) -> MutexGuard<'_, LastLine> {
         let mut last = self.state.last.lock();
-        if !last.closed {
-            self.state.ended.wait_for(&mut last, LAST_LINE_TIMEOUT);
-        }
-        last.line.clone()
+        self.state.ended.wait_while_for(&mut last, |last| !last.closed, END_TIMEOUT);
+        last
     }
 }
 
