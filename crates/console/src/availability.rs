@@ -7,6 +7,7 @@ use kreplay_model::{control::Decision, feed::RunState, watch::AlertView};
 use crate::{
     action::Action,
     layout::Panel,
+    names,
     state::{JournalFeed, Layer, MAX_COPIED_BYTES, Race, ScreenId, State, TableId, WorkerStep},
 };
 
@@ -268,7 +269,13 @@ fn not_pausable(state: &State) -> Refusal {
 fn not_replayable(state: &State) -> Refusal {
     refuse_unless(state.chooses_topics(), "topics are chosen in the topic list")
         .or_else(|| refuse_unless(!state.chosen().is_empty(), "there is no topic to replay"))
+        .or_else(|| state.user.topics.lost_selection(&state.feed).map(not_in_list))
         .or_else(|| no_session(state))
+}
+
+/// Why a topic cannot be replayed that has left the list.
+fn not_in_list(name: &str) -> Cow<'static, str> {
+    Cow::Owned(format!("{} is no longer in the list; choose again", names::topic(name)))
 }
 
 fn not_plannable(state: &State) -> Refusal {

@@ -1,12 +1,14 @@
 //! Whether the text of a prompt, or the answer to a question, can be accepted.
 
+use std::collections::HashSet;
+
 use kreplay_model::control::{Decision, RecordDecision};
 
 use super::{
     Refusal,
     audit::not_auditable,
     groups::{unexecutable_change, unplannable_change},
-    no_session,
+    no_session, not_in_list,
     quarantine::undecidable,
     refuse_unless,
     workers::{fixed_concurrency, no_race_possible},
@@ -28,6 +30,9 @@ pub(super) fn not_acceptable(state: &State) -> Refusal {
             refuse_unless(waits, "that record no longer pauses the run")
                 .or_else(|| asked_action(question)?.refusal(state))
         }
+        Some(Dialog::Ask(question @ Question::ReplayInstead(names))) => {
+            gone_topic(state, names).map(not_in_list).or_else(|| asked_action(question)?.refusal(state))
+        }
         Some(Dialog::Ask(question)) => asked_action(question)?.refusal(state),
         Some(Dialog::Prompt { asked, .. }) => match asked {
             Asked::Workers => fixed_concurrency(state),
@@ -42,6 +47,12 @@ pub(super) fn not_acceptable(state: &State) -> Refusal {
     }
 }
 
+/// The first of some topics that is no longer in the list: the active run would be stopped for nothing.
+fn gone_topic<'a>(state: &State, names: &'a [String]) -> Option<&'a str> {
+    let listed: HashSet<&str> = state.catalog().iter().map(|topic| topic.name.as_str()).collect();
+    names.iter().map(String::as_str).find(|name| !listed.contains(name))
+}
+
 /// The action that a question asks about; `None` if it concerns a single key.
 fn asked_action(question: &Question) -> Option<Action> {
     match question {
@@ -53,7 +64,7 @@ fn asked_action(question: &Question) -> Option<Action> {
         Question::DecideAll(Decision::DeadLetter) => Some(Action::DeadLetterAll),
         Question::DecideRecord(RecordDecision::Skip, _) => Some(Action::SkipRecord),
         Question::DecideRecord(RecordDecision::DeadLetter, _) => Some(Action::DeadLetterRecord),
-        Question::ReplayInstead => Some(Action::Replay),
+        Question::ReplayInstead(_) => Some(Action::Replay),
         Question::LaunchInstead { .. } => Some(Action::StartRequest),
         // The alert may be resolved by now; its rule can still be silenced.
         Question::DecideKey(..) | Question::Silence | Question::ReplacePreset | Question::DeletePreset => None,

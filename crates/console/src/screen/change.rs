@@ -15,7 +15,7 @@ use crate::{
     layout::centred,
     number,
     state::{AskedChange, ChangePhase, State},
-    text::{clean, shorten, wrap},
+    text::{clean, shorten, wrap_at_most},
     theme::Theme,
     widget::{frame, paint},
 };
@@ -100,9 +100,9 @@ fn centre(buf: &mut Buffer, inner: Rect, text: &str, theme: &Theme) {
 /// Why there is no plan.
 fn refusal(buf: &mut Buffer, inner: Rect, reason: &str, theme: &Theme) {
     let text = format!("✗ refused; nothing was changed: {reason}");
-    let lines = wrap(&clean(&text), usize::from(inner.width));
     let room = usize::from(inner.height.saturating_sub(2)).min(MAX_REASON_LINES);
-    for (row, line) in lines.iter().take(room).enumerate() {
+    let lines = wrap_at_most(&clean(&text), usize::from(inner.width), room);
+    for (row, line) in lines.iter().enumerate() {
         paint::text(buf, inner.x, inner.y + 2 + number::cells(row), inner.width, line, theme.popup.patch(theme.bad));
     }
 }

@@ -71,12 +71,12 @@ fn below(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     }
 }
 
-/// What the counts leave out. Many failures have no event of their own.
+/// What the counts leave out. Many failures have no event of their own. Of quarantined records, the run has no total.
 fn remark(state: &State) -> Option<String> {
-    let counted: u64 = state.feed.errors.kinds().iter().map(|kind| kind.counts.total()).sum();
+    let counted = state.feed.errors.of_run();
     let totals = &state.run()?.totals;
     let failed = totals.retried.saturating_add(totals.skipped).saturating_add(totals.dead_lettered);
-    (failed > counted + state.feed.errors.dropped()).then(|| {
+    (failed > counted.retried + counted.skipped + counted.dead_lettered).then(|| {
         format!("{} in this run; after the first ones, only a sample is logged", number::counted(failed, "failure"))
     })
 }
@@ -84,5 +84,9 @@ fn remark(state: &State) -> Option<String> {
 fn title(state: &State) -> String {
     let kinds = state.feed.errors.kinds().len();
     let events: u64 = state.feed.errors.kinds().iter().map(|kind| kind.counts.total()).sum();
-    format!("{TITLE}: {} in {}", number::counted_short(kinds as u64, "kind"), number::counted_short(events, "event"))
+    let of_run = state.feed.errors.of_run().total();
+    // The events of earlier runs are listed, too.
+    let of_run = if of_run < events { format!(", {} in this run", number::short(of_run)) } else { String::new() };
+    let (kinds, events) = (number::counted_short(kinds as u64, "kind"), number::counted_short(events, "event"));
+    format!("{TITLE}: {kinds} in {events}{of_run}")
 }

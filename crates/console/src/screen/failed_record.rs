@@ -12,7 +12,7 @@ use crate::{
     layout::centred,
     number,
     state::State,
-    text::{clean, wrap},
+    text::{clean, wrap_at_most},
     theme::Theme,
     widget::{frame, paint},
 };
@@ -29,7 +29,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let times = number::number_of_times(record.attempts);
     let mut rows = Vec::new();
     let mut put = |label: &'static str, text: &str, style| {
-        for (line, text) in wrap(&clean(text), room).into_iter().take(MAX_ERROR_LINES).enumerate() {
+        for (line, text) in wrap_at_most(&clean(text), room, MAX_ERROR_LINES).into_iter().enumerate() {
             rows.push((if line == 0 { label } else { "" }, text, style));
         }
     };

@@ -12,6 +12,7 @@ pub(super) use crate::number::counted;
 
 use super::{beside::beside, foot};
 use crate::{
+    action::Action,
     hit_map::HitMap,
     key::Mode,
     layout::{centred, inside},
@@ -78,7 +79,9 @@ fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     }
     let Some(plan) = &planning.forecast else {
         if planning.in_progress.is_none() && planning.problem.is_none() {
-            lines.push(Line::styled("no plan yet; r makes one", theme.muted));
+            let key = state.key_of(Action::PlanAgain, Mode::Planning);
+            let make = key.map(|key| format!("; {key} makes one")).unwrap_or_default();
+            lines.push(Line::styled(format!("no plan yet{make}"), theme.muted));
         }
         return lines;
     };

@@ -12,7 +12,7 @@ use crate::{
     number,
     state::{ScreenId, Scrollable, State},
     table::TableState,
-    text::{clean, width, wrap},
+    text::{clean, width, wrap_at_most},
     theme::Theme,
     widget::{
         frame, paint,
@@ -65,7 +65,8 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     };
     let times = number::number_of_times(one.attempts);
     let text = clean(&format!("failed {times}; last error: {}", one.error)).into_owned();
-    for (row, text) in wrap(&text, usize::from(rows.width)).iter().take(usize::from(LINES_BELOW) - 1).enumerate() {
+    let lines = wrap_at_most(&text, usize::from(rows.width), usize::from(LINES_BELOW) - 1);
+    for (row, text) in lines.iter().enumerate() {
         let y = rows.bottom() + 1 + number::cells(row);
         paint::text(buf, rows.x, y, rows.width, text, theme.bad);
     }

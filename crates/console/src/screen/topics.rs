@@ -50,13 +50,14 @@ pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: 
     let first = topics.first_row(&shown, &state.feed, height);
     frame::window(buf, area, &title(state, area.width), &place(first, height, shown.len()), theme);
     hits.add(state.screen(), Target::TopicList);
+    let shown_table = topics.shown_table(&state.feed);
     let view = TableView {
         area: Rect { y: inner.y, height: rows.height + 1, ..inner },
         padding: (0, 0),
         gap: 1..=1,
         rows: &topics.rows(&state.feed),
         shown: &shown,
-        state: &topics.table,
+        state: &shown_table,
         first,
         selected: topics.selected_row(&shown, &state.feed),
         heading: |theme| theme.popup.patch(theme.column),

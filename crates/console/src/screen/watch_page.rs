@@ -32,7 +32,7 @@ pub(super) fn frame(buf: &mut Buffer, hits: &mut HitMap, title: &str, place: &st
     let (Some(parts), Some(area)) = (state.areas(), area(state)) else { return };
     header::banner(buf, Rect { height: 1, ..parts.header }, state, theme);
     let mut foot: Vec<String> = vec![place.to_owned()];
-    if state.user.watch.paused {
+    if state.feed.watched.is_paused() {
         foot.push("‖ paused".to_owned());
     }
     if let Some(snapshot) = state.feed.watched.snapshot() {

@@ -1,5 +1,7 @@
 //! Questions and prompts.
 
+use std::sync::Arc;
+
 use kreplay_model::{
     control::{Decision, RecordDecision},
     inspect::RecordId,
@@ -23,8 +25,8 @@ pub enum Question {
     DecideKey(Decision, u64),
     /// Apply the decision to the record that paused the run? Another one may pause it before the answer.
     DecideRecord(RecordDecision, RecordId),
-    /// Stop the active run and replay the chosen topics?
-    ReplayInstead,
+    /// Stop the active run and replay these topics? The list may change before the answer.
+    ReplayInstead(Arc<[String]>),
     /// Run with effects several times, in a race?
     Race,
     /// Stop the active run and start that of the launch form?
@@ -38,6 +40,24 @@ pub enum Question {
     DeletePreset,
     /// Take no actions on the alerts of a rule for a time?
     Silence,
+}
+
+impl Question {
+    /// Whether nothing is left to ask once no run is active.
+    #[must_use]
+    pub fn needs_active_run(&self) -> bool {
+        match self {
+            Self::Restart
+            | Self::Stop
+            | Self::Quit
+            | Self::DecideAll(_)
+            | Self::DecideKey(..)
+            | Self::DecideRecord(..)
+            | Self::ReplayInstead(_)
+            | Self::LaunchInstead { .. } => true,
+            Self::Race | Self::ReplacePreset | Self::DeletePreset | Self::Silence => false,
+        }
+    }
 }
 
 /// What a prompt asks for.

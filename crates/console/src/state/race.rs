@@ -146,6 +146,8 @@ pub struct Race {
     pub phase: RacePhase,
     /// The number of workers before the race, and whether it was automatic.
     pub(crate) before: (u32, bool),
+    /// The problem from before the start of the current lane, while it is still shown.
+    old_problem: Option<String>,
 }
 
 /// Why a list of numbers of workers cannot be raced.
@@ -204,7 +206,7 @@ impl Race {
     #[must_use]
     pub fn new(lanes: &[u32], now: Duration, before: (u32, bool)) -> Self {
         let lanes = lanes.iter().copied().map(RaceLane::new).collect();
-        Self { lanes, phase: RacePhase::Planning(now), before }
+        Self { lanes, phase: RacePhase::Planning(now), before, old_problem: None }
     }
 
     /// Whether a lane runs, or one will.
@@ -264,17 +266,27 @@ impl Race {
                     self.phase = RacePhase::Running(at);
                     self.follow(at, run, snapshot, now)
                 }
-                _ if snapshot.problem.is_some() => {
-                    self.stop(snapshot.problem.clone().unwrap_or_else(|| "the run did not start".to_owned()))
-                }
-                _ if now.saturating_sub(since) > Self::START_TIMEOUT => self.stop("the run did not start in a minute"),
-                _ => RaceStep::Wait,
+                _ => self.wait_for_start(snapshot.problem.as_deref(), now.saturating_sub(since)),
             },
             RacePhase::Running(at) => match &snapshot.run {
                 Some(run) => self.follow(at, run, snapshot, now),
                 None => self.stop("the session has no run any more"),
             },
             RacePhase::Over | RacePhase::Stopped(_) => RaceStep::Wait,
+        }
+    }
+
+    /// Waits for the run of a lane. A problem from before its start is shown until the start has succeeded or failed.
+    fn wait_for_start(&mut self, problem: Option<&str>, waited: Duration) -> RaceStep {
+        let is_overdue = waited > Self::START_TIMEOUT;
+        match problem {
+            Some(problem) if is_overdue || self.old_problem.as_deref() != Some(problem) => self.stop(problem),
+            Some(_) => RaceStep::Wait,
+            None if is_overdue => self.stop("the run did not start in a minute"),
+            None => {
+                self.old_problem = None;
+                RaceStep::Wait
+            }
         }
     }
 
@@ -294,6 +306,7 @@ impl Race {
             return RaceStep::Restore;
         };
         let workers = lane.workers;
+        self.old_problem.clone_from(&snapshot.problem);
         self.phase = RacePhase::Starting(at, now, snapshot.run.as_ref().map(|run| run.id.clone()));
         RaceStep::Begin(workers)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     GroupMemberRow, GroupPanel, GroupPartitionRow, GroupRow, HotKeyRow, JournalRow, PartitionRow, ScreenId, State,
-    TopicRow,
+    TopicRow, topic_row::COLUMNS_OF_WATCH,
 };
 use crate::table::{Column, TableRow};
 
@@ -102,7 +102,17 @@ impl State {
         }
     }
 
-    /// The ids of a table's columns that are not shown.
+    /// The columns of a table that can be shown now. Those that a watch of groups fills need one.
+    #[must_use]
+    pub fn columns_to_choose(&self, table: TableId) -> Vec<ColumnName> {
+        let mut columns = table.columns();
+        if table == TableId::Topics && !self.feed.watched.is_on() {
+            columns.retain(|column| !COLUMNS_OF_WATCH.contains(&column.id));
+        }
+        columns
+    }
+
+    /// The ids of the columns of a table that the user has hidden.
     #[must_use]
     pub fn hidden_columns(&self, table: TableId) -> &BTreeSet<&'static str> {
         match table {
@@ -117,7 +127,7 @@ impl State {
         }
     }
 
-    /// The ids of a table's columns that are not shown, to change them.
+    /// The ids of the columns of a table that the user has hidden, to change them.
     pub(crate) fn hidden_columns_mut(&mut self, table: TableId) -> &mut BTreeSet<&'static str> {
         match table {
             TableId::Partitions => &mut self.user.table.hidden,

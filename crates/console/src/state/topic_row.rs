@@ -29,7 +29,7 @@ const PARTITIONS_CELLS: u16 = 12;
 const RECORDS_CELLS: u16 = 13;
 const GROUPS_CELLS: u16 = 6;
 const LAG_CELLS: u16 = 10;
-/// The columns that a watch of groups fills. They are hidden without one.
+/// The columns that a watch of groups fills. They are not shown without one.
 pub(super) const COLUMNS_OF_WATCH: [&str; 2] = ["groups", "lag"];
 const BASE: Role = |theme| theme.popup;
 

@@ -8,12 +8,12 @@ use super::{
     FeedState,
     topic_row::{COLUMNS_OF_WATCH, TopicRow},
 };
-use crate::table::{TableState, arrange};
+use crate::table::{TableRow as _, TableState, arrange};
 
 /// The state of the topic list.
 ///
 /// Cursor and marks refer to names, because a reloaded list may have a different order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Topics {
     /// Whether the list has been opened automatically.
     pub auto_opened: bool,
@@ -23,17 +23,19 @@ pub struct Topics {
     pub marked: BTreeSet<String>,
 }
 
-impl Default for Topics {
-    fn default() -> Self {
-        let table = TableState { hidden: COLUMNS_OF_WATCH.into(), ..TableState::default() };
-        Self { auto_opened: false, table, marked: BTreeSet::new() }
-    }
-}
-
 impl Topics {
-    /// Shows the columns that a watch of groups fills.
-    pub(crate) fn show_groups(&mut self) {
-        self.table.hidden.retain(|column| !COLUMNS_OF_WATCH.contains(column));
+    /// The table as it is shown: without a watch of groups also without the columns that it fills, whatever the user
+    /// has hidden. One column at least is shown.
+    #[must_use]
+    pub fn shown_table(&self, feed: &FeedState) -> TableState<String> {
+        let mut table = self.table.clone();
+        if !feed.watched.is_on() {
+            table.hidden.extend(COLUMNS_OF_WATCH);
+            if table.hidden.len() == TopicRow::columns().len() {
+                table.hidden.remove("topic");
+            }
+        }
+        table
     }
 
     /// The rows of all topics, in the order of the catalog.
@@ -76,6 +78,15 @@ impl Topics {
     #[must_use]
     pub fn is_marked(&self, topic: &TopicView) -> bool {
         self.marked.contains(&topic.name)
+    }
+
+    /// The selected topic if it is no longer in the list and no topic is marked. The cursor is then on another topic,
+    /// which the user did not select.
+    #[must_use]
+    pub fn lost_selection(&self, feed: &FeedState) -> Option<&str> {
+        let selected = self.table.selected.as_deref()?;
+        let is_chosen = |topic: &TopicView| topic.name == selected || self.is_marked(topic);
+        (!feed.catalog().iter().any(is_chosen)).then_some(selected)
     }
 
     /// The chosen topics: the marked ones, shown or not, or without marks the one under the cursor.

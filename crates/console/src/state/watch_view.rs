@@ -68,8 +68,6 @@ pub struct WatchView {
     pub change: ChangeView,
     /// The rule that the question about a silence is about.
     pub silencing: Option<Arc<str>>,
-    /// Whether the user has paused the watch.
-    pub paused: bool,
     /// The groups that the watcher was last told to be visible.
     pub visible: Arc<[String]>,
 }
@@ -86,7 +84,6 @@ impl Default for WatchView {
             rebalances_from: 0,
             change: ChangeView::default(),
             silencing: None,
-            paused: false,
             visible: Arc::default(),
         }
     }

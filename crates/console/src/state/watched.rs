@@ -59,6 +59,12 @@ impl Watched {
         }
     }
 
+    /// Whether the watch is paused, by this console or another view.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.snapshot().is_some_and(|snapshot| snapshot.paused)
+    }
+
     /// The watched groups, sorted by name.
     #[must_use]
     pub fn groups(&self) -> &[Arc<GroupView>] {

@@ -44,13 +44,18 @@ pub(super) fn details(state: &mut State) {
 
 /// Closes the screens and questions that became obsolete with a snapshot, and says so if the user was looking at one.
 pub(super) fn close_obsolete(state: &mut State) {
-    let asks = matches!(state.user.navigation.dialog, Some(Dialog::Ask(_)));
+    let asks_about_run = match &state.user.navigation.dialog {
+        Some(Dialog::Ask(question)) => Some(question.needs_active_run()),
+        _ => None,
+    };
     let front = state.user.navigation.front().screen;
     close_those_with_nothing_to_show(state);
     let closed_quarantine = front == ScreenId::Quarantine && !state.user.navigation.is_open(front);
-    if (asks || closed_quarantine) && !state.run_is_active() {
+    if (asks_about_run == Some(true) || closed_quarantine) && !state.run_is_active() {
         // The run ended, so there is nothing left to stop or to decide.
-        state.user.navigation.dialog = None;
+        if asks_about_run != Some(false) {
+            state.user.navigation.dialog = None;
+        }
         show_message(state, StatusKind::Info, "the run has ended");
     }
     close_question_about_decided_record(state);

@@ -37,9 +37,6 @@ pub(super) fn show(state: &mut State, at: Moment, frame: Option<Frame>) -> Vec<E
     let unlisted = if is_watch_on { Watched::Listing(state.now) } else { Watched::Off };
     let mut before = std::mem::take(&mut state.feed);
     state.feed = FeedState::of_frame(at, frame, &mut before, unlisted);
-    if state.feed.watched.is_on() && !before.watched.is_on() {
-        state.user.topics.show_groups();
-    }
     if state.latest.is_none() && state.playback.is_none() {
         state.latest = Some(Box::new(before));
     }
@@ -57,12 +54,9 @@ pub(super) fn to_latest(state: &mut State) {
     state.feed.timeline = before.timeline;
     state.feed.changes = before.changes;
     state.feed.journal = before.journal;
-    // Another run, or the first look at groups, may have begun meanwhile.
+    // Another run may have begun meanwhile.
     if state.run().map(|run| &run.id) != shown_run.as_ref() {
         super::begin_run(state);
-    }
-    if state.feed.watched.is_on() {
-        state.user.topics.show_groups();
     }
     drop_what_belongs_to_another_moment(state);
 }

@@ -15,7 +15,7 @@ pub(super) fn confirm(state: &mut State, question: Question) -> Vec<Effect> {
         Question::DecideAll(decision) => quarantine::send_all(state, decision),
         Question::DecideKey(decision, hash) => quarantine::send_key(state, decision, hash),
         Question::DecideRecord(decision, id) => failed_record::send(state, decision, id),
-        Question::ReplayInstead => topics::replay_chosen(state),
+        Question::ReplayInstead(names) => topics::replay_these(state, names),
         Question::Race => race::begin(state),
         Question::LaunchInstead { dry_run } => launch_form::send(state, dry_run),
         Question::ReplacePreset => presets::replace(state),

@@ -7,7 +7,7 @@ use kreplay_model::{control::Command, domain::Concurrency};
 use super::{Effect, navigate, reject, show_message};
 use crate::{
     action::Action,
-    state::{Asked, Dialog, Question, Race, RaceStep, ScreenId, State, StatusKind, forecast, parse_lanes},
+    state::{Asked, Dialog, Question, Race, RacePhase, RaceStep, ScreenId, State, StatusKind, forecast, parse_lanes},
 };
 
 /// The numbers of workers that are proposed.
@@ -78,12 +78,17 @@ pub(super) fn tick(state: &mut State) -> Vec<Effect> {
     let has_ended = state.latest_feed().ended;
     let now = state.now;
     let Some(race) = state.race.as_mut().filter(|race| race.is_active()) else { return Vec::new() };
+    let was_starting = matches!(race.phase, RacePhase::Starting(..));
     let step = if has_ended { race.stop("the session has ended") } else { race.advance(&snapshot, now) };
+    // The run of the lane may begin all the same, and nobody would expect it.
+    let is_abandoned = was_starting && !has_ended && matches!(race.phase, RacePhase::Stopped(_));
     state.stale = true;
     if step == RaceStep::Restore && !has_ended {
         show_message(state, StatusKind::Info, "the race is over");
     }
-    effects_of(state, step)
+    let mut effects = if is_abandoned { vec![Effect::Send(Command::Stop)] } else { Vec::new() };
+    effects.extend(effects_of(state, step));
+    effects
 }
 
 fn effects_of(state: &State, step: RaceStep) -> Vec<Effect> {

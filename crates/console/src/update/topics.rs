@@ -47,15 +47,15 @@ pub(super) fn reload(state: &mut State) -> Vec<Effect> {
 
 /// Replays the chosen topics. Asks first if a run is active.
 pub(super) fn replay(state: &mut State) -> Vec<Effect> {
+    let names: Arc<[String]> = state.chosen().into_iter().map(|topic| topic.name.clone()).collect();
     if state.run_is_active() {
-        return ask(state, Question::ReplayInstead);
+        return ask(state, Question::ReplayInstead(names));
     }
-    replay_chosen(state)
+    replay_these(state, names)
 }
 
-/// Starts a run of the chosen topics. The session stops an active run first.
-pub(super) fn replay_chosen(state: &mut State) -> Vec<Effect> {
-    let names: Arc<[String]> = state.chosen().into_iter().map(|topic| topic.name.clone()).collect();
+/// Starts a run of these topics. The session stops an active run first.
+pub(super) fn replay_these(state: &mut State, names: Arc<[String]>) -> Vec<Effect> {
     state.user.navigation.close(ScreenId::Topics);
     start(state, Command::Replay(names))
 }

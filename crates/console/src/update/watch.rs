@@ -16,7 +16,6 @@ use kreplay_model::domain::TopicPartition;
 pub(super) fn begin(state: &mut State) -> Vec<Effect> {
     if !state.feed.watched.is_on() {
         state.feed.watched = Watched::Listing(state.now);
-        state.user.topics.show_groups();
         state.stale = true;
     }
     Vec::new()
@@ -25,9 +24,6 @@ pub(super) fn begin(state: &mut State) -> Vec<Effect> {
 /// Shows a new snapshot.
 pub(super) fn learn(state: &mut State, snapshot: Arc<WatchSnapshot>) -> Vec<Effect> {
     if state.feed.watched.snapshot() != Some(&*snapshot) {
-        if !state.feed.watched.is_on() {
-            state.user.topics.show_groups();
-        }
         state.feed.timeline.add_watch(&snapshot);
         state.feed.watched = Watched::known(snapshot);
         state.stale = true;
@@ -75,10 +71,9 @@ pub(super) fn refresh(state: &mut State) -> Vec<Effect> {
     vec![Effect::Watch(WatchCommand::Refresh)]
 }
 
-/// Pauses or resumes the watch.
-pub(super) fn toggle_pause(state: &mut State) -> Vec<Effect> {
-    state.user.watch.paused = !state.user.watch.paused;
-    vec![Effect::Watch(WatchCommand::Pause(state.user.watch.paused))]
+/// Pauses or resumes the watch. Its next snapshot shows the effect.
+pub(super) fn toggle_pause(state: &State) -> Vec<Effect> {
+    vec![Effect::Watch(WatchCommand::Pause(!state.feed.watched.is_paused()))]
 }
 
 /// Opens the selected group, or shows and hides the groups without trouble.

@@ -9,6 +9,7 @@ use ratatui::{
 
 use super::{frame, paint, symbol};
 use crate::{
+    action::Action,
     hit_map::{HitMap, Target},
     layout::Panel,
     number,
@@ -33,7 +34,8 @@ pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &St
     }
     let back = log.back().min(log.len(events).saturating_sub(height));
     let remark = if back > 0 {
-        format!("{} newer below; G follows the log", number::count(back as u64))
+        let follow = state.with_key(Action::Bottom, |key| format!("; {key} follows the log"));
+        format!("{} newer below{follow}", number::count(back as u64))
     } else {
         "UTC".to_owned()
     };

@@ -133,7 +133,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.table.filter.is_empty() => {
             "clear filter"
         }
-        (Action::PauseWatch, _) if state.user.watch.paused => "resume",
+        (Action::PauseWatch, _) if state.feed.watched.is_paused() => "resume",
         (Action::Close, _) if state.mode() == Mode::Watching && has_group_filter(state) => "clear filter",
         (Action::Close, _)
             if matches!(state.mode(), Mode::Watching | Mode::Charting | Mode::Racing | Mode::Listing) =>

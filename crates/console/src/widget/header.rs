@@ -140,7 +140,7 @@ fn watching<'a>(state: &State, theme: &Theme) -> Vec<Span<'a>> {
         None if state.feed.ended => ("○ no groups were listed".to_owned(), theme.notice),
         None => ("◌ listing groups…".to_owned(), theme.notice),
         Some(groups) if state.feed.ended => (format!("■ watched {groups}"), theme.notice),
-        Some(groups) if state.user.watch.paused => (format!("‖ paused, {groups}"), theme.warning),
+        Some(groups) if state.feed.watched.is_paused() => (format!("‖ paused, {groups}"), theme.warning),
         Some(groups) => (format!("► watching {groups}"), theme.good),
     };
     let mut spans = vec![Span::styled(text, style)];

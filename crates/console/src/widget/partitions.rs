@@ -84,7 +84,8 @@ fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a>
     let count = if hidden == 0 { rows.total.to_string() } else { format!("{} of {}", rows.shown.len(), rows.total) };
     spans.push(Span::styled(format!("  {count}"), theme.base));
     if rows.empty_hidden > 0 && typed.is_none() {
-        spans.push(Span::styled(format!(" ({} empty hidden, z shows)", rows.empty_hidden), theme.muted));
+        let show = state.with_key(Action::ToggleEmpty, |key| format!(", {key} shows"));
+        spans.push(Span::styled(format!(" ({} empty hidden{show})", rows.empty_hidden), theme.muted));
     }
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
     // Two spaces, the slash, and the cursor.

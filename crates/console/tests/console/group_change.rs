@@ -136,6 +136,14 @@ fn a_refused_plan_says_why() {
 }
 
 #[test]
+fn a_reason_that_is_cut_ends_with_an_ellipsis() {
+    let mut state = changing((80, 24));
+    press_code(&mut state, KeyCode::Enter);
+    answer(&mut state, 1, GroupChangeStep::Refused("word ".repeat(200)));
+    assert!(text(&state).contains("word …"), "{}", text(&state));
+}
+
+#[test]
 fn a_read_only_configuration_shows_plans_and_executes_none() {
     let mut state = with_plan((80, 24), billing_plan());
     let reason = "this configuration is read-only (kafka.read_only, --read-only); no group is changed";

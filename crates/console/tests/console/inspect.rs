@@ -171,6 +171,28 @@ fn failed_records_are_listed_by_kind() {
 }
 
 #[test]
+fn failures_of_a_run_are_compared_with_its_own_events() {
+    let failures = |count: usize| {
+        let retried = EventKind::Retried(failure("vc.orders.events", 700, None, 1, "the target answered 503"));
+        vec![retried; count]
+    };
+    let mut state = running(80, 24);
+    give_events(&mut state, failures(248));
+    give_events(&mut state, vec![EventKind::Started { run_id: "demo-2".into(), concurrency: 6 }]);
+    give_events(&mut state, failures(202));
+    change_run(&mut state, |run| {
+        run.id = "demo-2".into();
+        run.totals.retried = 400;
+    });
+    act(&mut state, Action::Errors);
+    let shown = text(&state);
+    assert!(shown.contains("Errors: 1 kind in 450 events, 202 in this run"), "{shown}");
+    assert!(shown.contains("400 failures in this run; after the first ones, only a sample is logged"), "{shown}");
+    change_run(&mut state, |run| run.totals.retried = 202);
+    assert!(!text(&state).contains("only a sample is logged"), "{}", text(&state));
+}
+
+#[test]
 fn the_last_record_of_a_kind_is_shown() {
     let mut state = paused(100, 30);
     act(&mut state, Action::Errors);

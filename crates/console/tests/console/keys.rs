@@ -11,7 +11,10 @@ use kreplay_console::{
     state::{Dialog, Layer, Question, ScreenId, State},
     update::{Effect, Event, update},
 };
-use kreplay_model::{control::Command, feed::RunState};
+use kreplay_model::{
+    control::Command,
+    feed::{EventKind, RunState},
+};
 use proptest::prelude::*;
 
 fn keymap(changes: &[(Action, &[&str])]) -> Result<Keymap, Vec<KeymapError>> {
@@ -63,6 +66,29 @@ fn a_changed_key_replaces_all_default_keys_of_its_action() {
     assert_eq!(press(&mut state, ' '), []);
     assert_eq!(update(&mut state, Event::Key(Key::ctrl('o'))), [Effect::Send(Command::Pause)]);
     assert_eq!(press_code(&mut state, KeyCode::F(5)), [Effect::Send(Command::Pause)]);
+}
+
+#[test]
+fn titles_and_remarks_show_changed_keys_and_no_unbound_ones() {
+    let shown = |keys: [&[&str]; 3]| {
+        let actions = [Action::ToggleEmpty, Action::Bottom, Action::PlanAgain];
+        let changes: Vec<_> = actions.into_iter().zip(keys).collect();
+        let mut state = with_keys(running(80, 24), &changes);
+        let warn = |seq: u64| event(seq, 3.0, EventKind::Warning { text: format!("warning {seq}") });
+        apply(&mut state, Event::Events((3..40).map(warn).collect()));
+        press_code(&mut state, KeyCode::Tab);
+        act(&mut state, Action::Top);
+        let dashboard = text(&state);
+        act(&mut state, Action::Plan);
+        (dashboard, text(&state))
+    };
+    let (dashboard, plan) = shown([&["f9"], &["f11"], &["f12"]]);
+    assert!(dashboard.contains("empty hidden, F9 shows)"), "{dashboard}");
+    assert!(dashboard.contains("newer below; F11 follows the log"), "{dashboard}");
+    assert!(plan.contains("no plan yet; F12 makes one"), "{plan}");
+    let (dashboard, plan) = shown([&[], &[], &[]]);
+    assert!(dashboard.contains("empty hidden)") && dashboard.contains("newer below ─"), "{dashboard}");
+    assert!(plan.contains("no plan yet "), "{plan}");
 }
 
 #[test]

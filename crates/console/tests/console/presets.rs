@@ -10,7 +10,7 @@ use kreplay_console::{
     state::{Asked, Dialog, FormField, Preset, Question, ScreenId, State, StatusKind},
     update::{Effect, Event, update},
 };
-use kreplay_model::control::RunField;
+use kreplay_model::{control::RunField, feed::Planning};
 
 use crate::{
     fixture::*,
@@ -117,6 +117,16 @@ fn a_problem_of_the_file_is_shown_and_the_prompt_stays_open() {
 }
 
 #[test]
+fn a_problem_that_is_cut_ends_with_an_ellipsis() {
+    let mut state = form();
+    press_code(&mut state, KeyCode::F(2));
+    type_text(&mut state, "all");
+    let (preset, _) = kept(press_code(&mut state, KeyCode::Enter));
+    apply(&mut state, Event::PresetKept(Box::new(preset), Err("word ".repeat(120))));
+    assert!(text(&state).contains("word …"), "{}", text(&state));
+}
+
+#[test]
 fn a_preset_is_loaded_and_what_is_unknown_is_named() {
     let mut state = listed(some());
     assert_snapshot!("presets_80x24", text(&state));
@@ -152,6 +162,15 @@ fn a_preset_is_deleted_only_after_a_question() {
     let effects = update(&mut state, Event::PresetDeleted("all".into(), Ok(())));
     assert_eq!(effects, []);
     assert_eq!(message(&state), (StatusKind::Info, "preset all deleted"));
+}
+
+#[test]
+fn a_question_about_a_preset_stays_open_while_a_plan_is_made() {
+    let mut state = listed(some());
+    press(&mut state, 'd');
+    change(&mut state, |snapshot| snapshot.planning.in_progress = Some(Planning { read: 1, wanted: 9 }));
+    assert_eq!(dialog(&state), Some(&Dialog::Ask(Question::DeletePreset)));
+    assert_eq!(press(&mut state, 'y'), [Effect::DeletePreset("all".into())]);
 }
 
 #[test]

@@ -12,8 +12,8 @@ use kreplay_model::{
     control::Command,
     domain::{Concurrency, Ordering},
     feed::{
-        Bottleneck, Curve, CurvePoint, DryRunFindings, DryRunView, Forecast, PlanningView, RunState, RunSummary,
-        RunView, Snapshot,
+        Bottleneck, Curve, CurvePoint, DryRunFindings, DryRunView, Forecast, Planning, PlanningView, RunState,
+        RunSummary, RunView, Snapshot,
     },
 };
 
@@ -182,6 +182,9 @@ fn a_race_with_effects_asks_first() {
     change_run(&mut state, |run| run.plan.handler = "projection:orders.toml".into());
     assert_eq!(start(&mut state, "1,3"), []);
     assert_eq!(dialog(&state), Some(&Dialog::Ask(Question::Race)));
+    let mut planning = state.clone();
+    change(&mut planning, |snapshot| snapshot.planning.in_progress = Some(Planning { read: 1, wanted: 9 }));
+    assert_eq!(dialog(&planning), dialog(&state), "it is asked while no run is active");
     assert!(text(&state).contains("All records are handled 2 times"), "{}", text(&state));
     press_code(&mut state, KeyCode::Esc);
     assert!(state.race.is_none());
@@ -210,6 +213,20 @@ fn a_race_is_refused_where_it_would_do_harm() {
     give(&mut state, snapshot(None, 0.0));
     act(&mut state, Action::Race);
     assert!(text(&state).contains("no race yet: there is no run yet"), "{}", text(&state));
+}
+
+#[test]
+fn an_earlier_problem_does_not_end_the_race_and_a_new_one_stops_its_run() {
+    let mut state = before_the_race(80, 24);
+    change(&mut state, |snapshot| snapshot.problem = Some("no broker answers".into()));
+    assert_eq!(start(&mut state, "1,3"), []);
+    assert_eq!(commands(tick(&mut state)), [Command::StopPlanning, workers(1), Command::Start]);
+    assert_eq!(tick(&mut state), [], "the problem is that of an earlier start");
+    change(&mut state, |snapshot| snapshot.problem = None);
+    assert_eq!(tick(&mut state), []);
+    change(&mut state, |snapshot| snapshot.problem = Some("no broker answers".into()));
+    assert_eq!(commands(tick(&mut state)), [Command::Stop, workers(6)]);
+    assert_eq!(state.race.as_ref().unwrap().phase, RacePhase::Stopped("no broker answers".into()));
 }
 
 #[test]

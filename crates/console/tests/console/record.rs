@@ -3,7 +3,7 @@
 use kreplay_console::{
     action::Action,
     key::Key,
-    state::{GroupRow, RecordingState, SavedLayout, ScreenId, State, StatusKind},
+    state::{GroupRow, RecordingState, SavedLayout, ScreenId, State, StatusKind, TableId},
     update::{Effect, Event, update},
 };
 
@@ -121,4 +121,33 @@ fn what_was_left_open_hides_neither_trouble_nor_a_run() {
     change(&mut state, |snapshot| snapshot.problem = Some("no broker answered".into()));
     apply(&mut state, Event::Layout(layout));
     assert_at_home(&state);
+}
+
+#[test]
+fn columns_of_a_watch_are_shown_only_with_one_and_only_if_they_are_not_hidden() {
+    let heading = |state: &State| text(state).lines().find(|line| line.contains("  records ")).unwrap().to_owned();
+    let again = |before: &State| {
+        let mut state = choosing(80, 24, topics());
+        apply(&mut state, Event::Layout(Box::new(SavedLayout::of(before, &SavedLayout::default()))));
+        state
+    };
+    let mut before = choosing(80, 24, topics());
+    apply(&mut before, Event::WatchBegan);
+    assert!(heading(&before).contains(" groups ") && heading(&before).contains(" lag "), "{}", heading(&before));
+    let mut state = again(&before);
+    assert!(!heading(&state).contains("groups") && !heading(&state).contains("lag"), "{}", heading(&state));
+    assert!(state.columns_to_choose(TableId::Topics).iter().all(|column| !["groups", "lag"].contains(&column.id)));
+    apply(&mut state, Event::WatchBegan);
+    assert_eq!(heading(&state), heading(&before));
+    before.user.topics.table.hidden.insert("lag");
+    let mut state = again(&before);
+    apply(&mut state, Event::WatchBegan);
+    assert!(heading(&state).contains(" groups ") && !heading(&state).contains("lag"), "{}", heading(&state));
+}
+
+#[test]
+fn one_column_remains_without_the_columns_of_a_watch() {
+    let mut state = choosing(80, 24, topics());
+    state.user.topics.table.hidden = ["marked", "topic", "partitions", "records"].into();
+    assert!(text(&state).contains("vc.orders.events"), "{}", text(&state));
 }

@@ -70,6 +70,20 @@ fn assert_border_is_whole(buffer: &Buffer, area: Rect, what: &str) {
 }
 
 #[test]
+fn an_error_that_is_cut_ends_with_an_ellipsis() {
+    let error = "word ".repeat(120);
+    let mut state = Situation::Normal.console(80, 24);
+    change_run(&mut state, |run| {
+        run.paused_record.as_mut().unwrap().error.clone_from(&error);
+        run.quarantine.waiting.iter_mut().for_each(|key| key.error.clone_from(&error));
+    });
+    for screen in [ScreenId::Quarantine, ScreenId::FailedRecord] {
+        let shown = text(&with_front(state.clone(), screen));
+        assert!(shown.contains("word…") || shown.contains("word …"), "{shown}");
+    }
+}
+
+#[test]
 fn a_screen_draws_its_title_and_no_control_characters() {
     in_every_situation(|screen, state, what| {
         let can_be_opened = (screen.refusal)(&state).is_none();

@@ -25,6 +25,11 @@ fn replay(names: &[&str]) -> Vec<Effect> {
     vec![Effect::Send(Command::Replay(names.iter().map(|name| (*name).to_owned()).collect()))]
 }
 
+/// The question whether these topics are to be replayed instead of the active run.
+fn instead(names: &[&str]) -> Dialog {
+    Dialog::Ask(Question::ReplayInstead(names.iter().map(|name| (*name).to_owned()).collect()))
+}
+
 fn enter(state: &mut State) -> Vec<Effect> {
     press_code(state, KeyCode::Enter)
 }
@@ -198,8 +203,9 @@ fn replaying_other_topics_during_a_run_needs_confirmation() {
     assert_eq!(press(&mut state, 't'), []);
     assert_eq!(state.mode(), Mode::Choosing);
     assert_eq!(enter(&mut state), []);
-    assert_eq!(dialog(&state), Some(&Dialog::Ask(Question::ReplayInstead)));
+    assert_eq!(dialog(&state), Some(&instead(&["vc.billing.events"])));
     assert!(text(&state).contains("stopped before its end"), "{}", text(&state));
+    assert!(text(&state).contains("Then 1 topic is replayed: vc.billing.events."), "{}", text(&state));
     press(&mut state, 'n');
     assert_eq!(state.mode(), Mode::Choosing);
     assert_eq!(enter(&mut state), []);
@@ -209,6 +215,55 @@ fn replaying_other_topics_during_a_run_needs_confirmation() {
     give(&mut state, snapshot(Some(run(3.36, RunState::Done, Ordering::Key)), 3.36));
     change(&mut state, |snapshot| snapshot.catalog = Some(topics().into()));
     assert_eq!(enter(&mut state), replay(&["vc.billing.events"]));
+}
+
+#[test]
+fn the_topics_that_were_asked_about_are_replayed() {
+    let list = |state: &mut State, topics: [TopicView; 2]| change(state, |now| now.catalog = Some(topics.into()));
+    let mut state = running(80, 24);
+    list(&mut state, [topic("a", 1, None), topic("b", 1, None)]);
+    press(&mut state, 't');
+    let (x, y) = find(&state, "  records ").map(|(x, y)| (x + 2, y)).unwrap();
+    click(&mut state, x, y);
+    enter(&mut state);
+    assert_eq!(dialog(&state), Some(&instead(&["a"])));
+    list(&mut state, [topic("a", 1, 1), topic("b", 1, 9)]);
+    assert_eq!(state.chosen()[0].name, "b", "the sizes have changed the order");
+    assert!(text(&state).contains("Then 1 topic is replayed: a."), "{}", text(&state));
+    let mut gone = state.clone();
+    assert_eq!(press(&mut state, 'y'), replay(&["a"]));
+    list(&mut gone, [topic("b", 1, 9), topic("c", 1, None)]);
+    assert_eq!(press(&mut gone, 'y'), [], "the active run would be stopped for nothing");
+    assert_eq!((dialog(&gone), message(&gone)), (None, "a is no longer in the list; choose again"));
+}
+
+#[test]
+fn many_topics_that_are_asked_about_are_counted() {
+    let mut state = running(60, 15);
+    let names: Vec<String> = (0..12).map(|at| format!("{at:02}-{}", "long-".repeat(40))).collect();
+    change(&mut state, |now| now.catalog = Some(names.iter().map(|name| topic(name, 1, None)).collect()));
+    type_text(&mut state, "ta");
+    enter(&mut state);
+    assert!(text(&state).contains("Then 12 topics are replayed:"), "{}", text(&state));
+    assert!(text(&state).contains("and 9 more."), "{}", text(&state));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(press(&mut state, 'y'), replay(&names));
+}
+
+#[test]
+fn a_topic_that_was_not_selected_does_not_take_the_place_of_one_that_is_gone() {
+    let mut state = choosing(80, 24, topics());
+    type_text(&mut state, "jj");
+    change(&mut state, |snapshot| {
+        let mut left = topics();
+        left.retain(|topic| topic.name != "vc.carts.events");
+        snapshot.catalog = Some(left.into());
+    });
+    assert_eq!(enter(&mut state), []);
+    assert_eq!(state.mode(), Mode::Choosing);
+    assert_eq!(message(&state), "vc.carts.events is no longer in the list; choose again");
+    press(&mut state, 'j');
+    assert_eq!(enter(&mut state), replay(&["vc.catalog.events"]));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use kreplay_console::{
 };
 use kreplay_model::watch::{
     GroupState, GroupType, MemberTasks, Reason, StreamsTask, StreamsTasks, StreamsView, SubtopologyView, VerdictKind,
-    WatchCommand,
+    WatchCommand, WatchSnapshot,
 };
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (160, 50)];
@@ -376,8 +376,18 @@ fn the_watch_can_be_refreshed_and_paused() {
     let mut state = watching(80, 24, cluster());
     assert_eq!(press(&mut state, 'r'), [Effect::Watch(WatchCommand::Refresh)]);
     assert_eq!(press(&mut state, 'p'), [Effect::Watch(WatchCommand::Pause(true))]);
+    give_groups(&mut state, WatchSnapshot { paused: true, ..cluster() });
     assert!(text(&state).contains("‖ paused"), "{}", text(&state));
     assert_eq!(press(&mut state, 'p'), [Effect::Watch(WatchCommand::Pause(false))]);
+}
+
+#[test]
+fn a_watch_that_another_console_paused_is_resumed_and_shown_as_it_is() {
+    let mut state = watching(80, 24, WatchSnapshot { paused: true, ..cluster() });
+    assert!(text(&state).contains("‖ paused, 11 groups"), "{}", text(&state));
+    assert_eq!(press(&mut state, 'p'), [Effect::Watch(WatchCommand::Pause(false))]);
+    give_groups(&mut state, cluster());
+    assert!(text(&state).contains("► watching 11 groups") && !text(&state).contains("‖ paused"), "{}", text(&state));
 }
 
 #[test]

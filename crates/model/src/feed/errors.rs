@@ -80,17 +80,24 @@ pub struct ErrorKinds {
     /// The kinds, in the order in which they occurred first; at most [`MAX_ERROR_KINDS`].
     kinds: Vec<ErrorKind>,
     dropped: u64,
+    of_run: FailureCounts,
     next_seq: u64,
 }
 
 impl ErrorKinds {
-    /// Takes an event. Events that were taken before, and those that are not about failed records, change nothing.
+    /// Takes an event. Events that were taken before, and those that are neither about a failed record nor the start
+    /// of a run, change nothing.
     pub fn add(&mut self, event: &Event) {
         if event.seq < self.next_seq {
             return;
         }
         self.next_seq = event.seq + 1;
+        // Several processes that are shown together have one run, which goes on when one of them starts.
+        if matches!(event.kind, EventKind::Started { .. }) && event.process.is_none() {
+            self.of_run = FailureCounts::default();
+        }
         let Some((failure, outcome)) = failure_of(&event.kind) else { return };
+        self.of_run.add(outcome);
         let error = head(&failure.error, MAX_ERROR_BYTES);
         let pattern = fold(error);
         let last = Failure { error: error.to_owned(), ..failure.clone() };
@@ -118,6 +125,12 @@ impl ErrorKinds {
     #[must_use]
     pub fn kinds(&self) -> &[ErrorKind] {
         &self.kinds
+    }
+
+    /// The failures since the last run began, those of dropped kinds included.
+    #[must_use]
+    pub fn of_run(&self) -> FailureCounts {
+        self.of_run
     }
 
     /// The number of failures of kinds that were dropped.
@@ -181,6 +194,24 @@ mod tests {
         assert_eq!((stock.last.error.as_str(), stock.last.attempt), ("no stock of item 9000", 4));
         assert_eq!(stock.last_outcome, FailureOutcome::Skipped);
         assert_eq!(timeout.counts.total(), 1, "an event is taken once");
+    }
+
+    #[test]
+    fn failures_are_also_counted_by_run() {
+        let started = |process: Option<&str>, seq| Event {
+            process: process.map(str::to_owned),
+            ..event(seq, EventKind::Started { run_id: "r".into(), concurrency: 1 })
+        };
+        let mut errors = ErrorKinds::default();
+        errors.add(&started(None, 0));
+        errors.add(&event(1, EventKind::Retried(failure("timed out", 1))));
+        errors.add(&started(Some("b"), 2));
+        assert_eq!(errors.of_run().total(), 1, "the run of several processes goes on");
+        errors.add(&started(None, 3));
+        assert_eq!(errors.of_run(), FailureCounts::default());
+        errors.add(&event(4, EventKind::Skipped(failure("timed out", 1))));
+        assert_eq!((errors.of_run().skipped, errors.of_run().total()), (1, 1));
+        assert_eq!(errors.kinds()[0].counts.total(), 2, "the kinds are those of the session");
     }
 
     #[test]

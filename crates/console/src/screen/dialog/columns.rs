@@ -23,7 +23,7 @@ const WIDTH: u16 = 50;
 const NAME_CELLS: usize = 16;
 
 pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, choice: ColumnChoice, state: &State, theme: &Theme) {
-    let columns = choice.table.columns();
+    let columns = state.columns_to_choose(choice.table);
     let room = buf.area.height.saturating_sub(2);
     let area = centred(buf.area, WIDTH, number::cells(columns.len() + 2).min(room));
     let keys: [(&[Action], &str); 2] = [(&[Action::ToggleColumn], "shows or hides"), (&[Action::Close], "closes")];

@@ -14,7 +14,7 @@ use crate::{
     number,
     screen::foot,
     state::{ExportSubject, LineInput, State},
-    text::{clean, wrap},
+    text::{clean, wrap, wrap_at_most},
     theme::Theme,
     widget::{frame, input::with_cursor, paint},
 };
@@ -23,6 +23,8 @@ use crate::{
 const WIDTH: u16 = 60;
 /// The lines of a prompt without what it is about.
 const HEIGHT: u16 = 8;
+/// Maximum number of lines of an error.
+const ERROR_LINES: usize = 2;
 
 pub(super) fn render(buf: &mut Buffer, text: &LineInput, error: Option<&str>, state: &State, theme: &Theme) {
     let max = state.max_concurrency();
@@ -105,7 +107,7 @@ pub(super) fn prompt_below(
     let typed = with_cursor(text, usize::from(field.width - 2));
     paint::text(buf, field.x + 1, field.y, field.width - 1, &typed, theme.input);
     if let Some(error) = error {
-        for (row, line) in wrap(&clean(error), usize::from(inner.width)).iter().take(2).enumerate() {
+        for (row, line) in wrap_at_most(&clean(error), usize::from(inner.width), ERROR_LINES).iter().enumerate() {
             paint::text(buf, inner.x, inner.y + 4 + number::cells(row), inner.width, line, theme.bad);
         }
     }

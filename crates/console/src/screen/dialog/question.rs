@@ -117,12 +117,18 @@ pub(super) fn render(buf: &mut Buffer, question: &Question, state: &State, theme
                     .into(),
             ],
         ),
-        Question::ReplayInstead => (
+        Question::ReplayInstead(topics) => (
             "Replay these topics instead?",
             vec![
-                "A run is active and will be stopped before its end; then the chosen topics are replayed.".into(),
+                "A run is active and will be stopped before its end.".into(),
                 in_flight,
                 rest,
+                format!(
+                    "Then {} {} replayed: {}.",
+                    number::counted(topics.len() as u64, "topic"),
+                    number::by_count(topics.len(), "is", "are"),
+                    names::topics(topics)
+                ),
             ],
         ),
     };

@@ -105,6 +105,19 @@ fn a_lane_that_does_not_end_well_ends_the_race() {
 }
 
 #[test]
+fn a_problem_from_before_the_start_of_a_lane_counts_only_if_it_stays() {
+    let mut race = Race::new(&[1, 3], at(0), (1, false));
+    let snapshot = Snapshot { problem: Some("no broker answers".into()), ..planned() };
+    assert_eq!(race.advance(&snapshot, at(0)), RaceStep::Begin(1));
+    let mut other = race.clone();
+    assert_eq!(race.advance(&snapshot, at(60)), RaceStep::Wait);
+    assert_eq!(race.advance(&snapshot, at(61)), RaceStep::Restore);
+    assert_eq!(race.phase, RacePhase::Stopped("no broker answers".into()));
+    let snapshot = Snapshot { problem: Some("no such topic".into()), ..planned() };
+    assert_eq!(other.advance(&snapshot, at(1)), RaceStep::Restore);
+}
+
+#[test]
 fn a_run_that_handled_nothing_ends_the_race_and_does_not_lead() {
     let mut race = Race::new(&[1, 3], at(0), (1, false));
     let mut snapshot = planned();
