@@ -42,6 +42,25 @@ fn help_of_every_command() {
 }
 
 #[test]
+fn a_simulated_watch_refuses_flags_without_effect() {
+    assert!(parse("demo --watch --once").is_ok() && parse("demo --watch --plain --record w.krec").is_ok());
+    for flags in [
+        "--once --record w.krec",
+        "--concurrency 8",
+        "--single-threaded",
+        "--handler ndjson:x",
+        "--from latest",
+        "--keys a",
+        "--group g",
+        "--rate 5/s",
+        "--no-journal",
+    ] {
+        let error = parse(&format!("demo --watch {flags}")).err().unwrap();
+        assert_eq!(error.kind(), clap::error::ErrorKind::ArgumentConflict, "{flags}");
+    }
+}
+
+#[test]
 fn run_settings_are_set_by_flags() {
     let config = load(
         "run --bootstrap-server a:1 --topics x y --concurrency 3 --ordering none --batch 5 --tier stream --handler ndjson:f --group g \

@@ -14,7 +14,7 @@ use super::{
     CliError, Exit, ReportArgs,
     args::{
         ClusterArgs, FileArgs,
-        report::report_formats,
+        report::{check_output, report_formats},
         selection::{FilterArgs, ScopeArgs, SelectionArgs},
     },
     print, run,
@@ -74,6 +74,7 @@ impl CompareArgs {
 /// Compares the handlers and writes the result.
 pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     let config = args.load(environment, directory)?;
+    check_output(args.output.as_deref())?;
     let right: HandlerSpec = args.right.parse().map_err(|error| CliError::Usage(format!("--right: {error}")))?;
     let report = ReportArgs { headless: true, ..ReportArgs::default() };
     let mut options = run::options(&config, None)?;

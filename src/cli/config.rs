@@ -5,7 +5,10 @@ use std::{fmt::Write as _, path::Path};
 use clap::{Args, Subcommand};
 use kreplay_model::domain::printable;
 
-use super::{CliError, RunArgs, RunSettingsArgs, args::PlanningArgs, rules::metrics_warnings};
+use super::{
+    CliError, ReportArgs, RunArgs, RunSettingsArgs, alerting::Silencer, args::PlanningArgs, rules::metrics_warnings,
+    work,
+};
 use crate::config::{Config, Environment, schema};
 
 /// The flags of `config`.
@@ -49,25 +52,50 @@ struct ShowArgs {
 /// Returns the text for standard output.
 ///
 /// # Errors
-/// [`CliError::Config`] with all problems.
+/// [`CliError::Config`] with all problems; [`CliError::Usage`] if settings contradict each other.
 pub(super) fn execute(args: &ConfigArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
-    let (settings, planning) = match &args.command {
-        ConfigCommand::Check(args) => (&args.run.settings, &args.planning),
-        ConfigCommand::Show(args) => (&args.settings, &args.planning),
-        ConfigCommand::Schema => return Ok(schema()),
+    let load = |settings: &RunSettingsArgs, planning: &PlanningArgs| {
+        let mut overrides = settings.overrides();
+        planning.put(&mut overrides);
+        Config::load(&overrides, environment, directory)
     };
-    let mut overrides = settings.overrides();
-    planning.put(&mut overrides);
-    let config = Config::load(&overrides, environment, directory)?;
-    if let ConfigCommand::Show(args) = &args.command {
-        return Ok(config.show(args.changed));
+    match &args.command {
+        ConfigCommand::Check(args) => check(&load(&args.run.settings, &args.planning)?, &args.run.report),
+        ConfigCommand::Show(args) => Ok(load(&args.settings, &args.planning)?.show(args.changed)),
+        ConfigCommand::Schema => Ok(schema()),
+    }
+}
+
+fn check(config: &Config, report: &ReportArgs) -> Result<String, CliError> {
+    let contradictions = contradictions(config, report);
+    if !contradictions.is_empty() {
+        return Err(CliError::Usage(contradictions.join("\n")));
     }
     let Some(file) = &config.file else { return Ok("the configuration is valid; no file was found\n".into()) };
     let mut answer = format!("the configuration is valid: {}\n", printable(&file.display().to_string()));
-    for warning in metrics_warnings(&config) {
+    for warning in metrics_warnings(config) {
         let _ = writeln!(answer, "note: {warning}");
     }
     Ok(answer)
+}
+
+/// The problems that concern several settings, in the words of the commands that refuse them before they contact
+/// anything.
+fn contradictions(config: &Config, report: &ReportArgs) -> Vec<String> {
+    let settings = config.run_settings();
+    let scope = &config.run.scope;
+    let of_settings = [
+        work::contradiction(&settings, scope),
+        scope.rules.decoding.settings_error(),
+        config.metrics.contradiction(),
+        config.topics.strategy.contradiction(),
+    ];
+    // Whether a console opens depends on the terminal of the run.
+    let printed =
+        if settings.dry_run.is_some() { Ok(()) } else { report.check_standard_output(&settings.handler, false) };
+    let silenced = Silencer::start(config, None, &report.silence).map(drop);
+    let of_flags = [printed, silenced].into_iter().filter_map(Result::err).map(|error| error.to_string());
+    of_settings.into_iter().flatten().chain(of_flags).collect()
 }
 
 #[cfg(test)]
@@ -104,6 +132,27 @@ mod tests {
         let error = run(&["check", "--batch", "0"], Some("[run]\nbacth = 1\n")).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
         assert_eq!(error.to_string().lines().count(), 2);
+    }
+
+    #[test]
+    fn check_refuses_what_run_refuses() {
+        for (flags, file, part) in [
+            (&["--silence", "no-such-rule"][..], "", "there is no rule `no-such-rule`"),
+            (&[], "[run]\nsingle_threaded = true\ngroup = 'g'\n", "run it without a group"),
+            (&[], "[run]\nprotect_group = 'billing'\n", "--max-lag"),
+            (&[], "[run]\nquarantine = true\non_failure = 'skip'\n", "quarantine"),
+            (&[], "[run]\nquarantine = true\nordering = 'partition'\n", "--ordering key"),
+            (&[], "[run]\ngroup = 'g'\nbarriers = ['key=a']\n", "drop --group or the barriers"),
+            (&[], "[metrics]\naddress = '0.0.0.0:9308'\n", "set metrics.token"),
+            (&[], "[decode]\nvalue = 'avro'\n", "--schema-registry"),
+            (&["--handler", "ndjson", "--headless", "--report", "json"], "", "--output FILE"),
+        ] {
+            let error = run(&[&["check"], flags].concat(), Some(file)).unwrap_err();
+            assert_eq!(error.exit(), Exit::Usage, "{file}");
+            assert!(error.to_string().contains(part), "{file}: {error}");
+        }
+        let both = "[run]\nprotect_group = 'billing'\n[metrics]\naddress = '0.0.0.0:9308'\n";
+        assert_eq!(run(&["check"], Some(both)).unwrap_err().to_string().lines().count(), 2, "all are reported");
     }
 
     #[test]

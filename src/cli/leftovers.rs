@@ -20,9 +20,6 @@ use super::{
 };
 use crate::config::{Config, Environment, Overrides};
 
-/// A run that this machine does not know may be active elsewhere. After this number of days it counts as finished.
-const UNKNOWN_RUN_DAYS: i64 = 7;
-
 /// The flags of `runs leftovers`.
 #[derive(Args, Clone)]
 pub struct LeftoversArgs {
@@ -33,7 +30,10 @@ pub struct LeftoversArgs {
     /// Remove groups that no run needs any more
     #[arg(long)]
     remove: bool,
-    /// Also remove groups of recent runs that this machine does not know; those runs can no longer be resumed
+    /// Also remove groups of runs that this machine does not know; those runs can no longer be resumed
+    ///
+    /// Such a run may be active on another machine, without a journal, or with another state directory, however long
+    /// ago it began. Without its group, it republishes records from the start of its plan.
     #[arg(long, requires = "remove")]
     unknown: bool,
     #[command(flatten)]
@@ -44,11 +44,11 @@ pub struct LeftoversArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Need {
-    /// The run is finished, or old and unknown.
+    /// The run is finished.
     NotNeeded,
     /// The run is active or can be resumed.
     Needed,
-    /// The run is recent and unknown to this machine.
+    /// This machine does not know the run, which may be active elsewhere, whatever its age.
     Unknown,
     /// The group has members, so it does not hold positions of a run.
     HasMembers,
@@ -80,12 +80,11 @@ pub(super) fn execute(args: &LeftoversArgs, environment: &Environment, directory
     let groups = Catalog::new(&client, config.kafka.connect_timeout).groups();
     client.close();
     let groups = groups.map_err(|error| CliError::Failed(error.to_string()))?;
-    let now = Utc::now();
     let mut leftovers: Vec<Leftover> = groups
         .into_iter()
         .filter_map(|group| {
             let run = run_of_position_group(&group.id)?.to_owned();
-            let need = if group.empty { need(&run, known.get(&run).copied(), now) } else { Need::HasMembers };
+            let need = if group.empty { need(known.get(&run).copied()) } else { Need::HasMembers };
             Some(Leftover { group: group.id, run, need, removed: false, error: None })
         })
         .collect();
@@ -99,20 +98,22 @@ pub(super) fn execute(args: &LeftoversArgs, environment: &Environment, directory
     }
 }
 
-fn need(run: &str, known: Option<Status>, now: DateTime<Utc>) -> Need {
+fn need(known: Option<Status>) -> Need {
     match known {
         Some(Status::Done) => Need::NotNeeded,
         Some(_) => Need::Needed,
-        None => match started(run) {
-            Some(at) if (now - at).num_days() >= UNKNOWN_RUN_DAYS => Need::NotNeeded,
-            _ => Need::Unknown,
-        },
+        None => Need::Unknown,
     }
 }
 
 /// The start time encoded in a run id.
 fn started(run: &str) -> Option<DateTime<Utc>> {
     NaiveDateTime::parse_from_str(run.split('-').next()?, "%Y%m%dT%H%M%S").ok().map(|at| at.and_utc())
+}
+
+/// When a run began, as a part of a sentence; empty if its id does not say it.
+fn began(run: &str) -> String {
+    started(run).map_or_else(String::new, |at| format!(", which began on {},", at.format("%Y-%m-%d")))
 }
 
 fn remove(
@@ -143,16 +144,17 @@ fn text(leftovers: &[Leftover], has_removed: bool) -> String {
     if leftovers.is_empty() {
         return "no groups on this cluster hold positions of runs\n".into();
     }
-    for Leftover { group, need, removed, error, .. } in leftovers {
+    for Leftover { group, run, need, removed, error } in leftovers {
         let text = match (removed, error, need) {
             (true, ..) => "removed".to_owned(),
             (_, Some(reason), _) => format!("cannot be removed: {reason}"),
             (_, _, Need::NotNeeded) => "no longer needed; use --remove to remove it".to_owned(),
             (_, _, Need::Needed) => "needed: its run is active or can be resumed (see kreplay runs)".to_owned(),
-            (_, _, Need::Unknown) => {
-                "its run is unknown on this machine and may be active elsewhere; use --remove --unknown to remove the group"
-                    .to_owned()
-            }
+            (_, _, Need::Unknown) => format!(
+                "its run{} is unknown on this machine and may be active elsewhere; use --remove --unknown to remove \
+                 the group",
+                began(run)
+            ),
             (_, _, Need::HasMembers) => "has members; left unchanged".to_owned(),
         };
         // Writing to a String cannot fail.
@@ -193,14 +195,25 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_active_or_recent_runs_are_needed() {
-        let now = "2026-11-28T10:00:00Z".parse::<DateTime<Utc>>().unwrap();
-        let (recent, old) = ("20261128T090501-0f3a2", "20261120T090501-0f3a2");
-        assert_eq!(need(recent, Some(Status::Done), now), Need::NotNeeded);
+    fn only_the_groups_of_finished_runs_are_not_needed() {
+        assert_eq!(need(Some(Status::Done)), Need::NotNeeded);
         for status in [Status::Running, Status::Interrupted, Status::Failed, Status::Cancelled, Status::Corrupt] {
-            assert_eq!(need(old, Some(status), now), Need::Needed, "{status:?}");
+            assert_eq!(need(Some(status)), Need::Needed, "{status:?}");
         }
-        assert_eq!((need(recent, None, now), need(old, None, now)), (Need::Unknown, Need::NotNeeded));
-        assert_eq!(need("no time", None, now), Need::Unknown);
+        assert_eq!(need(None), Need::Unknown, "it may be active elsewhere, however old it is");
+    }
+
+    #[test]
+    fn the_start_of_an_unknown_run_is_shown_if_its_id_has_it() {
+        let leftover = |run: &str| Leftover {
+            group: format!("kreplay-{run}"),
+            run: run.to_owned(),
+            need: Need::Unknown,
+            removed: false,
+            error: None,
+        };
+        let shown = text(&[leftover("20200101T090501-0f3a2"), leftover("no-time")], false);
+        assert!(shown.contains("0f3a2: its run, which began on 2020-01-01, is unknown on this machine"), "{shown}");
+        assert!(shown.contains("no-time: its run is unknown on this machine"), "{shown}");
     }
 }

@@ -23,7 +23,7 @@ use super::{
     args::{
         ClusterArgs, FileArgs, PlanningArgs,
         decode::DecodeArgs,
-        report::report_formats,
+        report::{check_output, report_formats},
         selection::{FilterArgs, ScopeArgs, SelectionArgs},
         settings::SettingsArgs,
     },
@@ -85,6 +85,7 @@ impl PlanArgs {
 /// Makes the plan and writes the report.
 pub(super) fn execute(args: &PlanArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     let config = args.load(environment, directory)?;
+    check_output(args.output.as_deref())?;
     let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
         let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
         return Err(CliError::Usage(missing.into()));

@@ -42,7 +42,8 @@ enum RunsCommand {
     /// List or remove consumer groups that hold the positions of runs without --group
     ///
     /// A run that republishes records (--handler topic) without a group keeps its positions in a group kreplay-RUN,
-    /// which has no members. Groups of active and resumable runs are never removed.
+    /// which has no members. Groups of active and resumable runs that this machine knows are never removed; those of
+    /// runs that it does not know are removed only with --unknown.
     Leftovers(LeftoversArgs),
 }
 

@@ -26,7 +26,7 @@ use tokio::runtime::{Handle, Runtime};
 use super::{
     CliError, Exit, ReportArgs,
     alerting::{RunAlerting, SilenceStore, Silencer, in_console, merged},
-    args::report::RunReport,
+    args::report::{RunReport, check_output},
     auditor::TopicAuditor,
     console_options::{console_options, is_terminal, theme_choice},
     group_changes::GroupChanges,
@@ -102,7 +102,7 @@ impl SessionView<'_> {
         if options.settings.dry_run.is_none() {
             self.report.check_standard_output(&options.settings.handler, with_console)?;
         }
-        self.report.check_output()?;
+        check_output(self.report.output.as_deref())?;
         options.one_run = !with_console;
         options.start = true;
         // The name of the theme is checked without a console, too.

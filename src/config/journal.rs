@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kreplay_engine::{journal::Journals, replay::JournalOptions};
+use kreplay_engine::{journal::Journals, replay::JournalOptions, rules::KeyList};
 use kreplay_handlers::HandlerSpec;
 use kreplay_model::domain::MASK;
 use toml::Value;
@@ -19,6 +19,20 @@ const NOT_STORED: [&str; 5] =
 /// The tables whose settings are stored.
 const STORED_TABLES: [&str; 8] = ["run", "decode", "projection", "topics", "topic", "exec", "http", "export"];
 
+/// The entry of a journal's settings with the digest of the keys in the file `run.keys_from`. It is not a setting.
+pub(super) const KEYS_DIGEST: &str = "run.keys_digest";
+
+/// The digest of a list of keys, as a journal has it.
+pub(super) fn keys_digest(list: &KeyList) -> String {
+    format!("{:016x}", list.digest())
+}
+
+/// The digest of the keys in the settings of a journal. Journals of earlier versions have none.
+pub(super) fn stored_keys_digest(settings: &str) -> Option<String> {
+    let tables: toml::Table = settings.parse().ok()?;
+    Some(tables.get("run")?.get("keys_digest")?.as_str()?.to_owned())
+}
+
 /// Whether a setting defines a run, so that the journal of the run stores it.
 fn defines_run(key: &str) -> bool {
     let table = key.split('.').next().unwrap_or_default();
@@ -28,7 +42,9 @@ fn defines_run(key: &str) -> bool {
 /// Whether a resumed run has a setting from its journal alone: a run whose journal does not have it was started without
 /// it. The secrets that the journal leaves out are not of this kind.
 pub(super) fn is_of_journal_alone(key: &str, left_out: &[String]) -> bool {
-    defines_run(key) && catalog::setting(key).is_some() && !left_out.iter().any(|one| one == key)
+    // A dry run has no journal, so a run that has one is never continued as a dry run.
+    let is_of_run = defines_run(key) || key == "run.dry_run";
+    is_of_run && catalog::setting(key).is_some() && !left_out.iter().any(|one| one == key)
 }
 
 /// Makes a path absolute, also one after `sqlite:`. Other databases, and paths that begin with a reference, are not
@@ -159,12 +175,15 @@ impl Config {
             let is_secret = setting.kind.secret().is_some();
             (!(is_secret && is_masked(&value))).then(|| (setting.key.to_owned(), one_line(&value)))
         });
+        // The file can change before the run is resumed.
+        let list = self.run.scope.rules.filter.key_list.as_ref();
+        let digest = list.map(|list| (KEYS_DIGEST.to_owned(), one_line(&Value::from(keys_digest(list)))));
         // Addresses that contain a reference are not stored.
         let plain = self.kafka.bootstrap_servers.as_ref().filter(|it| Some(*it) == self.kafka.bootstrap_shown.as_ref());
         let connection = plain.map_or_else(String::new, |servers| {
             format!("[kafka]\nbootstrap_servers = {}\n", one_line(&Value::from(servers.clone())))
         });
-        (connection, settings.collect())
+        (connection, settings.chain(digest).collect())
     }
 }
 
@@ -246,6 +265,45 @@ mod tests {
         assert_eq!(again.run.scope.range, started.run.scope.range);
         assert_eq!(again.run.scope.rules, started.run.scope.rules);
         assert_eq!(again.for_journal().1["run.topics"], r#"["a", "b"]"#);
+    }
+
+    #[test]
+    fn a_run_is_not_resumed_with_other_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys").display().to_string();
+        let write = |keys: &str| std::fs::write(&path, keys).unwrap();
+        write("a\nb\n");
+        let flag = Assignment::flag("--keys-from", "run.keys_from", path.as_str());
+        let overrides = Overrides { assignments: vec![flag], ..Overrides::default() };
+        let (_, settings) = load(&overrides, &Environment::default()).for_journal();
+        let resume = |settings: &BTreeMap<String, String>| {
+            let run = settings_text(settings);
+            let resumed = ResumedSettings { origin: "journal".into(), run, ..ResumedSettings::default() };
+            let overrides = Overrides { resumed: Some(resumed), ..Overrides::default() };
+            let loaded = Config::load(&overrides, &Environment::default(), dir.path());
+            loaded.map(|config| config.run.scope.rules.filter.key_list.as_ref().map(KeyList::len))
+        };
+        write("b\r\na\n");
+        assert_eq!(resume(&settings).unwrap(), Some(2), "the same keys");
+        write("a\nc\nd\n");
+        let error = resume(&settings).unwrap_err().to_string();
+        assert!(error.contains("run.keys_from: the file has other keys than when the run began"), "{error}");
+        let mut earlier = settings;
+        earlier.remove(KEYS_DIGEST);
+        assert_eq!(resume(&earlier).unwrap(), Some(3), "a journal of an earlier version");
+    }
+
+    #[test]
+    fn a_resumed_run_is_never_a_dry_run() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("kreplay.toml"), "[run]\ndry_run = true\n").unwrap();
+        let environment = Environment::from_pairs([("KREPLAY_RUN_DRY_RUN", "true")]);
+        let load = |resumed: Option<ResumedSettings>| {
+            let overrides = Overrides { resumed, ..Overrides::default() };
+            Config::load(&overrides, &environment, dir.path()).unwrap().run_settings().dry_run
+        };
+        assert!(load(None).is_some());
+        assert_eq!(load(Some(ResumedSettings { origin: "journal".into(), ..ResumedSettings::default() })), None);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Config {
         let (assignments, of_run): (Vec<_>, Vec<_>) = assignments.into_iter().partition(is_read);
         merge.layer(&assignments);
         if let Some(resumed) = &overrides.resumed {
-            merge.layer_text(&resumed.origin, &resumed.run);
+            merge.layer_run(resumed);
             let overriding = of_run.into_iter().filter(|it| ENVIRONMENT_ON_RESUME.contains(&it.key.as_str()));
             merge.layer(&overriding.collect::<Vec<_>>());
         }
@@ -177,6 +177,21 @@ impl Merge<'_> {
         let (assignments, problems) = file::parse(origin, text);
         self.problems.extend(problems);
         self.layer(&assignments);
+    }
+
+    /// The settings of a resumed run, whose list of keys must be the one that it began with.
+    fn layer_run(&mut self, resumed: &ResumedSettings) {
+        let (assignments, mut problems) = file::parse(&resumed.origin, &resumed.run);
+        problems.retain(|problem| problem.key.as_deref() != Some(journal::KEYS_DIGEST));
+        self.problems.extend(problems);
+        self.layer(&assignments);
+        let stored = journal::stored_keys_digest(&resumed.run);
+        let current = self.config.run.scope.rules.filter.key_list.as_ref().map(journal::keys_digest);
+        if stored.is_some() && current.is_some() && stored != current {
+            let message = "the file has other keys than when the run began; restore it, or start a new run";
+            let origin = self.config.origin("run.keys_from");
+            self.problem(origin, "run.keys_from", message.to_owned());
+        }
     }
 
     fn setting(&mut self, assignment: &Assignment) -> Result<(), String> {

@@ -72,9 +72,11 @@ impl Wait {
         Self { until, patience, true_for: None, why_not: None }
     }
 
-    /// Takes the next look. Returns whether the wait is over.
-    pub fn take(&mut self, snapshot: &WatchSnapshot) -> bool {
-        if let Some(why) = self.until.explain(snapshot) {
+    /// Takes the next look. Returns whether the wait is over. `missing` is a name or pattern to watch that has no
+    /// group at this look: the condition is then false.
+    pub fn take(&mut self, snapshot: &WatchSnapshot, missing: Option<&str>) -> bool {
+        let without_group = missing.map(|pattern| format!("no group matches `{}`", printable(pattern)));
+        if let Some(why) = without_group.or_else(|| self.until.explain(snapshot)) {
             self.true_for = None;
             self.why_not = Some(why);
             return false;

@@ -96,8 +96,24 @@ fn problems_say_what_to_write() {
 fn a_false_look_starts_the_time_again() {
     let mut wait = Wait::new("lag = 0 for 10s".parse().unwrap(), INTERVAL);
     let looks = [(0, 0), (9, 0), (10, 1), (11, 0), (20, 0), (21, 0)];
-    let over = looks.map(|(at_s, lag)| wait.take(&look(at_s, vec![group(Some(lag), GroupState::Stable)])));
+    let over = looks.map(|(at_s, lag)| wait.take(&look(at_s, vec![group(Some(lag), GroupState::Stable)]), None));
     assert_eq!(over, [false, false, false, false, false, true]);
+}
+
+#[test]
+fn time_in_which_a_name_has_no_group_does_not_count() {
+    let mut wait = Wait::new("state = Stable for 60s".parse().unwrap(), INTERVAL);
+    let mut take = |at_s: i64, missing: Option<&str>| {
+        let is_over = wait.take(&look(at_s, vec![group(Some(0), GroupState::Stable)]), missing);
+        (is_over, wait.why_not().to_owned())
+    };
+    for at_s in [0, 60] {
+        assert_eq!(take(at_s, Some("mail")), (false, "no group matches `mail`".to_owned()));
+    }
+    let over = [62, 121, 122].map(|at_s| take(at_s, None).0);
+    assert_eq!(over, [false, false, true]);
+    take(123, Some("mail"));
+    assert!(!take(124, None).0, "a group that comes back starts again");
 }
 
 #[test]
@@ -105,7 +121,7 @@ fn time_in_which_nothing_is_observed_does_not_count() {
     let over = |interval_s: u64, looks: &[i64]| -> Vec<bool> {
         let mut wait = Wait::new("lag = 0 for 10m".parse().unwrap(), Duration::from_secs(interval_s));
         let groups = || vec![group(Some(0), GroupState::Stable)];
-        looks.iter().map(|at_s| wait.take(&look(*at_s, groups()))).collect()
+        looks.iter().map(|at_s| wait.take(&look(*at_s, groups()), None)).collect()
     };
     assert_eq!(over(2, &[0, 3600, 3780, 3961]), [false; 4], "180 s of 10m were observed");
     let each_minute: Vec<i64> = (0..=10).map(|minute| minute * 60).collect();
@@ -134,7 +150,7 @@ proptest! {
             let streak = seen.iter().rev().take_while(|(_, is_true)| *is_true).last();
             let expected = streak.is_some_and(|(since, _)| at - since >= i64::try_from(hold_s).unwrap());
             let lag = i64::from(!is_true);
-            prop_assert_eq!(wait.take(&look(at, vec![group(Some(lag), GroupState::Stable)])), expected);
+            prop_assert_eq!(wait.take(&look(at, vec![group(Some(lag), GroupState::Stable)]), None), expected);
         }
     }
 }
@@ -145,12 +161,12 @@ fn a_wait_that_is_not_over_says_which_group_does_not_satisfy_the_condition() {
     assert_eq!(wait.why_not(), "no observation was completed");
     let mut other = group(Some(7), GroupState::Stable);
     other.group = "mail".into();
-    assert!(!wait.take(&look(0, vec![group(Some(1204), GroupState::Stable), other])));
+    assert!(!wait.take(&look(0, vec![group(Some(1204), GroupState::Stable), other]), None));
     assert_eq!(wait.why_not(), "billing: lag = 0 is false: lag 1,204; 2 of 2 groups do not satisfy it");
-    assert!(!wait.take(&look(1, Vec::new())));
+    assert!(!wait.take(&look(1, Vec::new()), None));
     assert_eq!(wait.why_not(), "no group is watched");
     for at_s in [2, 9] {
-        assert!(!wait.take(&look(at_s, vec![group(Some(0), GroupState::Stable)])));
+        assert!(!wait.take(&look(at_s, vec![group(Some(0), GroupState::Stable)]), None));
     }
     assert_eq!(wait.why_not(), "it had been true for 7 s of 10 s");
 }

@@ -72,6 +72,18 @@ fn a_report_that_cannot_be_written_fails_the_command() {
 }
 
 #[test]
+fn an_output_that_cannot_be_written_is_named_before_a_broker_is_contacted() {
+    for command in [&["compare", "--left", "null", "--right", "null"][..], &["plan"], &["bench"]] {
+        let cluster = ["--bootstrap-server", "127.0.0.1:1", "--topics", "t", "--connect-timeout", "2s"];
+        let program = Program::kreplay().args(command).args(cluster).args(["--output", "no/such/folder/out.json"]);
+        let finished = program.timeout(RUN_TIMEOUT).run();
+        assert_eq!(finished.code(), Some(1), "{command:?}: {finished:?}");
+        let expected = "cannot write no/such/folder/out.json: its directory does not exist";
+        assert!(finished.stderr.contains(expected), "{command:?}: {}", finished.stderr);
+    }
+}
+
+#[test]
 fn a_handler_that_cannot_open_its_file_fails_before_anything_is_handled() {
     let finished = demo(&["--events", "10", "--handler", "ndjson:no/such/folder/out", "--report", "json"]).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");

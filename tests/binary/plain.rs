@@ -4,7 +4,10 @@ use std::io::Write as _;
 
 use crate::{
     RUN_TIMEOUT,
-    support::pty::{Terminal, Traces},
+    support::{
+        process::Program,
+        pty::{Terminal, Traces},
+    },
 };
 
 #[test]
@@ -39,4 +42,15 @@ fn a_watch_takes_commands_from_a_pipe() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && text.contains("print the groups that need attention"), "{text}");
     assert!(text.contains("VERDICT"), "{text}");
+}
+
+#[test]
+fn answers_are_not_mixed_with_json() {
+    let watch = Program::kreplay().args(["demo", "--watch", "--plain", "--json", "--for", "3s"]).timeout(RUN_TIMEOUT);
+    let finished = watch.input("status\nnonsense\n").run();
+    let lines: Vec<&str> = finished.stdout.lines().collect();
+    for line in &lines {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+    assert!(!lines.is_empty() && finished.stderr.contains("VERDICT"), "{finished:?}");
 }

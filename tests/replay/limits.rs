@@ -14,12 +14,13 @@ use kreplay::{
     demo::Datasets,
     domain::{Concurrency, EventCount, Lag, Ordering, RateLimit},
     feed::{Bottleneck, Event, EventKind, RunState, RunView},
-    handler::{Handler, HandlerChoice, LaneFailure, LaneRun, RunHandlers},
+    handler::{DryRunMode, Handler, HandlerChoice, LaneFailure, LaneRun, RunHandlers},
     kafka::embedded::EmbeddedBroker,
     plan::{Scope, Selection},
-    replay::{Command, Session, SessionOptions},
+    replay::{Command, JournalOptions, Session, SessionOptions},
     rules::Rules,
 };
+use kreplay_testkit::sessions;
 
 use crate::support::{mixed, options, run, seeded, wait_for};
 
@@ -239,4 +240,13 @@ fn contradicting_options_are_refused() {
     let mut half = plain();
     half.settings.protect_group = Some("billing".into());
     refused(half, "--max-lag");
+}
+
+#[test]
+fn a_run_is_not_resumed_as_a_dry_run() {
+    let mut options = sessions::options_at("127.0.0.1:1", "mixed", 1);
+    options.settings.dry_run = Some(DryRunMode::Single);
+    options.journal = Some(JournalOptions { resume: Some("a-run".into()), ..JournalOptions::default() });
+    let problem = sessions::problem(options);
+    assert!(problem.class.is_usage() && problem.text.contains("cannot be resumed as a dry run"), "{}", problem.text);
 }

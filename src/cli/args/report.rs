@@ -1,6 +1,6 @@
 //! Flags for the console, the report and its destination.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{
     Args, ValueHint,
@@ -65,28 +65,28 @@ pub(in crate::cli) fn report_formats() -> impl TypedValueParser<Value = ReportFo
     PossibleValuesParser::new(["json", "text"]).try_map(|text| text.parse::<ReportFormat>())
 }
 
+/// Checks that the file of a report can be written, as far as that can be said before there is one.
+///
+/// # Errors
+/// [`CliError::Failed`] names the file and the reason.
+pub(in crate::cli) fn check_output(output: Option<&Path>) -> Result<(), CliError> {
+    let Some(path) = output else { return Ok(()) };
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let problem = if path.is_dir() {
+        "it is a directory"
+    } else if directory.is_some_and(|directory| !directory.is_dir()) {
+        "its directory does not exist"
+    } else {
+        return Ok(());
+    };
+    Err(CliError::Failed(format!("cannot write {}: {problem}", path.display())))
+}
+
 impl ReportArgs {
     /// Whether a console may be opened.
     #[must_use]
     pub fn allows_console(&self) -> bool {
         !self.headless && !self.plain
-    }
-
-    /// Checks that the file of the report can be written, as far as that can be said before there is one.
-    ///
-    /// # Errors
-    /// [`CliError::Failed`] names the file and the reason.
-    pub fn check_output(&self) -> Result<(), CliError> {
-        let Some(path) = &self.output else { return Ok(()) };
-        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-        let problem = if path.is_dir() {
-            "it is a directory"
-        } else if directory.is_some_and(|directory| !directory.is_dir()) {
-            "its directory does not exist"
-        } else {
-            return Ok(());
-        };
-        Err(CliError::Failed(format!("cannot write {}: {problem}", path.display())))
     }
 
     /// Checks that at most one of records, report and console uses standard output.
@@ -120,11 +120,12 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_written_is_named_before_the_run() {
         let folder = tempfile::tempdir().unwrap();
-        let check = |path: PathBuf| ReportArgs { output: Some(path), ..ReportArgs::default() }.check_output();
-        assert!(check(folder.path().join("report.json")).is_ok() && check("report.json".into()).is_ok());
+        let check = |path: &Path| check_output(Some(path));
+        assert!(check(&folder.path().join("report.json")).is_ok() && check(Path::new("report.json")).is_ok());
         for path in [folder.path().to_owned(), folder.path().join("none/report.json")] {
-            assert!(check(path.clone()).unwrap_err().to_string().contains(&path.display().to_string()));
+            assert!(check(&path).unwrap_err().to_string().contains(&path.display().to_string()));
         }
+        assert!(check_output(None).is_ok());
     }
 
     #[test]

@@ -26,7 +26,9 @@ use kreplay_model::{
 
 use self::places::ScratchTargets;
 use super::{
-    CliError, Exit, print,
+    CliError, Exit,
+    args::report::check_output,
+    print,
     signals::{exit_soon_after_unless, stop_flag},
 };
 use crate::{
@@ -49,6 +51,7 @@ pub(super) fn execute(args: &BenchArgs, environment: &Environment, directory: &P
         return Ok(Exit::Done);
     }
     let config = args.load(environment, directory)?;
+    check_output(args.output.as_deref())?;
     let rates = args.measurements.rates()?;
     let (stop, is_open) = (stop_flag()?, Arc::<AtomicBool>::default());
     // Until the cluster has answered, there is nothing to remove.

@@ -28,7 +28,7 @@ use crate::{
         watch::{
             commands::{Answer, answer, next_line},
             console,
-            output::{LONGEST_WATCH, write, write_json_line},
+            output::{LONGEST_WATCH, write, write_answer, write_json_line},
         },
     },
     config::Config,
@@ -51,12 +51,16 @@ pub struct WatchDemoArgs {
     /// Producers, members and commits are simulated; all figures and verdicts are computed as on a real cluster. Each
     /// verdict occurs within the first 3 minutes: until then, simulated time runs 5 times as fast as the clock.
     #[arg(long, conflicts_with_all = ["datasets", "events", "partitions", "work", "skew", "report", "output"])]
+    #[arg(conflicts_with_all = ["from", "to", "keys", "key_template"])]
+    #[arg(conflicts_with_all = ["concurrency", "max_concurrency", "single_threaded", "rate", "ordering", "batch"])]
+    #[arg(conflicts_with_all = ["handler", "shadow", "tier", "on_retention", "group", "on_failure", "quarantine"])]
+    #[arg(conflicts_with = "no_journal")]
     pub watch: bool,
     /// Seed of the simulation [default: 1]
     #[arg(long, value_name = "N", requires = "watch")]
     seed: Option<u64>,
     /// Print the groups after 390 simulated seconds, when most verdicts apply, and exit
-    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics", "serve"])]
+    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics", "serve", "record"])]
     once: bool,
     /// How long to watch, in real time [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = parse_duration)]
@@ -209,7 +213,7 @@ async fn follow(
                 // The borrow must end before the snapshot is replaced.
                 let answer = answer(&line, &sender.borrow());
                 match answer {
-                    Answer::Text(text) if write(&text)? => {}
+                    Answer::Text(text) if write_answer(&text, args.json)? => {}
                     Answer::Pause(pause) => {
                         is_paused = pause;
                         sender.send_if_modified(|latest| WatchSnapshot::note_pause(latest, pause));

@@ -8,10 +8,7 @@ use std::{
 
 use kreplay_attach::GroupSource;
 use kreplay_console::ConsoleOptions;
-use kreplay_model::{
-    domain::printable,
-    watch::{AlertsSnapshot, SilenceControl, WatchCommand, WatchSnapshot},
-};
+use kreplay_model::watch::{AlertsSnapshot, SilenceControl, WatchCommand, WatchSnapshot};
 use kreplay_notify::Outlet;
 use kreplay_watcher::{GroupSelection, WatchHandle};
 use tokio::{
@@ -23,7 +20,7 @@ use super::{
     WatchArgs, cluster,
     commands::{Answer, answer, next_line},
     console,
-    output::{LONGEST_WATCH, write, write_json_line},
+    output::{LONGEST_WATCH, write, write_answer, write_json_line},
     unmatched, without_group,
 };
 use crate::{
@@ -164,15 +161,11 @@ fn show(
     shown
 }
 
-/// Says on standard error why the watch ends without its condition. `missing` is a name or pattern without a group.
-fn explain_wait(wait: Option<&Wait>, missing: Option<&str>) {
+/// Says on standard error why the watch ends without its condition.
+fn explain_wait(wait: Option<&Wait>) {
     let Some(wait) = wait else { return };
-    let why = match missing {
-        Some(pattern) => format!("no group matches `{}`", printable(pattern)),
-        None => wait.why_not().to_owned(),
-    };
     // A failed write to standard error is ignored: the exit code shows it, too.
-    let _ = writeln!(io::stderr(), "kreplay: the condition is not satisfied: {why}");
+    let _ = writeln!(io::stderr(), "kreplay: the condition is not satisfied: {}", wait.why_not());
 }
 
 /// Prints lines.
@@ -213,7 +206,6 @@ fn print(
         recording.start(feed, Some(handle.events.clone()));
         let end = Instant::now() + args.duration.unwrap_or(LONGEST_WATCH).min(LONGEST_WATCH);
         let mut wait = args.until.clone().map(|until| Wait::new(until, config.watch.interval));
-        let mut missing = None;
         // What has happened when the watch ends without its condition being true.
         let mut commands = args.plain.then(TypedLines::open);
         let without_condition = if wait.is_some() { Exit::Stopped } else { Exit::Done };
@@ -224,7 +216,7 @@ fn print(
                 }
                 line = next_line(&mut commands) => {
                     match answer(&line, &snapshots.borrow()) {
-                        Answer::Text(text) if write(&text)? => {}
+                        Answer::Text(text) if write_answer(&text, printer.is_json)? => {}
                         Answer::Pause(pause) => handle.control.send(WatchCommand::Pause(pause)),
                         Answer::Text(_) | Answer::Stop => return Ok(without_condition),
                     }
@@ -236,19 +228,18 @@ fn print(
                     continue;
                 }
                 () = sleep_until(end) => {
-                    explain_wait(wait.as_ref(), missing.as_deref());
+                    explain_wait(wait.as_ref());
                     return Ok(without_condition);
                 }
                 () = &mut signal => {
-                    explain_wait(wait.as_ref(), missing.as_deref());
+                    explain_wait(wait.as_ref());
                     return Ok(if args.duration.is_some() { Exit::Stopped } else { without_condition });
                 }
             }
             let snapshot = snapshots.borrow_and_update().clone();
             let has_reader = printer.show(&handle, &snapshot)?;
-            let is_true = wait.as_mut().is_some_and(|wait| wait.take(&snapshot));
-            missing = without_group(selection, &snapshot).first().map(|pattern| (*pattern).to_owned());
-            if is_true && missing.is_none() {
+            let missing = without_group(selection, &snapshot).first().copied();
+            if wait.as_mut().is_some_and(|wait| wait.take(&snapshot, missing)) {
                 return Ok(Exit::Done);
             }
             if !has_reader {

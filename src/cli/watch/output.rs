@@ -26,6 +26,17 @@ pub(in crate::cli) fn write(text: &str) -> Result<bool, CliError> {
     outcome(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
+/// Writes the answer to a typed command. Returns like [`write()`]. With JSON, programs read standard output, so that
+/// answers are written to standard error.
+pub(in crate::cli) fn write_answer(text: &str, is_json: bool) -> Result<bool, CliError> {
+    if !is_json {
+        return write(text);
+    }
+    // If standard error is closed, the watch continues without answers.
+    let _ = io::stderr().write_all(text.as_bytes());
+    Ok(true)
+}
+
 /// A look, and the alerts at that time.
 #[derive(Serialize)]
 struct Look<'a> {

@@ -60,8 +60,9 @@ impl Decoding {
         self.settings.is_specified()
     }
 
-    /// Why the settings are contradictory or incomplete, in one sentence.
-    fn settings_error(&self) -> Option<String> {
+    /// Why the settings are contradictory or incomplete, in one sentence. The registry is not asked.
+    #[must_use]
+    pub fn settings_error(&self) -> Option<String> {
         let settings = &self.settings;
         let format = settings.needs_registry()?;
         if settings.registry.is_empty() {

@@ -6,6 +6,7 @@ use kreplay_model::domain::{
     Glob,
     json::{Decimal, Json, Kind, LoneSurrogate, Number},
 };
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{examined::Examined, fields::Fields, json_path::JsonPath, judgement::Judgement};
 
@@ -66,6 +67,18 @@ impl KeyList {
     #[allow(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// A digest of the keys. It does not depend on their order in the text. Journals store it, so it must not change.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        for key in &*self.0 {
+            hash.update(key.as_bytes());
+            // No key of a text has a line break, so that other keys have another digest.
+            hash.update(b"\n");
+        }
+        hash.digest()
     }
 
     /// Whether a key is in the list.

@@ -69,11 +69,19 @@ impl SessionLoop {
             }
         }
         self.plan_task.starts_run = false;
-        match self.try_start(&selection) {
+        match self.refuse_to_resume_as_dry_run().and_then(|()| self.try_start(&selection)) {
             Ok(run) => self.run = Some(run),
             Err(problem) => self.problem = Some(problem),
         }
         self.publish_now();
+    }
+
+    /// A dry run would mark records as handled that no handler has seen, in the journal of the run that it resumes.
+    fn refuse_to_resume_as_dry_run(&self) -> Result<(), Problem> {
+        if self.options.settings.dry_run.is_none() || self.to_resume().is_none() {
+            return Ok(());
+        }
+        Err(Problem::usage("a run cannot be resumed as a dry run; resume it without run.dry_run"))
     }
 
     fn try_start(&mut self, selection: &Selection) -> Result<Run, Problem> {
