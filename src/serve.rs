@@ -1,6 +1,6 @@
 //! `[serve]`: whether and where consoles can attach to this process.
 
-use kreplay_attach::{Address, ServerOptions};
+use kreplay_attach::{Address, BindError, ServerOptions};
 use kreplay_model::domain::Secret;
 
 /// Whether and where consoles can attach to this process.
@@ -19,5 +19,12 @@ impl ServeSettings {
     #[must_use]
     pub fn options(&self) -> ServerOptions {
         ServerOptions { token: self.token.clone(), control: self.control }
+    }
+
+    /// Why these settings cannot be used, in one sentence with the next step.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<String> {
+        let address = self.address.as_ref().filter(|address| matches!(address, Address::Loopback(_)))?;
+        self.token.is_none().then(|| BindError::NoToken(address.clone()).to_string())
     }
 }

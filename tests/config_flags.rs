@@ -46,6 +46,8 @@ fn a_simulated_watch_refuses_flags_without_effect() {
     assert!(parse("demo --watch --once").is_ok() && parse("demo --watch --plain --record w.krec").is_ok());
     for flags in [
         "--once --record w.krec",
+        "--once --plain",
+        "--once --silence r",
         "--concurrency 8",
         "--single-threaded",
         "--handler ndjson:x",

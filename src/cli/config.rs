@@ -88,6 +88,7 @@ fn contradictions(config: &Config, report: &ReportArgs) -> Vec<String> {
         work::contradiction(&settings, scope),
         scope.rules.decoding.settings_error(),
         config.metrics.contradiction(),
+        config.serve.contradiction(),
         config.topics.strategy.contradiction(),
     ];
     // Whether a console opens depends on the terminal of the run.
@@ -144,6 +145,7 @@ mod tests {
             (&[], "[run]\nquarantine = true\nordering = 'partition'\n", "--ordering key"),
             (&[], "[run]\ngroup = 'g'\nbarriers = ['key=a']\n", "drop --group or the barriers"),
             (&[], "[metrics]\naddress = '0.0.0.0:9308'\n", "set metrics.token"),
+            (&[], "[serve]\naddress = '127.0.0.1:9310'\n", "set a token"),
             (&[], "[decode]\nvalue = 'avro'\n", "--schema-registry"),
             (&["--handler", "ndjson", "--headless", "--report", "json"], "", "--output FILE"),
         ] {

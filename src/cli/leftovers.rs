@@ -27,7 +27,7 @@ pub struct LeftoversArgs {
     file: FileArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Remove groups that no run needs any more
+    /// Remove the groups of runs that are finished according to their journals
     #[arg(long)]
     remove: bool,
     /// Also remove groups of runs that this machine does not know; those runs can no longer be resumed

@@ -287,7 +287,8 @@ mod tests {
         assert_eq!(resume(&settings).unwrap(), Some(2), "the same keys");
         write("a\nc\nd\n");
         let error = resume(&settings).unwrap_err().to_string();
-        assert!(error.contains("run.keys_from: the file has other keys than when the run began"), "{error}");
+        let refusal = format!("run.keys_from: the file has other keys than when the run began; restore {path}");
+        assert!(error.contains(&refusal), "{error}");
         let mut earlier = settings;
         earlier.remove(KEYS_DIGEST);
         assert_eq!(resume(&earlier).unwrap(), Some(3), "a journal of an earlier version");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kreplay_console::{action::Action, key::Key, keymap::Keymap};
-use kreplay_model::domain::Concurrency;
+use kreplay_model::domain::{Concurrency, printable};
 
 use super::{
     Config, ConfigError, Environment, Origin, Problem, ResumedSettings, alerts, catalog, file,
@@ -188,9 +188,11 @@ impl Merge<'_> {
         let stored = journal::stored_keys_digest(&resumed.run);
         let current = self.config.run.scope.rules.filter.key_list.as_ref().map(journal::keys_digest);
         if stored.is_some() && current.is_some() && stored != current {
-            let message = "the file has other keys than when the run began; restore it, or start a new run";
+            let file = printable(self.config.run.keys_from.as_deref().unwrap_or("the file"));
+            let message =
+                format!("the file has other keys than when the run began; restore {file}, or start a new run");
             let origin = self.config.origin("run.keys_from");
-            self.problem(origin, "run.keys_from", message.to_owned());
+            self.problem(origin, "run.keys_from", message);
         }
     }
 

@@ -60,7 +60,7 @@ pub struct WatchDemoArgs {
     #[arg(long, value_name = "N", requires = "watch")]
     seed: Option<u64>,
     /// Print the groups after 390 simulated seconds, when most verdicts apply, and exit
-    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics", "serve", "record"])]
+    #[arg(long, requires = "watch", conflicts_with_all = ["duration", "metrics", "serve", "record", "plain", "silence"])]
     once: bool,
     /// How long to watch, in real time [default: until stopped]
     #[arg(long = "for", id = "duration", value_name = "DURATION", requires = "watch", value_parser = parse_duration)]

@@ -75,7 +75,7 @@ impl KeyList {
         let mut hash = Xxh3::new();
         for key in &*self.0 {
             hash.update(key.as_bytes());
-            // No key of a text has a line break, so that other keys have another digest.
+            // No key of a text has a line break, so different lists are hashed as different bytes.
             hash.update(b"\n");
         }
         hash.digest()
