@@ -3,7 +3,7 @@
 
 use kreplay::kafka::GroupProtocol;
 use kreplay::plan::Selection;
-use kreplay::replay::Session;
+use kreplay::replay::{Session, SessionOptions};
 
 use crate::fixtures::cluster::{allow, deny};
 use crate::fixtures::recorder::Recorder;
@@ -144,6 +144,19 @@ fn with_partition_order_more_workers_than_partitions_are_a_usage_error() {
     expect_refusal(&finished, 2, &["concurrency 4 is too high", "there are 3 partitions", "choose at most 3"]);
 }
 
+/// Small buffers, so that much is still to be read when a permission is revoked, and frequent metadata.
+fn buffer_little(options: &mut SessionOptions) {
+    options.settings.buffer_bytes = 1 << 20;
+    for (name, value) in [
+        ("queued.min.messages", "10"),
+        ("queued.max.messages.kbytes", "64"),
+        ("fetch.message.max.bytes", "16384"),
+        ("topic.metadata.refresh.interval.ms", "1000"),
+    ] {
+        options.kafka.properties.insert(name.into(), value.into());
+    }
+}
+
 /// The permission for one of two topics is revoked while a run reads both. With and without a group the other topic is
 /// replayed completely, and the run fails at the end.
 #[test]
@@ -158,17 +171,9 @@ fn a_topic_whose_permission_is_revoked_fails_alone_and_the_other_is_completed() 
         broker.produce(&closing, &records);
         let mut options = options(broker, &open, 2);
         options.selection = Some(Selection::topics([open.clone(), closing.clone()]).unwrap());
-        // Handlers wait and buffers are small, so that much is still to be read when the permission is revoked.
+        // Handlers wait until the permission is revoked.
         let recorder = Recorder::gated(10);
-        options.settings.buffer_bytes = 1 << 20;
-        for (name, value) in [
-            ("queued.min.messages", "10"),
-            ("queued.max.messages.kbytes", "64"),
-            ("fetch.message.max.bytes", "16384"),
-            ("topic.metadata.refresh.interval.ms", "1000"),
-        ] {
-            options.kafka.properties.insert(name.into(), value.into());
-        }
+        buffer_little(&mut options);
         if let Some(protocol) = protocol {
             options = in_group(options, &unique_name("closes"));
             options.protocol = protocol;
@@ -218,15 +223,7 @@ fn two_processes_complete_a_topic_although_the_permission_for_another_one_is_rev
     let sessions = sharing(2, || {
         let mut options = in_lasting_group(broker, options(broker, &open, 1), &group);
         options.selection = Some(Selection::topics([open.clone(), closing.clone()]).unwrap());
-        options.settings.buffer_bytes = 1 << 20;
-        for (name, value) in [
-            ("queued.min.messages", "10"),
-            ("queued.max.messages.kbytes", "64"),
-            ("fetch.message.max.bytes", "16384"),
-            ("topic.metadata.refresh.interval.ms", "1000"),
-        ] {
-            options.kafka.properties.insert(name.into(), value.into());
-        }
+        buffer_little(&mut options);
         options
     });
     deny(broker, Resource::Topic(&closing), Operation::Describe);

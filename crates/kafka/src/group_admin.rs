@@ -14,8 +14,9 @@ use parking_lot::Mutex;
 use rdkafka::{Offset as NativeOffset, TopicPartitionList, consumer::Consumer as _, error::RDKafkaErrorCode};
 
 use super::{
-    client::{Client, ClientError, ClientHealth, KafkaConfig, is_coordinator_away, is_outage},
+    client::{Client, ClientError, KafkaConfig, is_coordinator_away, is_outage},
     create::{admin, block_on, options},
+    group_client::GroupClient,
     native::{
         group_description::{NativeGroup, NativeMember, describe_group},
         group_offsets::{PartitionResults, alter_committed, delete_committed, list_committed},
@@ -26,10 +27,6 @@ use super::{
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 /// Timeout of one attempt. Retries use the rest of the time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a client is kept at least if requests that only read get no answer: connecting may take longer than one
-/// attempt.
-const KEPT_FOR: Duration = Duration::from_secs(30);
-
 /// A request about a group failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GroupAdminError {
@@ -119,21 +116,10 @@ pub type ChangeResults = Vec<(TopicPartition, Result<(), ChangeFailure>)>;
 
 /// Requests about one group. Each waits slightly longer than the timeout given to [`GroupAdmin::new`] at most.
 pub struct GroupAdmin {
-    current: Mutex<Current>,
+    current: Mutex<GroupClient>,
     group: String,
     timeout: Duration,
     stop: Arc<AtomicBool>,
-}
-
-struct Current {
-    client: Client,
-    since: Instant,
-}
-
-impl Current {
-    fn new(client: Client) -> Self {
-        Self { client, since: Instant::now() }
-    }
 }
 
 impl GroupAdmin {
@@ -151,8 +137,7 @@ impl GroupAdmin {
         let mut config = config.clone();
         // Like Kafka's own tools: logs end at the high watermark, whatever isolation level the group reads with.
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
-        let client = Client::for_group(group, &config, &Arc::<ClientHealth>::default())?;
-        let current = Mutex::new(Current::new(client));
+        let current = Mutex::new(GroupClient::new(group, &config)?);
         Ok(Self { current, group: group.to_owned(), timeout, stop: Arc::clone(stop) })
     }
 
@@ -166,7 +151,7 @@ impl GroupAdmin {
     /// replace it, so it is not to be kept.
     #[must_use]
     pub fn client(&self) -> Client {
-        self.current.lock().client.clone()
+        self.current.lock().client().clone()
     }
 
     /// The timeout of each request.
@@ -264,7 +249,7 @@ impl GroupAdmin {
 
     /// Closes the connection in the background.
     pub fn close(self) {
-        self.current.into_inner().client.close();
+        self.current.into_inner().close();
     }
 
     fn stored_offsets(
@@ -293,7 +278,7 @@ impl GroupAdmin {
             match answer {
                 Ok(answer) => return Ok(answer),
                 Err(code) if is_temporary(code) && Instant::now() < deadline => {
-                    self.renew_after(code);
+                    self.current.lock().renew_after(code);
                     std::thread::sleep(RETRY_DELAY);
                 }
                 Err(code) => return Err(self.failure(code)),
@@ -306,29 +291,6 @@ impl GroupAdmin {
         let client = self.client();
         client.serve();
         request(&client)
-    }
-
-    /// Replaces the client after a request that went to the former coordinator of the group: librdkafka 2.12.1 goes
-    /// on asking that one (see [`GroupViewer`](super::GroupViewer)).
-    fn renew_after(&self, code: RDKafkaErrorCode) {
-        let is_due = match code {
-            RDKafkaErrorCode::NotCoordinator => true,
-            RDKafkaErrorCode::OperationTimedOut => self.current.lock().since.elapsed() >= KEPT_FOR,
-            _ => false,
-        };
-        if is_due {
-            self.renew();
-        }
-    }
-
-    /// Replaces the client. Requests that wait for a coordinator end with the former one.
-    fn renew(&self) {
-        let mut current = self.current.lock();
-        let renewed = Client::for_group(&self.group, current.client.config(), &Arc::<ClientHealth>::default());
-        // The configuration was accepted before. Should a new client be impossible now, the former one stays.
-        if let Ok(client) = renewed {
-            std::mem::replace(&mut *current, Current::new(client)).client.close();
-        }
     }
 
     /// Whether the list of all groups, of every type, has this group.
@@ -348,7 +310,7 @@ impl GroupAdmin {
         let results = self.ask(request).map_err(|code| {
             let failure = self.failure(code);
             if code == RDKafkaErrorCode::OperationTimedOut {
-                self.renew();
+                self.current.lock().renew();
             }
             failure
         })?;

@@ -1,17 +1,14 @@
 //! The lag of a consumer group, queried without joining the group or changing anything.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use kreplay_model::domain::TopicPartition;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{
     catalog::{Catalog, CatalogError},
-    client::{Client, ClientError, ClientHealth, KafkaConfig, is_outage},
+    client::{ClientError, KafkaConfig, is_outage},
+    group_client::GroupClient,
     native::committed_by,
 };
 
@@ -68,13 +65,9 @@ pub struct ObservedLag {
 /// Maximum number of topics named in [`GroupLagError::NoTopic`].
 const MAX_NAMED_TOPICS: usize = 5;
 
-/// How long a client is kept at least if lookups get no answer: connecting may take longer than one lookup.
-const KEPT_FOR: Duration = Duration::from_secs(30);
-
 /// Looks up the lag of a group with a separate client.
 pub struct GroupLag {
-    client: Client,
-    since: Instant,
+    client: GroupClient,
     group: String,
 }
 
@@ -87,8 +80,7 @@ impl GroupLag {
         let mut config = config.clone();
         // Like Kafka's own tools, this counts records of open transactions: the group has yet to read them.
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
-        let client = Client::for_group(group, &config, &Arc::<ClientHealth>::default())?;
-        Ok(Self { client, since: Instant::now(), group: group.to_owned() })
+        Ok(Self { client: GroupClient::new(group, &config)?, group: group.to_owned() })
     }
 
     /// Adds up the distance between committed offsets and log ends, over all partitions that have a committed offset
@@ -97,12 +89,12 @@ impl GroupLag {
     /// # Errors
     /// Why the lag is unknown.
     pub fn look(&mut self, timeout: Duration, counts: impl Fn(&str) -> bool) -> Result<ObservedLag, GroupLagError> {
-        self.client.serve();
-        let committed = match committed_by(&self.client.consumer, &self.group, timeout) {
+        self.client.client().serve();
+        let committed = match committed_by(&self.client.client().consumer, &self.group, timeout) {
             Ok(committed) => committed,
             Err(code) => {
                 let error = self.failure(code, timeout);
-                self.renew_after(code);
+                self.client.renew_after(code);
                 return Err(error);
             }
         };
@@ -116,7 +108,7 @@ impl GroupLag {
             return Err(GroupLagError::NoTopic { group: self.group.clone(), topics: topics.join(", ") });
         }
         let ids: Vec<TopicPartition> = committed.iter().map(|(id, _)| id.clone()).collect();
-        let ends = Catalog::new(&self.client, timeout).log_ends(&ids).map_err(|error| match error {
+        let ends = Catalog::new(self.client.client(), timeout).log_ends(&ids).map_err(|error| match error {
             CatalogError::NotAuthorized(topic) => GroupLagError::Refused {
                 group: self.group.clone(),
                 reason: format!("not authorized to describe topic `{topic}`"),
@@ -150,7 +142,7 @@ impl GroupLag {
         if refused {
             GroupLagError::Refused { group: self.group.clone(), reason: code.to_string() }
         } else if is_outage(code) {
-            self.later(self.client.unreachable(timeout).to_string())
+            self.later(self.client.client().unreachable(timeout).to_string())
         } else {
             self.later(code.to_string())
         }
@@ -159,29 +151,12 @@ impl GroupLag {
     fn later(&self, reason: String) -> GroupLagError {
         GroupLagError::Later { group: self.group.clone(), reason }
     }
-
-    /// Replaces the client after a request that went to the former coordinator of the group: librdkafka 2.12.1 goes on
-    /// asking that one (see [`GroupViewer`](super::GroupViewer)). Requests that wait for a coordinator end with their
-    /// client; otherwise they would become more with each lookup.
-    fn renew_after(&mut self, code: RDKafkaErrorCode) {
-        let is_due = match code {
-            RDKafkaErrorCode::NotCoordinator => true,
-            RDKafkaErrorCode::OperationTimedOut => self.since.elapsed() >= KEPT_FOR,
-            _ => false,
-        };
-        if !is_due {
-            return;
-        }
-        // The configuration was accepted before. Should a new client be impossible now, the former one stays.
-        if let Ok(client) = Client::for_group(&self.group, self.client.config(), &Arc::<ClientHealth>::default()) {
-            std::mem::replace(&mut self.client, client).close();
-            self.since = Instant::now();
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rdkafka::{
         mocking::MockCluster,
         types::{RDKafkaApiKey, RDKafkaRespErr},
@@ -196,12 +171,12 @@ mod tests {
         let cluster = MockCluster::new(1).unwrap();
         let config = KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), ..KafkaConfig::default() };
         let mut lookup = GroupLag::new(&config, "billing").unwrap();
-        let former = Arc::clone(&lookup.client.consumer);
+        let former = Arc::clone(&lookup.client.client().consumer);
         let moved = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
         cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[moved; 8]);
         let answer = lookup.look(Duration::from_secs(10), |_| true);
         assert!(matches!(answer, Err(GroupLagError::Later { .. })), "{answer:?}");
-        assert!(!Arc::ptr_eq(&former, &lookup.client.consumer), "the client was not replaced");
+        assert!(!Arc::ptr_eq(&former, &lookup.client.client().consumer), "the client was not replaced");
         cluster.clear_request_errors(RDKafkaApiKey::OffsetFetch);
         let answer = lookup.look(Duration::from_secs(10), |_| true);
         assert!(matches!(answer, Err(GroupLagError::Nothing { .. })), "{answer:?}");

@@ -8,6 +8,7 @@ mod consumer;
 mod create;
 pub mod embedded;
 mod group_admin;
+mod group_client;
 mod group_lag;
 mod group_member;
 mod group_offsets;

@@ -80,7 +80,7 @@ pub(super) fn tick(state: &mut State) -> Vec<Effect> {
     let Some(race) = state.race.as_mut().filter(|race| race.is_active()) else { return Vec::new() };
     let was_starting = matches!(race.phase, RacePhase::Starting(..));
     let step = if has_ended { race.stop("the session has ended") } else { race.advance(&snapshot, now) };
-    // The run of the lane may begin all the same, and nobody would expect it.
+    // The run of the lane may still begin, but the race no longer expects it.
     let is_abandoned = was_starting && !has_ended && matches!(race.phase, RacePhase::Stopped(_));
     state.stale = true;
     if step == RaceStep::Restore && !has_ended {
