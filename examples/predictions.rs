@@ -2,7 +2,8 @@
 //! at 20, 40 and 60 % of the run with what it then takes. Also with a filter, and with two members of a group.
 //!
 //! `cargo run --example predictions` uses an embedded broker. With `KREPLAY_BENCH_BOOTSTRAP` it uses that broker; it
-//! creates topics there and deletes them afterwards.
+//! creates topics there and deletes them afterwards. An argument sets the number of records of each topic: with more,
+//! the members of a group have the time to observe each other.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +33,7 @@ use rdkafka::{
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const RECORDS: u32 = 12_000;
+const DEFAULT_RECORDS: u32 = 12_000;
 const HANDLER: &str = "simulate:1ms";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -169,7 +170,8 @@ fn main() -> Outcome<()> {
         Some(address) => Broker::Named(address),
         None => Broker::Own(EmbeddedBroker::start()?),
     };
-    println!("{RECORDS} records each, {HANDLER}; the sample has 3,000 of them\n");
+    let records = std::env::args().nth(1).map_or(Ok(DEFAULT_RECORDS), |records| records.parse())?;
+    println!("{records} records each, {HANDLER}; the sample has 3,000 of them\n");
     println!(
         "{:<26}{:<10}{:>7}{:>10}{:>10}{:>10}{:>8}{:>8}  limit: made, predicted, ideal",
         "skew", "ordering", "workers", "sample s", "full s", "took s", "sample", "full"
@@ -177,16 +179,16 @@ fn main() -> Outcome<()> {
     for (number, skew) in skews().into_iter().enumerate() {
         let topic = format!("kreplay-predictions-{}-{number}", std::process::id());
         broker.create(&topic, skew.partitions)?;
-        let shown = produce(&broker, &topic, &skew).and_then(|()| show(&broker, &topic, &skew));
+        let shown = produce(&broker, &topic, &skew, records).and_then(|()| show(&broker, &topic, &skew, records));
         broker.delete(&topic)?;
         shown?;
     }
     Ok(())
 }
 
-fn produce(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
+fn produce(broker: &Broker, topic: &str, skew: &Skew, records: u32) -> Outcome<()> {
     let producer = Producer::new(&broker.kafka().bootstrap_servers, &BTreeMap::new())?;
-    for number in 0..RECORDS {
+    for number in 0..records {
         let (key, partition) = (skew.place)(number);
         let key = key.map(|key| format!("key-{key:05}"));
         producer.send(NewRecord {
@@ -201,7 +203,7 @@ fn produce(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
     Ok(())
 }
 
-fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
+fn show(broker: &Broker, topic: &str, skew: &Skew, records: u32) -> Outcome<()> {
     let settings = Settings {
         concurrency: Concurrency::new(skew.workers)?,
         ordering: skew.ordering,
@@ -210,8 +212,8 @@ fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
     };
     let selection = Selection::topics([topic])?;
     let sample = plan(broker, &selection, &settings, 3000)?;
-    let full = plan(broker, &selection, &settings, 100_000)?;
-    let (run, estimates) = run(broker, selection.clone(), settings.clone())?;
+    let full = plan(broker, &selection, &settings, records)?;
+    let (run, said) = run(broker, selection.clone(), settings.clone())?;
     let (sampled, known) = (sample.predicted.ok_or("no prediction")?, full.predicted.ok_or("no prediction")?);
     let off = |predicted: f64| 100.0 * (predicted / run.handling_s - 1.0);
     let after = run.ideal.map_or_else(String::new, |ideal| ideal.limit.to_string());
@@ -228,13 +230,13 @@ fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
         skew.limit,
         known.limit
     );
-    print_time_left("time left", &run, &estimates);
+    print_time_left("time left", &run, &said);
     let mut filtered = selection.clone();
     let rules = Arc::make_mut(&mut filtered.scope.rules);
     rules.filter.keys.push("key-*[02468]".parse()?);
     if skew.name != "no keys" {
-        let (run, estimates) = self::run(broker, filtered, settings.clone())?;
-        print_time_left("time left, every second key", &run, &estimates);
+        let (run, said) = self::run(broker, filtered, settings.clone())?;
+        print_time_left("time left, every second key", &run, &said);
     }
     if skew.partitions > 1 && skew.workers >= 4 {
         let grouped = Settings {
@@ -248,8 +250,8 @@ fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
             .into_iter()
             .enumerate()
         {
-            let (run, estimates) = ended.join().map_err(|_| "a member panicked")??;
-            print_time_left(&format!("time left, member {} of 2", number + 1), &run, &estimates);
+            let (run, said) = ended.join().map_err(|_| "a member panicked")??;
+            print_time_left(&format!("time left, member {} of 2", number + 1), &run, &said);
         }
     }
     Ok(())
@@ -267,8 +269,14 @@ fn plan(broker: &Broker, selection: &Selection, settings: &Settings, sample: u32
     Ok(planner.make(selection, &mut |_| {})?)
 }
 
-/// Estimates of a run: seconds since its start, and the estimated seconds left.
-type TimeLeftEstimates = Vec<(f64, f64)>;
+/// What a run said about its end.
+#[derive(Default)]
+struct TimeLeftEstimates {
+    /// When the first records were handled, in seconds since the start of the run.
+    begin_s: Option<f64>,
+    /// Seconds since the start of the run, and the estimated seconds left.
+    estimates: Vec<(f64, f64)>,
+}
 
 fn run(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<(RunView, TimeLeftEstimates)> {
     let session = start(broker, selection, settings)?;
@@ -296,16 +304,17 @@ fn start(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<S
 fn finish(session: Session) -> Outcome<(RunView, TimeLeftEstimates)> {
     let mut snapshots = session.feed.snapshots.clone();
     let listener = std::thread::spawn(move || {
-        let mut estimates = TimeLeftEstimates::new();
+        let mut said = TimeLeftEstimates::default();
         let listen = async {
             while snapshots.changed().await.is_ok() {
-                if let Some(run) = &snapshots.borrow_and_update().run
-                    && let Some(left) = run.eta_s
-                {
-                    estimates.push((run.elapsed_s, left));
+                if let Some(run) = &snapshots.borrow_and_update().run {
+                    if run.totals.handled > 0 {
+                        said.begin_s.get_or_insert(run.elapsed_s);
+                    }
+                    said.estimates.extend(run.eta_s.map(|left| (run.elapsed_s, left)));
                 }
             }
-            estimates
+            said
         };
         block_on(listen).unwrap_or_default()
     });
@@ -317,17 +326,19 @@ fn finish(session: Session) -> Outcome<(RunView, TimeLeftEstimates)> {
     }
 }
 
-/// The relative error of the estimate at a part of the run, as text.
-fn relative_error(run: &RunView, estimates: &[(f64, f64)], part: f64) -> String {
-    let at = run.elapsed_s - run.handling_s * (1.0 - part);
-    let Some((estimated_at, left)) = estimates.iter().find(|(estimated_at, _)| *estimated_at >= at) else {
+/// The relative error of the estimate at a part of the time from the first record to the end of the run, as text. In a
+/// group, that is the end of the last process.
+fn relative_error(run: &RunView, said: &TimeLeftEstimates, part: f64) -> String {
+    let begin_s = said.begin_s.unwrap_or_default();
+    let at = begin_s + (run.elapsed_s - begin_s) * part;
+    let Some((estimated_at, left)) = said.estimates.iter().find(|(estimated_at, _)| *estimated_at >= at) else {
         return "–".into();
     };
     let off = 100.0 * (left / (run.elapsed_s - estimated_at).max(1e-3) - 1.0);
     format!("{off:.0} %")
 }
 
-fn print_time_left(name: &str, run: &RunView, estimates: &[(f64, f64)]) {
-    let [a, b, c] = [0.2, 0.4, 0.6].map(|part| relative_error(run, estimates, part));
+fn print_time_left(name: &str, run: &RunView, said: &TimeLeftEstimates) {
+    let [a, b, c] = [0.2, 0.4, 0.6].map(|part| relative_error(run, said, part));
     println!("    {name:<40} took {:>7.3} s   off at 20 % {a:>6}   at 40 % {b:>6}   at 60 % {c:>6}", run.handling_s);
 }

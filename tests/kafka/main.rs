@@ -68,6 +68,7 @@ mod target_positions;
 mod terminal;
 mod tiers;
 mod time_counts;
+mod time_left;
 mod time_order;
 mod transactions;
 mod watch;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kreplay_engine::replay::{HandledOffsets, Position};
+use kreplay_engine::replay::{CommitNote, HandledOffsets, Position};
 use kreplay_kafka::{ClientError, Commit, GroupOffsets};
 use kreplay_model::domain::{Offset, TopicPartition};
 
@@ -25,7 +25,7 @@ impl PartitionProgress {
     pub(super) fn new(id: TopicPartition, (low, end): (Offset, Offset), committed: Option<(Offset, String)>) -> Self {
         let (first_pending, sent_before) = match committed {
             // An offset beyond the end is from an earlier topic of the same name.
-            Some((offset, note)) if offset <= end => (offset.max(low), HandledOffsets::decode(offset.get(), &note)),
+            Some((offset, note)) if offset <= end => (offset.max(low), CommitNote::decode(offset.get(), &note).handled),
             _ => (low, HandledOffsets::default()),
         };
         let first_pending = first_pending.get();
@@ -47,8 +47,9 @@ impl PartitionProgress {
         for (first, end) in self.sent_before.above(self.position.reached()) {
             handled.push(first, end);
         }
-        let note = handled.encode(at);
-        let is_complete = HandledOffsets::decode(at, &note) == handled;
+        let complete = CommitNote::from(handled);
+        let note = complete.encode(at);
+        let is_complete = CommitNote::decode(at, &note) == complete;
         let current = Some((at, note.clone()));
         if self.committed == current {
             return (None, is_complete);
@@ -94,7 +95,7 @@ mod tests {
     fn a_command_commits_each_partition_once_and_then_only_what_changed() {
         let offset = |raw: i64| Offset::new(raw).unwrap();
         let id = TopicPartition::new("orders.dlq", 0);
-        let note = HandledOffsets::from_iter([(7, 9)]).encode(5);
+        let note = CommitNote::from(HandledOffsets::from_iter([(7, 9)])).encode(5);
         for (found, committed) in [
             (None, (2, String::new())),
             (Some((offset(10), String::new())), (10, String::new())),

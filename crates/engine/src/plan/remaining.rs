@@ -154,6 +154,9 @@ pub struct RunParameters {
     pub batch: u32,
     /// Whether the heaviest lane holds records without a key.
     pub keyless_heaviest: bool,
+    /// Whether the workers are members of a group. A member keeps its partitions as long as they have records; without
+    /// a group, an idle worker gets a partition of another one.
+    pub workers_are_members: bool,
 }
 
 /// The time left, and what limits it; `None` while the pace is unknown.
@@ -172,9 +175,9 @@ pub fn time_left(work: &WorkLeft, pace: Pace, parameters: RunParameters) -> Opti
     let model = model_of_rest(work, pace, parameters);
     let mut left = model.predict(parameters.ordering, parameters.workers);
     if parameters.ordering == Ordering::Partition
+        && parameters.workers_are_members
         && let Some(heaviest) = heaviest_owner(work)
     {
-        // A worker keeps its partition as long as it has records.
         let seconds = heaviest as f64 * model.work_s;
         if seconds > left.elapsed_s {
             left = Prediction { elapsed_s: seconds, limit: Bottleneck::Partition };

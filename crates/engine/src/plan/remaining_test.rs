@@ -234,8 +234,13 @@ fn off(skew: &Skew, (moments, end): &(Vec<(u64, WorkLeft, u64)>, u64), part: f64
         handled_per_s: Some((done - done_before) as f64 / seconds(now - before).max(1e-9)),
         ..Pace::default()
     };
-    let parameters =
-        RunParameters { ordering: skew.ordering, workers: skew.workers, batch: 1000, keyless_heaviest: false };
+    let parameters = RunParameters {
+        ordering: skew.ordering,
+        workers: skew.workers,
+        batch: 1000,
+        keyless_heaviest: false,
+        workers_are_members: false,
+    };
     let estimate = time_left(&work, pace, parameters).expect("something is known by now");
     estimate.elapsed_s / seconds(end - now) - 1.0
 }
@@ -262,7 +267,7 @@ fn the_time_left_is_within_a_tenth_for_any_skew() {
 }
 
 fn parameters(ordering: Ordering, workers: u32) -> RunParameters {
-    RunParameters { ordering, workers, batch: 100, keyless_heaviest: false }
+    RunParameters { ordering, workers, batch: 100, keyless_heaviest: false, workers_are_members: false }
 }
 
 #[test]
@@ -286,7 +291,10 @@ fn the_slowest_part_sets_the_time_and_the_limit() {
     let by_key = time_left(&work, pace, parameters(Ordering::Key, 4)).unwrap();
     assert!((by_key.elapsed_s - 4.0).abs() < 0.1 && by_key.limit == Bottleneck::Key, "{by_key:?}");
     let by_partition = time_left(&work, pace, parameters(Ordering::Partition, 2)).unwrap();
-    assert!((by_partition.elapsed_s - 10.0).abs() < 0.1, "one worker has both: {by_partition:?}");
+    assert!((by_partition.elapsed_s - 5.0).abs() < 0.1, "the idle worker gets one of the two: {by_partition:?}");
+    let members = RunParameters { workers_are_members: true, ..parameters(Ordering::Partition, 2) };
+    let by_member = time_left(&work, pace, members).unwrap();
+    assert!((by_member.elapsed_s - 10.0).abs() < 0.1, "one member has both: {by_member:?}");
     let slow = Pace { read_per_s: Some(100.0), ..pace };
     let by_reading = time_left(&work, slow, parameters(Ordering::Key, 4)).unwrap();
     assert!((by_reading.elapsed_s - 20.0).abs() < 0.1 && by_reading.limit == Bottleneck::Fetch, "{by_reading:?}");

@@ -30,6 +30,6 @@ pub use dead_letters::header_names as dead_letter_headers;
 pub use kreplay_model::control::{Command, Control, Decision, RecordDecision};
 pub use limits::adaptive::FIRST_WORKERS;
 pub use options::{Problem, RequestReader, RequestedRun, SessionEnd, SessionOptions};
-pub use partition::{handled_offsets::HandledOffsets, position::Position};
+pub use partition::{CommitNote, HandledOffsets, position::Position};
 pub use run::{Connection, error::RunError};
 pub use session::{Session, SessionBuilder, SessionError};

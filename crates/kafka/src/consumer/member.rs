@@ -148,13 +148,15 @@ impl Member {
     }
 
     /// The group's committed offset of each of these partitions, in the same order; `Ok(None)` where there is none.
+    /// `found_note` is called with the note of each offset.
     #[must_use]
     pub fn committed(
         &self,
         partitions: &[TopicPartition],
         timeout: Duration,
+        found_note: impl FnMut(&TopicPartition, Offset, &str),
     ) -> Vec<Result<Option<Offset>, CommittedError>> {
-        let found = committed(&self.consumer, partitions, timeout, |_, _, _| {});
+        let found = committed(&self.consumer, partitions, timeout, found_note);
         found.into_iter().map(|offset| offset.map_err(CommittedError::from)).collect()
     }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use kreplay_kafka::GroupMember;
@@ -23,6 +23,8 @@ pub struct GroupState {
     committed: Mutex<Option<Instant>>,
     /// When the positions of other processes were last looked up.
     looked: Mutex<Option<Instant>>,
+    /// When this process will be done, by its estimate; `None` while it is unknown or there are no other processes.
+    own_end: Mutex<Option<Instant>>,
 }
 
 impl GroupState {
@@ -77,6 +79,17 @@ impl GroupState {
     /// Notes that the group has answered where other processes are.
     pub fn note_look(&self, now: Instant) {
         *self.looked.lock() = Some(now);
+    }
+
+    /// Sets when this process will be done, for the other processes.
+    pub fn set_own_end(&self, at: Option<Instant>) {
+        *self.own_end.lock() = at;
+    }
+
+    /// The time that this process needs for its partitions, as the other processes are told.
+    #[must_use]
+    pub fn own_time_left(&self, now: Instant) -> Option<Duration> {
+        self.own_end.lock().map(|at| at.saturating_duration_since(now))
     }
 
     /// When the group last answered where other processes are.

@@ -23,6 +23,7 @@ use crate::{
     handler::PositionStore,
     replay::{
         engine::Engine,
+        partition::CommitNote,
         reading::{
             fetch::{READ_WAIT, RecordIngest},
             fetch_throttle::FetchThrottle,
@@ -318,7 +319,7 @@ impl<'a> MemberLoop<'a> {
         if orphans.is_empty() {
             return;
         }
-        let offsets = self.member.committed(&engine.partitions.ids(&orphans), PROBE_TIMEOUT);
+        let offsets = self.member.committed(&engine.partitions.ids(&orphans), PROBE_TIMEOUT, |_, _, _| {});
         // Where the broker does not answer in time, the next check asks again.
         let known = orphans.into_iter().zip(offsets).filter_map(|(index, offset)| Some((index, offset.ok()?)));
         let (known, committed): (Vec<u32>, Vec<Option<Offset>>) = known.unzip();
@@ -363,18 +364,27 @@ impl<'a> MemberLoop<'a> {
         if unowned.is_empty() {
             return;
         }
-        let offsets = self.member.committed(&engine.partitions.ids(&unowned), PROBE_TIMEOUT);
+        let mut announced = HashMap::new();
+        let offsets = self.member.committed(&engine.partitions.ids(&unowned), PROBE_TIMEOUT, |id, offset, note| {
+            if let Some(time_left) = CommitNote::decode(offset.get(), note).time_left {
+                announced.insert(id.clone(), time_left);
+            }
+        });
+        let now = Instant::now();
         let mut is_answered = false;
         for (index, offset) in unowned.into_iter().zip(offsets) {
             // If the coordinator is away or busy, the next check follows soon. Broker outages are reported elsewhere.
             let Ok(offset) = offset else { continue };
             is_answered = true;
             if let Some(offset) = offset {
-                engine.partitions.with(index, |partition| partition.seen_elsewhere(offset.get()));
+                engine.partitions.with(index, |partition| {
+                    let time_left = announced.get(&partition.id).copied();
+                    partition.seen_elsewhere(offset.get(), time_left, now);
+                });
             }
         }
         if is_answered {
-            engine.group.note_look(Instant::now());
+            engine.group.note_look(now);
         }
     }
 }

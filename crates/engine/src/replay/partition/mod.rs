@@ -2,6 +2,7 @@
 
 mod assignment;
 mod checkpoint;
+mod commit_note;
 pub(crate) mod handled_offsets;
 pub mod key_groups;
 pub mod owner;
@@ -23,14 +24,14 @@ use kreplay_model::{
     feed::{HandlingTimes, PartitionState},
 };
 
+use self::{assignment::OtherProcess, key_groups::GroupTable, position::Position};
 pub use self::{
     assignment::PositionSource,
+    commit_note::CommitNote,
+    handled_offsets::HandledOffsets,
     owner::Owner,
     settling::{Delivery, LateResults, SettledRecord},
 };
-
-pub use self::handled_offsets::HandledOffsets;
-use self::{key_groups::GroupTable, position::Position};
 use crate::{journal::Repeats, plan::PlannedPartition};
 
 /// One partition of a run.
@@ -106,6 +107,8 @@ pub struct PartitionRun {
     last_own_position: i64,
     /// The position according to the group, while another process has the partition.
     group_position: Option<i64>,
+    /// What the other process says about the end of its work.
+    other_process: Option<OtherProcess>,
     latency_us: Option<Histogram<u32>>,
     /// The same times in the buckets of the feed.
     pub handling_times: HandlingTimes,
@@ -150,6 +153,7 @@ impl PartitionRun {
             late_results: LateResults::default(),
             last_own_position: planned.first.get(),
             group_position: None,
+            other_process: None,
             latency_us: None,
             handling_times: HandlingTimes::default(),
         }

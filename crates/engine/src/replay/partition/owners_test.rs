@@ -7,7 +7,7 @@ use kreplay_model::domain::{Offset, TopicPartition};
 use proptest::prelude::*;
 
 use super::Owner;
-use super::{Delivery, PartitionRun, PositionSource, SettledRecord, handled_offsets::HandledOffsets};
+use super::{CommitNote, Delivery, PartitionRun, PositionSource, SettledRecord};
 use crate::plan::PlannedPartition;
 
 const END: i64 = 40;
@@ -116,7 +116,7 @@ impl World {
             assert!(position <= self.committed, "{position:?} is above the group's position: {:?}", self.committed);
         }
         let wanted = self.committed.unwrap_or(0);
-        let earlier = HandledOffsets::decode(wanted, &self.note);
+        let earlier = CommitNote::decode(wanted, &self.note).handled;
         let settled: Vec<bool> = (0..END).map(|offset| self.is_settled(offset)).collect();
         let process = &mut self.processes[to];
         process.epoch = process.partition.epoch + 1;
@@ -194,11 +194,11 @@ impl World {
         let partition = &mut self.processes[owner].partition;
         let position = partition.position().unwrap();
         assert!(Some(position) >= self.committed, "the group's position never decreases");
-        (self.committed, self.note) = (Some(position), partition.commit_note(position));
+        (self.committed, self.note) = (Some(position), partition.commit_note(position, None));
         if is_acknowledged {
             partition.acknowledge(position);
         }
-        let handled = HandledOffsets::decode(position, &self.note);
+        let handled = CommitNote::decode(position, &self.note).handled;
         for offset in 0..END {
             let is_noted = offset < position || handled.contains(offset);
             assert!(!is_noted || self.is_settled(offset), "{offset} is noted as handled");

@@ -1,5 +1,7 @@
 //! Which results count, and which records are not handled again.
 
+use std::time::{Duration, Instant};
+
 use kreplay_model::{
     domain::{Lag, Offset, TopicPartition},
     feed::PartitionState,
@@ -106,7 +108,7 @@ fn records_handled_out_of_order_are_read_but_not_handled_again() {
     assert_eq!(partition.deliver(3, 1, false), Delivery::New);
     assert_eq!(partition.deliver(3, 2, false), Delivery::Duplicate);
     assert_eq!((partition.handled, partition.already_handled), (2, 1));
-    let noted = super::HandledOffsets::decode(1, &partition.commit_note(1));
+    let noted = super::CommitNote::decode(1, &partition.commit_note(1, None)).handled;
     assert!(noted.contains(2) && !noted.contains(1));
 }
 
@@ -118,9 +120,25 @@ fn the_higher_position_of_another_owner_is_accepted() {
     assert!(partition.complete(1, done(0)));
     partition.end_assignment(2, PositionSource::Acknowledged);
     assert_eq!(partition.position(), None, "the group's position is not known");
-    partition.seen_elsewhere(5);
+    partition.seen_elsewhere(5, None, Instant::now());
     assert_eq!(partition.begin(3, 5, Owner::Shared), 5);
     assert_eq!(partition.deliver(3, 5, false), Delivery::New);
+}
+
+#[test]
+fn an_unchanged_commit_of_another_process_does_not_move_its_announced_end() {
+    let mut partition = partition(10);
+    let (begin, minute) = (Instant::now(), Some(Duration::from_secs(60)));
+    let at = |seconds| begin + Duration::from_secs(seconds);
+    partition.seen_elsewhere(3, None, at(0));
+    assert_eq!(partition.other_process_ends_at(), None);
+    partition.seen_elsewhere(3, minute, at(1));
+    partition.seen_elsewhere(3, minute, at(11));
+    assert_eq!(partition.other_process_ends_at(), Some(at(61)));
+    partition.seen_elsewhere(4, minute, at(12));
+    assert_eq!(partition.other_process_ends_at(), Some(at(72)));
+    partition.begin(1, 4, Owner::Shared);
+    assert_eq!(partition.other_process_ends_at(), None, "this process has it now");
 }
 
 /// It failed here, so the run fails here, whether or not another process can read the partition.
@@ -131,7 +149,7 @@ fn a_failed_partition_stays_failed_until_it_is_assigned_again() {
     partition.state = PartitionState::Failed;
     partition.end_assignment(2, PositionSource::Acknowledged);
     for position in [5, 10] {
-        partition.seen_elsewhere(position);
+        partition.seen_elsewhere(position, None, Instant::now());
         assert_eq!((partition.state, partition.is_complete()), (PartitionState::Failed, false), "{position}");
     }
     partition.begin(3, 5, Owner::Shared);
@@ -142,9 +160,9 @@ fn a_failed_partition_stays_failed_until_it_is_assigned_again() {
 #[test]
 fn a_partition_that_has_failed_without_being_assigned_stays_failed() {
     let mut partition = partition(10);
-    partition.seen_elsewhere(3);
+    partition.seen_elsewhere(3, None, Instant::now());
     partition.state = PartitionState::Failed;
-    partition.seen_elsewhere(4);
+    partition.seen_elsewhere(4, None, Instant::now());
     assert_eq!((partition.state, partition.position()), (PartitionState::Failed, Some(3)));
 }
 
@@ -252,7 +270,7 @@ fn the_end_of_a_followed_partition_moves_with_its_log() {
     partition.extend_end(4);
     assert_eq!((partition.state, partition.lag(), partition.end), (PartitionState::CaughtUp, Lag::Known(0), 5));
     partition.end_assignment(2, PositionSource::Own);
-    partition.seen_elsewhere(9);
+    partition.seen_elsewhere(9, None, Instant::now());
     assert_eq!((partition.state, partition.lag()), (PartitionState::Elsewhere, Lag::Known(0)));
 }
 

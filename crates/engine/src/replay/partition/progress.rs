@@ -1,12 +1,14 @@
 //! How far a partition is: its position, what is left of it, and how long its records take.
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 use kreplay_model::{
     domain::{Lag, Offset},
     feed::PartitionState,
 };
 
-use super::{PartitionRun, handled_offsets::HandledOffsets, position::Position};
+use super::{CommitNote, PartitionRun, handled_offsets::HandledOffsets, position::Position};
 
 /// Longer handling times are recorded as this: ten minutes, in microseconds.
 const MAX_LATENCY_US: u64 = 600_000_000;
@@ -46,9 +48,10 @@ impl PartitionRun {
         self.position.as_ref().map_or(self.last_own_position, Position::get)
     }
 
-    /// The note to commit with a position: the offsets above it that are handled.
+    /// The note to commit with a position: the offsets above it that are handled, and the time left of this process,
+    /// if other processes are to know it.
     #[must_use]
-    pub fn commit_note(&self, committed: i64) -> String {
+    pub fn commit_note(&self, committed: i64, time_left: Option<Duration>) -> String {
         let Some(position) = &self.position else { return String::new() };
         let mut handled = position.handled_from(committed);
         // Records that an earlier owner or assignment has handled and this one has not reached yet are handled as well.
@@ -57,7 +60,7 @@ impl PartitionRun {
         for (first, end) in before.above(position.reached()) {
             handled.push(first, end);
         }
-        handled.encode(committed)
+        CommitNote { handled, time_left }.encode(committed)
     }
 
     /// Every offset below it has been read; `None` while the partition is not assigned to this process.

@@ -8,6 +8,7 @@ mod failures;
 mod handled_late;
 mod handler_finish;
 mod ideal_time;
+mod other_processes;
 mod outlook;
 mod pace;
 mod partition_assignment;

@@ -4,14 +4,18 @@ use std::time::{Duration, Instant};
 
 use kreplay_model::{
     domain::{Lag, Ordering, RateLimit},
-    feed::{Bottleneck, CurrentLimit, Prediction, RunState, Totals},
+    feed::{Bottleneck, CurrentLimit, RunState, Totals},
 };
 
 use super::{
     Run,
+    other_processes::{FallingLag, PartitionsElsewhere},
     pace::{Sample, SpeedSamples},
 };
-use crate::plan::{Pace, PartitionLeft, RunParameters, TimeLeft, WorkLeft, time_left};
+use crate::{
+    handler::PositionStore,
+    plan::{Pace, PartitionLeft, RunParameters, TimeLeft, WorkLeft, time_left},
+};
 
 /// How often the estimate is computed.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(250);
@@ -19,8 +23,6 @@ const UPDATE_INTERVAL: Duration = Duration::from_millis(250);
 const CPU_TIME_FACTOR: u32 = 100;
 /// With more lanes of partitions than this, unread records are counted without their lanes.
 const MAX_LANES: usize = 262_144;
-/// Other processes are observed for this long before their speed is used.
-const OTHER_PROCESSES_OBSERVATION: Duration = Duration::from_secs(2);
 
 /// The measurements of a run and the estimate based on them.
 #[derive(Debug, Default)]
@@ -32,11 +34,8 @@ pub(super) struct Outlook {
     active_s: f64,
     /// What the measured speeds are valid for: workers, rate, and the assignments of partitions.
     valid_for: Option<(u32, Option<RateLimit>, u64)>,
-    /// When partitions of other processes were first seen, and how many records were left of them.
-    elsewhere: Option<(Instant, f64)>,
-    /// The share of the records above the positions that is not settled here. Other processes are assumed to have the
-    /// same.
-    open_share: f64,
+    /// The lag of other processes whose positions a target's transactions commit.
+    lag_elsewhere: Option<FallingLag>,
     next_update: Option<Instant>,
     estimate: Option<(Instant, TimeLeft)>,
     /// The highest speed measured so far, in records handled per second.
@@ -59,10 +58,8 @@ pub(super) struct RunObservation {
     pub(super) read: u64,
     /// The sum of the assignments' epochs. A different sum means that an assignment has changed.
     pub(super) assignments: u64,
-    /// Offsets left in partitions of other processes, where known.
-    pub(super) elsewhere: u64,
-    /// Offsets left in partitions of this process, and how many of them are settled.
-    pub(super) own: (u64, u64),
+    /// The partitions of other processes.
+    pub(super) elsewhere: PartitionsElsewhere,
 }
 
 impl Run {
@@ -78,6 +75,7 @@ impl Run {
         if self.state() != RunState::Running || !observation.can_progress || !begun {
             self.outlook.last_running = None;
             self.outlook.estimate = None;
+            self.engine.group.set_own_end(None);
             return (None, self.outlook.limit.clone().filter(|_| self.state() == RunState::Running));
         }
         self.add_speed_sample(now, totals, observation);
@@ -99,7 +97,7 @@ impl Run {
         if self.outlook.valid_for != valid_for {
             self.outlook.valid_for = valid_for;
             self.outlook.samples.reset();
-            self.outlook.elsewhere = None;
+            self.outlook.lag_elsewhere = None;
         }
         if let Some(last_running) = self.outlook.last_running.replace(now) {
             self.outlook.active_s += now.saturating_duration_since(last_running).as_secs_f64();
@@ -140,6 +138,7 @@ impl Run {
             workers: if self.engine.settings.single_threaded { 1 } else { self.wanted_workers },
             batch: self.engine.settings.batch.get(),
             keyless_heaviest: matches!(lane_owner, Some((_, None))),
+            workers_are_members: self.engine.settings.group.is_some(),
         };
         let own = time_left(&work, pace, terms);
         self.advise_rest(now, &work, pace, terms, own);
@@ -153,13 +152,29 @@ impl Run {
                 self.limit_name(bound, &work, lane_owner).or_else(|| same.and_then(|before| before.name.clone()));
             self.outlook.limit = Some(CurrentLimit { bottleneck: bound, name });
         }
-        let left = match (own, observation.elsewhere) {
-            (own, 0) => own.map(|own| own.elapsed_s),
-            (Some(own), _) => self.time_left_elsewhere(now, observation, own).map(|other| own.elapsed_s.max(other)),
-            (None, _) => None,
-        };
+        let mut left = own.map(|own| own.elapsed_s).filter(|left| left.is_finite());
+        self.announce_own_end(now, left.filter(|_| observation.elsewhere.partitions > 0));
+        if observation.elsewhere.lag > 0 {
+            // The end of the run is unknown as long as that of the other processes is.
+            left = left.zip(self.seconds_left_elsewhere(now, observation.elsewhere)).map(|(own, other)| own.max(other));
+        }
         let estimate = |left_s| TimeLeft { left_s, records: work.records(), handled: totals.handled };
-        self.outlook.estimate = left.filter(|left| left.is_finite()).map(|left| (now, estimate(left)));
+        self.outlook.estimate = left.map(|left| (now, estimate(left)));
+    }
+
+    fn announce_own_end(&self, now: Instant, left_s: Option<f64>) {
+        let left = left_s.and_then(|left_s| Duration::try_from_secs_f64(left_s).ok());
+        self.engine.group.set_own_end(left.and_then(|left| now.checked_add(left)));
+    }
+
+    /// The seconds until the other processes of the group are done, if known.
+    fn seconds_left_elsewhere(&mut self, now: Instant, elsewhere: PartitionsElsewhere) -> Option<f64> {
+        if self.engine.position_store() != PositionStore::TargetGroup {
+            return elsewhere.announced_seconds_left(now);
+        }
+        let falling = self.outlook.lag_elsewhere.get_or_insert(FallingLag::new(now, elsewhere.lag));
+        falling.observe(now, elsewhere.lag);
+        falling.seconds_left(now)
     }
 
     /// The work that is left in this process.
@@ -217,25 +232,5 @@ impl Run {
             }
             _ => None,
         }
-    }
-
-    /// Seconds that other processes of the group need for their partitions. Their commits trail the records they have
-    /// handled; they are assumed to trail by as much as here.
-    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    fn time_left_elsewhere(&mut self, now: Instant, observation: &RunObservation, own: Prediction) -> Option<f64> {
-        let (lag, ahead) = observation.own;
-        if lag > 0 {
-            self.outlook.open_share = lag.saturating_sub(ahead) as f64 / lag as f64;
-        }
-        let open_share = self.outlook.open_share;
-        let left = observation.elsewhere as f64 * open_share;
-        let (since, at_first) = *self.outlook.elsewhere.get_or_insert((now, left));
-        let seconds = now.saturating_duration_since(since);
-        if seconds >= OTHER_PROCESSES_OBSERVATION && left < at_first {
-            return Some(left * seconds.as_secs_f64() / (at_first - left));
-        }
-        // Until then, assume the speed of this process.
-        let here = lag.saturating_sub(ahead);
-        (here > 0).then(|| own.elapsed_s * left / here as f64)
     }
 }

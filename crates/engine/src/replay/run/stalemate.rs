@@ -158,7 +158,7 @@ mod tests {
         for index in [0, 2] {
             fixture.engine.fail_partition(index, "gone");
         }
-        partitions.with(1, |partition| partition.seen_elsewhere(4));
+        partitions.with(1, |partition| partition.seen_elsewhere(4, None, Instant::now()));
         assert_eq!(Leftovers::of(partitions), left(4));
         partitions.with(1, |partition| {
             partition.begin(1, 4, Owner::Shared);

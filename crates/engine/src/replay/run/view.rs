@@ -150,7 +150,7 @@ impl Run {
         let mut owners = Vec::with_capacity(self.engine.partitions.len());
         let by_partition = self.engine.settings.ordering == Ordering::Partition;
         let mut observation =
-            RunObservation { can_progress: !is_stalled, read: 0, assignments: 0, elsewhere: 0, own: (0, 0) };
+            RunObservation { can_progress: !is_stalled, read: 0, assignments: 0, elsewhere: <_>::default() };
         self.meters.partitions.resize(self.engine.partitions.len(), Rate::default());
         for (partition, rate) in self.engine.partitions.iter().zip(&mut self.meters.partitions) {
             let partition = partition.lock();
@@ -166,9 +166,8 @@ impl Run {
             digest = digest.combine(partition.groups.digest());
             observation.read += partition.read();
             observation.assignments += u64::from(partition.epoch);
-            match (partition.owner, lag.known().unwrap_or(0)) {
-                (Owner::None, lag) => observation.elsewhere += lag,
-                (_, lag) => observation.own = (observation.own.0 + lag, observation.own.1 + ahead),
+            if let (Owner::None, Some(lag), false) = (partition.owner, lag.known(), partition.has_failed()) {
+                observation.elsewhere.add(lag, partition.other_process_ends_at());
             }
             let records_per_s = if has_ended {
                 per_s(partition.handled, handling_s)

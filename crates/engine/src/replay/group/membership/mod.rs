@@ -28,7 +28,7 @@ use crate::{
     handler::PositionStore,
     replay::{
         engine::Engine,
-        partition::{PositionSource, handled_offsets::HandledOffsets, owner::member_name},
+        partition::{CommitNote, HandledOffsets, PositionSource, owner::member_name},
     },
 };
 
@@ -226,7 +226,7 @@ impl Membership for RunMembership {
     }
 
     fn found_note(&self, id: &TopicPartition, committed: Offset, note: &str) {
-        self.handled_earlier.lock().insert(id.clone(), HandledOffsets::decode(committed.get(), note));
+        self.handled_earlier.lock().insert(id.clone(), CommitNote::decode(committed.get(), note).handled);
     }
 
     fn note(&self, id: &TopicPartition, committed: Offset) -> String {
@@ -234,7 +234,8 @@ impl Membership for RunMembership {
             return String::new();
         }
         let Some(index) = self.engine.partitions.index_of(id) else { return String::new() };
-        self.engine.partitions.lock(index).commit_note(committed.get())
+        let time_left = self.engine.group.own_time_left(Instant::now());
+        self.engine.partitions.lock(index).commit_note(committed.get(), time_left)
     }
 
     fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)> {
