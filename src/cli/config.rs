@@ -144,6 +144,9 @@ mod tests {
             (&[], "[run]\nquarantine = true\non_failure = 'skip'\n", "quarantine"),
             (&[], "[run]\nquarantine = true\nordering = 'partition'\n", "--ordering key"),
             (&[], "[run]\ngroup = 'g'\nbarriers = ['key=a']\n", "drop --group or the barriers"),
+            (&[], "[run]\ngroup = 'g'\ntime_order = true\n", "needs all partitions in one process"),
+            (&[], "[run]\nordering = 'none'\ntime_order = true\n", "requires --ordering key"),
+            (&["--handler", "topic:copy"], "[run]\ntime_order = true\n", "topic.transactional = false"),
             (&[], "[metrics]\naddress = '0.0.0.0:9308'\n", "set metrics.token"),
             (&[], "[serve]\naddress = '127.0.0.1:9310'\n", "set a token"),
             (&[], "[decode]\nvalue = 'avro'\n", "--schema-registry"),
@@ -155,6 +158,19 @@ mod tests {
         }
         let both = "[run]\nprotect_group = 'billing'\n[metrics]\naddress = '0.0.0.0:9308'\n";
         assert_eq!(run(&["check"], Some(both)).unwrap_err().to_string().lines().count(), 2, "all are reported");
+    }
+
+    /// It belongs to no group, and has no quarantine.
+    #[test]
+    fn check_accepts_for_a_dry_run_what_only_its_run_refuses() {
+        for file in [
+            "group = 'g'\nbarriers = ['key=a']\n",
+            "group = 'g'\ntime_order = true\n",
+            "quarantine = true\nordering = 'partition'\n",
+        ] {
+            let accepted = run(&["check"], Some(&format!("[run]\ndry_run = true\n{file}"))).unwrap();
+            assert!(accepted.starts_with("the configuration is valid"), "{file}: {accepted}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 use kreplay_console::{ConsoleOptions, state::LaunchAccess};
 use kreplay_engine::{
     plan::Scope,
-    replay::{Command, RunError, Session, SessionEnd, SessionOptions},
+    replay::{Command, Session, SessionEnd, SessionOptions, check_scope},
     settings::Settings,
 };
 use kreplay_kafka::GroupProtocol;
@@ -250,8 +250,8 @@ impl SessionView<'_> {
 
 /// The first contradiction among the settings of a run, in one sentence.
 pub(super) fn contradiction(settings: &Settings, scope: &Scope) -> Option<String> {
-    let shared = settings.group.is_some() && !scope.rules.barriers.is_empty();
-    settings.contradiction().or_else(|| shared.then(|| RunError::GroupBarriers.to_string()))
+    let of_run = if settings.dry_run.is_some() { &settings.clone().for_dry_run(false) } else { settings };
+    of_run.contradiction().or_else(|| check_scope(scope, of_run).err().map(|error| error.to_string()))
 }
 
 /// The groups of a session's cluster.

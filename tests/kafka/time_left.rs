@@ -1,7 +1,10 @@
 //! The time left of a run that shares its group with another process.
 
+use std::sync::Arc;
+
 use kreplay::domain::Lag;
 use kreplay::feed::{Owner, RunState, RunView};
+use kreplay::replay::{Command, Session};
 
 use crate::fixtures::slow_broker::in_lasting_group;
 use crate::fixtures::two_sessions::{hurry, sharing};
@@ -18,11 +21,17 @@ fn has_first_partition(run: &RunView) -> bool {
     run.partitions.iter().any(|one| one.id.partition.0 == 0 && one.owner != Owner::None)
 }
 
+fn is_done(session: &Session) -> bool {
+    let snapshot = Arc::clone(&session.feed.snapshots.borrow());
+    let run = snapshot.run.as_ref().unwrap();
+    run.partitions.iter().filter(|one| one.owner != Owner::None).all(|one| one.lag == Lag::Known(0))
+}
+
 fn is_first_partition_done(run: &RunView) -> bool {
     run.partitions.iter().any(|one| one.id.partition.0 == 0 && matches!(one.lag, Lag::Known(0)))
 }
 
-/// It waits for the other one, so its time left is the other one's.
+/// It waits for the other one, so its time left is the other one's: unknown while that is paused.
 #[test]
 fn the_process_that_is_done_first_shows_how_long_the_other_one_needs() {
     let broker = broker::shared();
@@ -40,6 +49,12 @@ fn the_process_that_is_done_first_shows_how_long_the_other_one_needs() {
             })
         });
     }
+    let slower = sessions.iter().position(|session| !is_done(session)).unwrap();
+    sessions[slower].control.send(Command::Pause);
+    wait_for(&sessions[1 - slower], "the pause of the slower process", |snapshot| {
+        snapshot.run.as_ref().is_some_and(|run| run.eta_s.is_none())
+    });
+    sessions[slower].control.send(Command::Resume);
     hurry(&sessions);
     for ended in sessions.map(finish) {
         assert_eq!(ended.view.state, RunState::Done, "{}", ended.log());

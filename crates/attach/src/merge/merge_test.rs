@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kreplay_model::{
     domain::{Lag, Offset, TopicPartition},
     feed::{
-        Charge, Charges, Event, EventKind, HandlingTimes, Owner, PartitionState, PartitionView, RunState, RunView,
-        Snapshot, Throughput, Totals, WorkerView,
+        Bottleneck, Charge, Charges, CurrentLimit, Event, EventKind, HandlingTimes, Owner, PartitionState,
+        PartitionView, RunState, RunView, Snapshot, Throughput, Totals, WorkerView,
     },
     timeline::{Figure, Timeline},
 };
@@ -264,6 +264,24 @@ fn the_mean_rate_of_processes_that_follow_one_another_is_that_of_each() {
     let parts: Vec<Part> = (0..).zip(runs).map(|(number, run)| part(number, false, run)).collect();
     let merged = merge("r", 0, &parts).run.unwrap();
     assert!((merged.mean_per_s() - 5.0).abs() < 1e-9, "{}", merged.mean_per_s());
+}
+
+/// Each shows the time left of the whole group, so that time does not tell which of them is the slowest.
+#[test]
+fn the_limit_is_that_of_the_process_with_the_most_work() {
+    let process = |rows, limit: Option<Bottleneck>, eta_s| RunView {
+        eta_s: Some(eta_s),
+        limit: limit.map(|bottleneck| CurrentLimit { bottleneck, name: None }),
+        throughput: Throughput { records_per_s: 10.0, bytes_per_s: 1.0 },
+        ..running(rows)
+    };
+    let slow = process(vec![row(0, 500, 500, true), row(1, END, 0, false)], Some(Bottleneck::Key), 50.0);
+    let nearly_done = process(vec![row(0, 500, 0, false), row(1, 990, 990, true)], Some(Bottleneck::Fetch), 50.1);
+    let done = process(vec![row(0, 500, 0, false), row(1, END, 1_000, true)], None, 50.1);
+    for other in [nearly_done, done] {
+        let merged = merge("r", 0, &[part(0, false, other), part(1, false, slow.clone())]).run.unwrap();
+        assert_eq!((merged.limit, merged.eta_s), (slow.limit.clone(), Some(50.1)));
+    }
 }
 
 #[test]

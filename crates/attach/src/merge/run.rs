@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use kreplay_model::{
     domain::{Lag, RateLimit},
     feed::{
-        Charges, EffectCount, LatencyCounts, LatencyMs, LimitsView, MAX_SHOWN_KEYS, PartitionView, PlanView,
+        Charges, EffectCount, LatencyCounts, LatencyMs, LimitsView, MAX_SHOWN_KEYS, Owner, PartitionView, PlanView,
         QuarantineView, RebalanceView, RetryingView, RunState, RunView, Throughput, Totals,
     },
 };
@@ -37,6 +37,9 @@ pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
     let slowest = now()
         .filter(|run| !run.state.is_over())
         .max_by(|a, b| a.eta_s.unwrap_or(0.0).total_cmp(&b.eta_s.unwrap_or(0.0)));
+    let limiting = now()
+        .filter(|run| !run.state.is_over() && run.limit.is_some())
+        .max_by(|a, b| own_time_left_s(a).total_cmp(&own_time_left_s(b)));
     Some(RunView {
         id: id.to_owned(),
         state: worst_state(now()),
@@ -44,7 +47,7 @@ pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
         elapsed_s: span_s(all(), |run| run.elapsed_s),
         handling_s: span_s(all().filter(|run| run.handling_s > 0.0), |run| run.handling_s),
         eta_s: slowest.and_then(|run| run.eta_s),
-        limit: slowest.or_else(|| now().next()).and_then(|run| run.limit.clone()),
+        limit: limiting.or_else(|| now().next()).and_then(|run| run.limit.clone()),
         retrying: retrying(active()),
         plan: plan(&there, all(), &partitions),
         concurrency: active().fold(0, |sum, run| sum.saturating_add(run.concurrency)),
@@ -87,6 +90,14 @@ pub(super) fn merge(id: &str, parts: &[RunPart<'_>]) -> Option<RunView> {
 /// A text of the first process that has one, with the name of the process.
 fn named(parts: &[&RunPart<'_>], text: impl Fn(&RunView) -> Option<&String>) -> Option<String> {
     parts.iter().find_map(|part| Some(format!("{}: {}", part.process, text(part.run)?)))
+}
+
+/// Seconds that a process needs for its own partitions at its current rate. Its time left is that of the whole group.
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn own_time_left_s(run: &RunView) -> f64 {
+    let own = run.partitions.iter().filter(|one| one.owner != Owner::None);
+    let lag: u64 = own.filter_map(|one| one.lag.known()).sum();
+    if lag == 0 { 0.0 } else { lag as f64 / run.throughput.records_per_s }
 }
 
 /// Seconds from the first start of runs of these lengths to the last end. The longest run may have ended while others

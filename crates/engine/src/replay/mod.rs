@@ -31,5 +31,5 @@ pub use kreplay_model::control::{Command, Control, Decision, RecordDecision};
 pub use limits::adaptive::FIRST_WORKERS;
 pub use options::{Problem, RequestReader, RequestedRun, SessionEnd, SessionOptions};
 pub use partition::{CommitNote, HandledOffsets, position::Position};
-pub use run::{Connection, error::RunError};
+pub use run::{Connection, error::RunError, scope_check::check_scope};
 pub use session::{Session, SessionBuilder, SessionError};

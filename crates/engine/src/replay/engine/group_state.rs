@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use kreplay_kafka::GroupMember;
@@ -86,10 +86,10 @@ impl GroupState {
         *self.own_end.lock() = at;
     }
 
-    /// The time that this process needs for its partitions, as the other processes are told.
+    /// When this process will be done, as the other processes are told; `None` also if the broker refuses notes.
     #[must_use]
-    pub fn own_time_left(&self, now: Instant) -> Option<Duration> {
-        self.own_end.lock().map(|at| at.saturating_duration_since(now))
+    pub fn own_end(&self) -> Option<Instant> {
+        if self.refuses_notes() { None } else { *self.own_end.lock() }
     }
 
     /// When the group last answered where other processes are.

@@ -376,12 +376,13 @@ impl<'a> MemberLoop<'a> {
             // If the coordinator is away or busy, the next check follows soon. Broker outages are reported elsewhere.
             let Ok(offset) = offset else { continue };
             is_answered = true;
-            if let Some(offset) = offset {
-                engine.partitions.with(index, |partition| {
+            engine.partitions.with(index, |partition| match offset {
+                Some(offset) => {
                     let time_left = announced.get(&partition.id).copied();
                     partition.seen_elsewhere(offset.get(), time_left, now);
-                });
-            }
+                }
+                None => partition.see_no_commit(),
+            });
         }
         if is_answered {
             engine.group.note_look(now);

@@ -16,14 +16,6 @@ pub enum PositionSource {
     Own,
 }
 
-/// The last change of what another process has committed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct OtherProcess {
-    position: i64,
-    time_left: Option<Duration>,
-    seen: Instant,
-}
-
 impl PartitionRun {
     /// Begins a new assignment at `start`, or after the records from there on that this process has already settled.
     /// Results of older assignments no longer count. Returns the offset where reading begins.
@@ -36,7 +28,7 @@ impl PartitionRun {
         self.epoch = epoch;
         self.owner = owner;
         self.group_position = None;
-        self.other_process = None;
+        self.forget_announcements();
         self.earlier = earlier;
         self.acknowledged = None;
         self.settled_late.clear();
@@ -164,10 +156,7 @@ impl PartitionRun {
     /// according to its note. A partition that has failed here stays failed until it is assigned to this process again.
     pub fn seen_elsewhere(&mut self, position: i64, time_left: Option<Duration>, now: Instant) {
         if self.position.is_none() && !self.log_is_gone && !self.has_failed() {
-            // An unchanged commit says nothing new: its time is running out.
-            if self.other_process.is_none_or(|seen| (seen.position, seen.time_left) != (position, time_left)) {
-                self.other_process = Some(OtherProcess { position, time_left, seen: now });
-            }
+            self.see_commit(position, time_left, now);
             if self.follows {
                 self.end = self.end.max(position);
             }
@@ -175,11 +164,5 @@ impl PartitionRun {
             self.state = PartitionState::Elsewhere;
             self.update_state();
         }
-    }
-
-    /// When the process that has the partition will be done with all its work, by its own estimate.
-    #[must_use]
-    pub fn other_process_ends_at(&self) -> Option<Instant> {
-        self.other_process.and_then(|seen| seen.seen.checked_add(seen.time_left?))
     }
 }

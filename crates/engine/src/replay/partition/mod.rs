@@ -1,5 +1,6 @@
 //! One partition of a run: its position, its counters, and whose results count.
 
+mod announced_end;
 mod assignment;
 mod checkpoint;
 mod commit_note;
@@ -24,7 +25,11 @@ use kreplay_model::{
     feed::{HandlingTimes, PartitionState},
 };
 
-use self::{assignment::OtherProcess, key_groups::GroupTable, position::Position};
+use self::{
+    announced_end::{CommitElsewhere, OwnAnnouncement},
+    key_groups::GroupTable,
+    position::Position,
+};
 pub use self::{
     assignment::PositionSource,
     commit_note::CommitNote,
@@ -107,8 +112,10 @@ pub struct PartitionRun {
     last_own_position: i64,
     /// The position according to the group, while another process has the partition.
     group_position: Option<i64>,
-    /// What the other process says about the end of its work.
-    other_process: Option<OtherProcess>,
+    /// What the other process has committed last.
+    commit_elsewhere: Option<CommitElsewhere>,
+    /// What this process has announced last.
+    announced: Option<OwnAnnouncement>,
     latency_us: Option<Histogram<u32>>,
     /// The same times in the buckets of the feed.
     pub handling_times: HandlingTimes,
@@ -153,7 +160,8 @@ impl PartitionRun {
             late_results: LateResults::default(),
             last_own_position: planned.first.get(),
             group_position: None,
-            other_process: None,
+            commit_elsewhere: None,
+            announced: None,
             latency_us: None,
             handling_times: HandlingTimes::default(),
         }

@@ -1,6 +1,6 @@
 //! Which results count, and which records are not handled again.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kreplay_model::{
     domain::{Lag, Offset, TopicPartition},
@@ -123,22 +123,6 @@ fn the_higher_position_of_another_owner_is_accepted() {
     partition.seen_elsewhere(5, None, Instant::now());
     assert_eq!(partition.begin(3, 5, Owner::Shared), 5);
     assert_eq!(partition.deliver(3, 5, false), Delivery::New);
-}
-
-#[test]
-fn an_unchanged_commit_of_another_process_does_not_move_its_announced_end() {
-    let mut partition = partition(10);
-    let (begin, minute) = (Instant::now(), Some(Duration::from_secs(60)));
-    let at = |seconds| begin + Duration::from_secs(seconds);
-    partition.seen_elsewhere(3, None, at(0));
-    assert_eq!(partition.other_process_ends_at(), None);
-    partition.seen_elsewhere(3, minute, at(1));
-    partition.seen_elsewhere(3, minute, at(11));
-    assert_eq!(partition.other_process_ends_at(), Some(at(61)));
-    partition.seen_elsewhere(4, minute, at(12));
-    assert_eq!(partition.other_process_ends_at(), Some(at(72)));
-    partition.begin(1, 4, Owner::Shared);
-    assert_eq!(partition.other_process_ends_at(), None, "this process has it now");
 }
 
 /// It failed here, so the run fails here, whether or not another process can read the partition.

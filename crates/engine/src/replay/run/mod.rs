@@ -14,6 +14,7 @@ mod pace;
 mod partition_assignment;
 pub mod rate;
 mod record_guard;
+pub mod scope_check;
 mod stalemate;
 mod starting;
 mod stats;

@@ -5,7 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-/// A process is considered to be about to end for this long after its announced end. Then the end is unknown.
+/// Announcements count for this long, or for three commit intervals if those are longer. They are renewed more often.
+pub(super) const MAX_ANNOUNCEMENT_AGE: Duration = Duration::from_secs(30);
+/// For this long after the last announced end, the processes are considered to be about to end. Then it is unknown.
 const MAX_DELAY: Duration = Duration::from_secs(2);
 /// A shorter progress is too short to measure a speed.
 const MIN_OBSERVATION: Duration = Duration::from_secs(2);
@@ -19,7 +21,10 @@ pub(super) struct PartitionsElsewhere {
     pub(super) partitions: u32,
     /// The number of offsets left in them, where it is known.
     pub(super) lag: u64,
+    /// The latest announced end.
     announced_end: Option<Instant>,
+    /// Whether the end of a process with records left is not known.
+    is_end_unknown: bool,
 }
 
 impl PartitionsElsewhere {
@@ -28,13 +33,14 @@ impl PartitionsElsewhere {
         self.partitions += 1;
         self.lag += lag;
         if lag > 0 {
+            self.is_end_unknown |= announced_end.is_none();
             self.announced_end = self.announced_end.max(announced_end);
         }
     }
 
     /// The seconds until the last process is done, as they have announced; `None` while that is unknown.
     pub(super) fn announced_seconds_left(&self, now: Instant) -> Option<f64> {
-        let end = self.announced_end.filter(|end| now < *end + MAX_DELAY)?;
+        let end = self.announced_end.filter(|end| !self.is_end_unknown && now < *end + MAX_DELAY)?;
         Some(end.saturating_duration_since(now).as_secs_f64())
     }
 }
@@ -178,13 +184,15 @@ mod tests {
         let mut elsewhere = PartitionsElsewhere::default();
         assert_eq!(elsewhere.announced_seconds_left(now), None);
         elsewhere.add(0, end(90));
-        elsewhere.add(10, None);
+        elsewhere.add(0, None);
         assert_eq!(elsewhere.announced_seconds_left(now), None, "only partitions with records left count");
         elsewhere.add(10, end(30));
         elsewhere.add(10, end(20));
-        assert_eq!((elsewhere.partitions, elsewhere.lag), (4, 30));
+        assert_eq!((elsewhere.partitions, elsewhere.lag), (4, 20));
         assert_eq!(elsewhere.announced_seconds_left(now), Some(30.0));
         assert_eq!(elsewhere.announced_seconds_left(now + Duration::from_secs(31)), Some(0.0));
         assert_eq!(elsewhere.announced_seconds_left(now + Duration::from_secs(32)), None, "it is late");
+        elsewhere.add(10, None);
+        assert_eq!(elsewhere.announced_seconds_left(now), None, "one of them has not announced its end");
     }
 }

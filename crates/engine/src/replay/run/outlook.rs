@@ -70,8 +70,9 @@ impl Run {
         totals: &Totals,
         observation: &RunObservation,
     ) -> (Option<f64>, Option<CurrentLimit>) {
-        // The time before the first record does not count.
-        let begun = self.engine.scheduler.first_taken().is_some();
+        // The time before the first record does not count, unless only other processes have records.
+        let has_none = observation.elsewhere.lag > 0 && totals.lag == Lag::Known(observation.elsewhere.lag);
+        let begun = self.engine.scheduler.first_taken().is_some() || has_none;
         if self.state() != RunState::Running || !observation.can_progress || !begun {
             self.outlook.last_running = None;
             self.outlook.estimate = None;
@@ -95,9 +96,11 @@ impl Run {
     fn add_speed_sample(&mut self, now: Instant, totals: &Totals, observation: &RunObservation) {
         let valid_for = Some((self.wanted_workers, self.rate, observation.assignments));
         if self.outlook.valid_for != valid_for {
+            if self.outlook.valid_for.is_none_or(|(_, _, assignments)| assignments != observation.assignments) {
+                self.outlook.lag_elsewhere = None;
+            }
             self.outlook.valid_for = valid_for;
             self.outlook.samples.reset();
-            self.outlook.lag_elsewhere = None;
         }
         if let Some(last_running) = self.outlook.last_running.replace(now) {
             self.outlook.active_s += now.saturating_duration_since(last_running).as_secs_f64();
@@ -153,7 +156,7 @@ impl Run {
             self.outlook.limit = Some(CurrentLimit { bottleneck: bound, name });
         }
         let mut left = own.map(|own| own.elapsed_s).filter(|left| left.is_finite());
-        self.announce_own_end(now, left.filter(|_| observation.elsewhere.partitions > 0));
+        self.announce_own_end(now, left.filter(|_| observation.elsewhere.partitions > 0 && !self.engine.plan.follow));
         if observation.elsewhere.lag > 0 {
             // The end of the run is unknown as long as that of the other processes is.
             left = left.zip(self.seconds_left_elsewhere(now, observation.elsewhere)).map(|(own, other)| own.max(other));

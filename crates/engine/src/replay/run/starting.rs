@@ -8,7 +8,7 @@ use std::{
 use chrono::Utc;
 use kreplay_kafka::{KafkaConfig, MemberConfig};
 use kreplay_model::{
-    domain::{Ordering, number::counted_as},
+    domain::number::counted_as,
     feed::{EventKind, EventLog, LastReport, RunState},
 };
 use parking_lot::Mutex;
@@ -20,6 +20,7 @@ use super::{
     error::RunError,
     failures::Failures,
     outlook::Outlook,
+    scope_check::check_scope,
     stalemate::Stalemate,
     view::Meters,
     what_if::Adviser,
@@ -94,28 +95,6 @@ fn member_config(engine: &Engine, group: &str, connection: &Connection) -> Membe
     config
 }
 
-/// Time order needs every partition in one process, and lanes that span partitions.
-fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
-    if !plan.selection.scope.time_order {
-        return Ok(());
-    }
-    if settings.group.is_some() {
-        return Err(RunError::TimeOrder(
-            "needs all partitions in one process, but a group may spread them over several; drop --group",
-        ));
-    }
-    if settings.needs_partition_order() {
-        return Err(RunError::TimeOrder(
-            "spreads partitions over lanes, but the handler topic commits whole partitions; set topic.transactional = \
-             false, or use --single-threaded",
-        ));
-    }
-    if settings.ordering != Ordering::Key {
-        return Err(RunError::TimeOrder("sorts the records of each key, so it requires --ordering key"));
-    }
-    Ok(())
-}
-
 /// How long a request about a dead-letter topic may take at least.
 const MIN_DEAD_LETTER_TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -154,10 +133,7 @@ impl Run {
         let joined = journal.as_ref().map_or(0, |opened| opened.joined.len());
         let wanted_workers = first_workers(plan.partitions.len() + joined, &settings);
         check_workers(plan.partitions.len() + joined, &settings, wanted_workers)?;
-        if settings.group.is_some() && !plan.selection.scope.rules.barriers.is_empty() {
-            return Err(RunError::GroupBarriers);
-        }
-        check_time_order(&plan, &settings)?;
+        check_scope(&plan.selection.scope, &settings)?;
         let dead_letter_topics = dead_letter_topics(&plan, &settings, connection)?;
         let partitions = plan.partitions.len();
         let mut engine = Engine::new(plan, settings, events);

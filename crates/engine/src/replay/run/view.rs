@@ -11,7 +11,7 @@ use kreplay_model::{
     },
 };
 
-use super::{Run, outlook::RunObservation, rate::Rate};
+use super::{Run, other_processes::MAX_ANNOUNCEMENT_AGE, outlook::RunObservation, rate::Rate};
 use crate::{
     plan::held_back,
     replay::{
@@ -151,6 +151,7 @@ impl Run {
         let by_partition = self.engine.settings.ordering == Ordering::Partition;
         let mut observation =
             RunObservation { can_progress: !is_stalled, read: 0, assignments: 0, elsewhere: <_>::default() };
+        let max_age = MAX_ANNOUNCEMENT_AGE.max(self.engine.settings.commit_interval * 3);
         self.meters.partitions.resize(self.engine.partitions.len(), Rate::default());
         for (partition, rate) in self.engine.partitions.iter().zip(&mut self.meters.partitions) {
             let partition = partition.lock();
@@ -167,7 +168,7 @@ impl Run {
             observation.read += partition.read();
             observation.assignments += u64::from(partition.epoch);
             if let (Owner::None, Some(lag), false) = (partition.owner, lag.known(), partition.has_failed()) {
-                observation.elsewhere.add(lag, partition.other_process_ends_at());
+                observation.elsewhere.add(lag, partition.end_elsewhere(now, max_age));
             }
             let records_per_s = if has_ended {
                 per_s(partition.handled, handling_s)

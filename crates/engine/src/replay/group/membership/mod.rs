@@ -234,7 +234,7 @@ impl Membership for RunMembership {
             return String::new();
         }
         let Some(index) = self.engine.partitions.index_of(id) else { return String::new() };
-        let time_left = self.engine.group.own_time_left(Instant::now());
+        let time_left = self.engine.group.own_end().map(|end| end.saturating_duration_since(Instant::now()));
         self.engine.partitions.lock(index).commit_note(committed.get(), time_left)
     }
 

@@ -1,6 +1,6 @@
 //! Which positions a member commits, and whether the coordinator has acknowledged them.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::{sync::atomic::Ordering::Relaxed, time::Instant};
 
 use kreplay_kafka::Membership as _;
 use kreplay_model::domain::{Offset, TopicPartition};
@@ -22,6 +22,7 @@ impl RunMembership {
             // The target's transactions commit the group's offsets. A second commit would interfere.
             return None;
         }
+        let (own_end, now) = (self.engine.group.own_end(), Instant::now());
         self.engine.partitions.with(index, |partition| {
             // A position in a recreated log is meaningless.
             let is_ours = partition.epoch == epoch && !partition.log_is_gone();
@@ -32,9 +33,10 @@ impl RunMembership {
             }
             // Records handled above an unchanged position are also committed: the commit note lists them.
             let unchanged = partition.committed == Some(position) && partition.committed_handled == partition.handled;
-            if unchanged && !again {
+            if unchanged && !again && !partition.must_announce(own_end, now) {
                 return None;
             }
+            partition.announce(own_end, now);
             partition.committed = Some(position);
             partition.committed_handled = partition.handled;
             Some((partition.id.clone(), Offset::new(position)?))
