@@ -319,9 +319,9 @@ fn finish(session: Session) -> Outcome<(RunView, TimeLeftEstimates)> {
         block_on(listen).unwrap_or_default()
     });
     let end = session.join();
-    let estimates = listener.join().unwrap_or_default();
+    let said = listener.join().unwrap_or_default();
     match end.run {
-        Some(run) if run.state == RunState::Done => Ok((run, estimates)),
+        Some(run) if run.state == RunState::Done => Ok((run, said)),
         _ => Err(format!("the run was not completed: {:?}", end.problem).into()),
     }
 }

@@ -5,14 +5,20 @@
 
 use std::time::{Duration, Instant};
 
-/// Announcements count for this long, or for three commit intervals if those are longer. They are renewed more often.
-pub(super) const MAX_ANNOUNCEMENT_AGE: Duration = Duration::from_secs(30);
+/// An announcement counts for this long, or for three commit intervals if these are longer. Processes renew theirs
+/// every 10 s.
+const MAX_ANNOUNCEMENT_AGE: Duration = Duration::from_secs(30);
 /// For this long after the last announced end, the processes are considered to be about to end. Then it is unknown.
 const MAX_DELAY: Duration = Duration::from_secs(2);
-/// A shorter progress is too short to measure a speed.
+/// The lag must fall for this long before its speed is known.
 const MIN_OBSERVATION: Duration = Duration::from_secs(2);
 /// Commits and lookups move positions in steps. Without a step for longer than this, the time counts as standstill.
 const MAX_STEP: Duration = Duration::from_secs(2);
+
+/// How long an announcement of another process counts.
+pub(super) fn max_announcement_age(commit_interval: Duration) -> Duration {
+    MAX_ANNOUNCEMENT_AGE.max(commit_interval * 3)
+}
 
 /// The partitions of other processes at one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,9 +63,9 @@ struct Moment {
 pub(super) struct FallingLag {
     /// The first change: how long the lag had been the same before is not known.
     first_change: Option<Moment>,
-    /// The begin of the measurement.
+    /// Where the measurement starts.
     from: Moment,
-    /// The begin of the next measurement.
+    /// Where the next measurement starts.
     next_from: Option<Moment>,
     last_change: Moment,
 }
@@ -75,7 +81,7 @@ impl FallingLag {
     pub(super) fn observe(&mut self, at: Instant, lag: u64) {
         let now = Moment { at, lag };
         if now.lag > self.last_change.lag {
-            // A position went back, or another partition has come.
+            // A position went back, or another partition was added.
             *self = Self::new(at, lag);
         } else if now.lag < self.last_change.lag {
             self.last_change = now;

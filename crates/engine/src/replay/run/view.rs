@@ -11,7 +11,7 @@ use kreplay_model::{
     },
 };
 
-use super::{Run, other_processes::MAX_ANNOUNCEMENT_AGE, outlook::RunObservation, rate::Rate};
+use super::{Run, other_processes::max_announcement_age, outlook::RunObservation, rate::Rate};
 use crate::{
     plan::held_back,
     replay::{
@@ -151,7 +151,7 @@ impl Run {
         let by_partition = self.engine.settings.ordering == Ordering::Partition;
         let mut observation =
             RunObservation { can_progress: !is_stalled, read: 0, assignments: 0, elsewhere: <_>::default() };
-        let max_age = MAX_ANNOUNCEMENT_AGE.max(self.engine.settings.commit_interval * 3);
+        let max_age = max_announcement_age(self.engine.settings.commit_interval);
         self.meters.partitions.resize(self.engine.partitions.len(), Rate::default());
         for (partition, rate) in self.engine.partitions.iter().zip(&mut self.meters.partitions) {
             let partition = partition.lock();
