@@ -33,8 +33,8 @@ fn attach(socket: &Path, args: &[&str]) -> Terminal {
     Terminal::kreplay(&[&["attach", socket.to_str().unwrap()], args].concat(), 40, 150)
 }
 
-fn wait_for_text(terminal: &Terminal, text: &str) {
-    terminal.wait_for(text, RUN_TIMEOUT, |screen| screen.contains(text));
+fn wait_for_text(terminal: &Terminal, text: &str) -> String {
+    terminal.wait_for(text, RUN_TIMEOUT, |screen| screen.contains(text))
 }
 
 fn quit(mut console: Terminal) {
@@ -100,7 +100,8 @@ fn commands_are_refused_by_a_process_that_takes_none() {
     let folder = tempfile::tempdir().unwrap();
     let running = demo(&socket(&folder), &LONG);
     let mut console = attach(&socket(&folder), &["--control"]);
-    wait_for_text(&console, "► running");
+    let first = wait_for_text(&console, "► running");
+    assert!(first.contains("attached, read-only"), "a key could ask for what is refused later:\n{first}");
     console.send("x");
     wait_for_text(&console, "start it with --serve-control");
     quit(console);

@@ -80,6 +80,10 @@ impl Capture {
             // A capture sends no commands, so effects are ignored.
             let _ = update(&mut self.state, event);
         }
+        // Each moment may be captured.
+        if let Some(status) = &mut self.state.user.status {
+            status.drawn();
+        }
     }
 
     /// The sequence number of the next event, for [`feed::EventLog::since`].

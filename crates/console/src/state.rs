@@ -132,7 +132,7 @@ pub use recording_state::RecordingState;
 pub use run_history::{ChartMark, ChartMarkKind, RunHistory};
 pub use saved_layout::{SavedLayout, SavedLayoutError};
 pub use screen_id::{Layer, ScreenId};
-pub use status::{Status, StatusKind};
+pub use status::{Shown, Status, StatusKind};
 pub use table_in_front::{ColumnName, TableId};
 pub use time_columns::{COLUMN_LENGTHS_MS, TimeColumns};
 pub use time_window::{RunTime, TimeGrid, TimeWindow};

@@ -135,8 +135,11 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
 }
 
 /// Another frame is needed only if the footer shows keys for scrolling from now on, or no longer. The watcher learns
-/// which groups became visible.
+/// which groups became visible. A message that the frame shows will expire.
 fn learn_extents(state: &mut State, extents: Extents) -> Vec<Effect> {
+    if let Some(status) = &mut state.user.status {
+        status.drawn();
+    }
     let before = state.front_scrolls();
     state.extents = extents;
     state.stale |= state.front_scrolls() != before;
@@ -154,10 +157,7 @@ fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
 fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     let before = std::mem::replace(&mut state.now, now);
     state.stale |= state.latest.is_some() && before.as_secs() != now.as_secs();
-    if state.user.status.as_ref().is_some_and(|status| status.is_expired(now)) {
-        state.user.status = None;
-        state.stale = true;
-    }
+    state.stale |= state.user.status.take_if(|status| status.expires(now)).is_some();
     drop_resolved_change(state);
     watch::tick(state, before);
     group_change::tick(state, before);
@@ -282,7 +282,7 @@ fn ask(state: &mut State, question: Question) -> Vec<Effect> {
 }
 
 fn show_message(state: &mut State, kind: StatusKind, text: impl Into<String>) {
-    state.user.status = Some(Status { kind, text: text.into(), since: state.now });
+    state.user.status = Some(Status::new(kind, text.into()));
 }
 
 /// Shows in the dialog why its input is not accepted.

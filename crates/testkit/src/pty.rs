@@ -1,11 +1,14 @@
 //! A program in a pseudo-terminal, with its screen as the user sees it.
 
-use crate::build::{kreplay_binary, repository};
 use std::io::{Read as _, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, SlavePty, native_pty_system};
+
+use crate::build::{kreplay_binary, repository, target_dir};
 
 use super::process::{send_signal, shielded_environment};
 use super::timeouts::{OPERATION_TIMEOUT, scaled};
@@ -110,7 +113,8 @@ impl Terminal {
     /// Waits until `found` returns true for the text on the screen, and returns the text. Checks after each output.
     ///
     /// # Panics
-    /// If that does not happen within `timeout` or before the output ends. The message has the screen.
+    /// If that does not happen within `timeout` or before the output ends. The message has the screen, and names a file
+    /// with everything that the program wrote.
     pub fn wait_for(&self, what: &str, timeout: Duration, mut found: impl FnMut(&str) -> bool) -> String {
         let timeout = scaled(timeout);
         let deadline = Instant::now() + timeout;
@@ -121,7 +125,16 @@ impl Terminal {
                 return text;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !content.ended, "no {what} (waited at most {timeout:?}); the screen:\n{text}");
+            if left.is_zero() || content.ended {
+                let raw = content.raw.clone();
+                // The reader must not find the lock poisoned.
+                drop(content);
+                let file = keep_output(&raw);
+                panic!(
+                    "no {what} (waited at most {timeout:?}); all output is in {}; the screen:\n{text}",
+                    file.display()
+                );
+            }
             content = self.display.changed.wait_timeout(content, left).unwrap().0;
         }
     }
@@ -226,6 +239,16 @@ pub struct Ended {
 
 fn size(rows: u16, columns: u16) -> PtySize {
     PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }
+}
+
+/// Writes the output of a program to a file.
+fn keep_output(raw: &[u8]) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    let name = format!("terminal-{}-{}.raw", std::process::id(), NUMBER.fetch_add(1, Relaxed));
+    let folder = target_dir().join("tmp");
+    let file = folder.join(name);
+    std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, raw)).expect("the output can be kept");
+    file
 }
 
 struct Display {

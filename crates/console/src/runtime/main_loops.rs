@@ -35,8 +35,9 @@ impl Runtime {
             self.apply(Event::WatchBegan)?;
         }
         let mut attached = self.attached.take();
-        if let Some(view) = &mut attached {
-            view.mark_changed();
+        // Before the first frame: a key must not do what the processes do not accept.
+        if let Some(first) = attached.as_mut().map(|view| Arc::clone(&view.borrow_and_update())) {
+            self.apply(Event::Attached(first))?;
         }
         if self.journals.is_some() {
             self.apply(Event::JournalAccess)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How long a message that is not an error is shown.
+/// How long a message that is not an error is shown, from the frame on that shows it first.
 const MESSAGE_DURATION: Duration = Duration::from_secs(4);
 
 /// The kind of a message.
@@ -25,14 +25,45 @@ pub struct Status {
     pub kind: StatusKind,
     /// The text, one sentence.
     pub text: String,
-    /// When it appeared.
-    pub since: Duration,
+    /// Since when it can be read.
+    pub shown: Shown,
+}
+
+/// Since when a message can be read. On a busy machine, a frame may be drawn long after the message was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// No frame shows it yet.
+    NotYet,
+    /// A frame shows it; the clock has not been read since.
+    Drawn,
+    /// A frame showed it at this time, or shortly before.
+    Since(Duration),
 }
 
 impl Status {
-    /// Whether its time is over.
+    /// A message that no frame shows yet.
     #[must_use]
-    pub fn is_expired(&self, now: Duration) -> bool {
-        self.kind != StatusKind::Error && now.saturating_sub(self.since) >= MESSAGE_DURATION
+    pub fn new(kind: StatusKind, text: String) -> Self {
+        Self { kind, text, shown: Shown::NotYet }
+    }
+
+    /// A frame shows it.
+    pub(crate) fn drawn(&mut self) {
+        if self.shown == Shown::NotYet {
+            self.shown = Shown::Drawn;
+        }
+    }
+
+    /// Takes the time, and tells whether the message has been shown long enough.
+    #[must_use]
+    pub(crate) fn expires(&mut self, now: Duration) -> bool {
+        match self.shown {
+            Shown::NotYet => false,
+            Shown::Drawn => {
+                self.shown = Shown::Since(now);
+                false
+            }
+            Shown::Since(since) => self.kind != StatusKind::Error && now.saturating_sub(since) >= MESSAGE_DURATION,
+        }
     }
 }

@@ -574,9 +574,15 @@ fn the_help_scrolls_to_its_end_and_no_further() {
 fn messages_expire_and_errors_stay() {
     let mut state = running(80, 24);
     press(&mut state, '+');
-    apply(&mut state, Event::Tick(Duration::from_secs(3)));
+    apply(&mut state, Event::Tick(Duration::from_secs(60)));
+    assert!(state.user.status.is_some(), "no frame has shown it");
+    assert!(text(&state).contains("concurrency 6 → 7"));
+    draw(&mut state);
+    // The machine was busy until the clock was read again.
+    apply(&mut state, Event::Tick(Duration::from_secs(70)));
+    apply(&mut state, Event::Tick(Duration::from_secs(73)));
     assert!(state.user.status.is_some());
-    apply(&mut state, Event::Tick(Duration::from_secs(5)));
+    apply(&mut state, Event::Tick(Duration::from_secs(75)));
     assert!(state.user.status.is_none());
     let error = EventKind::Error { text: "commit failed: \x1b[2Jnot the coordinator".into() };
     apply(&mut state, Event::Events(vec![event(3, 3.0, error)]));
