@@ -19,7 +19,7 @@ use crate::{
         lanes::quarantine::QuarantineReason,
         scheduler::{
             AfterFailure, ReturnedLane,
-            pause::{PauseCause, PausingFailure, PausingRecord},
+            pause::{PausingFailure, PausingRecord},
         },
         shown_key::shown_key,
     },
@@ -31,7 +31,8 @@ const FAILED_BACKOFF: Duration = Duration::from_secs(3600);
 const MAX_EVENT_ERROR_CHARS: usize = 500;
 
 impl Engine {
-    /// Applies the failure policy to a failed record. `None` if its lane was handed to the dead-letter thread.
+    /// Applies the failure policy to a failed record. `None` if its lane was handed to the dead-letter thread, or was
+    /// returned already.
     pub(super) fn apply_failure_policy(
         &self,
         run: LaneRun,
@@ -44,10 +45,6 @@ impl Engine {
         if self.partitions.is_revoked(record) {
             // The failure concerns the next owner of the partition; the lanes drop the record when it is returned.
             return Some(back_off(run, done, Duration::ZERO));
-        }
-        if let Some(decided) = self.decisions.take(record) {
-            let reason = QuarantineReason::new(record, decided.error, decided.attempts);
-            return self.pass_over(run, done, reason, decided.decision);
         }
         match self.failure_policy.after_attempt(record, attempt, failure.advice) {
             FailureResponse::AwaitRevocation(delay) => {
@@ -71,9 +68,8 @@ impl Engine {
                 Some(ReturnedLane { run, done, after: AfterFailure::Quarantine(reason) })
             }
             FailureResponse::PauseRun => {
-                self.pause_for(record, attempt, failure);
-                // As soon as the run resumes.
-                Some(back_off(run, done, Duration::ZERO))
+                self.pause_for(run, done, attempt, failure);
+                None
             }
             FailureResponse::Skip => {
                 let reason = QuarantineReason::new(record, failure.error.clone(), attempt);
@@ -90,6 +86,17 @@ impl Engine {
                 Some(back_off(run, done, FAILED_BACKOFF))
             }
         }
+    }
+
+    /// Carries out the user's decision about the record that paused the run. Returns whether it could: the partition
+    /// may have been revoked since then.
+    pub fn carry_out(&self, decision: RecordDecision, record: &PausingRecord) -> bool {
+        let Some(run) = self.scheduler.take_pausing_record(record) else { return false };
+        let reason = QuarantineReason::new(&run.records[0], record.error.clone(), record.attempts);
+        if let Some(lane) = self.pass_over(run, 0, reason, decision) {
+            self.return_lane(lane);
+        }
+        true
     }
 
     /// Sends a record to the dead letters, or skips it.
@@ -170,8 +177,9 @@ impl Engine {
         }
     }
 
-    /// Pauses the run until it is resumed.
-    fn pause_for(&self, record: &Record, attempt: u32, failure: &LaneFailure) {
+    /// Pauses the run until it is resumed, and returns the lane.
+    fn pause_for(&self, run: LaneRun, done: usize, attempt: u32, failure: &LaneFailure) {
+        let record = &run.records[done];
         let reason = self.failure_of(record, attempt, &failure.error).to_string();
         let record = failure.advice.blames_record().then(|| PausingRecord {
             partition: record.partition,
@@ -180,7 +188,8 @@ impl Engine {
             error: failure.error.clone(),
             attempts: attempt,
         });
-        let change = self.scheduler.pause(PauseCause::Failure(PausingFailure { reason: reason.clone(), record }));
+        let pausing = PausingFailure { reason: reason.clone(), record };
+        let Some(change) = self.scheduler.pause_for(run, done, pausing) else { return };
         if change.is_kept {
             self.events.error(format!("paused: {reason}"));
         }

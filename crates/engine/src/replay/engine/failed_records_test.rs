@@ -1,6 +1,7 @@
 //! The effect of each advice of a handler. All delays are long, so that the tests do not wait for them.
 
 use std::{
+    collections::BTreeSet,
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
@@ -131,59 +132,80 @@ fn give_up_applies_the_policy_without_a_retry() {
         change(&mut settings);
         let fixture = engine(settings);
         let run = fixture.take_first();
-        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::GiveUp)).unwrap();
+        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::GiveUp));
         assert_eq!(fixture.engine.counters.retried.load(Relaxed), 0, "no further attempt");
         (fixture, back)
     };
     let (fixture, back) = apply(|_| {});
-    assert!(matches!(back, ReturnedLane { done: 1, after: AfterFailure::Continue, .. }));
+    assert!(matches!(back.unwrap(), ReturnedLane { done: 1, after: AfterFailure::Continue, .. }));
     assert_eq!((fixture.counts(), fixture.engine.status.failure()), ((0, 1), None));
 
     let (fixture, back) = apply(|settings| settings.on_failure = OnFailure::Fail);
+    let back = back.unwrap();
     assert!(back.done == 0 && backoff_end(&back) > Instant::now());
     assert!(fixture.engine.status.failure().unwrap().contains("failed once; last error: as advised"));
 
     let (fixture, back) = apply(|settings| settings.on_failure = OnFailure::Pause);
-    assert!(back.done == 0 && backoff_end(&back) <= Instant::now(), "as soon as the run resumes");
+    assert!(back.is_none(), "its lane is returned already");
     let cause = fixture.engine.scheduler.pausing_failure().unwrap();
     assert!(cause.reason.contains("as advised"));
     let record = cause.record.unwrap();
     assert_eq!((record.partition, record.offset, record.attempts), (0, 0, 1));
     assert!(record.key.is_some());
     assert_eq!((fixture.take().len(), fixture.engine.status.failure()), (0, None));
+    fixture.engine.scheduler.set_paused(false);
+    assert_eq!(fixture.take_first().records[0].offset, 0, "as soon as the run resumes");
 
     let (fixture, back) = apply(|settings| settings.quarantine = true);
-    assert!(matches!(back, ReturnedLane { done: 0, after: AfterFailure::Quarantine(_), .. }));
+    assert!(matches!(back.unwrap(), ReturnedLane { done: 0, after: AfterFailure::Quarantine(_), .. }));
     assert_eq!(fixture.counts(), (0, 0), "quarantine comes before the policy");
 }
 
-#[test]
-fn a_decision_about_a_record_is_applied_once_under_any_policy() {
-    for on_failure in [OnFailure::Pause, OnFailure::Fail] {
-        let fixture = engine(Settings { on_failure, ..settings(Duration::ZERO) });
-        let run = fixture.take_first();
-        let record = PausingRecord {
-            partition: 0,
-            offset: run.records[0].offset,
-            key: None,
-            error: "as it was".into(),
-            attempts: 4,
-        };
-        fixture.engine.decisions.add(&record, RecordDecision::Skip);
-        assert!(
-            fixture.engine.decisions.is_decided(&run.records[0])
-                && !fixture.engine.decisions.is_decided(&run.records[1])
-        );
-        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::GiveUp)).unwrap();
-        assert!(matches!(back, ReturnedLane { done: 1, after: AfterFailure::Continue, .. }));
-        assert_eq!((fixture.counts(), fixture.engine.status.failure()), ((0, 1), None));
-        let events = fixture.engine.events.since(0);
-        assert!(events.iter().any(|event| event.kind.to_string().contains("as it was")), "with its original failure");
-        assert!(!fixture.engine.decisions.has_any(), "the policy applies to the next record again");
-        drop(fixture.engine.apply_failure_policy(back.run, 1, &failed(Advice::GiveUp)));
-        let stopped = fixture.engine.status.has_failed() || fixture.engine.scheduler.pausing_failure().is_some();
-        assert!(stopped && fixture.counts() == (0, 1));
+/// Pauses a run because of its first record, after another key has failed, too.
+fn paused_engine() -> (Fixture, PausingRecord) {
+    let fixture = engine(Settings { on_failure: OnFailure::Pause, ..settings(Duration::ZERO) });
+    let (first, mut others): (Vec<_>, Vec<_>) = fixture.take().into_iter().partition(|run| run.records[0].offset == 0);
+    for run in first.into_iter().chain([others.remove(0)]) {
+        assert!(fixture.engine.apply_failure_policy(run, 0, &failed(Advice::GiveUp)).is_none());
     }
+    let record = fixture.engine.scheduler.pausing_failure().and_then(|failure| failure.record).unwrap();
+    assert_eq!((record.partition, record.offset), (0, 0), "the first failure is the cause");
+    (fixture, record)
+}
+
+/// Otherwise the other key could pause the run again before a worker gets to the record.
+#[test]
+fn a_decision_is_carried_out_while_the_run_is_paused() {
+    let (fixture, record) = paused_engine();
+    assert!(fixture.engine.carry_out(RecordDecision::Skip, &record));
+    assert_eq!((fixture.counts(), fixture.engine.scheduler.is_paused()), ((0, 1), true));
+    let events = fixture.engine.events.since(0);
+    let skipped = events.iter().find_map(|event| match &event.kind {
+        EventKind::Skipped(failure) => Some((failure.offset.get(), failure.attempt, failure.error.clone())),
+        _ => None,
+    });
+    assert_eq!(skipped, Some((0, record.attempts, record.error.clone())), "with its original failure");
+    assert!(!fixture.engine.carry_out(RecordDecision::Skip, &record), "only once");
+    fixture.engine.scheduler.set_paused(false);
+    let next: BTreeSet<i64> = fixture.take().iter().flat_map(|run| &run.records).map(|one| one.offset).collect();
+    assert_eq!(next, BTreeSet::from([1, 2]), "the other failed record is retried alone");
+}
+
+#[test]
+fn no_decision_is_carried_out_about_a_revoked_record() {
+    let (fixture, record) = paused_engine();
+    fixture.engine.scheduler.fence(std::iter::once((0, 2)));
+    assert!(!fixture.engine.carry_out(RecordDecision::Skip, &record));
+    assert_eq!(fixture.counts(), (0, 0));
+}
+
+#[test]
+fn a_failure_of_a_revoked_record_does_not_pause_the_run() {
+    let fixture = engine(Settings { on_failure: OnFailure::Pause, ..settings(Duration::ZERO) });
+    let run = fixture.take_first();
+    fixture.engine.scheduler.fence(std::iter::once((0, 2)));
+    assert!(fixture.engine.apply_failure_policy(run, 0, &failed(Advice::GiveUp)).is_none());
+    assert!(!fixture.engine.scheduler.is_paused());
 }
 
 #[test]
@@ -192,8 +214,8 @@ fn an_unable_target_pauses_the_run_without_naming_a_record() {
     fixture.engine.scheduler.set_paused(false);
     for _ in 0..6 {
         let run = fixture.take_first();
-        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Unable)).unwrap();
-        fixture.return_lanes(std::iter::once(back));
+        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Unable));
+        fixture.return_lanes(back.into_iter());
     }
     assert_eq!(fixture.engine.scheduler.pausing_failure().unwrap().record, None);
 }
@@ -257,14 +279,17 @@ fn an_unable_target_never_causes_records_to_be_skipped() {
         let fixture = engine(Settings { on_failure, quarantine: true, ..settings(Duration::ZERO) });
         for attempt in 1..=6 {
             let run = fixture.take_first();
-            let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Unable)).unwrap();
-            assert_eq!(back.done, 0);
-            backoff_end(&back);
+            let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Unable));
+            if let Some(back) = &back {
+                assert_eq!(back.done, 0);
+                backoff_end(back);
+            }
             let (fails, pauses) =
                 (fixture.engine.status.has_failed(), fixture.engine.scheduler.pausing_failure().is_some());
             let expected = (attempt == 6, on_failure == OnFailure::Pause);
             assert_eq!((fails || pauses, pauses), (expected.0, expected.0 && expected.1), "attempt {attempt}");
-            fixture.return_lanes(std::iter::once(back));
+            assert_eq!(back.is_none(), pauses, "its lane is returned already");
+            fixture.return_lanes(back.into_iter());
         }
         assert_eq!(fixture.counts(), (5, 0));
     }

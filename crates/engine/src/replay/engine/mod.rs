@@ -3,7 +3,6 @@
 pub mod claims;
 mod counters;
 mod dead_letter_queue;
-mod decisions;
 mod delivery;
 mod failed_records;
 #[cfg(test)]
@@ -34,9 +33,8 @@ pub use self::dead_letter_queue::{DeadLetterBatch, DeadLetterQueue};
 use kreplay_model::feed::EventLog;
 
 use self::{
-    claims::Claims, counters::RunCounters, decisions::PendingDecisions, group_state::GroupState, hot_keys::HotKeys,
-    ingress::RecordIngress, matches::FilterMatches, memory::RecordMemory, partitions::RunPartitions, status::RunStatus,
-    topics::RunTopics,
+    claims::Claims, counters::RunCounters, group_state::GroupState, hot_keys::HotKeys, ingress::RecordIngress,
+    matches::FilterMatches, memory::RecordMemory, partitions::RunPartitions, status::RunStatus, topics::RunTopics,
 };
 use super::{failure_policy::FailurePolicy, scheduler::Scheduler, stop_token::StopToken};
 use crate::{handler::OpenHandlers, plan::Plan, settings::Settings};
@@ -69,8 +67,6 @@ pub struct Engine {
     pub status: RunStatus,
     /// Tells the readers and the threads beside them to stop.
     pub stop_reading: StopToken,
-    /// The user's decisions about single records.
-    pub decisions: PendingDecisions,
     /// The records that wait for the dead-letter thread.
     pub dead_letters: DeadLetterQueue,
     /// The handlers; they are notified of partitions added during the run.
@@ -102,7 +98,6 @@ impl Engine {
             matches: FilterMatches::of(&plan.selection.scope.rules),
             status: RunStatus::new(events.clone()),
             stop_reading: StopToken::default(),
-            decisions: PendingDecisions::default(),
             dead_letters: DeadLetterQueue::default(),
             handlers: OnceLock::new(),
             claims: Claims::default(),

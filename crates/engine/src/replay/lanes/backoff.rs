@@ -5,6 +5,7 @@ use std::{cmp::Reverse, time::Instant};
 use kreplay_model::domain::Record;
 
 use super::{Lane, LaneState, Lanes};
+use crate::handler::LaneRun;
 
 impl Lanes {
     /// Frees an empty extra lane for reuse.
@@ -60,6 +61,26 @@ impl Lanes {
     pub fn failures(&self, lane: u32) -> u32 {
         // A shared lane only hands out records that have not failed. Failed ones wait in extra lanes.
         self.all[lane as usize].failures
+    }
+
+    /// Takes the first record of a lane that backs off, if it is this one. The lane belongs to the caller until
+    /// [`Lanes::finish`]. `None` if no lane backs off because of this record, or its partition has been fenced.
+    pub fn take_failed(&mut self, partition: u32, offset: i64) -> Option<LaneRun> {
+        let is_failed = |record: &Record| record.partition == partition && record.offset == offset;
+        let mut lanes = self.backoffs.iter().map(|Reverse((_, lane))| *lane);
+        let lane = lanes.find(|lane| self.all[*lane as usize].records.front().is_some_and(is_failed))?;
+        if self.all[lane as usize].records.front().is_some_and(|failed| self.is_stale(failed)) {
+            return None;
+        }
+        self.backoffs.retain(|Reverse((_, other))| *other != lane);
+        let entry = &mut self.all[lane as usize];
+        let failed = entry.records.pop_front()?;
+        entry.state = LaneState::Busy;
+        self.busy += 1;
+        self.in_flight += 1;
+        self.partitions[partition as usize].in_flight += 1;
+        self.uncount_waiting(&failed);
+        Some(LaneRun { lane, records: vec![failed] })
     }
 
     /// Ends the backoffs that are over at `now`, and returns the number of lanes that became idle.

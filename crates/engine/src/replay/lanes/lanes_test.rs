@@ -13,6 +13,7 @@ use super::{
 enum Op {
     Push { lane: u32, partition: u32, count: u8, is_stale: bool },
     Take { queue: u32, max: usize },
+    TakeFailed { place: prop::sample::Index },
     Finish { batch: prop::sample::Index, part: prop::sample::Index, backoff_ms: Option<u64> },
     Advance { ms: u64 },
     Fence { partition: u32 },
@@ -27,6 +28,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (0..LANES, 0..PARTITIONS, 1..6_u8, prop::bool::weighted(0.1))
             .prop_map(|(lane, partition, count, is_stale)| Op::Push { lane, partition, count, is_stale }),
         6 => (0..QUEUES, 1..8_usize).prop_map(|(queue, max)| Op::Take { queue, max }),
+        2 => index().prop_map(|place| Op::TakeFailed { place }),
         5 => (index(), index(), prop::option::of(0..20_u64))
             .prop_map(|(batch, part, backoff_ms)| Op::Finish { batch, part, backoff_ms }),
         2 => (0..15_u64).prop_map(|ms| Op::Advance { ms }),
@@ -54,6 +56,14 @@ fn apply(lanes: &mut Lanes, model: &mut Model, op: Op) {
             let mut out = Vec::new();
             let taken = lanes.take(queue, max, &mut out);
             model.take(queue, max, taken, out);
+        }
+        Op::TakeFailed { place } => {
+            let failed = model.backing_off();
+            if !failed.is_empty() {
+                let record = place.get(&failed);
+                let taken = lanes.take_failed(record.partition, record.offset);
+                model.take_failed(record, taken);
+            }
         }
         Op::Finish { batch, part, backoff_ms } if !model.in_flight.is_empty() => {
             let run = model.in_flight.remove(batch.index(model.in_flight.len()));

@@ -133,6 +133,29 @@ impl Model {
         }
     }
 
+    /// The records that wait for another attempt, and whose time has not come.
+    pub fn backing_off(&self) -> Vec<Record> {
+        let lanes = self.lanes.iter().filter(|lane| lane.backs_off_until.is_some());
+        let failed = self.failed.iter().filter(|one| one.backs_off_until.is_some());
+        lanes.filter_map(|lane| lane.records.front()).chain(failed.map(|one| &one.record)).cloned().collect()
+    }
+
+    /// Takes a record that waits for another attempt, unless it has been fenced.
+    pub fn take_failed(&mut self, record: &Record, taken: Option<LaneRun>) {
+        let Some(run) = taken else { return assert!(!self.is_fresh(record)) };
+        assert!(self.is_fresh(record));
+        assert_eq!(offsets(&run.records), [record.offset]);
+        if run.lane < LANES {
+            let lane = &mut self.lanes[run.lane as usize];
+            assert!(!std::mem::replace(&mut lane.is_busy, true) && lane.backs_off_until.take().is_some());
+            assert_eq!(lane.records.pop_front().map(|first| first.offset), Some(record.offset));
+        } else {
+            let failed = self.failed.iter_mut().find(|one| one.record.offset == record.offset);
+            assert!(failed.and_then(|one| one.backs_off_until.take()).is_some());
+        }
+        self.in_flight.push(run);
+    }
+
     pub fn finish(&mut self, run: &LaneRun, done: usize, until: Option<Instant>) {
         let until = until.filter(|_| run.records.get(done).is_some_and(|failed| self.is_fresh(failed)));
         let mut left: VecDeque<Record> =

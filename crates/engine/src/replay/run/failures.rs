@@ -290,7 +290,11 @@ impl Run {
             self.engine.events.warn(text);
             return;
         }
-        self.engine.decisions.add(&record, decision);
+        if !self.engine.carry_out(decision, &record) {
+            let named = wanted.to_string();
+            self.engine.events.warn(format!("{} was revoked, so nothing was decided", printable(&named)));
+            return;
+        }
         let outcome = match decision {
             RecordDecision::Skip => "is skipped",
             RecordDecision::DeadLetter => "is dead-lettered",

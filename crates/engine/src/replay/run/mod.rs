@@ -174,8 +174,10 @@ impl Run {
 
     /// Resumes a paused run.
     pub fn resume(&mut self) {
-        if self.state == RunState::Running && self.engine.scheduler.resume() {
+        if self.state == RunState::Running && self.engine.scheduler.is_paused() {
+            // First: a worker may pause the run again at once.
             self.engine.events.push(EventKind::Resumed);
+            self.engine.scheduler.resume();
         }
     }
 

@@ -1,5 +1,4 @@
-//! Rejects records before the handler sees them: records that cannot be decoded, which fail the same way with every
-//! handler, and records that the user has decided about.
+//! Rejects records that cannot be decoded before the handler sees them: they fail the same way with every handler.
 
 use kreplay_model::domain::Record;
 
@@ -15,14 +14,6 @@ pub struct Rejection {
     pub error: String,
     /// What to do with the record.
     pub advice: Advice,
-}
-
-impl Rejection {
-    /// The user has decided about the record. The failure policy applies the decision.
-    #[must_use]
-    pub fn decided_by_user() -> Self {
-        Self { error: "decided by the user".into(), advice: Advice::GiveUp }
-    }
 }
 
 /// Handles a batch without the records that `reject` rejects and those after them in their lanes. The batch is

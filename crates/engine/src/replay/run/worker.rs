@@ -14,7 +14,7 @@ use kreplay_model::feed::{Charge, WorkerState};
 
 use super::{
     handled_late::handle_unhandled,
-    record_guard::{Rejection, handle_accepted, undecodable},
+    record_guard::{handle_accepted, undecodable},
 };
 use crate::{
     handler::{Handler, LaneFailure, LaneRun, RecordFailure, report_commits_to},
@@ -80,15 +80,8 @@ pub fn spawn(
                 ticket
             });
             let mut handle = |batch: &mut Vec<LaneRun>| {
-                if decodes.is_none() && !engine.decisions.has_any() {
-                    return handle(handler.as_mut(), batch);
-                }
-                let reject = |record: &_| {
-                    if engine.decisions.is_decided(record) {
-                        return Some(Rejection::decided_by_user());
-                    }
-                    decodes.and_then(|decodes| undecodable(rules, decodes, record))
-                };
+                let Some(decodes) = decodes else { return handle(handler.as_mut(), batch) };
+                let reject = |record: &_| undecodable(rules, decodes, record);
                 handle_accepted(batch, reject, |batch| handle(handler.as_mut(), batch))
             };
             let failures = if engine.partitions.has_late_results() {

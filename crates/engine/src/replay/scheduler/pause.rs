@@ -1,6 +1,9 @@
 //! Pausing a run: the scheduler hands out no records while there is a cause. No other part keeps this state.
 
-use super::Scheduler;
+use std::time::Instant;
+
+use super::{Inner, Scheduler};
+use crate::handler::LaneRun;
 
 /// Why a run is paused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,14 +64,32 @@ impl PauseCause {
 impl Scheduler {
     /// Pauses handing out records. Of several causes the most important is kept, and of two failures the first.
     pub fn pause(&self, cause: PauseCause) -> PauseChange {
+        self.inner.lock().pause(cause)
+    }
+
+    /// Pauses because of the record after the first `done` of a lane, and returns the lane, which backs off until the
+    /// run resumes. `None` if the partition of the record has been fenced: the failure concerns its next owner.
+    pub fn pause_for(&self, run: LaneRun, done: usize, failure: PausingFailure) -> Option<PauseChange> {
         let mut inner = self.inner.lock();
-        let is_paused_now = inner.pause.is_none() && !inner.stopped;
-        let is_kept = inner.pause.as_ref().is_none_or(|known| cause.outranks(known));
-        if is_kept {
-            inner.pause = Some(cause);
-        }
-        inner.notify_all();
-        PauseChange { is_paused_now, is_kept }
+        let is_stale = run.records.get(done).is_none_or(|failed| inner.lanes.is_stale(failed));
+        inner.lanes.finish(run, done, Some(Instant::now()));
+        inner.advance(self.queue_per_worker);
+        let change = if is_stale { None } else { Some(inner.pause(PauseCause::Failure(failure))) };
+        drop(inner);
+        self.drained.notify_all();
+        change
+    }
+
+    /// Takes the record that paused the run from its lane, which belongs to the caller until it is returned. `None` if
+    /// the partition of the record has been fenced since then, or the run has resumed.
+    #[must_use]
+    pub fn take_pausing_record(&self, record: &PausingRecord) -> Option<LaneRun> {
+        let mut inner = self.inner.lock();
+        let is_cause = match &inner.pause {
+            Some(PauseCause::Failure(failure)) => failure.record.as_ref() == Some(record),
+            _ => false,
+        };
+        if is_cause { inner.lanes.take_failed(record.partition, record.offset) } else { None }
     }
 
     /// Hands out records again. Returns whether the run was paused.
@@ -107,6 +128,18 @@ impl Scheduler {
         } else {
             self.resume();
         }
+    }
+}
+
+impl Inner {
+    fn pause(&mut self, cause: PauseCause) -> PauseChange {
+        let is_paused_now = self.pause.is_none() && !self.stopped;
+        let is_kept = self.pause.as_ref().is_none_or(|known| cause.outranks(known));
+        if is_kept {
+            self.pause = Some(cause);
+        }
+        self.notify_all();
+        PauseChange { is_paused_now, is_kept }
     }
 }
 
