@@ -64,7 +64,10 @@ impl PauseCause {
 impl Scheduler {
     /// Pauses handing out records. Of several causes the most important is kept, and of two failures the first.
     pub fn pause(&self, cause: PauseCause) -> PauseChange {
-        self.inner.lock().pause(cause)
+        let mut inner = self.inner.lock();
+        let change = inner.pause(cause);
+        inner.notify_all();
+        change
     }
 
     /// Pauses because of the record after the first `done` of a lane, and returns the lane, which backs off until the
@@ -75,6 +78,8 @@ impl Scheduler {
         inner.lanes.finish(run, done, Some(Instant::now()));
         inner.advance(self.queue_per_worker);
         let change = if is_stale { None } else { Some(inner.pause(PauseCause::Failure(failure))) };
+        // Without a pause, the rest of the lane may be ready, and belong to another worker.
+        inner.notify_all();
         drop(inner);
         self.drained.notify_all();
         change
@@ -138,7 +143,6 @@ impl Inner {
         if is_kept {
             self.pause = Some(cause);
         }
-        self.notify_all();
         PauseChange { is_paused_now, is_kept }
     }
 }
