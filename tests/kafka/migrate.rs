@@ -426,9 +426,11 @@ fn a_following_migration_ends_with_a_cut_over() {
     migration.commit(&group, |_| Some(7));
     let mut running = migration.program(&["--execute", "--follow", "--carry-group", &group]).spawn();
     let lag_is_zero = |stderr: &str| stderr.matches("lag is zero").count();
-    running.wait_for("lag of zero", RUN_TIMEOUT, |_, stderr| lag_is_zero(stderr) == 1);
+    running.wait_for("lag of zero", RUN_TIMEOUT, |_, stderr| lag_is_zero(stderr) >= 1);
     migration.fill(20, 50);
-    running.wait_for("lag of zero again", RUN_TIMEOUT, |_, stderr| lag_is_zero(stderr) >= 2);
+    // The notice is repeated while the lag stays zero, so only one after the new records counts.
+    let before = lag_is_zero(&running.stderr());
+    running.wait_for("lag of zero again", RUN_TIMEOUT, |_, stderr| lag_is_zero(stderr) > before);
     // The group has read the old topics to their ends.
     let ends: Vec<i64> = migration.old.iter().map(|topic| migration.broker.watermarks(topic, 0).1).collect();
     migration.commit(&group, |at| Some(ends[at]));

@@ -1,5 +1,6 @@
 //! A program in a pseudo-terminal, with its screen as the user sees it.
 
+use std::collections::VecDeque;
 use std::io::{Read as _, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -13,6 +14,12 @@ use crate::build::{kreplay_binary, repository, target_dir};
 use super::process::{send_signal, shielded_environment};
 use super::timeouts::{OPERATION_TIMEOUT, scaled};
 use super::wait;
+
+/// What a program writes before and after a frame that the terminal is to show at once.
+const FRAME_BEGIN: &[u8] = b"\x1b[?2026h";
+const FRAME_END: &[u8] = b"\x1b[?2026l";
+/// The most frames that are kept for a test that is slower than the program.
+const MAX_FRAMES: usize = 2_000;
 
 /// A terminal with a program in it. The program is killed when this value is dropped.
 pub struct Terminal {
@@ -73,7 +80,7 @@ impl Terminal {
                 }
             }
             drop(output);
-            shown.change(|content| content.ended = true);
+            shown.change(Content::end);
         });
         let keyboard = pair.master.take_writer().expect("the terminal's keyboard");
         Self { master: pair.master, slave: Some(pair.slave), keyboard, child: KilledOnDrop(child), display }
@@ -110,7 +117,9 @@ impl Terminal {
         self.display.content().raw.clone()
     }
 
-    /// Waits until `found` returns true for the text on the screen, and returns the text. Checks after each output.
+    /// Waits until `found` returns true for the text on the screen, and returns the text. Checks each frame in order,
+    /// from the last one before the latest keys, or the one that the last call has returned: a frame that was on the
+    /// screen for a moment is seen even if the test is slow.
     ///
     /// # Panics
     /// If that does not happen within `timeout` or before the output ends. The message has the screen, and names a file
@@ -120,13 +129,12 @@ impl Terminal {
         let deadline = Instant::now() + timeout;
         let mut content = self.display.content();
         loop {
-            let text = content.parser.screen().contents();
-            if found(&text) {
+            if let Some(text) = content.find_frame(&mut found) {
                 return text;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || content.ended {
-                let raw = content.raw.clone();
+                let (raw, text) = (content.raw.clone(), content.parser.screen().contents());
                 // The reader must not find the lock poisoned.
                 drop(content);
                 let file = keep_output(&raw);
@@ -141,6 +149,7 @@ impl Terminal {
 
     /// Types text or escape sequences.
     pub fn send(&mut self, keys: impl AsRef<[u8]>) {
+        self.display.content().skip_frames();
         self.keyboard.write_all(keys.as_ref()).expect("the terminal takes keys");
         self.keyboard.flush().expect("the terminal takes keys");
     }
@@ -149,6 +158,7 @@ impl Terminal {
     pub fn resize(&self, rows: u16, columns: u16) {
         self.display.change(|content| {
             let (rows, columns) = (rows.try_into().expect("rows"), columns.try_into().expect("columns"));
+            content.skip_frames();
             content.parser.screen_mut().set_size(rows, columns);
         });
         self.master.resize(size(rows, columns)).expect("the terminal takes a size");
@@ -259,6 +269,10 @@ struct Display {
 struct Content {
     parser: vt100::Parser,
     raw: Vec<u8>,
+    /// The beginning of a frame that is not complete.
+    incomplete: Vec<u8>,
+    /// The texts of the latest frames; the first one was checked last.
+    frames: VecDeque<String>,
     /// Reading stops after the next output.
     closing: bool,
     ended: bool,
@@ -268,7 +282,14 @@ impl Display {
     fn new(rows: u16, columns: u16) -> Self {
         let parser = vt100::Parser::new(rows.try_into().expect("rows"), columns.try_into().expect("columns"), 0);
         Self {
-            content: Mutex::new(Content { parser, raw: Vec::new(), closing: false, ended: false }),
+            content: Mutex::new(Content {
+                parser,
+                raw: Vec::new(),
+                incomplete: Vec::new(),
+                frames: VecDeque::new(),
+                closing: false,
+                ended: false,
+            }),
             changed: Condvar::new(),
         }
     }
@@ -285,7 +306,67 @@ impl Display {
 
 impl Content {
     fn write(&mut self, bytes: &[u8]) {
-        self.parser.process(bytes);
         self.raw.extend_from_slice(bytes);
+        self.incomplete.extend_from_slice(bytes);
+        loop {
+            let length = match find(&self.incomplete, FRAME_BEGIN) {
+                Some(0) => match find(&self.incomplete, FRAME_END) {
+                    Some(end) => end + FRAME_END.len(),
+                    None => return,
+                },
+                Some(begin) => begin,
+                None => self.incomplete.len() - split_mark(&self.incomplete),
+            };
+            if length == 0 {
+                return;
+            }
+            self.show(length);
+        }
     }
+
+    /// Shows the first `length` bytes of what is not shown yet.
+    fn show(&mut self, length: usize) {
+        let bytes: Vec<u8> = self.incomplete.drain(..length).collect();
+        self.parser.process(&bytes);
+        if self.frames.len() == MAX_FRAMES {
+            self.frames.pop_front();
+        }
+        self.frames.push_back(self.parser.screen().contents());
+    }
+
+    /// The output has ended, even if in the middle of a frame.
+    fn end(&mut self) {
+        if !self.incomplete.is_empty() {
+            self.show(self.incomplete.len());
+        }
+        self.ended = true;
+    }
+
+    /// The first frame that is found. It stays, and those before it are dropped.
+    fn find_frame(&mut self, mut found: impl FnMut(&str) -> bool) -> Option<String> {
+        loop {
+            let first = self.frames.front()?;
+            if found(first) {
+                return Some(first.clone());
+            }
+            if self.frames.len() == 1 {
+                return None;
+            }
+            self.frames.pop_front();
+        }
+    }
+
+    /// Drops the frames before the last one.
+    fn skip_frames(&mut self) {
+        self.frames.drain(..self.frames.len().saturating_sub(1));
+    }
+}
+
+fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
+    bytes.windows(mark.len()).position(|window| window == mark)
+}
+
+/// The length of the beginning of a mark at the end of the bytes.
+fn split_mark(bytes: &[u8]) -> usize {
+    (1..FRAME_BEGIN.len()).rev().find(|length| bytes.ends_with(&FRAME_BEGIN[..*length])).unwrap_or(0)
 }
