@@ -46,7 +46,9 @@ impl RunAlerting {
             return Ok(Self { feed: feed.clone(), task: None });
         }
         let (snapshot, snapshots) = watch::channel(Arc::clone(&feed.snapshots.borrow()));
-        let (shown, of_alerts) = watch::channel(Arc::default());
+        let (shown, mut of_alerts) = watch::channel(Arc::default());
+        // That none is active is news, too: rules are evaluated.
+        of_alerts.mark_changed();
         let evaluated = Evaluated { snapshot, alerts: shown };
         let task = runtime.spawn(evaluate(alerts, actions, silencer, feed.clone(), evaluated));
         Ok(Self { feed: Feed { snapshots, alerts: Some(of_alerts), ..feed.clone() }, task: Some(task) })

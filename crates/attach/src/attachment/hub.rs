@@ -149,8 +149,13 @@ impl Hub {
         self.publish_takes(outlets);
     }
 
+    /// What the processes take now, by number.
+    pub(super) fn takes(&self) -> Arc<[Takes]> {
+        self.peers.iter().map(Peer::takes).collect()
+    }
+
     fn publish_takes(&self, outlets: &Outlets) {
-        let takes: Arc<[Takes]> = self.peers.iter().map(Peer::takes).collect();
+        let takes = self.takes();
         outlets.takes.send_if_modified(|before| {
             let is_new = *before != takes;
             *before = takes;
@@ -211,8 +216,8 @@ impl Hub {
 
     /// Publishes groups, alerts, and their events. Those of processes that have ended are shown only if all have.
     fn publish_groups(&mut self, outlets: &Outlets) {
-        let is_new = std::mem::take(&mut self.watches.has_changed);
-        if is_new {
+        let (mut look, mut active) = (None, None);
+        if std::mem::take(&mut self.watches.has_changed) {
             let has_ended = self.peers.iter().all(Peer::has_ended);
             let numbered = self.peers.iter().enumerate();
             let shown = numbered.filter(|(_, peer)| has_ended || !peer.has_ended());
@@ -222,24 +227,24 @@ impl Hub {
                 self.watches.merged = merge_watches(&parts);
                 let merged = &self.watches.merged;
                 // The look of one process is published as it is.
-                let (look, alerts) = match parts.as_slice() {
+                let (merged_look, alerts) = match parts.as_slice() {
                     [_] => (Arc::clone(&first.look), first.alerts.clone()),
                     _ => (Arc::new(merged.look.clone()), merged.alerts.clone().map(Arc::new)),
                 };
-                publish_if_new(&outlets.groups, look);
+                look = Some(merged_look);
                 of_groups = alerts;
             }
             // The alerts on a run that has ended stay, as its figures do.
             let of_runs = self.peers.iter().filter_map(Peer::alerts_on_runs);
             let mut alerts: Vec<&Arc<AlertsSnapshot>> = of_groups.iter().chain(of_runs).collect();
-            match (alerts.pop(), alerts.as_slice()) {
-                (None, _) => {}
-                (Some(one), []) => publish_if_new(&outlets.alerts, Arc::clone(one)),
+            active = match (alerts.pop(), alerts.as_slice()) {
+                (None, _) => None,
+                (Some(one), []) => Some(Arc::clone(one)),
                 (Some(last), others) => {
                     let all = others.iter().copied().chain([last]);
-                    publish_if_new(&outlets.alerts, Arc::new(merge_alerts(all.map(AsRef::as_ref))));
+                    Some(Arc::new(merge_alerts(all.map(AsRef::as_ref))))
                 }
-            }
+            };
         }
         let Watches { merged, waiting, .. } = &mut self.watches;
         let mut events: Vec<WatchEvent> = std::mem::take(waiting)
@@ -248,7 +253,14 @@ impl Hub {
             .map(|(_, event)| event)
             .collect();
         events.sort_by_key(|event| event.at);
+        // Before the look and the alerts that they led to.
         outlets.group_events.extend(events);
+        if let Some(look) = look {
+            publish_if_new(&outlets.groups, look);
+        }
+        if let Some(active) = active {
+            publish_if_new(&outlets.alerts, active);
+        }
         for number in self.watches.merged.elsewhere.clone() {
             if self.watches.elsewhere.insert(number) {
                 let text = format!(

@@ -66,7 +66,7 @@ impl Runtime {
                 input = self.input.next() => self.handle_input(input)?,
                 changed = feed.snapshots.changed(), if open => {
                     let ended = changed.is_err().then_some(Event::FeedEnded);
-                    self.read_feed(&mut feed)?.or(ended.map_or(Ok(Next::Continue), |event| self.apply(event))?)
+                    self.read_feed(&mut feed)?.or(self.read_alerts(&mut alerts)?).or(ended.map_or(Ok(Next::Continue), |event| self.apply(event))?)
                 }
                 snapshot = next_look(&mut groups) => {
                     self.keep(|frames| frames.add_look(&snapshot));
@@ -74,7 +74,7 @@ impl Runtime {
                 }
                 snapshot = next_look(&mut alerts) => {
                     self.keep(|frames| frames.add_alerts(&snapshot));
-                    self.apply(Event::Alerts(snapshot))?
+                    self.apply(Event::Alerts(snapshot))?.or(self.read_group_events()?)
                 }
                 view = next_look(&mut attached) => self.apply(Event::Attached(view))?,
                 Some(recorded) = self.recorded.1.recv() => self.apply(Event::RecordingEnded(recorded))?,
@@ -89,7 +89,7 @@ impl Runtime {
                     }
                     self.write_notices()?;
                     self.keep_layout(&feed.events);
-                    self.check_recording()?.or(self.read_events(&feed)?).or(self.apply(Event::Tick(self.started.elapsed()))?)
+                    self.check_recording()?.or(self.read_events(&feed)?).or(self.read_group_events()?).or(self.apply(Event::Tick(self.started.elapsed()))?)
                 }
                 () = sleep(next_frame_in), if stale => Next::Continue,
             };

@@ -1,8 +1,12 @@
 //! Reads the feed, the events of watched groups, and the moments of a recording.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use kreplay_model::feed::Feed;
+use kreplay_model::{feed::Feed, watch::AlertsSnapshot};
+use tokio::sync::watch::Receiver;
 
 use super::{
     Next, Runtime,
@@ -31,11 +35,27 @@ impl Runtime {
         self.apply(Event::Events(events))
     }
 
+    /// Reads the alerts if they are new. They belong to a snapshot that is published with them.
+    pub(super) fn read_alerts(
+        &mut self,
+        alerts: &mut Option<Receiver<Arc<AlertsSnapshot>>>,
+    ) -> Result<Next, ConsoleError> {
+        let Some(alerts) = alerts.as_mut().filter(|alerts| alerts.has_changed().unwrap_or(false)) else {
+            return Ok(Next::Continue);
+        };
+        let snapshot = Arc::clone(&alerts.borrow_and_update());
+        self.keep(|frames| frames.add_alerts(&snapshot));
+        self.apply(Event::Alerts(snapshot))
+    }
+
     pub(super) fn read_group_events(&mut self) -> Result<Next, ConsoleError> {
         let Some((events, next)) = self.group_events.as_ref().map(|log| log.since(self.next_group_event)) else {
             return Ok(Next::Continue);
         };
         self.next_group_event = next;
+        if events.is_empty() {
+            return Ok(Next::Continue);
+        }
         self.keep(|frames| frames.add_group_events(&events));
         self.apply(Event::GroupEvents(events))
     }
