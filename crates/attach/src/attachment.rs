@@ -89,10 +89,14 @@ impl Attachment {
         let has_alerts = has_groups || welcomes().any(|welcome| welcome.alerts);
         let takes_commands = welcomes().all(|welcome| welcome.control);
         let names = names(addresses);
-        let peers = names
-            .iter()
-            .zip(&opened)
-            .map(|(name, opened)| Peer::new(name.clone(), opened.as_ref().err().map(ToString::to_string)));
+        let peers = names.iter().zip(&opened).map(|(name, opened)| {
+            let mut peer = Peer::new(name.clone(), opened.as_ref().err().map(ToString::to_string));
+            // What it takes must be known now: the first commands may come before its first update is read.
+            if let Ok(connection) = opened {
+                peer.connect(&connection.welcome);
+            }
+            peer
+        });
         let access_to_commands = access_of(options.control, takes_commands);
         let why_no_commands = match &access_to_commands {
             AttachAccess::Control => None,
@@ -113,7 +117,7 @@ impl Attachment {
         let (groups, of_groups) = watch::channel(Arc::<WatchSnapshot>::default());
         let (alerts, of_alerts) = watch::channel(Arc::<AlertsSnapshot>::default());
         let (views, view) = watch::channel(hub.view());
-        let (takes, of_takes) = watch::channel(Arc::default());
+        let (takes, of_takes) = watch::channel(hub.takes());
         let (answer, answers) = std::sync::mpsc::channel();
         let (listing, listings) = std::sync::mpsc::channel();
         let (events, group_events) = (EventLog::default(), WatchLog::default());
@@ -228,7 +232,32 @@ fn start(name: &str, thread: impl FnOnce() + Send + 'static) -> Result<(), Attac
 
 #[cfg(test)]
 mod tests {
+    use kreplay_model::journal::JournalListing;
+
     use super::*;
+    use crate::{Server, ServerOptions, SessionSource, Source};
+
+    #[test]
+    fn commands_sent_at_once_reach_the_processes() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = Address::Socket(folder.path().join("a.sock"));
+        let (_snapshots, snapshots) = watch::channel(Arc::<Snapshot>::default());
+        let (control, _commands) = Control::channel();
+        let session = SessionSource { snapshots, events: EventLog::default(), control, alerts: None, silences: None };
+        let journals = JournalLister::new(|| JournalListing { directory: "/state".to_owned(), runs: Ok(Vec::new()) });
+        let server = Server::bind(&address, ServerOptions { control: true, ..ServerOptions::default() }).unwrap();
+        let source = Source { session: Some(session), journals: Some(journals), ..Source::default() };
+        let _serving = server.serve(source).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listing = runtime.block_on(async {
+            let options = AttachOptions { control: true, ..AttachOptions::default() };
+            let attachment = Attachment::open(std::slice::from_ref(&address), &options).await.unwrap();
+            // No update of the process was read yet: its tasks run only while this one waits.
+            let journals = attachment.journals.clone();
+            tokio::task::spawn_blocking(move || journals.list()).await.unwrap()
+        });
+        assert_eq!((listing.directory.as_str(), listing.runs.map(|runs| runs.len())), ("/state", Ok(0)));
+    }
 
     #[test]
     fn the_same_process_cannot_be_given_twice() {

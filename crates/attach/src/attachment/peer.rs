@@ -73,7 +73,7 @@ impl Peer {
     }
 
     /// A connection was opened. A process with another instance is not the one before: what that one has done still
-    /// counts.
+    /// counts. The first connection is announced twice, which changes nothing: no update comes in between.
     pub(super) fn connect(&mut self, welcome: &Welcome) {
         if self.instance != Some(welcome.instance) {
             self.retire();
@@ -241,6 +241,17 @@ mod tests {
         peer.connect(&welcome(1));
         assert!(peer.is_awaited());
         assert!(peer.take_snapshot(handled(9)), "what was handled without a connection is added at once");
+    }
+
+    #[test]
+    fn what_a_process_takes_is_known_from_its_welcome() {
+        let mut peer = Peer::new("a".to_owned(), None);
+        assert_eq!(peer.takes(), Takes::default());
+        peer.connect(&welcome(1));
+        let takes = peer.takes();
+        assert!(takes.session && takes.watch && takes.records && !takes.silences && !takes.journals);
+        peer.connect(&welcome(1));
+        assert!(peer.takes() == takes && peer.is_awaited());
     }
 
     #[test]

@@ -90,6 +90,9 @@ pub(crate) async fn follow(first: Option<Connection>, mut link: Link) {
             }
             None => match connect(&link.address, &link.access).await {
                 Ok(connection) => {
+                    // A command that was given while there was no connection must not be executed now. Those given
+                    // after `first` was opened wait for it.
+                    while link.commands.try_recv().is_ok() {}
                     next = Some(connection);
                     continue;
                 }
@@ -107,8 +110,6 @@ pub(crate) async fn follow(first: Option<Connection>, mut link: Link) {
 /// Receives frames until the connection ends.
 async fn receive(connection: Connection, link: &mut Link) -> End {
     let Connection { reader, writer, welcome } = connection;
-    // A command that was given while there was no connection must not be executed now.
-    while link.commands.try_recv().is_ok() {}
     if !link.say(Update::Connected(welcome)).await {
         return End::Console;
     }
@@ -180,5 +181,60 @@ async fn write_commands(
             else => std::future::pending().await,
         };
         write(&mut writer, &message).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kreplay_model::{
+        control::{Command, Control},
+        feed::{EventLog, Snapshot},
+    };
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::{Server, ServerOptions, SessionSource, Source};
+
+    async fn received(commands: &std::sync::mpsc::Receiver<Command>) -> Command {
+        loop {
+            match commands.try_recv() {
+                Ok(command) => return command,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    #[test]
+    fn commands_are_kept_for_a_connection_that_is_open_and_not_for_one_that_is_opened_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = Address::Socket(folder.path().join("a.sock"));
+        let (_snapshots, snapshots) = watch::channel(Arc::<Snapshot>::default());
+        let (control, commands) = Control::channel();
+        let session = SessionSource { snapshots, events: EventLog::default(), control, alerts: None, silences: None };
+        let server = Server::bind(&address, ServerOptions { control: true, ..ServerOptions::default() }).unwrap();
+        let _serving = server.serve(Source { session: Some(session), ..Source::default() }).unwrap();
+        let access = Access { token: None, control: true };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let steps = async {
+            let all = vec![Command::Pause, Command::Resume];
+            for (is_open, expected) in [(true, all), (false, vec![Command::Resume])] {
+                let first = if is_open { Some(connect(&address, &access).await.unwrap()) } else { None };
+                let (updates, mut said) = mpsc::channel(16);
+                let (command, given) = mpsc::channel(16);
+                let (address, access) = (address.clone(), access.clone());
+                let link = Link { address, access, number: 0, updates, commands: given };
+                command.try_send(RemoteCommand::Session(Command::Pause)).unwrap();
+                let following = tokio::spawn(follow(first, link));
+                assert!(matches!(said.recv().await, Some((0, Update::Connected(_)))));
+                command.try_send(RemoteCommand::Session(Command::Resume)).unwrap();
+                for next in expected {
+                    assert_eq!(received(&commands).await, next, "open: {is_open}");
+                }
+                following.abort();
+            }
+        };
+        runtime.block_on(async { timeout(Duration::from_secs(60), steps).await.unwrap() });
     }
 }
