@@ -20,15 +20,16 @@ pub enum Command {
     /// Starts a run if none is active: the first one, or the same again. If no topics are selected yet, lists the
     /// cluster's topics.
     Start,
-    /// Stops the active run, if there is one, and starts it again from its beginning.
+    /// Stops the active run, if there is one, and starts it again from its beginning. Ignored while a run is being
+    /// started.
     Restart,
     /// Lists the cluster's topics, also while a run is active.
     ListTopics,
     /// Makes a plan of these topics, by name, or of the current selection if there are none: counts, skew and predicted
     /// times, also while a run is active. Changes nothing on the cluster.
     Plan(Arc<[String]>),
-    /// Makes a plan of a run that a request describes, also while a run is active. A plan in progress is stopped.
-    /// Changes nothing on the cluster.
+    /// Makes a plan of a run that a request describes, also while a run is active. A plan in progress is stopped,
+    /// unless a run starts after it. Changes nothing on the cluster.
     PlanRequest(Arc<NumberedRequest>),
     /// Stops making the current plan.
     StopPlanning,

@@ -22,7 +22,7 @@ impl SessionLoop {
             Command::PlanRequest(numbered) => self.plan_request(&numbered),
             Command::Launch(numbered) => self.launch(&numbered),
             Command::StopPlanning => {
-                self.plan_task.stop();
+                self.stop_planning();
                 self.publish_now();
             }
             Command::Replay(names) => self.replay(&names),
@@ -67,7 +67,7 @@ impl SessionLoop {
             Command::Shutdown => {
                 self.is_closing = true;
                 self.restart_pending = false;
-                self.plan_task.stop();
+                self.stop_planning();
                 self.run.iter_mut().for_each(Run::stop);
             }
         }
@@ -92,6 +92,20 @@ impl SessionLoop {
             Err(error) => {
                 self.problem = Some(Problem::usage(&error));
                 self.publish_now();
+            }
+        }
+    }
+
+    /// Takes the commands that were sent while the run was being started. One to start a run asks for this run, which
+    /// was not shown yet: it must not stop it.
+    pub(super) fn take_early_commands(&mut self) {
+        for command in self.commands.try_iter() {
+            let starts_run = matches!(command, Command::Start | Command::Restart);
+            // After a stop, it asks for another run.
+            if !starts_run || self.early.contains(&Command::Stop) {
+                self.early.push_back(command);
+            } else if command == Command::Restart {
+                self.events.notice("restart ignored: the run was still being started when it was asked for");
             }
         }
     }
@@ -134,13 +148,17 @@ impl SessionLoop {
             return;
         }
         self.publish_now();
-        if change == PlanChange::Finished && self.plan_task.starts_run && self.run.is_none() && !self.is_closing {
+        if change != PlanChange::Finished {
+            return;
+        }
+        if self.plan_task.starts_run && self.run.is_none() && !self.is_closing {
             if let Some(problem) = self.plan_task.problem() {
                 let text = format!("the run starts without a plan: {problem}");
                 self.events.warn(text);
             }
             self.start();
         }
+        self.plan_next_request();
     }
 
     pub(super) fn list_topics(&mut self) {

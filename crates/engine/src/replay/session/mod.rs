@@ -7,11 +7,14 @@ mod listing;
 mod planning;
 mod publishing;
 mod requests;
+#[cfg(test)]
+mod session_test;
 mod starting;
 
 pub use builder::{SessionBuilder, SessionError};
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
@@ -56,30 +59,9 @@ impl Session {
         let events = EventLog::default();
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot::default()));
         let feed = Feed { snapshots, events: events.clone(), groups: None, alerts: None };
-        let thread = std::thread::Builder::new().name("session".into()).spawn(move || {
-            let mut session = SessionLoop {
-                health: Arc::default(),
-                client: None,
-                listing: None,
-                plan_task: PlanTask::default(),
-                requests: Requests::default(),
-                catalog: None,
-                run: None,
-                last_view: None,
-                finished: Vec::new(),
-                problem: None,
-                failure: None,
-                resumable: None,
-                runs: 0,
-                published: None,
-                restart_pending: false,
-                is_closing: false,
-                options,
-                events,
-                publish,
-            };
-            session.run(&commands)
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("session".into())
+            .spawn(move || SessionLoop::new(options, commands, events, publish).run())?;
         Ok(Self { feed, control, thread })
     }
 
@@ -97,6 +79,9 @@ impl Session {
 
 struct SessionLoop {
     options: SessionOptions,
+    commands: Receiver<Command>,
+    /// Commands that were sent while the run was being started. They come before the others.
+    early: VecDeque<Command>,
     events: EventLog,
     publish: watch::Sender<Arc<Snapshot>>,
     health: Arc<ClientHealth>,
@@ -118,13 +103,45 @@ struct SessionLoop {
 }
 
 impl SessionLoop {
-    fn run(&mut self, commands: &Receiver<Command>) -> SessionEnd {
+    fn new(
+        options: SessionOptions,
+        commands: Receiver<Command>,
+        events: EventLog,
+        publish: watch::Sender<Arc<Snapshot>>,
+    ) -> Self {
+        Self {
+            options,
+            commands,
+            early: VecDeque::new(),
+            events,
+            publish,
+            health: Arc::default(),
+            client: None,
+            listing: None,
+            plan_task: PlanTask::default(),
+            requests: Requests::default(),
+            catalog: None,
+            run: None,
+            last_view: None,
+            finished: Vec::new(),
+            problem: None,
+            failure: None,
+            resumable: None,
+            runs: 0,
+            published: None,
+            restart_pending: false,
+            is_closing: false,
+        }
+    }
+
+    fn run(&mut self) -> SessionEnd {
         self.publish_now();
         if self.options.start {
             self.start();
         }
         loop {
-            match commands.recv_timeout(TICK_INTERVAL) {
+            let early = self.early.pop_front();
+            match early.map_or_else(|| self.commands.recv_timeout(TICK_INTERVAL), Ok) {
                 Ok(command) => self.handle_command(command),
                 Err(RecvTimeoutError::Timeout) => {}
                 // The control handle was dropped: no further commands can arrive.

@@ -70,7 +70,11 @@ impl SessionLoop {
         }
         self.plan_task.starts_run = false;
         match self.refuse_to_resume_as_dry_run().and_then(|()| self.try_start(&selection)) {
-            Ok(run) => self.run = Some(run),
+            Ok(run) => {
+                self.run = Some(run);
+                // Before the run is shown: later commands are about it.
+                self.take_early_commands();
+            }
             Err(problem) => self.problem = Some(problem),
         }
         self.publish_now();
