@@ -233,7 +233,8 @@ fn a_console_sees_and_silences_the_alerts_on_the_run() {
     let args = ["--config", config.to_str().unwrap(), "--serve-control"];
     let running = demo(&socket(&folder), &[&LONG[..], &args].concat());
     let mut console = attach(&socket(&folder), &["--control"]);
-    wait_for_text(&console, "► running");
+    // The key is refused until the first evaluation has arrived, which may be after the state of the run.
+    wait_for_text(&console, "! 1 alert firing");
     console.send("A");
     console.wait_for("the alert", RUN_TIMEOUT, |screen| screen.contains("firing   info      busy"));
     console.send("s");

@@ -36,8 +36,9 @@ fn reject_quit(console: &mut Terminal) {
 
 #[test]
 fn a_whole_session_with_three_runs() {
-    // Five seconds for one worker.
-    let mut console = Terminal::kreplay(&["demo", "--events", "5000", "--work", "1ms"], 45, 150);
+    // Two minutes for one worker, so that no run ends before a key arrives; a second for a hundred, which have a key each.
+    let args = ["demo", "--events", "5000", "--work", "24ms", "--datasets", "100", "--partitions", "1"];
+    let mut console = Terminal::kreplay(&args, 45, 150);
     wait_until_running(&console);
     wait_for_text(&console, "embedded broker");
     wait_for_text(&console, "+ more workers");
@@ -47,8 +48,8 @@ fn a_whole_session_with_three_runs() {
     let before = handled(&console.wait_for("idle workers", RUN_TIMEOUT, |screen| screen.contains("(0 busy)")));
     console.send("+");
     wait_for_text(&console, "concurrency 1 to 2");
-    console.send("n8\r");
-    wait_for_text(&console, "concurrency 2 to 8");
+    console.send("n100\r");
+    wait_for_text(&console, "concurrency 2 to 100");
     console.send("?");
     wait_for_text(&console, "Double the number of workers");
     console.send("\x1b");
@@ -71,8 +72,8 @@ fn a_whole_session_with_three_runs() {
     console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("Runs of this session"));
 
     console.send("-[");
-    wait_for_text(&console, "next run 3 ");
-    // Three workers could end the run before it is paused.
+    wait_for_text(&console, "next run 49 ");
+    // So many workers could end the run before it is paused.
     console.send("n1\r");
     wait_for_text(&console, "next run 1 ");
     console.send("r");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kreplay::feed::EventKind;
+use kreplay::feed::{Event, EventKind};
 use kreplay::replay::Session;
 
 use crate::fixtures::recorder::Recorder;
@@ -56,10 +56,15 @@ fn a_broker_outage_delays_a_run_and_loses_nothing() {
         });
         let ended = finish(session).expect_done(RECORDS as u64);
         println!("{}", ended.log());
-        let count = |part| ended.events.iter().filter(|event| is_warning_with(&event.kind, part)).count();
-        // A broker that has just started may stop answering once more.
-        assert!(count("no broker answers") >= 1, "{}", ended.log());
-        assert_eq!(count("no broker answers"), count("answer again"), "{}", ended.log());
+        let is_outage = |event: &Event| {
+            let begins = is_warning_with(&event.kind, "no broker answers");
+            (begins || is_warning_with(&event.kind, "the brokers answer again")).then_some(begins)
+        };
+        let reports: Vec<bool> = ended.events.iter().filter_map(is_outage).collect();
+        // A broker that has just started may stop answering once more. If the run ends meanwhile, and the last probe
+        // gets no answer in time, the end of that outage is not reported.
+        let alternate = reports.iter().enumerate().all(|(at, begins)| *begins == at.is_multiple_of(2));
+        assert!(reports.len() >= 2 && alternate, "{}", ended.log());
         assert_eq!(ended.view.digest, reference.view.digest, "{}", ended.log());
         // Partitions that the group revoked meanwhile came back to the same process, with their handled records.
         recorder.expect_each_once_in_order(RECORDS);

@@ -89,11 +89,13 @@ impl Engine {
     }
 
     /// Carries out the user's decision about the record that paused the run. Returns whether it could: the partition
-    /// may have been revoked since then.
-    pub fn carry_out(&self, decision: RecordDecision, record: &PausingRecord) -> bool {
+    /// may have been revoked since then. `report` is called before anything can follow.
+    pub fn carry_out(&self, decision: RecordDecision, record: &PausingRecord, report: impl FnOnce()) -> bool {
         let Some(run) = self.scheduler.take_pausing_record(record) else { return false };
+        report();
         let reason = QuarantineReason::new(&run.records[0], record.error.clone(), record.attempts);
         if let Some(lane) = self.pass_over(run, 0, reason, decision) {
+            self.counters.note_done(Instant::now());
             self.return_lane(lane);
         }
         true
@@ -189,13 +191,14 @@ impl Engine {
             attempts: attempt,
         });
         let pausing = PausingFailure { reason: reason.clone(), record };
-        let Some(change) = self.scheduler.pause_for(run, done, pausing) else { return };
-        if change.is_kept {
-            self.events.error(format!("paused: {reason}"));
-        }
-        if change.is_paused_now {
-            self.events.push(EventKind::Paused);
-        }
+        self.scheduler.pause_for(run, done, pausing, |change| {
+            if change.is_kept {
+                self.events.error(format!("paused: {reason}"));
+            }
+            if change.is_paused_now {
+                self.events.push(EventKind::Paused);
+            }
+        });
     }
 }
 

@@ -177,7 +177,7 @@ fn paused_engine() -> (Fixture, PausingRecord) {
 #[test]
 fn a_decision_is_carried_out_while_the_run_is_paused() {
     let (fixture, record) = paused_engine();
-    assert!(fixture.engine.carry_out(RecordDecision::Skip, &record));
+    assert!(fixture.engine.carry_out(RecordDecision::Skip, &record, || ()));
     assert_eq!((fixture.counts(), fixture.engine.scheduler.is_paused()), ((0, 1), true));
     let events = fixture.engine.events.since(0);
     let skipped = events.iter().find_map(|event| match &event.kind {
@@ -185,7 +185,7 @@ fn a_decision_is_carried_out_while_the_run_is_paused() {
         _ => None,
     });
     assert_eq!(skipped, Some((0, record.attempts, record.error.clone())), "with its original failure");
-    assert!(!fixture.engine.carry_out(RecordDecision::Skip, &record), "only once");
+    assert!(!fixture.engine.carry_out(RecordDecision::Skip, &record, || ()), "only once");
     fixture.engine.scheduler.set_paused(false);
     let next: BTreeSet<i64> = fixture.take().iter().flat_map(|run| &run.records).map(|one| one.offset).collect();
     assert_eq!(next, BTreeSet::from([1, 2]), "the other failed record is retried alone");
@@ -195,7 +195,7 @@ fn a_decision_is_carried_out_while_the_run_is_paused() {
 fn no_decision_is_carried_out_about_a_revoked_record() {
     let (fixture, record) = paused_engine();
     fixture.engine.scheduler.fence(std::iter::once((0, 2)));
-    assert!(!fixture.engine.carry_out(RecordDecision::Skip, &record));
+    assert!(!fixture.engine.carry_out(RecordDecision::Skip, &record, || ()));
     assert_eq!(fixture.counts(), (0, 0));
 }
 

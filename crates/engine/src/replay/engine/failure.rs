@@ -27,12 +27,10 @@ impl Engine {
 
     /// Fails a partition that cannot be read any more. The run continues with the others.
     pub fn fail_partition(&self, partition: u32, reason: &str) {
-        let id = self.partitions.with(partition, |partition| {
-            partition.state = PartitionState::Failed;
-            partition.id.clone()
-        });
+        // First: a run whose last open partition has failed ends with this reason.
+        self.status.note_unreadable(format!("{} cannot be read: {reason}", self.partitions.id(partition)));
+        self.partitions.with(partition, |partition| partition.state = PartitionState::Failed);
         self.reorder_gone(partition);
-        self.status.note_unreadable(format!("{id} cannot be read: {reason}"));
     }
 
     /// Fails the open partitions of a topic that was deleted, or that may no longer be read.

@@ -93,6 +93,10 @@ fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: LagGuard,
                 None
             }
         };
+        if engine.reading_stopped() {
+            // The run may have ended during the request.
+            break;
+        }
         if lag.is_some() {
             seen = true;
             last_error.clear();
@@ -112,10 +116,6 @@ fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: LagGuard,
         let (total, worst) = lag.map_or((None, None), |lag| (Some(lag.total), lag.worst));
         let (partition, partition_lag) = worst.clone().map(|(id, lag)| (id.to_string(), lag)).unzip();
         let view = GuardView { group: group.to_owned(), lag: total, partition, partition_lag, max_lag, records_per_s };
-        let before = std::mem::replace(&mut *state.lock(), (view, throttle)).1;
-        if before != throttle {
-            engine.scheduler.set_throttle(throttle);
-        }
         if let Some(ThrottleChange { reason, .. }) = step {
             engine.events.notice(format!("group {group}: {reason}"));
         }
@@ -125,6 +125,11 @@ fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: LagGuard,
         {
             engine.events.notice(hint(group, &id, lag));
             hinted = Some(id);
+        }
+        // After the events: a run that is no longer throttled may end at once.
+        let before = std::mem::replace(&mut *state.lock(), (view, throttle)).1;
+        if before != throttle {
+            engine.scheduler.set_throttle(throttle);
         }
         engine.stop_reading.wait(POLL_INTERVAL);
     }

@@ -66,12 +66,11 @@ impl Lanes {
     /// Takes the first record of a lane that backs off, if it is this one. The lane belongs to the caller until
     /// [`Lanes::finish`]. `None` if no lane backs off because of this record, or its partition has been fenced.
     pub fn take_failed(&mut self, partition: u32, offset: i64) -> Option<LaneRun> {
-        let is_failed = |record: &Record| record.partition == partition && record.offset == offset;
+        // A fenced copy of the same record may back off, too.
+        let is_failed =
+            |record: &Record| record.partition == partition && record.offset == offset && !self.is_stale(record);
         let mut lanes = self.backoffs.iter().map(|Reverse((_, lane))| *lane);
         let lane = lanes.find(|lane| self.all[*lane as usize].records.front().is_some_and(is_failed))?;
-        if self.all[lane as usize].records.front().is_some_and(|failed| self.is_stale(failed)) {
-            return None;
-        }
         self.backoffs.retain(|Reverse((_, other))| *other != lane);
         let entry = &mut self.all[lane as usize];
         let failed = entry.records.pop_front()?;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use kreplay_model::{
-    domain::{Concurrency, Ordering},
+    domain::{Concurrency, Ordering, number::counted},
     feed::{EventKind, RebalanceKind},
 };
 
@@ -94,9 +94,9 @@ impl Run {
         if adaptive != self.tuner.is_some() && self.ending.is_none() && !self.state.is_over() {
             self.tuner = adaptive.then(|| self.new_tuner());
             let text = if adaptive {
-                "automatic concurrency is on"
+                "automatic concurrency is on".to_owned()
             } else {
-                "automatic concurrency is off; the number of workers is unchanged"
+                format!("automatic concurrency is off; the run keeps {}", counted(self.wanted_workers, "worker"))
             };
             self.engine.events.notice(text);
         }

@@ -250,27 +250,30 @@ impl Run {
             Some(key) => vec![key],
             None => self.engine.scheduler.quarantined().iter().map(|one| one.reason.hash).collect(),
         };
-        let text = match decision {
+        match decision {
             Decision::Release => {
-                let released = self.engine.scheduler.release(&keys);
-                format!("{} released from quarantine", counted(released, "key"))
+                let report = |released| {
+                    self.engine.events.notice(format!("{} released from quarantine", counted(released, "key")));
+                };
+                self.engine.scheduler.release(&keys, report);
             }
             Decision::DeadLetter if self.engine.settings.dead_letters() => {
-                format!("dead-lettering {}", counted(self.engine.scheduler.discard(&keys), "key"))
+                let discarded = counted(self.engine.scheduler.discard(&keys), "key");
+                self.engine.events.notice(format!("dead-lettering {discarded}"));
             }
             Decision::DeadLetter => {
                 self.engine.events.warn("this run has no dead-letter topic; start it with --on-failure dead-letter");
                 return;
             }
-        };
+        }
         self.failures.is_reported = false;
         self.failures.reported_partitions.clear();
         self.failures.quiet_since = None;
-        self.engine.events.notice(text);
     }
 
     /// Applies the user's decision about the record that paused the run, and resumes the run. A decision about another
-    /// record is refused: the user has seen that one, and the run has paused again since then.
+    /// record is refused: the user has seen that one, and the run has paused again since then. Nothing is decided about
+    /// a record whose partition was revoked: its next owner reads it again.
     pub fn decide_record(&mut self, decision: RecordDecision, wanted: &RecordId) {
         if self.ending.is_some() || self.state.is_over() {
             return;
@@ -290,18 +293,19 @@ impl Run {
             self.engine.events.warn(text);
             return;
         }
-        if !self.engine.carry_out(decision, &record) {
-            let named = wanted.to_string();
-            self.engine.events.warn(format!("{} was revoked, so nothing was decided", printable(&named)));
-            return;
-        }
         let outcome = match decision {
             RecordDecision::Skip => "is skipped",
-            RecordDecision::DeadLetter => "is dead-lettered",
+            RecordDecision::DeadLetter => "goes to the dead letters",
         };
         let text =
             format!("{} at {} {outcome}, as decided", self.engine.partitions.id(record.partition), record.offset);
-        self.engine.events.notice(text);
+        if !self.engine.carry_out(decision, &record, || self.engine.events.notice(text)) {
+            let named = wanted.to_string();
+            self.engine.events.warn(format!(
+                "the partition of {} was revoked meanwhile, so nothing was decided; the run resumes without it",
+                printable(&named)
+            ));
+        }
         self.resume();
     }
 

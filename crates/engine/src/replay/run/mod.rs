@@ -167,17 +167,19 @@ impl Run {
 
     /// Pauses the run: no more records are handed to workers.
     pub fn pause(&mut self) {
-        if self.state == RunState::Running && self.engine.scheduler.pause(PauseCause::User).is_paused_now {
-            self.engine.events.push(EventKind::Paused);
+        if self.state == RunState::Running {
+            self.engine.scheduler.pause(PauseCause::User, |change| {
+                if change.is_paused_now {
+                    self.engine.events.push(EventKind::Paused);
+                }
+            });
         }
     }
 
     /// Resumes a paused run.
     pub fn resume(&mut self) {
-        if self.state == RunState::Running && self.engine.scheduler.is_paused() {
-            // First: a worker may pause the run again at once.
-            self.engine.events.push(EventKind::Resumed);
-            self.engine.scheduler.resume();
+        if self.state == RunState::Running {
+            self.engine.scheduler.resume(|| self.engine.events.push(EventKind::Resumed));
         }
     }
 

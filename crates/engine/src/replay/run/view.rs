@@ -59,11 +59,14 @@ impl Run {
         let has_ended = self.state.is_over();
         let elapsed_s = self.elapsed_s(now);
         let handling_s = self.handling_s(now);
+        // In this order: once a paused run has only idle workers, its counts do not change.
+        let state = self.state();
+        let worker_states: Vec<WorkerState> = self.workers.iter().map(|slot| slot.stats.state()).collect();
         let retrying = self.retrying(now);
         let quarantine = self.quarantine_view(now);
         let (_, in_flight) = self.engine.scheduler.load();
         let is_stalled = in_flight == 0
-            && (self.state() == RunState::Paused
+            && (state == RunState::Paused
                 || quarantine.awaits_decision
                 || retrying.is_some_and(|retrying| retrying.alone));
         let PartitionSums { totals, digest, partitions, owners, mut observation } =
@@ -85,7 +88,7 @@ impl Run {
         observation.can_progress &= !rebalancing;
         let (eta_s, limit) = self.estimate_time_left(now, &totals, &observation);
         let (ideal, record_time) = has_ended.then(|| self.ideal(handling_s)).flatten().unzip();
-        let workers = self.worker_views(now, &partitions, &owners, is_stalled);
+        let workers = self.worker_views(now, &worker_states, &partitions, &owners, is_stalled);
         let charges = self.charges(now);
         let advice = self.advice(handling_s);
         let (latency, latency_counts) = {
@@ -94,7 +97,7 @@ impl Run {
         };
         RunView {
             id: self.id.clone(),
-            state: self.state(),
+            state,
             started_at: Some(self.started_at),
             elapsed_s,
             handling_s,
@@ -298,6 +301,7 @@ impl Run {
     fn worker_views(
         &mut self,
         now: Instant,
+        states: &[WorkerState],
         partitions: &[PartitionView],
         owners: &[Option<u32>],
         is_stalled: bool,
@@ -313,9 +317,10 @@ impl Run {
         self.meters.workers.resize(self.workers.len(), Default::default());
         let has_ended = self.state.is_over();
         let mut views = Vec::with_capacity(self.workers.len());
-        for (id, (slot, (rate, busy_ns))) in (0_u32..).zip(self.workers.iter().zip(&mut self.meters.workers)) {
+        let slots = self.workers.iter().zip(states).zip(&mut self.meters.workers);
+        for (id, ((slot, state), (rate, busy_ns))) in (0_u32..).zip(slots) {
             let handled = slot.stats.handled.load(Relaxed);
-            let state = match slot.stats.state() {
+            let state = match *state {
                 _ if has_ended => WorkerState::Idle,
                 WorkerState::Busy if id >= self.wanted_workers => WorkerState::Leaving,
                 state => state,

@@ -4,7 +4,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicU8, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     thread::JoinHandle,
     time::Instant,
@@ -40,7 +43,7 @@ impl WorkerStats {
     /// What the worker is doing.
     #[must_use]
     pub fn state(&self) -> WorkerState {
-        match self.state.load(Relaxed) {
+        match self.state.load(Acquire) {
             0 => WorkerState::Idle,
             _ => WorkerState::Busy,
         }
@@ -69,9 +72,8 @@ pub fn spawn(
         let may_fail = rules.decoding.is_specified() || rules.on_unjudged == Some(OnUnjudged::Fail);
         let must_decode = may_fail && engine.settings.dry_run.is_none();
         let decodes = must_decode.then(|| engine.handlers.get().is_some_and(|source| source.needs().undecodable));
-        while engine.scheduler.take(id, &mut batch) {
+        while engine.scheduler.take_for(id, &mut batch, || stats.state.store(1, Relaxed)) {
             let begun = Instant::now();
-            stats.state.store(1, Relaxed);
             ledger.enter(if begun_log.is_some() { Charge::Commit } else { Charge::Handling }, begun);
             // Held until the result is settled.
             let _ticket = begun_log.as_ref().map(|log| {
@@ -99,7 +101,8 @@ pub fn spawn(
             engine.settle(std::mem::take(&mut batch), &failures, elapsed);
             stats.handled.fetch_add(records.saturating_sub(failed) as u64, Relaxed);
             stats.busy_ns.fetch_add(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-            stats.state.store(0, Relaxed);
+            // A view in which it is idle has its records settled.
+            stats.state.store(0, Release);
         }
         ledger.enter(Charge::Stopping, Instant::now());
         drop(handler);

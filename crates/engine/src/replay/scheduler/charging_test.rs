@@ -70,9 +70,9 @@ fn the_cause_of_idleness_follows_what_is_known() {
         scheduler.observe_reading(reading, Vec::new());
         assert_eq!(ledger.read().state(), Some(charge), "an observation counts at once");
     }
-    assert!(scheduler.pause(PauseCause::User).is_paused_now);
+    scheduler.pause(PauseCause::User, |change| assert!(change.is_paused_now));
     expect(&ledger, Charge::Paused, "the run is paused");
-    assert!(scheduler.resume());
+    scheduler.resume(|| ());
     expect(&ledger, Charge::Fetch, "the run goes on");
     scheduler.stop();
 }

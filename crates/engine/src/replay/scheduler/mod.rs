@@ -157,7 +157,14 @@ impl Scheduler {
     }
 
     /// Waits for records for a worker, and takes them. `false` when the worker must exit.
+    #[cfg(test)]
     pub fn take(&self, worker: u32, out: &mut Vec<LaneRun>) -> bool {
+        self.take_for(worker, out, || ())
+    }
+
+    /// Waits for records for a worker, and takes them. `false` when the worker must exit. `taken` is called when it has
+    /// got some, before anything can follow.
+    pub fn take_for(&self, worker: u32, out: &mut Vec<LaneRun>, taken: impl Fn()) -> bool {
         let mut inner = self.inner.lock();
         loop {
             if inner.stopped || worker >= inner.workers {
@@ -172,6 +179,7 @@ impl Scheduler {
             }
             let Err(wait) = inner.take(worker, self.queue_per_worker, out) else {
                 inner.charges.leave_idle(worker);
+                taken();
                 return true;
             };
             inner.charge_idle(worker, self.queue_per_worker);
@@ -221,7 +229,8 @@ impl Scheduler {
         }
         inner.advance(self.queue_per_worker);
         if !self.queue_per_worker {
-            let others = inner.useful_workers().saturating_sub(1);
+            // A worker takes again itself. The dead-letter thread, which returns settled records, does not.
+            let others = inner.useful_workers().saturating_sub(usize::from(records > 0));
             inner.notify_any(others + usize::from(any_backoff));
         }
         drop(inner);
@@ -244,6 +253,11 @@ impl Scheduler {
         }
         if any {
             inner.lanes.drop_stale_quarantined();
+            if !self.queue_per_worker {
+                // Records of other partitions behind a dropped one may be ready.
+                let useful = inner.useful_workers();
+                inner.notify_any(useful);
+            }
         }
         if !inner.barrier.is_open() {
             let Inner { barrier, lanes, .. } = &mut *inner;
@@ -256,12 +270,12 @@ impl Scheduler {
         }
     }
 
-    /// Retries quarantined keys; returns the number of keys released.
-    pub fn release(&self, keys: &[u64]) -> usize {
+    /// Retries quarantined keys. `report` is called with the number of keys released, before any of them is retried.
+    pub fn release(&self, keys: &[u64], report: impl FnOnce(usize)) {
         let mut inner = self.inner.lock();
         let released = keys.iter().filter(|key| inner.lanes.release(**key)).count();
+        report(released);
         inner.notify_any(released);
-        released
     }
 
     /// Discards quarantined keys; returns the number of keys discarded.

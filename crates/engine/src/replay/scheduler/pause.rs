@@ -41,7 +41,7 @@ pub struct PausingRecord {
 }
 
 /// What a call of [`Scheduler::pause`] has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PauseChange {
     /// The run was not paused before, and has not ended.
     pub is_paused_now: bool,
@@ -62,27 +62,30 @@ impl PauseCause {
 }
 
 impl Scheduler {
-    /// Pauses handing out records. Of several causes the most important is kept, and of two failures the first.
-    pub fn pause(&self, cause: PauseCause) -> PauseChange {
+    /// Pauses handing out records, unless they are not handed out any more. Of several causes the most important is
+    /// kept, and of two failures the first.
+    /// `report` is called with the change before anything can follow it.
+    pub fn pause(&self, cause: PauseCause, report: impl FnOnce(PauseChange)) {
         let mut inner = self.inner.lock();
-        let change = inner.pause(cause);
+        report(inner.pause(cause));
         inner.notify_all();
-        change
     }
 
-    /// Pauses because of the record after the first `done` of a lane, and returns the lane, which backs off until the
-    /// run resumes. `None` if the partition of the record has been fenced: the failure concerns its next owner.
-    pub fn pause_for(&self, run: LaneRun, done: usize, failure: PausingFailure) -> Option<PauseChange> {
+    /// Pauses because of the record after the first `done` of a lane, as [`Scheduler::pause`] does, and returns the
+    /// lane, which backs off until the run resumes. If the partition of the record has been fenced, the failure
+    /// concerns its next owner, and does not pause the run.
+    pub fn pause_for(&self, run: LaneRun, done: usize, failure: PausingFailure, report: impl FnOnce(PauseChange)) {
         let mut inner = self.inner.lock();
         let is_stale = run.records.get(done).is_none_or(|failed| inner.lanes.is_stale(failed));
         inner.lanes.finish(run, done, Some(Instant::now()));
         inner.advance(self.queue_per_worker);
-        let change = if is_stale { None } else { Some(inner.pause(PauseCause::Failure(failure))) };
+        if !is_stale {
+            report(inner.pause(PauseCause::Failure(failure)));
+        }
         // Without a pause, the rest of the lane may be ready, and belong to another worker.
         inner.notify_all();
         drop(inner);
         self.drained.notify_all();
-        change
     }
 
     /// Takes the record that paused the run from its lane, which belongs to the caller until it is returned. `None` if
@@ -97,11 +100,13 @@ impl Scheduler {
         if is_cause { inner.lanes.take_failed(record.partition, record.offset) } else { None }
     }
 
-    /// Hands out records again. Returns whether the run was paused.
-    pub fn resume(&self) -> bool {
+    /// Hands out records again, if the run is paused. `report` is called before anything can follow.
+    pub fn resume(&self, report: impl FnOnce()) {
         let mut inner = self.inner.lock();
-        inner.notify_all();
-        inner.pause.take().is_some()
+        if inner.pause.take().is_some() {
+            report();
+            inner.notify_all();
+        }
     }
 
     /// Whether the run is paused.
@@ -129,16 +134,19 @@ impl Scheduler {
     #[cfg(test)]
     pub fn set_paused(&self, paused: bool) {
         if paused {
-            self.pause(PauseCause::User);
+            self.pause(PauseCause::User, |_| ());
         } else {
-            self.resume();
+            self.resume(|| ());
         }
     }
 }
 
 impl Inner {
     fn pause(&mut self, cause: PauseCause) -> PauseChange {
-        let is_paused_now = self.pause.is_none() && !self.stopped;
+        if self.stopped {
+            return PauseChange::default();
+        }
+        let is_paused_now = self.pause.is_none();
         let is_kept = self.pause.as_ref().is_none_or(|known| cause.outranks(known));
         if is_kept {
             self.pause = Some(cause);
@@ -157,16 +165,28 @@ mod tests {
         PauseCause::Failure(PausingFailure { reason: reason.into(), record: None })
     }
 
+    fn paused(scheduler: &Scheduler, cause: PauseCause) -> PauseChange {
+        let mut change = None;
+        scheduler.pause(cause, |now| change = Some(now));
+        change.unwrap()
+    }
+
     #[test]
     fn the_first_failure_is_the_cause_of_a_pause_until_the_run_resumes() {
         let scheduler = Scheduler::new(Ordering::Key, 1, 1, 1);
         let changes = [PauseCause::User, PauseCause::Retention, failure("a"), failure("b"), PauseCause::Retention]
-            .map(|cause| scheduler.pause(cause))
+            .map(|cause| paused(&scheduler, cause))
             .map(|change| (change.is_paused_now, change.is_kept));
         assert_eq!(changes, [(true, true), (false, true), (false, true), (false, false), (false, false)]);
         assert_eq!(scheduler.pausing_failure().map(|failure| failure.reason), Some("a".into()));
-        assert!(scheduler.resume() && !scheduler.resume() && !scheduler.is_paused());
+        let resumed = || {
+            let mut is_resumed = false;
+            scheduler.resume(|| is_resumed = true);
+            is_resumed
+        };
+        assert!(resumed() && !resumed() && !scheduler.is_paused());
         scheduler.stop();
-        assert!(!scheduler.pause(PauseCause::User).is_paused_now, "a run that has ended is not paused");
+        assert_eq!(paused(&scheduler, failure("c")), PauseChange::default());
+        assert_eq!(scheduler.pause_cause(), None, "a run that ends is not paused");
     }
 }

@@ -84,6 +84,24 @@ fn a_retry_does_not_wait_for_the_worker_whose_record_failed() {
     assert_eq!(taken[0].records[0].offset, 0);
 }
 
+/// The dead-letter thread returns a lane with a settled record, and takes nothing itself.
+#[test]
+fn a_settled_dead_letter_wakes_a_worker() {
+    let fixture = one_lane(2);
+    let scheduler = &fixture.engine.scheduler;
+    let _ = scheduler.set_workers(1);
+    fixture.deliver(0, 0, 0..2);
+    let mut batch = Vec::new();
+    assert!(scheduler.take(0, &mut batch));
+    let taken = spawn_take(&fixture, 0);
+    wait_until("the worker is not idle", || scheduler.idle() == 1);
+    let run = batch.remove(0);
+    let settled = ReturnedLane { run, done: 1, after: AfterFailure::Continue };
+    scheduler.return_lanes(std::iter::once(settled), 0, Duration::ZERO);
+    let taken = taken.recv_timeout(DEADLINE).expect("no worker was woken");
+    assert_eq!(taken[0].records[0].offset, 1);
+}
+
 /// With partition order a lane belongs to a worker, which may be idle when the lane is moved to it.
 #[test]
 fn a_lane_that_changes_owner_wakes_the_new_owner() {

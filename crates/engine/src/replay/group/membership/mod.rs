@@ -156,7 +156,7 @@ impl RunMembership {
         let released: Vec<u32> = partitions.iter().filter_map(|id| self.engine.partitions.index_of(id)).collect();
         self.assigned_epochs.lock().retain(|index, _| !released.contains(index));
         let indexes: Vec<u32> = current_assignments.iter().map(|(index, _)| *index).collect();
-        self.note_change(&indexes, None);
+        self.note_change(&indexes, None, || ());
     }
 
     /// Stops handing out records read under these assignments.
@@ -180,14 +180,15 @@ impl RunMembership {
         }
     }
 
-    fn note_change(&self, indexes: &[u32], owner: Option<u32>) {
+    /// Notes which partitions have another owner. `report` is called after the begin of a rebalance was reported, and
+    /// before its end can be.
+    fn note_change(&self, indexes: &[u32], owner: Option<u32>, report: impl FnOnce()) {
+        let mut rebalances = self.rebalances.lock();
         // Members leaving at the end of a run are not reported as a rebalance.
-        if indexes.is_empty() || self.engine.reading_stopped() {
-            return;
-        }
-        if self.rebalances.lock().change(Instant::now(), indexes, owner) {
+        if !indexes.is_empty() && !self.engine.reading_stopped() && rebalances.change(Instant::now(), indexes, owner) {
             self.engine.events.push(EventKind::RebalanceStarted { by: RebalanceKind::Group });
         }
+        report();
     }
 }
 
@@ -212,15 +213,16 @@ impl Membership for RunMembership {
         if self.engine.settings.ordering == Ordering::Partition {
             self.engine.scheduler.assign(begun.iter().map(|index| (*index, self.number)));
         }
-        self.note_change(&begun, Some(self.number));
+        self.note_change(&begun, Some(self.number), || {
+            if !partitions.is_empty() {
+                self.engine.events.push(EventKind::Assigned {
+                    member: self.name.clone(),
+                    partitions: partitions.iter().map(|(id, _)| id.clone()).collect(),
+                });
+            }
+        });
         if begun.is_empty() {
             self.rebalances.lock().assigned_nothing(Instant::now());
-        }
-        if !partitions.is_empty() {
-            self.engine.events.push(EventKind::Assigned {
-                member: self.name.clone(),
-                partitions: partitions.iter().map(|(id, _)| id.clone()).collect(),
-            });
         }
         starts
     }

@@ -58,10 +58,9 @@ impl RunMembership {
         if self.engine.settings.ordering == Ordering::Partition {
             self.engine.scheduler.assign(std::iter::once((index, self.number)));
         }
-        self.note_change(&[index], Some(self.number));
-        self.engine.events.push(EventKind::Assigned {
-            member: self.name.clone(),
-            partitions: vec![self.engine.partitions.id(index).clone()],
+        let partitions = vec![self.engine.partitions.id(index).clone()];
+        self.note_change(&[index], Some(self.number), || {
+            self.engine.events.push(EventKind::Assigned { member: self.name.clone(), partitions });
         });
     }
 }
