@@ -36,7 +36,8 @@ fn reject_quit(console: &mut Terminal) {
 
 #[test]
 fn a_whole_session_with_three_runs() {
-    // Two minutes for one worker, so that no run ends before a key arrives; a second for a hundred, which have a key each.
+    // Two minutes for one worker, so that the run does not end before a key arrives. A hundred workers, each with a
+    // key of its own, take a second.
     let args = ["demo", "--events", "5000", "--work", "24ms", "--datasets", "100", "--partitions", "1"];
     let mut console = Terminal::kreplay(&args, 45, 150);
     wait_until_running(&console);

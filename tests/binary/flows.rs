@@ -174,7 +174,7 @@ fn a_recording_opens_at_its_start_or_at_a_moment_and_seeks_like_its_frames() {
 fn the_heat_map_is_readable_without_colours() {
     let args = ["NO_COLOR=1", &kreplay_binary(), "demo", "--events", "6000", "--work", "2ms", "--concurrency", "4"];
     let mut console = Terminal::of("env", &args, 40, 120);
-    // The header of a run. The map is the same after the run has ended.
+    // In the header of a run, even if it has ended: it has a map then, too.
     wait_for_text(&console, " of 6,000");
     console.send("H");
     console.wait_for("shades", RUN_TIMEOUT, |screen| {

@@ -222,7 +222,9 @@ async fn follow(
                 }
                 continue;
             }
-            () = sleep_until(end) => return Ok(Exit::Done),
+            // A process that was suspended past the end still takes a look that was due before. This cannot go on for
+            // ever: after each look, the next one is due later.
+            () = sleep_until(end), if is_paused || next > end => return Ok(Exit::Done),
             () = &mut signal => return Ok(if args.duration.is_some() { Exit::Stopped } else { Exit::Done }),
         }
         let Observation { snapshot, events, .. } = demo.look();
