@@ -323,15 +323,14 @@ impl Run {
     }
 
     /// The record that paused the run, for views.
-    pub(super) fn paused_record(&self) -> Option<PausedRecord> {
-        let record = self.engine.scheduler.pausing_failure()?.record?;
-        Some(PausedRecord {
+    pub(super) fn paused_record(&self, record: &PausingRecord) -> PausedRecord {
+        PausedRecord {
             partition: self.engine.partitions.id(record.partition).clone(),
             offset: Offset::new(record.offset).unwrap_or_default(),
-            key: record.key,
-            error: record.error,
+            key: record.key.clone(),
+            error: record.error.clone(),
             attempts: record.attempts,
-        })
+        }
     }
 
     /// The quarantine, for views.

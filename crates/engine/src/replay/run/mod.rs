@@ -186,8 +186,12 @@ impl Run {
     /// The state of the run.
     #[must_use]
     pub fn state(&self) -> RunState {
-        let is_paused = self.state == RunState::Running && self.engine.scheduler.is_paused();
-        if is_paused { RunState::Paused } else { self.state }
+        self.state_if(self.engine.scheduler.is_paused())
+    }
+
+    /// The state of the run if no records are handed out, or if they are.
+    fn state_if(&self, is_paused: bool) -> RunState {
+        if is_paused && self.state == RunState::Running { RunState::Paused } else { self.state }
     }
 
     /// Stops the run before its end: records in flight are finished and committed.

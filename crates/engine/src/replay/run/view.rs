@@ -17,6 +17,7 @@ use crate::{
     replay::{
         lag_guard::LagGuardThread,
         partition::{Owner, PartitionRun, key_groups::Digest},
+        scheduler::pause::PauseCause,
     },
 };
 
@@ -59,8 +60,14 @@ impl Run {
         let has_ended = self.state.is_over();
         let elapsed_s = self.elapsed_s(now);
         let handling_s = self.handling_s(now);
-        // In this order: once a paused run has only idle workers, its counts do not change.
-        let state = self.state();
+        // Once, because a worker may pause the run meanwhile. In this order, because the counts of a paused run do not
+        // change once all of its workers are idle.
+        let pause = self.engine.scheduler.pause_cause();
+        let state = self.state_if(pause.is_some());
+        let pausing = match pause {
+            Some(PauseCause::Failure(failure)) => Some(failure),
+            _ => None,
+        };
         let worker_states: Vec<WorkerState> = self.workers.iter().map(|slot| slot.stats.state()).collect();
         let retrying = self.retrying(now);
         let quarantine = self.quarantine_view(now);
@@ -135,8 +142,8 @@ impl Run {
             partitions,
             rebalances: self.finished_rebalances.clone(),
             error: self.error.clone().or_else(|| self.engine.status.failure()),
-            paused_by: self.engine.scheduler.pausing_failure().map(|failure| failure.reason),
-            paused_record: self.paused_record(),
+            paused_record: pausing.as_ref().and_then(|failure| Some(self.paused_record(failure.record.as_ref()?))),
+            paused_by: pausing.map(|failure| failure.reason),
             quarantine,
             hot_keys: self.engine.hot_keys.view(|index| self.engine.partitions.id(index).clone()),
             effects: self.source.effects(),
