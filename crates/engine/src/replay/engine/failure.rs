@@ -67,3 +67,27 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::domain::Ordering;
+
+    use crate::replay::engine::fixture::Fixture;
+
+    /// A run whose last open partition has failed ends with its reason, at any moment after that.
+    #[test]
+    fn the_reason_is_known_and_reported_before_a_partition_counts_as_failed() {
+        let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 9]]);
+        let engine = &fixture.engine;
+        std::thread::scope(|scope| {
+            scope.spawn(|| engine.fail_partition(0, "gone"));
+            while !engine.partitions.lock(0).has_failed() {
+                std::thread::yield_now();
+            }
+            let reason = "t-0 cannot be read: gone";
+            assert_eq!(engine.status.unreadable().as_deref(), Some(reason));
+            let events = engine.events.since(0);
+            assert_eq!(events.iter().map(|event| event.kind.to_string()).collect::<Vec<_>>(), [reason]);
+        });
+    }
+}

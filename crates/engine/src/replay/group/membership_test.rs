@@ -1,9 +1,15 @@
 //! How members of one process affect each other's partitions.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use kreplay_kafka::{CommittedError, Membership, StartAt};
-use kreplay_model::domain::{Offset, Ordering, TopicPartition};
+use kreplay_model::{
+    domain::{Offset, Ordering, TopicPartition},
+    feed::EventKind,
+};
 use parking_lot::Mutex;
 
 use super::{
@@ -36,7 +42,7 @@ fn is_reported(fixture: &Fixture, text: &str) -> bool {
 fn handle_all(engine: &Engine) {
     let mut batch = Vec::new();
     while engine.scheduler.try_take(0, &mut batch) {
-        engine.settle(std::mem::take(&mut batch), &[], std::time::Duration::ZERO);
+        engine.settle(std::mem::take(&mut batch), &[], Duration::ZERO);
     }
 }
 
@@ -110,6 +116,28 @@ fn a_partition_orphaned_by_reordered_assignments_is_adopted() {
     };
     assert_eq!(position, Some(40));
     assert_eq!(new.take_new_assignments().last(), Some(&(0, epoch)), "records read from now on count");
+}
+
+/// The run's own thread settles a rebalance as soon as every partition has an owner.
+#[test]
+fn a_rebalance_ends_only_after_its_begin_and_the_assignment_are_reported() {
+    let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 9]]);
+    let rebalances = Arc::new(Mutex::new(Rebalances::new(1)));
+    let member = RunMembership::new(Arc::clone(&fixture.engine), 0, Arc::clone(&rebalances));
+    let id = fixture.engine.partitions.id(0).clone();
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| join(&member, &id, 0));
+        while rebalances.lock().settle(Instant::now(), 1).is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(60));
+            std::thread::yield_now();
+        }
+        let events = fixture.engine.events.since(0);
+        let of = |is_one: fn(&EventKind) -> bool| events.iter().position(|event| is_one(&event.kind)).unwrap();
+        let started = of(|kind| matches!(kind, EventKind::RebalanceStarted { .. }));
+        let assigned = of(|kind| matches!(kind, EventKind::Assigned { .. }));
+        assert!(started < assigned);
+    });
 }
 
 /// The last commit of a run is refused, retried, and acknowledged.

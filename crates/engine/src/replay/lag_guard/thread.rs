@@ -78,7 +78,12 @@ fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: LagGuard,
     let counts = |topic: &str| topics.is_empty() || topics.iter().any(|one| one.is_match(topic.as_bytes()));
     let mut hinted = None;
     while !engine.reading_stopped() {
-        let lag = match lookup.look(LOOKUP_TIMEOUT, counts) {
+        let answer = lookup.look(LOOKUP_TIMEOUT, counts);
+        if engine.reading_stopped() {
+            // The run may have ended during the request, and nothing is reported after its end.
+            break;
+        }
+        let lag = match answer {
             Ok(lag) => Some(lag),
             // At the start, the cause is a wrong name or a missing permission. Later, the group may come back.
             Err(
@@ -87,16 +92,10 @@ fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: LagGuard,
                 return engine.fail(error.to_string());
             }
             Err(error) => {
-                if !engine.reading_stopped() {
-                    engine.events.warn_once(&mut last_error, error.to_string());
-                }
+                engine.events.warn_once(&mut last_error, error.to_string());
                 None
             }
         };
-        if engine.reading_stopped() {
-            // The run may have ended during the request.
-            break;
-        }
         if lag.is_some() {
             seen = true;
             last_error.clear();

@@ -88,6 +88,12 @@ impl Discovery<'_> {
         Catalog::new(self.client, REQUEST_TIMEOUT)
     }
 
+    /// The answer, unless the run has stopped reading during the request: the end of a run does not wait for this
+    /// thread, and nothing is reported after it.
+    fn in_time<T>(&self, answer: Result<T, CatalogError>) -> Option<T> {
+        answer.ok().filter(|_| !self.engine.reading_stopped())
+    }
+
     /// Updates the ends of all logs. Without an answer they stay as they are; broker outages are reported elsewhere.
     fn update_ends(&self) {
         let engine = self.engine;
@@ -115,7 +121,7 @@ impl Discovery<'_> {
             .collect();
         let ids = engine.partitions.ids(&at_end);
         // High watermarks first, since they do not wait for transactions: what is written in between does not count.
-        let Ok(watermarks) = self.catalog().high_watermarks(&ids) else { return };
+        let Some(watermarks) = self.in_time(self.catalog().high_watermarks(&ids)) else { return };
         let Some(ends) = self.ends_of(&at_end) else { return };
         let ends: HashMap<u32, i64> = ends.into_iter().collect();
         let before = std::mem::take(&mut self.open_transactions);
@@ -135,6 +141,9 @@ impl Discovery<'_> {
         }
         if !held_back.is_empty() {
             look_up_start_times(&self.catalog(), &mut held_back);
+            if engine.reading_stopped() {
+                return;
+            }
             let text = format!(
                 "open transactions hold back {}; these records are read once the transactions end",
                 in_words(&held_back)
@@ -154,7 +163,7 @@ impl Discovery<'_> {
 
     fn ends_of(&self, partitions: &[u32]) -> Option<Vec<(u32, i64)>> {
         let ids = self.engine.partitions.ids(partitions);
-        let ends = self.catalog().ends_now(&ids).ok()?;
+        let ends = self.in_time(self.catalog().ends_now(&ids))?;
         Some(partitions.iter().zip(ends).filter_map(|(index, end)| Some((*index, end?.get()))).collect())
     }
 
@@ -216,7 +225,7 @@ impl Discovery<'_> {
         if regex.is_none() && known.len() <= MAX_SINGLE_LOOKUPS {
             return known.iter().filter_map(|name| self.topic(name)).collect();
         }
-        let Ok(mut all) = self.catalog().topics() else { return Vec::new() };
+        let Some(mut all) = self.in_time(self.catalog().topics()) else { return Vec::new() };
         for name in &known {
             if all.binary_search_by(|topic| topic.name.as_str().cmp(name)).is_err() {
                 self.topic(name);
@@ -231,7 +240,11 @@ impl Discovery<'_> {
 
     /// Looks up one topic of the run. A topic that stays missing fails, because the run would wait for it forever.
     fn topic(&mut self, name: &str) -> Option<TopicInfo> {
-        match self.catalog().topic(name) {
+        let answer = self.catalog().topic(name);
+        if self.engine.reading_stopped() {
+            return None;
+        }
+        match answer {
             Ok(topic) => {
                 self.misses.remove(name);
                 return Some(topic);
@@ -258,7 +271,8 @@ impl Discovery<'_> {
         let engine = self.engine;
         let added = usize::try_from(topic.partitions - before).unwrap_or(0);
         let name = topic.name.clone();
-        if identity::check(engine, self.client, std::slice::from_ref(&name), REQUEST_TIMEOUT) != Some(false) {
+        let topics = std::slice::from_ref(&name);
+        if identity::check_while_reading(engine, self.client, topics, REQUEST_TIMEOUT) != Some(false) {
             // A recreated topic is not joined. Without an answer, the next search finds the partitions again.
             return;
         }
@@ -272,9 +286,13 @@ impl Discovery<'_> {
         let ids: Vec<_> =
             (before..topic.partitions).map(|number| TopicPartition::new(Arc::clone(&shared), number)).collect();
         // New partitions may have no leader yet; the next search finds them again.
-        let Ok(ends) = self.catalog().log_ends(&ids) else { return };
+        let Some(ends) = self.in_time(self.catalog().log_ends(&ids)) else { return };
         for one in ends {
             engine.join(PlannedPartition { id: one.id, first: one.low, end: one.end });
+        }
+        if engine.reading_stopped() {
+            // Joining waits for batches that are being delivered.
+            return;
         }
         self.reported.insert(name.clone(), topic.partitions);
         if before == 0 {

@@ -26,16 +26,33 @@ const QUIET_TIME: Duration = Duration::from_millis(200);
 /// Looks up the ids of topics and fails those that were recreated. Returns whether any was recreated; `None` if the
 /// cluster did not answer.
 pub fn check(engine: &Engine, client: &Client, topics: &[String], timeout: Duration) -> Option<bool> {
+    let found = ids(engine, client, topics, timeout)?;
+    Some(fail_recreated(engine, found))
+}
+
+/// As [`check`], for threads that the end of the run does not wait for. An answer that comes after the run has
+/// stopped reading does not count: nothing is reported after the end.
+pub fn check_while_reading(engine: &Engine, client: &Client, topics: &[String], timeout: Duration) -> Option<bool> {
+    let found = ids(engine, client, topics, timeout).filter(|_| !engine.reading_stopped())?;
+    Some(fail_recreated(engine, found))
+}
+
+/// The ids of topics, by name, as far as they have any; `None` if the cluster did not answer.
+fn ids(engine: &Engine, client: &Client, topics: &[String], timeout: Duration) -> Option<BTreeMap<String, String>> {
     if engine.topics.is_ephemeral_cluster {
         // The embedded broker never deletes topics.
-        return Some(false);
+        return Some(BTreeMap::new());
     }
-    let found = Catalog::new(client, timeout).topic_ids(topics).ok()?;
+    Catalog::new(client, timeout).topic_ids(topics).ok()
+}
+
+/// Fails the topics whose ids have changed. Returns whether there are any.
+fn fail_recreated(engine: &Engine, found: BTreeMap<String, String>) -> bool {
     let recreated = engine.topics.compare_ids(found);
     for topic in &recreated {
         engine.fail_recreated_topic(topic);
     }
-    Some(!recreated.is_empty())
+    !recreated.is_empty()
 }
 
 /// Starts the lookup thread. It ends when the run stops reading.
@@ -51,7 +68,7 @@ pub fn spawn(engine: Arc<Engine>, client: Client) -> std::io::Result<()> {
                 all.iter().cycle().skip(next).take(all.len().min(MAX_TOPICS_PER_LOOKUP)).cloned().collect();
             next = (next + batch.len()) % all.len().max(1);
             // Without an answer the next lookup follows soon. Broker outages are reported elsewhere.
-            let _ = check(&engine, &client, &batch, LOOKUP_TIMEOUT);
+            let _ = check_while_reading(&engine, &client, &batch, LOOKUP_TIMEOUT);
             if engine.stop_reading.wait(LOOKUP_INTERVAL) {
                 return;
             }
