@@ -75,7 +75,10 @@ pub(super) fn render(buf: &mut Buffer, question: &Question, state: &State, theme
                 ),
                 RecordDecision::DeadLetter => (
                     "Dead-letter the record?",
-                    vec![format!("{named} will be written to the dead-letter topic (1 record). Then the run resumes.")],
+                    vec![format!(
+                        "{named} will be written to the dead-letter topic (1 record). The run resumes at once; the records \
+                         behind it in its key or partition wait until it is written."
+                    )],
                 ),
             }
         }
