@@ -74,7 +74,7 @@ fn a_whole_session_with_three_runs() {
 
     console.send("-[");
     wait_for_text(&console, "next run 49 ");
-    // So many workers could end the run before it is paused.
+    // Forty-nine workers could end the run before it is paused.
     console.send("n1\r");
     wait_for_text(&console, "next run 1 ");
     console.send("r");

@@ -73,8 +73,7 @@ impl Runtime {
                     self.apply(Event::Groups(snapshot))?.or(self.read_group_events()?)
                 }
                 snapshot = next_look(&mut alerts) => {
-                    self.keep(|frames| frames.add_alerts(&snapshot));
-                    self.apply(Event::Alerts(snapshot))?.or(self.read_group_events()?)
+                    self.show_alerts(snapshot)?.or(self.read_group_events()?)
                 }
                 view = next_look(&mut attached) => self.apply(Event::Attached(view))?,
                 Some(recorded) = self.recorded.1.recv() => self.apply(Event::RecordingEnded(recorded))?,

@@ -44,6 +44,10 @@ impl Runtime {
             return Ok(Next::Continue);
         };
         let snapshot = Arc::clone(&alerts.borrow_and_update());
+        self.show_alerts(snapshot)
+    }
+
+    pub(super) fn show_alerts(&mut self, snapshot: Arc<AlertsSnapshot>) -> Result<Next, ConsoleError> {
         self.keep(|frames| frames.add_alerts(&snapshot));
         self.apply(Event::Alerts(snapshot))
     }

@@ -17,10 +17,7 @@ use crate::{
         RecordDecision,
         failure_policy::FailureResponse,
         lanes::quarantine::QuarantineReason,
-        scheduler::{
-            AfterFailure, ReturnedLane,
-            pause::{PausingFailure, PausingRecord},
-        },
+        scheduler::{AfterFailure, ReturnedLane, pause::PausingRecord},
         shown_key::shown_key,
     },
 };
@@ -177,28 +174,6 @@ impl Engine {
             attempt,
             error: error.chars().take(MAX_EVENT_ERROR_CHARS).collect(),
         }
-    }
-
-    /// Pauses the run until it is resumed, and returns the lane.
-    fn pause_for(&self, run: LaneRun, done: usize, attempt: u32, failure: &LaneFailure) {
-        let record = &run.records[done];
-        let reason = self.failure_of(record, attempt, &failure.error).to_string();
-        let record = failure.advice.blames_record().then(|| PausingRecord {
-            partition: record.partition,
-            offset: record.offset,
-            key: record.key().map(|_| shown_key(record)),
-            error: failure.error.clone(),
-            attempts: attempt,
-        });
-        let pausing = PausingFailure { reason: reason.clone(), record };
-        self.scheduler.pause_for(run, done, pausing, |change| {
-            if change.is_kept {
-                self.events.error(format!("paused: {reason}"));
-            }
-            if change.is_paused_now {
-                self.events.push(EventKind::Paused);
-            }
-        });
     }
 }
 

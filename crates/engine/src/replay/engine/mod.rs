@@ -16,6 +16,7 @@ mod ingress;
 mod matches;
 mod memory;
 pub mod partitions;
+mod pausing;
 mod positions;
 #[cfg(test)]
 mod quarantine_test;

@@ -128,11 +128,7 @@ fn next_step(engine: &Engine, index: u32, epoch: u32, reached: i64, ends: &LogEn
         }
         ExpiryResponse::PauseRun => {
             engine.events.push(missing(Expiry::Paused));
-            engine.scheduler.pause(PauseCause::Retention, |change| {
-                if change.is_paused_now {
-                    engine.events.push(EventKind::Paused);
-                }
-            });
+            engine.pause(PauseCause::Retention);
             NextStep::WaitForResume
         }
         ExpiryResponse::FailPartition => {

@@ -168,11 +168,7 @@ impl Run {
     /// Pauses the run: no more records are handed to workers.
     pub fn pause(&mut self) {
         if self.state == RunState::Running {
-            self.engine.scheduler.pause(PauseCause::User, |change| {
-                if change.is_paused_now {
-                    self.engine.events.push(EventKind::Paused);
-                }
-            });
+            self.engine.pause(PauseCause::User);
         }
     }
 
